@@ -1,0 +1,197 @@
+/// The pure speaker: every peer, the RIB and policy, without sockets or clocks. Deterministic: the same inputs in the
+/// same order give the same outputs, byte for byte. For event loops other than Asio, and for simulation; with Asio use
+/// bgp/speaker.h.
+///
+/// Contract: one input, then poll() until it returns nothing, then wait for the next input or for next_deadline().
+/// Views handed out by poll() are valid until the next call of poll() or the next input, except outgoing(), whose bytes
+/// stay put until on_sent() or on_closed(). on_time() may come early: then it does nothing.
+/// Work left over from a turn (see Limits) makes next_deadline() "now".
+#pragma once
+
+#include <bgp/log.h>
+#include <bgp/path.h>
+#include <bgp/peer.h>
+#include <bgp/result.h>
+#include <bgp/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <variant>
+#include <vector>
+
+namespace minibgp {
+
+/// Which paths besides the best may join it as equal-cost multipath.
+enum class Multipath : std::uint8_t {
+  exact,        ///< Identical AS_PATH, as FRR has it without multipath-relax.
+  neighbor_as,  ///< Same neighboring AS and same AS_PATH length.
+  relax,        ///< Same AS_PATH length.
+};
+
+/// Whether next hops count as usable until set_next_hop() says otherwise, or only after it said so.
+enum class NextHopTracking : std::uint8_t { assume_usable, tracked };
+
+struct SpeakerOptions {
+  Asn asn{};                       ///< Required, not 0 and not 23456.
+  RouterId router_id{};            ///< Required, not 0.
+  std::uint8_t maximum_paths = 1;  ///< 1..64.
+  Multipath multipath = Multipath::neighbor_as;
+  NextHopTracking next_hop_tracking = NextHopTracking::assume_usable;
+  bool always_compare_med = false;
+  bool prefer_oldest = false;      ///< Instead of the lowest router id, as the tie-break between eBGP paths.
+  RouterId cluster_id{};           ///< 0: the router id (RFC 4456).
+  std::uint64_t seed = 0;          ///< Of the generator that jitters timers.
+  /// This is a restart and the forwarding state was preserved: the R bit is set once, and best paths are not reported
+  /// as withdrawn until End-of-RIB from every peer or `restart_deferral` (RFC 4724 s.4.1).
+  bool forwarding_preserved = false;
+  Duration restart_deferral = std::chrono::seconds{30};
+  bool operator==(const SpeakerOptions&) const = default;
+};
+
+enum class ApiError : std::uint8_t {
+  bad_address,       ///< Unset, multicast or of the wrong family: give the peer's unicast address.
+  bad_asn,           ///< 0, 23456 (AS_TRANS): give the peer's AS number.
+  bad_timer,         ///< Hold time 1 or 2, or beyond its range.
+  duplicate_peer,    ///< A peer with that address (and device) exists: remove or update it.
+  too_many_peers,    ///< 65 534 is the end of PeerId.
+  unknown_peer,      ///< No such PeerId: it was removed.
+  session_is_up,     ///< Not possible while Established: stop the peer first.
+};
+
+/// A path that is in use: the best or one of its equal-cost companions.
+struct BestPath {
+  PeerId peer{};
+  AttrId attributes{};
+  NextHop next_hop;
+  std::uint16_t weight = 1;        ///< Relative share among the companions.
+};
+
+/// The paths in use for one prefix changed. `paths` empty: none is (withdrawn, or our own announcement won).
+struct BestChange {
+  Prefix prefix;
+  std::span<const BestPath> paths;
+  const LocalAttributes* local = nullptr;   ///< Of the best path; null when there is none.
+};
+
+// --- Outputs -------------------------------------------------------------------------------------------------------
+
+/// Open a TCP connection; answer with on_connected() or on_closed().
+struct Dial { ConnId conn{}; PeerId peer{}; };
+/// outgoing(conn) has bytes; report progress with on_sent().
+struct Write { ConnId conn{}; };
+/// Close the socket. graceful: after what outgoing() still holds was sent or 1 s passed. keep_peer_routes: without
+/// NOTIFICATION, so that a graceful restart helper keeps our routes. Do not call on_closed() for it.
+struct Close { ConnId conn{}; enum class How : std::uint8_t { flush, at_once } how = How::flush; };
+struct PeerChanged { PeerId peer{}; PeerState from{}, to{}; DownReason reason = DownReason::none; };
+struct EndOfRib { PeerId peer{}; Family family{}; };
+/// Next hops the speaker begins or ceases to depend on (NextHopTracking::tracked): answer with set_next_hop().
+struct NextHopInterest { PeerId peer{}; IpAddress next_hop; bool wanted = true; };
+/// Each prefix at most once; at most Limits' routes per turn.
+struct BestChanged { std::span<const BestChange> changes; };
+/// All peers that were up before a restart sent End-of-RIB (or the deferral ended): adopted kernel state that the
+/// BestChanged so far did not confirm may go. Once per Engine.
+struct RestartComplete {};
+
+using Output = std::variant<Dial, Write, Close, PeerChanged, EndOfRib, NextHopInterest, BestChanged, RestartComplete>;
+
+// --- Reading -------------------------------------------------------------------------------------------------------
+
+/// One path of one prefix as `show routes` prints it. Copies.
+struct PathSnapshot {
+  Prefix prefix;
+  PeerId peer{};
+  std::uint32_t path_id = 0;
+  PathAttributes received;                  ///< Adj-RIB-In, before policy.
+  std::optional<PathAttributes> accepted;   ///< After policy; none: refused.
+  bool best = false, multipath = false, stale = false, usable = true;
+  const char* rule = "";                    ///< Why it is, or is not, the best: the deciding rule against the best.
+};
+
+struct RouteFilter {
+  enum class Match : std::uint8_t { exact, longer, shorter, lookup };
+  std::optional<Prefix> prefix;
+  Match match = Match::exact;
+  std::optional<PeerId> peer;               ///< Only paths received from it.
+  std::size_t max = SIZE_MAX;
+};
+
+struct AnnouncedSnapshot { Prefix prefix; PathAttributes attributes; };
+
+struct MemoryUse { std::string_view what; std::size_t count = 0; std::size_t octets = 0; };
+
+class EngineImpl;
+
+class Engine {
+ public:
+  /// `log` may be null; otherwise it outlives the engine.
+  Engine(const SpeakerOptions& options, LogSink* log, Time now);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Peers. Each is O(1) but remove_peer(), whose routes leave in later turns.
+  [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options, Time now);
+  /// Applies without dropping the session where `renegotiates(old, new)` is false; otherwise resets it.
+  [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options, Time now);
+  void remove_peer(PeerId peer, Time now);
+  /// Administrative state (RFC 4486/9003: Cease, Administrative Shutdown or Reset, with `reason` as the text).
+  void enable_peer(PeerId peer, Time now);
+  void disable_peer(PeerId peer, std::string_view reason, Time now);
+  void reset_peer(PeerId peer, std::string_view reason, Time now);
+  /// Asks the peer for its routes again (RFC 2918), or sends ours again.
+  void refresh_peer(PeerId peer, Direction direction, Time now);
+  /// Whether packets can reach the peer at all (its tunnel is up). Usable: dials at once. Unusable: no dialing; an
+  /// established session is kept until its hold timer.
+  void set_transport_usable(PeerId peer, bool usable, Time now);
+  /// NextHopState: from the FIB. cost is the IGP cost of rule 6.
+  void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now);
+  void set_options(const SpeakerOptions& options, Time now);   ///< asn and router_id: resets every session.
+
+  // Own announcements. O(1) each; peers hear of it after the current turn.
+  void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);
+  void withdraw(const Prefix& prefix, Time now);
+
+  // Connections.
+  /// A connection somebody dialed to us, or adopted. Nothing when no peer wants it (close it).
+  [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
+                                                  Time now);
+  void on_connected(ConnId conn, const IpAddress& local, Time now);
+  void on_received(ConnId conn, Bytes bytes, Time now);
+  void on_sent(ConnId conn, std::size_t count, Time now);
+  void on_closed(ConnId conn, std::error_code reason, Time now);
+  void on_time(Time now);
+  /// Ends every session. keep: close without NOTIFICATION where graceful restart was negotiated, so that those peers
+  /// keep our routes; the others get Cease. Poll until it returns nothing, then destroy.
+  enum class Stop : std::uint8_t { cease, keep };
+  void stop(Stop how, std::string_view reason, Time now);
+
+  [[nodiscard]] std::optional<Output> poll();
+  /// Bytes to send; they stay put until on_sent() or on_closed().
+  [[nodiscard]] Bytes outgoing(ConnId conn) const;
+  [[nodiscard]] Time next_deadline() const;
+  /// Socket options the rim needs for a connection.
+  [[nodiscard]] const PeerOptions* options_of(PeerId peer) const;
+  [[nodiscard]] std::optional<PeerId> peer_of(ConnId conn) const;
+
+  // Snapshots. Costs are proportional to the answer, and to the table where a filter is not an exact prefix.
+  [[nodiscard]] const SpeakerOptions& options() const;
+  [[nodiscard]] std::vector<PeerStatus> peers() const;
+  [[nodiscard]] std::optional<PeerStatus> peer(PeerId peer) const;
+  [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;
+  [[nodiscard]] std::size_t route_count() const;
+  [[nodiscard]] std::vector<MemoryUse> memory() const;
+
+ private:
+  std::unique_ptr<EngineImpl> impl_;
+};
+
+/// Whether going from `a` to `b` needs a new session (what the OPENs said, or the connection's end points, changed).
+[[nodiscard]] bool renegotiates(const PeerOptions& a, const PeerOptions& b);
+
+}  // namespace minibgp

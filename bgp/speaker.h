@@ -1,0 +1,80 @@
+/// Speaker: a BGP-4 speaker (RFC 4271) that lives inside your program, on your boost::asio::io_context.
+#pragma once
+
+#include <bgp/engine.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace minibgp {
+
+/// What a Speaker tells you. Called from its pump, after the input that caused it was worked on completely: calling back
+/// into the Speaker is allowed, and takes effect after the call returns. Views are valid during the call.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_peer_changed(const PeerChanged&) {}
+  virtual void on_end_of_rib(const EndOfRib&) {}
+  /// Once per turn of the loop; each prefix at most once.
+  virtual void on_best_changed(std::span<const BestChange>) {}
+  virtual void on_next_hop_interest(const NextHopInterest&) {}
+  virtual void on_restart_complete() {}
+};
+
+struct ListenOptions {
+  bool enabled = true;
+  IpAddress address;          ///< Unset: every address of both families.
+  std::uint16_t port = 179;
+  std::string device;         ///< SO_BINDTODEVICE; empty: none.
+};
+
+/// Threads:  none of its own; create, use and destroy it on the io_context's thread.
+/// Lifetime: `io`, `observer` and `log` (which may be null) must outlive it. Destruction sends Cease / Administrative
+///           Shutdown where a session is up and does not wait for delivery; see stop().
+/// Errors:   returned, never thrown. A misbehaving peer is not an error of yours: see Observer::on_peer_changed().
+class Speaker {
+ public:
+  Speaker(boost::asio::io_context& io, const SpeakerOptions& options, Observer& observer, LogSink* log = nullptr);
+  ~Speaker();
+  Speaker(const Speaker&) = delete;
+  Speaker& operator=(const Speaker&) = delete;
+
+  /// Opens one more listening socket. May be called for several addresses. The error is the kernel's (address in use,
+  /// permission denied below port 1024 without CAP_NET_BIND_SERVICE); nothing has changed then.
+  [[nodiscard]] Result<void, std::error_code> listen(const ListenOptions& options);
+  /// Takes over a connected TCP socket that you accepted. On error (no such peer) you still own it.
+  [[nodiscard]] Result<void, std::error_code> adopt_socket(int fd);
+
+  [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options);
+  [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options);
+  void remove_peer(PeerId peer);
+  void enable_peer(PeerId peer);
+  void disable_peer(PeerId peer, std::string_view reason = {});
+  void reset_peer(PeerId peer, std::string_view reason = {});
+  void refresh_peer(PeerId peer, Direction direction = Direction::import);
+  void set_transport_usable(PeerId peer, bool usable);
+  void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0);
+  void set_options(const SpeakerOptions& options);
+
+  /// Originates `prefix` toward every peer whose export policy accepts it (without a policy, an eBGP peer gets nothing:
+  /// RFC 8212). Replaces an earlier announcement of `prefix`. An unset next hop becomes the session's own address.
+  void announce(const Prefix& prefix, const PathAttributes& attributes = {});
+  void withdraw(const Prefix& prefix);
+
+  /// Ends every session; `done` runs when the sockets are closed (at most about 1 s later).
+  void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);
+
+  /// Snapshots and status reads; see Engine.
+  [[nodiscard]] const Engine& engine() const;
+  /// The speaker's clock now, to put the Times of a PeerStatus in relation.
+  [[nodiscard]] Time now() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace minibgp
