@@ -1,0 +1,62 @@
+#include <bgp/path.h>
+
+#include <algorithm>
+
+namespace minibgp {
+
+std::uint32_t AsPath::length() const {
+  std::uint32_t hops = 0;
+  for (const Segment& segment : segments) hops += segment.type == SegmentType::set ? 1U : segment.count;
+  return hops;
+}
+
+std::optional<Asn> AsPath::first() const {
+  if (segments.empty() || segments.front().type != SegmentType::sequence || asns.empty()) return std::nullopt;
+  return asns.front();
+}
+
+std::optional<Asn> AsPath::origin() const {
+  if (segments.empty() || segments.back().type != SegmentType::sequence || asns.empty()) return std::nullopt;
+  return asns.back();
+}
+
+bool AsPath::contains(Asn asn) const { return std::find(asns.begin(), asns.end(), asn) != asns.end(); }
+
+void AsPath::prepend(Asn asn, std::uint32_t times) {
+  if (times == 0) return;
+  if (segments.empty() || segments.front().type != SegmentType::sequence)
+    segments.insert(segments.begin(), Segment{SegmentType::sequence, 0});
+  segments.front().count = static_cast<std::uint16_t>(segments.front().count + times);
+  asns.insert(asns.begin(), times, asn);
+}
+
+void AsPath::append_sequence(Asn asn) {
+  if (segments.empty() || segments.back().type != SegmentType::sequence)
+    segments.push_back(Segment{SegmentType::sequence, 0});
+  ++segments.back().count;
+  asns.push_back(asn);
+}
+
+void PathAttributes::clear() {
+  origin = Origin::igp;
+  as_path.clear();
+  next_hop = {};
+  med.reset();
+  local_pref.reset();
+  atomic_aggregate = false;
+  aggregator.reset();
+  communities.clear();
+  extended_communities.clear();
+  large_communities.clear();
+  originator_id.reset();
+  cluster_list.clear();
+  only_to_customer.reset();
+  unknown.clear();
+  local = {};
+}
+
+bool PathAttributes::has(Community community) const {
+  return std::binary_search(communities.begin(), communities.end(), community);
+}
+
+}  // namespace minibgp

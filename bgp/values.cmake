@@ -1,0 +1,1 @@
+minibgp_part(values ${CMAKE_CURRENT_SOURCE_DIR}/path.cc)
