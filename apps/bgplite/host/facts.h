@@ -1,0 +1,89 @@
+/// Facts: what doctor's checks know of the host, as one value. gather() reads it; tests write it.
+#pragma once
+
+#include <apps/bgplite/config/config.h>
+#include <xfrm/tunnel.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bgplite::host {
+
+/// A tunnel as found.
+struct TunnelFacts {
+  bool interface_present = false;
+  bool interface_up = false;
+  std::string interface;
+  std::uint32_t mtu = 0;
+  /// Of the underlay: the route the kernel takes to the remote IPsec address.
+  bool routed = false;
+  std::string route_device;
+  std::string route_gateway;
+  /// charon's view.
+  bool connection_loaded = false;
+  bool ike_established = false;
+  bool child_installed = false;
+  std::vector<std::string> local_ts, remote_ts;  ///< As negotiated.
+  std::uint64_t packets_in = 0, packets_out = 0;
+  std::uint64_t packets_in_later = 0, packets_out_later = 0;  ///< About a second after.
+  minibgp::xfrm::IkeFailure failure = minibgp::xfrm::IkeFailure::none;
+  std::string failure_text;
+  std::uint32_t restarts_lately = 0;  ///< DPD flaps the daemon counted.
+  /// Echo with DF through the tunnel to the BGP peer: the largest payload answered; 0: not tried or no answer.
+  std::uint32_t path_mtu = 0;
+  bool path_mtu_probed = false;
+  /// PSK file.
+  bool psk_readable = false;
+  std::uint32_t psk_mode = 0;
+  bool psk_exists = false;
+  std::optional<std::uint16_t> peer_hold_time;  ///< As the peer proposed it, from the running daemon.
+};
+
+/// One base chain that drops something we need, found by reading `nft -j list ruleset`.
+struct FirewallDrop {
+  enum class What : std::uint8_t { ike, nat_t, esp, forward };
+  What what{};
+  std::string family, table, chain;  ///< "inet", "filter", "input"
+  std::string manager;               ///< "nft", "firewalld", "ufw", "iptables"
+};
+
+struct Facts {
+  std::string kernel_release;
+  bool xfrm_interface_module = false;  ///< Loaded, built in or loadable.
+  bool esp4_module = false;
+  bool is_root = false;
+
+  bool vici_socket_present = false;
+  bool vici_reachable = false;
+  std::string vici_error;
+  std::string strongswan_version;
+  std::vector<std::string> algorithm_problems;  ///< Sentences of xfrm::vici about proposals charon cannot do.
+  double retransmit_timeout = 4.0, retransmit_base = 1.8;  ///< strongswan.conf, charon's defaults when not set.
+  unsigned retransmit_tries = 5;
+
+  std::map<std::string, std::string> sysctls;  ///< By path: "net/ipv4/ip_forward".
+  bool nft_readable = false;
+  std::vector<FirewallDrop> firewall_drops;
+  bool mss_clamped = false;  ///< Some forward or postrouting rule sets the MSS.
+
+  std::map<std::string, std::uint64_t> xfrm_stat, xfrm_stat_later;  ///< /proc/net/xfrm_stat, about a second apart.
+  bool rule_220 = false;                                            ///< ip rule to table 220.
+  std::size_t routes_220 = 0;
+  std::optional<bool> clock_synchronized;
+  std::map<std::string, TunnelFacts> tunnels;  ///< By name.
+};
+
+struct GatherOptions {
+  std::string vici_socket = "/run/charon.vici";
+  std::chrono::milliseconds observe{1000};  ///< Between the two readings of counters.
+  bool probe_path_mtu = true;
+};
+
+/// Reads the host. Blocking, about `observe` long; needs root for a part, and says where it could not look.
+[[nodiscard]] Facts gather(const Config& config, const GatherOptions& options);
+
+}  // namespace bgplite::host
