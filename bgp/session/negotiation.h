@@ -19,9 +19,9 @@ struct Negotiated {
   std::uint16_t hold_s = 0, keepalive_s = 0;
   std::array<bool, kFamilies> families{};
   bool route_refresh = false, enhanced_refresh = false;
-  wire::UpdateContext receive;    ///< How to read the peer's UPDATEs.
-  wire::UpdateContext send;       ///< How to write ours.
-  std::optional<wire::GracefulRestartCapability> peer_graceful_restart;   ///< Only when both sides want it.
+  wire::UpdateContext receive;                                           ///< How to read the peer's UPDATEs.
+  wire::UpdateContext send;                                              ///< How to write ours.
+  std::optional<wire::GracefulRestartCapability> peer_graceful_restart;  ///< Only when both sides want it.
   Role peer_role = Role::none;
   std::vector<std::uint8_t> unknown_capabilities;
 };
@@ -30,7 +30,7 @@ struct Negotiated {
 struct LocalIdentity {
   Asn asn{};
   RouterId router_id{};
-  bool restarting = false;        ///< Sets the R bit (RFC 4724).
+  bool restarting = false;  ///< Sets the R bit (RFC 4724).
 };
 
 [[nodiscard]] wire::Open make_open(const PeerOptions& options, const LocalIdentity& self);

@@ -12,10 +12,10 @@ enum class Survivor : std::uint8_t { first, second };
 struct CollisionInput {
   Session::Side first_side{};
   PeerState first_state{};
-  Session::Side second_side{};        ///< The one whose OPEN just arrived.
+  Session::Side second_side{};  ///< The one whose OPEN just arrived.
   RouterId local_id{}, remote_id{};
   Asn local_as{}, remote_as{};
-  bool peer_restart_possible = false; ///< Graceful restart was negotiated on the established one.
+  bool peer_restart_possible = false;  ///< Graceful restart was negotiated on the established one.
 };
 
 /// Which of two sessions lives. Total: every pair of sides and states has an answer.

@@ -1,0 +1,89 @@
+#include <bgp/base/assert.h>
+#include <bgp/session/send_queue.h>
+#include <bgp/wire/message.h>
+
+#include <cstring>
+
+namespace minibgp::session {
+namespace {
+
+[[nodiscard]] std::size_t message_length(Bytes at) {
+  BGP_ASSERT(at.size() >= wire::kHeaderSize);
+  const std::size_t length = std::size_t{at[16]} << 8U | at[17];
+  BGP_ASSERT(length >= wire::kHeaderSize && length <= at.size());
+  return length;
+}
+
+/// As many whole messages of `messages` as fit into `room` octets.
+[[nodiscard]] std::size_t whole_messages(Bytes messages, std::size_t room) {
+  if (messages.size() <= room) return messages.size();
+  std::size_t taken = 0;
+  while (taken < messages.size()) {
+    const std::size_t length = message_length(messages.subspan(taken));
+    if (taken + length > room) break;
+    taken += length;
+  }
+  return taken;
+}
+
+}  // namespace
+
+void SendQueue::add_block(std::size_t at_least) {
+  const std::size_t capacity = blocks_.empty() && at_least <= kSmallBlockOctets ? kSmallBlockOctets : kBlockOctets;
+  Block block;
+  block.octets = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+  block.capacity = static_cast<std::uint32_t>(capacity);
+  blocks_.push_back(std::move(block));
+}
+
+void SendQueue::append(Bytes messages) {
+  octets_ += messages.size();
+  while (!messages.empty()) {
+    std::size_t taken = 0;
+    if (!blocks_.empty()) taken = whole_messages(messages, blocks_.back().capacity - blocks_.back().used);
+    if (taken == 0) {
+      add_block(messages.size());
+      taken = whole_messages(messages, blocks_.back().capacity);
+      BGP_ASSERT(taken > 0);
+    }
+    Block& block = blocks_.back();
+    std::memcpy(block.octets.get() + block.used, messages.data(), taken);
+    block.used += static_cast<std::uint32_t>(taken);
+    messages = messages.subspan(taken);
+  }
+}
+
+Bytes SendQueue::front() const {
+  if (blocks_.empty()) return {};
+  const Block& block = blocks_.front();
+  return Bytes{block.octets.get() + block.sent, block.used - block.sent};
+}
+
+void SendQueue::sent(std::size_t count) {
+  if (count == 0) return;
+  BGP_ASSERT(!blocks_.empty() && count <= blocks_.front().used - blocks_.front().sent);
+  Block& block = blocks_.front();
+  block.sent += static_cast<std::uint32_t>(count);
+  octets_ -= count;
+  if (block.sent < block.used) return;
+  // The last small block is reused, so that KEEPALIVEs of an idle session allocate nothing.
+  if (blocks_.size() == 1 && block.capacity == kSmallBlockOctets) {
+    block.sent = block.used = 0;
+  } else {
+    blocks_.pop_front();
+  }
+}
+
+void SendQueue::cut() {
+  if (blocks_.empty()) return;
+  Block& block = blocks_.front();
+  std::size_t boundary = 0;
+  const Bytes all{block.octets.get(), block.used};
+  while (boundary < block.sent) boundary += message_length(all.subspan(boundary));
+  block.used = static_cast<std::uint32_t>(boundary);
+  blocks_.resize(1);
+  octets_ = block.used - block.sent;
+  if (octets_ == 0) blocks_.clear();
+}
+
+}  // namespace minibgp::session
