@@ -1,0 +1,78 @@
+/// Route: a normalized kernel route with its set of next hops; == means "the same route". Via: one of those next hops.
+/// The values the rest of fib/ speaks in; no behaviour beyond comparing and normalizing.
+#pragma once
+
+#include <bgp/types.h>
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+namespace minibgp::fib {
+
+/// An interface index of the kernel; 0 is none.
+enum class IfIndex : std::uint32_t {};
+inline constexpr IfIndex kNoInterface{0};
+
+/// Id of a next-hop object or group in the kernel (Linux 5.3); 0 is none.
+enum class NextHopId : std::uint32_t {};
+inline constexpr NextHopId kNoNextHopId{0};
+
+/// The main routing table.
+inline constexpr std::uint32_t kMainTable = 254;
+
+/// One way out: a gateway on an interface.
+struct Via {
+  IpAddress gateway;  ///< Unset: the destination is on the link itself. May be IPv6 under an IPv4 route (RFC 8950).
+  IfIndex interface = kNoInterface;
+  std::uint16_t weight = 1;  ///< 1..256: the share among several.
+  bool onlink = false;       ///< The kernel need not find the gateway on the interface's own networks.
+  auto operator<=>(const Via&) const = default;
+};
+
+/// Where a route sends packets and with which source; what several routes share.
+struct Forwarding {
+  std::vector<Via> vias;              ///< Sorted, unique. Empty while `next_hop` is set and not looked up.
+  NextHopId next_hop = kNoNextHopId;  ///< Of the next-hop object the route refers to; none: it has `vias` itself.
+  IpAddress preferred_source;         ///< RTA_PREFSRC; unset: the kernel chooses.
+  bool operator==(const Forwarding&) const = default;
+};
+
+/// What makes two kernel routes different routes rather than versions of one.
+struct RouteKey {
+  Prefix prefix;
+  std::uint32_t table = kMainTable;
+  std::uint32_t metric = 0;  ///< RTA_PRIORITY. The kernel reads 0 as 1024 for IPv6.
+  auto operator<=>(const RouteKey&) const = default;
+};
+
+struct Route {
+  RouteKey key;
+  std::uint8_t protocol = 0;  ///< rtm_protocol: who owns it.
+  Forwarding forwarding;
+  bool operator==(const Route&) const = default;
+};
+
+/// Sorts the next hops and merges equal ones, adding their weights: order in the kernel means nothing.
+inline void normalize(std::vector<Via>& vias) {
+  constexpr unsigned kWeightMax = 256;
+  std::sort(vias.begin(), vias.end(), [](const Via& a, const Via& b) {
+    return std::tie(a.interface, a.gateway, a.onlink, a.weight) < std::tie(b.interface, b.gateway, b.onlink, b.weight);
+  });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < vias.size(); ++i) {
+    Via& last = vias[kept == 0 ? 0 : kept - 1];
+    if (kept != 0 && last.interface == vias[i].interface && last.gateway == vias[i].gateway &&
+        last.onlink == vias[i].onlink) {
+      last.weight = static_cast<std::uint16_t>(std::min(kWeightMax, unsigned{last.weight} + vias[i].weight));
+    } else {
+      vias[kept++] = vias[i];
+    }
+  }
+  vias.resize(kept);
+  if (vias.size() == 1) vias[0].weight = 1;  // A share of the whole: the kernel does not keep it for a single one.
+}
+
+}  // namespace minibgp::fib
