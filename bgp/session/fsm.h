@@ -112,7 +112,6 @@ inline constexpr FsmRule kFsmRules[] = {
   if (has_connection && peer_can_hear) actions = actions | Do::send_notify;
   // Losing a collision is nobody's fault: the other session lives.
   if (on != FsmEvent::stop && on != FsmEvent::collision_lost) actions = actions | Do::arm_idle_hold;
-  if (has_connection) actions = actions;
   return {actions, idle};
 }
 
