@@ -70,6 +70,10 @@ struct UnknownAttribute {
   auto operator<=>(const UnknownAttribute&) const = default;
 };
 
+/// What policy says about the next hop. All but `by_rule` and `address` are orders to the speaker, which knows the
+/// addresses; `address` was written to PathAttributes::next_hop already and is to be left alone on the way out.
+enum class NextHopChoice : std::uint8_t { by_rule, self, unchanged, peer, address };
+
 /// What policy says about the kernel route and our own preference; never on the wire.
 struct LocalAttributes {
   std::uint32_t weight = 0;                  ///< Highest wins before LOCAL_PREF, as in FRR.
@@ -77,6 +81,7 @@ struct LocalAttributes {
   std::optional<std::uint32_t> fib_metric;   ///< Kernel metric instead of the FIB's default.
   std::optional<std::uint32_t> fib_table;
   std::optional<IpAddress> fib_prefsrc;
+  NextHopChoice next_hop = NextHopChoice::by_rule;   ///< Set by policy; see NextHopChoice.
   auto operator<=>(const LocalAttributes&) const = default;
 };
 

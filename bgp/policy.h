@@ -1,40 +1,74 @@
 /// Policy: an immutable compiled route policy (bgp/policy/program behind a pointer), and the seam through which the
-/// speaker asks it. Pure: no clock, no I/O, no allocation in judge().
+/// speaker asks it. Pure: no clock, no I/O, no allocation in judge(); one policy may be asked from several threads.
 ///
 /// Judging and editing are two steps so that a policy costs one walk per route and one edit per attribute set:
-/// for the same input attributes, equal `outcome` means equal edits, hence equal result attributes. The speaker caches
-/// (AttrId, outcome) -> AttrId, and caches the whole Judgement per AttrId when reads_prefix() is false.
+/// for the same input attributes and peer, equal `outcome` means equal edits, hence equal result attributes. The
+/// speaker caches (AttrId, outcome) -> AttrId, and caches the whole Judgement per AttrId when reads_prefix() is false.
+///
+/// The language as values: bgp/policy_definition.h. Its meaning: docs/policy.md.
 #pragma once
 
 #include <bgp/path.h>
+#include <bgp/policy_definition.h>
+#include <bgp/result.h>
 #include <bgp/types.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace minibgp {
-
-enum class PeerType : std::uint8_t { ebgp, ibgp };
-enum class Direction : std::uint8_t { import, export_ };
-/// RFC 6811; an input only: nothing here validates yet.
-enum class RpkiState : std::uint8_t { not_found, valid, invalid };
 
 /// What a policy may know of a route besides its attributes. Views are valid during the call.
 struct PolicyContext {
   Prefix prefix;
   Direction direction = Direction::import;
   PeerType peer_type = PeerType::ebgp;
-  std::string_view peer;                 ///< The peer's name or address as configured.
-  std::string_view tunnel;               ///< Empty when the peer has none.
-  bool own_prefix = false;               ///< Covered by or equal to one of our announced networks.
-  bool covers_ike_endpoint = false;      ///< A route that would swallow the tunnel's own packets.
+  std::string_view peer;             ///< The peer's name as configured; its address where it has none.
+  std::string_view peer_address;     ///< Its address as text; may be empty. `match peer` is satisfied by either.
+  std::string_view tunnel;           ///< Empty when the peer has none.
+  Asn local_as{};                    ///< Toward this peer: what `prepend own` writes.
+  Asn peer_as{};                     ///< What `prepend leftmost` writes on an empty path.
+  bool own_prefix = false;           ///< Covered by or equal to one of our announced networks.
+  bool covers_ike_endpoint = false;  ///< A route that would swallow the tunnel's own packets.
   RpkiState rpki = RpkiState::not_found;
 };
 
 struct Judgement {
   bool accepted = false;
   std::uint32_t outcome = 0;  ///< Names the edits of every term that fired; 0: attributes unchanged.
+  bool operator==(const Judgement&) const = default;
+};
+
+/// One condition of a term, as it came out.
+struct ConditionTrace {
+  std::string text;    ///< "prefix 192.168.0.0/16 le 24"
+  std::string actual;  ///< What the route had: "10.0.0.0/8".
+  bool held = false;
+};
+
+/// One term that was looked at.
+struct TermTrace {
+  std::string policy;
+  std::string term;
+  SourceMark mark;
+  std::uint32_t depth = 0;                 ///< How many calls deep.
+  bool fired = false;                      ///< All conditions held.
+  std::vector<ConditionTrace> conditions;  ///< Every one, also those after the first that did not hold.
+  std::vector<std::string> edits;          ///< Carried out; empty when the term did not fire.
+  TermVerdict verdict = TermVerdict::next;
+};
+
+/// Why a route was accepted or rejected.
+struct PolicyTrace {
+  bool accepted = false;
+  std::string policy;  ///< Whose term decided.
+  std::string term;    ///< That term; "default" when the end was reached.
+  std::vector<TermTrace> terms;
+  PathAttributes result;  ///< After the edits; meaningful when accepted.
 };
 
 namespace policy {
@@ -47,6 +81,9 @@ class Policy {
   [[nodiscard]] static std::shared_ptr<const Policy> accept_all();
   /// Refuses every route: what eBGP has when nothing is configured (RFC 8212).
   [[nodiscard]] static std::shared_ptr<const Policy> reject_all();
+  /// Compiles one policy of `library` with all it refers to; all mistakes at once. `library` is not needed afterwards.
+  [[nodiscard]] static Result<std::shared_ptr<const Policy>, std::vector<PolicyError>> compile(
+      const PolicyLibrary& library, std::string_view name);
 
   explicit Policy(std::unique_ptr<const policy::Program> program);
   ~Policy();
@@ -54,11 +91,32 @@ class Policy {
   /// False when the answer depends on attributes, peer and direction only.
   [[nodiscard]] bool reads_prefix() const;
   [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context) const;
-  /// Carries out what judge() answered for the same attributes. No effect when outcome is 0.
+  /// Carries out what judge() answered for the same attributes and peer. No effect when outcome is 0. Reads only
+  /// local_as and peer_as of the context.
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
+  /// judge() and apply() at leisure, with every term looked at on the way. Allocates; for people and tests.
+  [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;
 
  private:
   std::unique_ptr<const policy::Program> program_;
 };
+
+using PolicyTable = std::map<std::string, std::shared_ptr<const Policy>, std::less<>>;
+
+/// Every policy of `library` by name; large sets are shared between them. All mistakes at once, those of sets and
+/// policies nobody uses included.
+[[nodiscard]] Result<PolicyTable, std::vector<PolicyError>> compile_policies(const PolicyLibrary& library);
+
+/// What compiles but is probably not meant: sets nobody uses, terms that cannot be reached, entries of a set that
+/// others of the same set cover. `roots`: the policies attached to peers; a policy that is neither one of them nor
+/// called is reported as unused (pass none to leave that check out).
+[[nodiscard]] std::vector<PolicyError> lint_policies(const PolicyLibrary& library,
+                                                     const std::vector<std::string>& roots = {});
+
+// Limits. A library beyond them does not compile, with an error that names the limit.
+inline constexpr std::size_t kPolicyTermsMax = 65'536;  ///< Of one policy, counted with those it calls and asks.
+inline constexpr std::size_t kPolicyDepthMax = 32;      ///< Of calls within calls, and of conditions in conditions.
+inline constexpr std::size_t kPrefixSetEntriesMax = 4'000'000;  ///< Of one set; 1 million load in well under 2 s.
+inline constexpr std::size_t kAsPathRegexCharsMax = 1024;       ///< Of one regular expression.
 
 }  // namespace minibgp
