@@ -83,8 +83,8 @@ struct BestChange {
 struct Dial { ConnId conn{}; PeerId peer{}; };
 /// outgoing(conn) has bytes; report progress with on_sent().
 struct Write { ConnId conn{}; };
-/// Close the socket. graceful: after what outgoing() still holds was sent or 1 s passed. keep_peer_routes: without
-/// NOTIFICATION, so that a graceful restart helper keeps our routes. Do not call on_closed() for it.
+/// Close the socket; do not call on_closed() for it. flush: after what outgoing() still holds (a NOTIFICATION) was sent
+/// or 1 s passed. Before the next poll(), take it: outgoing() and on_sent() until it is empty. Then the ConnId is gone.
 struct Close { ConnId conn{}; enum class How : std::uint8_t { flush, at_once } how = How::flush; };
 struct PeerChanged { PeerId peer{}; PeerState from{}, to{}; DownReason reason = DownReason::none; };
 struct EndOfRib { PeerId peer{}; Family family{}; };
@@ -172,6 +172,9 @@ class Engine {
   [[nodiscard]] std::optional<Output> poll();
   /// Bytes to send; they stay put until on_sent() or on_closed().
   [[nodiscard]] Bytes outgoing(ConnId conn) const;
+  /// False while messages of an earlier on_received() are still to be worked on (see Limits): do not read the socket
+  /// then, so that TCP slows the peer down and not our memory. Looked at after every turn.
+  [[nodiscard]] bool wants_bytes(ConnId conn) const;
   [[nodiscard]] Time next_deadline() const;
   /// Socket options the rim needs for a connection.
   [[nodiscard]] const PeerOptions* options_of(PeerId peer) const;

@@ -6,10 +6,15 @@
 #include <boost/asio/io_context.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace minibgp {
+
+namespace net {
+class Driver;
+}
 
 /// What a Speaker tells you. Called from its pump, after the input that caused it was worked on completely: calling back
 /// into the Speaker is allowed, and takes effect after the call returns. Views are valid during the call.
@@ -73,8 +78,7 @@ class Speaker {
   [[nodiscard]] Time now() const;
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<net::Driver> driver_;
 };
 
 }  // namespace minibgp

@@ -58,11 +58,16 @@ std::optional<Result<Framer::Frame, wire::MessageError>> Framer::next(std::size_
 }
 
 void Framer::keep() {
+  if (kept_read_ == kept_.size()) {
+    kept_.clear();
+    kept_read_ = 0;
+    if (fresh_.empty() && kept_.capacity() > kKeepCapacity) std::vector<std::uint8_t>{}.swap(kept_);
+  }
+  if (fresh_.empty()) return;  // Nor move what is kept: a burst is drained over many turns.
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_read_));
   kept_read_ = 0;
   kept_.insert(kept_.end(), fresh_.begin(), fresh_.end());
   fresh_ = {};
-  if (kept_.empty() && kept_.capacity() > kKeepCapacity) std::vector<std::uint8_t>{}.swap(kept_);
 }
 
 bool Framer::has_pending() const {
