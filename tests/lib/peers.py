@@ -11,9 +11,8 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
-import sys
-import textwrap
 
 import needs
 from netlab import LabError, wait_until
@@ -541,10 +540,11 @@ class Exabgp(Daemon):
             os.mkfifo(pipe, 0o600)
         # The feeder holds the pipe open for reading and writing, so that it never sees its end.
         (self.dir / "feed").write_text(f"exec cat 0<> {pipe}\n")
-        (self.dir / "heard").write_text(f"exec cat > {heard}\n")
+        # Not exec: the shell keeps its standard output open, which ExaBGP takes for the helper being alive.
+        (self.dir / "heard").write_text(f"cat > {heard}\n:\n")
         path = self.write("exabgp.conf", self.config())
         env = {**os.environ, "exabgp_daemon_user": "root", "exabgp_daemon_drop": "false", "exabgp_api_ack": "false",
-               "exabgp_api_cli": "false", "exabgp_log_enable": "true", "exabgp_log_all": "false",
+               "exabgp_api_cli": "false", "exabgp_log_enable": "true", "exabgp_log_level": "WARNING",
                "exabgp_bgp_openwait": "60", "exabgp_tcp_bind": self._bind()}
         self.processes = [self.ns.start("exabgp", "exabgp", path, env=env)]
         self.reload(set())
@@ -641,7 +641,6 @@ class Bgplite(Daemon):
         return json.loads(self.cli(*words, "--json").stdout)
 
     def reload(self, before):
-        import signal
         self.write("bgplite.yaml", self.config())
         self.processes[0].popen.send_signal(signal.SIGHUP)
 
