@@ -1,60 +1,62 @@
-/// A bounds-checked big-endian cursor over octets somebody else owns. Reading past the end never touches memory: it
-/// gives zero (or an empty view) and fails() from then on, so that a decoder checks once, after the last field.
+/// Big-endian numbers in bytes, and a bounds-checked cursor over them. Reading past the end never happens: it yields
+/// zeros and sets failed(), which the caller asks once at the end of a structure. Where a length was checked already
+/// (fixed-size attributes), the load functions are one instruction.
 #pragma once
 
 #include <bgp/types.h>
 
-#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace minibgp::base {
 
+/// The caller owns the proof that the octets are there.
+[[nodiscard]] inline std::uint16_t load_u16(const std::uint8_t* at) {
+  return static_cast<std::uint16_t>((at[0] << 8U) | at[1]);
+}
+[[nodiscard]] inline std::uint32_t load_u32(const std::uint8_t* at) {
+  std::uint32_t raw = 0;
+  std::memcpy(&raw, at, sizeof raw);
+  return __builtin_bswap32(raw);
+}
+[[nodiscard]] inline std::uint64_t load_u64(const std::uint8_t* at) {
+  std::uint64_t raw = 0;
+  std::memcpy(&raw, at, sizeof raw);
+  return __builtin_bswap64(raw);
+}
+
 class Reader {
  public:
-  explicit constexpr Reader(Bytes bytes) : bytes_(bytes) {}
+  explicit Reader(Bytes bytes) : bytes_(bytes) {}
 
-  /// Octets not read yet; 0 after a failure.
-  [[nodiscard]] constexpr std::size_t left() const { return bytes_.size() - at_; }
-  [[nodiscard]] constexpr bool done() const { return left() == 0; }
-  /// Whether a read went past the end.
-  [[nodiscard]] constexpr bool failed() const { return failed_; }
-  /// Octets read so far: where the next field begins.
-  [[nodiscard]] constexpr std::size_t offset() const { return at_; }
-  /// What is left, without reading it. Valid while the octets are.
-  [[nodiscard]] constexpr Bytes rest() const { return bytes_.subspan(at_); }
+  [[nodiscard]] std::uint8_t u8() { return claim(1) ? bytes_[next_ - 1] : std::uint8_t{0}; }
+  [[nodiscard]] std::uint16_t u16() { return claim(2) ? load_u16(&bytes_[next_ - 2]) : std::uint16_t{0}; }
+  [[nodiscard]] std::uint32_t u32() { return claim(4) ? load_u32(&bytes_[next_ - 4]) : 0U; }
+  [[nodiscard]] std::uint64_t u64() { return claim(8) ? load_u64(&bytes_[next_ - 8]) : 0U; }
+  /// The next `count` octets, or an empty view and failed() when there are fewer. Lives as long as the bytes.
+  [[nodiscard]] Bytes take(std::size_t count) { return claim(count) ? bytes_.subspan(next_ - count, count) : Bytes{}; }
+  [[nodiscard]] Bytes take_rest() { return take(remaining()); }
+  void skip(std::size_t count) { static_cast<void>(claim(count)); }
 
-  constexpr std::uint8_t u8() { return static_cast<std::uint8_t>(number(1)); }
-  constexpr std::uint16_t u16() { return static_cast<std::uint16_t>(number(2)); }
-  constexpr std::uint32_t u32() { return static_cast<std::uint32_t>(number(4)); }
-  constexpr std::uint64_t u64() { return number(8); }
-
-  /// The next `count` octets; empty, and failed, where fewer are left. Valid while the octets are.
-  constexpr Bytes take(std::size_t count) {
-    if (count > left()) {
-      fail();
-      return {};
-    }
-    const Bytes taken = bytes_.subspan(at_, count);
-    at_ += count;
-    return taken;
-  }
-  constexpr void skip(std::size_t count) { static_cast<void>(take(count)); }
-  /// Everything that is left.
-  constexpr Bytes take_rest() { return take(left()); }
+  [[nodiscard]] std::size_t offset() const { return next_; }
+  [[nodiscard]] std::size_t remaining() const { return bytes_.size() - next_; }
+  [[nodiscard]] bool empty() const { return next_ == bytes_.size(); }
+  [[nodiscard]] bool failed() const { return failed_; }
 
  private:
-  constexpr std::uint64_t number(std::size_t octets) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t octet : take(octets)) value = (value << 8U) | octet;
-    return value;
-  }
-  constexpr void fail() {
-    failed_ = true;
-    at_ = bytes_.size();
+  /// A failed reader is at its end and stays there: every later read fails too.
+  bool claim(std::size_t count) {
+    if (count > remaining()) {
+      failed_ = true;
+      next_ = bytes_.size();
+      return false;
+    }
+    next_ += count;
+    return true;
   }
 
   Bytes bytes_;
-  std::size_t at_ = 0;
+  std::size_t next_ = 0;
   bool failed_ = false;
 };
 

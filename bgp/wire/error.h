@@ -22,10 +22,10 @@ struct MessageError {
 /// One finding about one attribute.
 struct AttrError {
   Severity severity = Severity::none;
-  std::uint8_t subcode = 0;      ///< Of UPDATE Message Error, should it come to session_reset (RFC 4271 s.6.3).
-  std::uint8_t type = 0;         ///< The attribute.
-  std::uint32_t offset = 0;      ///< Of the attribute in the message body.
-  const char* what = "";         ///< For logs and `bgplite decode`; static storage.
+  std::uint8_t subcode = 0;  ///< Of UPDATE Message Error, should it come to session_reset (RFC 4271 s.6.3).
+  std::uint8_t type = 0;     ///< The attribute.
+  std::uint32_t offset = 0;  ///< Of the attribute in the message body.
+  const char* what = "";     ///< For logs and `bgplite decode`; static storage.
 };
 
 }  // namespace minibgp::wire

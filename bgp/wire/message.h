@@ -14,10 +14,10 @@ enum class MessageType : std::uint8_t { open = 1, update = 2, notification = 3, 
 
 inline constexpr std::size_t kHeaderSize = 19;
 inline constexpr std::size_t kMaxMessage = 4096;
-inline constexpr std::size_t kMaxExtendedMessage = 65535;   ///< RFC 8654; OPEN and KEEPALIVE stay at 4096.
+inline constexpr std::size_t kMaxExtendedMessage = 65535;  ///< RFC 8654; OPEN and KEEPALIVE stay at 4096.
 
 struct Header {
-  std::uint16_t length = 0;   ///< Of the whole message.
+  std::uint16_t length = 0;  ///< Of the whole message.
   MessageType type{};
 };
 

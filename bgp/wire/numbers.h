@@ -5,7 +5,9 @@
 
 namespace minibgp::wire {
 
-inline constexpr std::uint16_t kAsTrans = 23456;   // RFC 6793
+inline constexpr std::uint16_t kAsTrans = 23456;  // RFC 6793
+inline constexpr std::uint16_t kAfiIpv4 = 1, kAfiIpv6 = 2;
+inline constexpr std::uint8_t kSafiUnicast = 1;
 
 namespace attr {
 inline constexpr std::uint8_t kOrigin = 1, kAsPath = 2, kNextHop = 3, kMed = 4, kLocalPref = 5, kAtomicAggregate = 6,
@@ -17,13 +19,12 @@ inline constexpr std::uint8_t kFlagOptional = 0x80, kFlagTransitive = 0x40, kFla
 
 namespace cap {
 inline constexpr std::uint8_t kMultiprotocol = 1, kRouteRefresh = 2, kExtendedNextHop = 5, kExtendedMessage = 6,
-                              kRole = 9, kGracefulRestart = 64, kFourOctetAs = 65, kAddPath = 69,
-                              kEnhancedRefresh = 70;
+                              kRole = 9, kGracefulRestart = 64, kFourOctetAs = 65, kAddPath = 69, kEnhancedRefresh = 70;
 }  // namespace cap
 
 namespace notify {
-inline constexpr std::uint8_t kHeader = 1, kOpen = 2, kUpdate = 3, kHoldTimer = 4, kFsm = 5, kCease = 6,
-                              kRefresh = 7, kSendHoldTimer = 8;
+inline constexpr std::uint8_t kHeader = 1, kOpen = 2, kUpdate = 3, kHoldTimer = 4, kFsm = 5, kCease = 6, kRefresh = 7,
+                              kSendHoldTimer = 8;
 // Header
 inline constexpr std::uint8_t kNotSynchronized = 1, kBadLength = 2, kBadType = 3;
 // OPEN
@@ -36,8 +37,10 @@ inline constexpr std::uint8_t kMalformedList = 1, kUnrecognizedWellKnown = 2, kM
 // FSM (RFC 6608)
 inline constexpr std::uint8_t kUnexpectedInOpenSent = 1, kUnexpectedInOpenConfirm = 2, kUnexpectedInEstablished = 3;
 // Cease (RFC 4486, 8538)
-inline constexpr std::uint8_t kMaxPrefixes = 1, kAdminShutdown = 2, kDeconfigured = 3, kAdminReset = 4,
-                              kRejected = 5, kConfigChange = 6, kCollision = 7, kOutOfResources = 8, kHardReset = 9;
+inline constexpr std::uint8_t kMaxPrefixes = 1, kAdminShutdown = 2, kDeconfigured = 3, kAdminReset = 4, kRejected = 5,
+                              kConfigChange = 6, kCollision = 7, kOutOfResources = 8, kHardReset = 9;
+// ROUTE-REFRESH (RFC 7313)
+inline constexpr std::uint8_t kInvalidMessageLength = 1;
 }  // namespace notify
 
 }  // namespace minibgp::wire

@@ -13,7 +13,7 @@ namespace minibgp::wire {
 enum class RefreshKind : std::uint8_t { request = 0, begin = 1, end = 2, unknown = 255 };
 
 struct Refresh {
-  std::optional<Family> family;   ///< None: an AFI/SAFI we do not speak; ignore it.
+  std::optional<Family> family;  ///< None: an AFI/SAFI we do not speak; ignore it.
   RefreshKind kind = RefreshKind::request;
 };
 

@@ -5,6 +5,7 @@
 #include <bgp/policy.h>
 #include <bgp/types.h>
 #include <bgp/wire/error.h>
+#include <bgp/wire/nlri.h>
 
 #include <array>
 #include <cstdint>
@@ -17,28 +18,25 @@ namespace minibgp::wire {
 /// What was negotiated, as far as it changes the bytes of an UPDATE.
 struct UpdateContext {
   bool four_octet_as = true;
-  std::array<bool, kFamilies> families{true, true};   ///< Others' MP attributes are ignored (RFC 4760 s.7 leaves it to us).
+  std::array<bool, kFamilies> families{true,
+                                       true};  ///< Others' MP attributes are ignored (RFC 4760 s.7 leaves it to us).
   std::array<bool, kFamilies> add_path_receive{};
   bool ipv4_over_ipv6_next_hop = false;
   PeerType peer_type = PeerType::ebgp;
+  /// RFC 9774 s.3 withdraws routes with an AS_SET. Readers of archives (MRT) and tools keep them.
+  bool accept_as_set = false;
   std::size_t max_message = 4096;
   bool operator==(const UpdateContext&) const = default;
 };
 
-struct Nlri {
-  Prefix prefix;
-  std::uint32_t path_id = 0;   ///< RFC 7911; 0 without.
-  bool operator==(const Nlri&) const = default;
-};
-
 /// One decoded UPDATE. Reuse it: clear() keeps memory, so steady-state decoding allocates nothing.
 struct Update {
-  PathAttributes attributes;          ///< next_hop is NEXT_HOP, for `announced`.
-  std::vector<Nlri> announced;        ///< The classic IPv4 section.
-  NextHop mp_next_hop;                ///< For `mp_announced`.
-  std::vector<Nlri> mp_announced;     ///< MP_REACH_NLRI.
-  std::vector<Nlri> withdrawn;        ///< Withdrawn Routes and MP_UNREACH_NLRI together.
-  std::optional<Family> end_of_rib;   ///< RFC 4724 s.2.
+  PathAttributes attributes;         ///< next_hop is NEXT_HOP, for `announced`.
+  std::vector<Nlri> announced;       ///< The classic IPv4 section.
+  NextHop mp_next_hop;               ///< For `mp_announced`.
+  std::vector<Nlri> mp_announced;    ///< MP_REACH_NLRI.
+  std::vector<Nlri> withdrawn;       ///< Withdrawn Routes and MP_UNREACH_NLRI together.
+  std::optional<Family> end_of_rib;  ///< RFC 4724 s.2.
 
   /// The worst of `errors`. treat_as_withdraw: `announced` and `mp_announced` are to be withdrawn, attributes mean
   /// nothing. session_reset: only `notification` means something.
@@ -66,9 +64,9 @@ void encode_attributes(const PathAttributes& attributes, Family family, const Up
 
 /// Where the next hop lies in a message that encode_announce() appended, counted from the message's begin.
 struct AnnounceResult {
-  std::size_t taken = 0;                 ///< How many of `prefixes` fitted; at least 1, or 0: attributes too large.
+  std::size_t taken = 0;  ///< How many of `prefixes` fitted; at least 1, or 0: attributes too large.
   std::uint32_t next_hop_offset = 0;
-  std::uint8_t next_hop_size = 0;        ///< 4, 16 or 32.
+  std::uint8_t next_hop_size = 0;  ///< 4, 16 or 32.
 };
 
 /// Appends one UPDATE that announces as many of `prefixes` (all of `family`) as fit.
@@ -76,8 +74,8 @@ struct AnnounceResult {
                                              Family family, std::span<const Prefix> prefixes,
                                              const UpdateContext& context, std::vector<std::uint8_t>& out);
 /// Appends one UPDATE that withdraws as many of `prefixes` (all of `family`) as fit; returns how many.
-[[nodiscard]] std::size_t encode_withdraw(Family family, std::span<const Prefix> prefixes,
-                                          const UpdateContext& context, std::vector<std::uint8_t>& out);
+[[nodiscard]] std::size_t encode_withdraw(Family family, std::span<const Prefix> prefixes, const UpdateContext& context,
+                                          std::vector<std::uint8_t>& out);
 /// Appends End-of-RIB (RFC 4724 s.2).
 void encode_end_of_rib(Family family, std::vector<std::uint8_t>& out);
 
