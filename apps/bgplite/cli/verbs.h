@@ -68,11 +68,6 @@ Exit fail(Exit code, const std::string& text);
 /// Every verb of the program, in the order of `bgplite --help` (registry.cc).
 void add_all(Verbs& verbs);
 
-void add_run(Verbs& verbs);
 void add_check(Verbs& verbs);
-void add_show(Verbs& verbs);
-void add_doing(Verbs& verbs);    // announce withdraw enable disable reset refresh drain
-void add_life(Verbs& verbs);     // plan apply confirm rollback
-void add_explain(Verbs& verbs);  // explain verify monitor
 
 }  // namespace bgplite::cli

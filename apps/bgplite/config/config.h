@@ -5,10 +5,13 @@
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
+#include <bgp/engine.h>
 #include <bgp/peer.h>
 #include <bgp/policy.h>
-#include <bgp/speaker.h>
 #include <bgp/types.h>
+#include <fib/fib.h>
+#include <xfrm/tunnel.h>
+#include <xfrm/tunnels.h>
 
 #include <chrono>
 #include <cstdint>
@@ -34,14 +37,10 @@ struct PeerConfig {
   std::string export_policy;
   bool accept_all = false;  ///< Both directions, in plain sight.
   std::string md5_file;
-  bool close_on_tunnel_down = false;  ///< session_on_tunnel_down: close; otherwise the hold timer decides.
-  std::string template_name;          ///< peer_template it began with; for show only.
-  Place place;                        ///< Not compared.
-  bool operator==(const PeerConfig& other) const {
-    return options == other.options && import_policy == other.import_policy && export_policy == other.export_policy &&
-           accept_all == other.accept_all && md5_file == other.md5_file &&
-           close_on_tunnel_down == other.close_on_tunnel_down;
-  }
+  enum class OnTunnelDown : std::uint8_t { keep, close };
+  OnTunnelDown on_tunnel_down = OnTunnelDown::keep;  ///< keep: the hold timer decides.
+  bool families_given = false;                       ///< Otherwise they follow from the address.
+  bool operator==(const PeerConfig&) const = default;
 };
 
 /// A prefix of ours.
@@ -54,11 +53,7 @@ struct Network {
   std::optional<std::uint32_t> med;
   std::vector<minibgp::Community> communities;
   std::vector<minibgp::LargeCommunity> large_communities;
-  Place place;  ///< Not compared.
-  bool operator==(const Network& other) const {
-    return prefix == other.prefix && when == other.when && med == other.med && communities == other.communities &&
-           large_communities == other.large_communities;
-  }
+  bool operator==(const Network&) const = default;
 };
 
 /// One way of a static route: through a tunnel, or to a gateway.
@@ -74,8 +69,9 @@ struct StaticVia {
 struct StaticRoute {
   minibgp::Prefix prefix;
   std::vector<StaticVia> via;
-  Place place;  ///< Not compared.
-  bool operator==(const StaticRoute& other) const { return prefix == other.prefix && via == other.via; }
+  /// inbound: use the one tunnel on which the peer sends (protected data flows), not the best metric.
+  enum class Follow : std::uint8_t { nothing, inbound } follow = Follow::nothing;
+  bool operator==(const StaticRoute&) const = default;
 };
 
 /// What happens to kernel routes, interfaces and the peers' view of us when the daemon ends.
@@ -88,59 +84,31 @@ struct FibConfig {
   std::uint8_t protocol = 0;  ///< 0: the FIB's own default.
   enum class Prefsrc : std::uint8_t { automatic, none, address } prefsrc = Prefsrc::automatic;
   minibgp::IpAddress prefsrc_address;
-  OnExit on_exit = OnExit::keep;
   std::chrono::seconds adopt_timeout{120};
   std::chrono::seconds audit_interval{60};
+  bool next_hop_objects = true;  ///< Where the kernel has them.
+  bool resolve_via_default = false;
   bool operator==(const FibConfig&) const = default;
 };
 
-struct IkeConfig {
-  std::uint8_t version = 2;
-  std::string local_address, local_id;
-  std::vector<std::string> remote_addresses;
-  std::string remote_id;
-  std::string auth = "psk";  ///< psk or pubkey.
-  std::string psk_file;
-  std::vector<std::string> certificates;  ///< Names of what charon has.
-  std::string proposals, esp_proposals;
-  bool encap = false;
-  bool mobike = false;
-  std::chrono::seconds dpd_delay{10}, dpd_timeout{0};
-  std::chrono::seconds rekey_time{0}, reauth_time{0}, over_time{0};  ///< 0: strongSwan's default.
-  std::chrono::seconds child_rekey_time{0}, child_life_time{0};
-  std::uint32_t keyingtries = 0;  ///< 0: for ever.
-  std::uint32_t priority = 0;     ///< Of the policies; 0: strongSwan's.
-  std::string start_action = "start", dpd_action = "restart", close_action = "start";
-  std::vector<std::string> local_ts, remote_ts;  ///< Empty: everything.
-  bool operator==(const IkeConfig&) const = default;
+/// Echo probes through a tunnel, to see that it carries traffic.
+struct ProbeConfig {
+  minibgp::IpAddress target;  ///< Unset: none.
+  std::chrono::milliseconds interval{1000};
+  std::uint8_t failures = 3;  ///< In a row.
+  bool operator==(const ProbeConfig&) const = default;
 };
 
+/// The cloud at the other end, for its limits and timers (presets.h).
+enum class Cloud : std::uint8_t { none, alibaba, alibaba_tr, aws, aws_tgw, azure, gcp, oci };
+
 struct TunnelConfig {
-  enum class Mode : std::uint8_t { interface, policy };
-  std::string name;
-  Mode mode = Mode::interface;
-  std::string interface;  ///< Empty: the name.
-  std::uint32_t if_id = 0;
-  std::vector<std::pair<minibgp::IpAddress, std::uint8_t>> addresses;  ///< With their length in bits.
-  std::uint16_t mtu = 0;                                               ///< 0: 1360.
-  std::string vrf;
-  std::string underlay_device;
-  minibgp::IpAddress underlay_gateway;
-  std::optional<IkeConfig> ike;  ///< None: the user keeps swanctl.conf and we watch.
-  std::string preset;
-  /// Echo probes through the tunnel; unset target: none.
-  minibgp::IpAddress probe_target;
-  std::chrono::milliseconds probe_interval{1000};
-  std::uint8_t probe_failures = 3;
+  minibgp::xfrm::TunnelOptions options;
+  bool probe_enabled = false;
+  ProbeConfig probe;
+  Cloud cloud = Cloud::none;
   std::string peer;  ///< Key of its peer in Config::peers; empty: none.
-  Place place;       ///< Not compared.
-  bool operator==(const TunnelConfig& other) const {
-    return name == other.name && mode == other.mode && interface == other.interface && if_id == other.if_id &&
-           addresses == other.addresses && mtu == other.mtu && vrf == other.vrf &&
-           underlay_device == other.underlay_device && underlay_gateway == other.underlay_gateway && ike == other.ike &&
-           probe_target == other.probe_target && probe_interval == other.probe_interval &&
-           probe_failures == other.probe_failures;
-  }
+  bool operator==(const TunnelConfig&) const = default;
 };
 
 /// Who looks after one item of the host: we set it (and restore it on stop), we only complain, or nobody.
@@ -194,6 +162,7 @@ struct Config {
   std::vector<Network> networks;
   std::map<std::string, PeerConfig> peers;      ///< By address, with %device when link-local.
   std::map<std::string, TunnelConfig> tunnels;  ///< By name.
+  minibgp::xfrm::TunnelsOptions ipsec;          ///< on_exit follows the one above when applied.
   std::vector<StaticRoute> static_routes;
   std::map<std::string, PolicyDefinition> policies;
   FibConfig fib;

@@ -1,0 +1,73 @@
+#include <apps/bgplite/cli/verbs.h>
+#include <bgp/version.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+namespace bgplite::cli {
+namespace {
+
+bool terminal_with_color() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
+         std::string{term} != "dumb";
+}
+
+}  // namespace
+
+Verbs::Verbs()
+    : common_(std::make_shared<Common>()),
+      app_(std::make_unique<CLI::App>("A BGP router for VPN gateways: one process, one YAML file.", "bgplite")) {
+  app_->require_subcommand(1);
+  app_->fallthrough();
+  app_->set_version_flag("--version", std::string{"bgplite "} + minibgp::kVersionText);
+  app_->add_option("-c,--config", common_->config, "Configuration file")->capture_default_str();
+  app_->add_option("--socket", common_->socket, "Control socket of the daemon");
+  app_->add_flag("-j,--json", common_->json, "Print JSON");
+  app_->add_flag("-y,--yes", common_->yes, "Do not ask");
+}
+
+Verbs::~Verbs() = default;
+
+CLI::App& Verbs::add(const std::string& name, const std::string& description, CLI::App* parent) {
+  CLI::App& verb = *(parent == nullptr ? app_.get() : parent)->add_subcommand(name, description);
+  verb.fallthrough();
+  return verb;
+}
+
+void Verbs::action(CLI::App& verb, std::function<Exit()> run) {
+  // The callback only notes what to do: it runs when the parser is done, and gone.
+  verb.final_callback([this, run = std::move(run)] { chosen_ = run; });
+}
+
+std::function<Exit()> Verbs::parse(int argc, char** argv) {
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream complaint;
+    const int code = app_->exit(error, out, complaint);
+    return [code, out = out.str(), complaint = complaint.str()] {
+      std::cout << out;
+      std::cerr << complaint;
+      return code == 0 ? Exit::ok : Exit::bad_input;
+    };
+  }
+  common_->color = terminal_with_color();
+  if (!chosen_) return [help = app_->help()] { return std::cerr << help, Exit::bad_input; };
+  // The action may refer to common(): it holds on to it.
+  return [run = std::move(chosen_), common = common_] { return run(); };
+}
+
+Exit fail(Exit code, const std::string& text) {
+  std::cerr << "bgplite: " << text << '\n';
+  return code;
+}
+
+}  // namespace bgplite::cli

@@ -1,0 +1,386 @@
+#include <apps/bgplite/config/check.h>
+#include <apps/bgplite/config/presets.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace bgplite {
+namespace {
+
+using minibgp::Asn;
+using minibgp::Prefix;
+using minibgp::xfrm::Mode;
+
+const Prefix kDefaultV4 = Prefix::of(minibgp::IpAddress::v4(0), 0);
+const Prefix kLinkLocalV4 = Prefix::of(minibgp::IpAddress::v4(0xA9FE0000U), 16);
+const Prefix kSharedV4 = Prefix::of(minibgp::IpAddress::v4(0x64400000U), 10);
+
+/// Protocol ids that others write into the kernel's table (iproute2's rt_protos and what daemons claim).
+constexpr std::pair<int, const char*> kClaimedProtocols[] = {
+    {8, "gated"}, {9, "rdisc"},          {10, "mrtd"},        {11, "zebra"},   {12, "BIRD"},       {13, "DECnet"},
+    {14, "xorp"}, {15, "ntk"},           {16, "dhcp"},        {17, "mrouted"}, {18, "keepalived"}, {42, "babel"},
+    {80, "Holo"}, {84, "openr"},         {99, "FRR"},         {186, "bgp"},    {187, "isis"},      {188, "ospf"},
+    {189, "rip"}, {190, "ripng"},        {191, "nhrp"},       {192, "eigrp"},  {193, "ldp"},       {194, "sharp"},
+    {195, "pbr"}, {196, "static (FRR)"}, {197, "openfabric"}, {198, "srte"},
+};
+
+struct ReservedAsn {
+  std::uint32_t first, last;
+  const char* what;
+};
+constexpr ReservedAsn kReservedAsns[] = {
+    {64496, 64511, "reserved for documentation (RFC 5398)"},
+    {65535, 65535, "reserved (RFC 7300)"},
+    {65536, 65551, "reserved for documentation (RFC 5398)"},
+    {4294967295, 4294967295, "reserved (RFC 7300)"},
+};
+
+const char* reserved(Asn asn) {
+  const auto number = static_cast<std::uint32_t>(asn);
+  for (const ReservedAsn& range : kReservedAsns)
+    if (number >= range.first && number <= range.last) return range.what;
+  return nullptr;
+}
+
+class Checker {
+ public:
+  Checker(const Config& config, const std::map<std::string, std::string>& peer_paths, const Places& places,
+          Diagnostics& into)
+      : config_(config), peer_paths_(peer_paths), places_(places), into_(into) {}
+
+  void run() {
+    router();
+    networks();
+    for (const auto& [key, peer] : config_.peers) check_peer(key, peer);
+    for (const auto& [name, tunnel] : config_.tunnels) check_tunnel(name, tunnel);
+    tunnels_together();
+    static_routes();
+    rest();
+  }
+
+ private:
+  void error(const std::string& path, std::string text, std::string hint = {}) {
+    into_.error(place(path), std::move(text), std::move(hint));
+  }
+  void warning(const std::string& path, std::string text, std::string hint = {}) {
+    into_.warning(place(path), std::move(text), std::move(hint));
+  }
+  [[nodiscard]] Place place(const std::string& path) const {
+    Place found = places_.of(written(path));
+    if (found.file.empty() && !config_.files.empty()) found.file = config_.files.front();
+    return found;
+  }
+
+  /// The path itself, or that of defaults.peer when the peer has the value from there.
+  [[nodiscard]] std::string written(const std::string& path) const {
+    if (places_.has(path)) return path;
+    for (const auto& [key, peer] : peer_paths_) {
+      if (path.compare(0, peer.size() + 1, peer + ".") != 0) continue;
+      if (const std::string inherited = "defaults.peer" + path.substr(peer.size()); places_.has(inherited))
+        return inherited;
+    }
+    return path;
+  }
+
+  void router() {
+    const bool empty = config_.router.asn == Asn{0} && config_.router.router_id == minibgp::RouterId{0};
+    if (config_.router.asn == Asn{0} && !wrong("router.asn"))
+      error("router", "'router' needs an 'asn'", empty ? "router: { asn: 65530, router_id: 192.0.2.1 }" : "");
+    if (config_.router.router_id == minibgp::RouterId{0} && !wrong("router.router_id"))
+      error("router", "'router' needs a 'router_id'", "any IPv4 address of this host");
+    if (const char* what = reserved(config_.router.asn))
+      warning("router.asn", "AS " + to_text(config_.router.asn) + " is " + what);
+    const auto id = minibgp::IpAddress::v4(static_cast<std::uint32_t>(config_.router.router_id));
+    if (kLinkLocalV4.contains(id))
+      warning("router.router_id", "router_id " + to_text(config_.router.router_id) + " is a link-local address",
+              "it is unique only as long as no other gateway uses the same tunnel addresses");
+    if (id.octets[0] >= 224)
+      error("router.router_id",
+            "router_id " + to_text(config_.router.router_id) + " is a multicast or reserved address");
+  }
+
+  /// The key was written, and refused already: do not complain that it is missing.
+  [[nodiscard]] bool wrong(const std::string& path) const { return places_.has(path); }
+
+  void networks() {
+    std::set<Prefix> seen;
+    for (const Network& network : config_.networks) {
+      const std::string path = "networks." + to_text(network.prefix);
+      if (!seen.insert(network.prefix).second) error(path, "network " + to_text(network.prefix) + " is given twice");
+      if (kLinkLocalV4.covers(network.prefix))
+        warning(path, "network " + to_text(network.prefix) + " is link-local: nobody can route to it");
+      for (const auto& [name, tunnel] : config_.tunnels) cloud_takes(network, path, tunnel);
+    }
+  }
+
+  void cloud_takes(const Network& network, const std::string& path, const TunnelConfig& tunnel) {
+    const CloudFacts& cloud = facts_of(tunnel.cloud);
+    if (cloud.refuses_default && network.prefix == kDefaultV4)
+      warning(path, std::string{cloud.name} + " refuses 0.0.0.0/0");
+    const bool shared = kSharedV4.covers(network.prefix) || network.prefix.covers(kSharedV4);
+    if (cloud.refuses_shared && shared && network.prefix != kDefaultV4)
+      warning(path, std::string{cloud.name} + " does not allow networks that overlap 100.64.0.0/10");
+  }
+
+  [[nodiscard]] std::string peer_path(const std::string& key) const {
+    const auto found = peer_paths_.find(key);
+    return found == peer_paths_.end() ? "peers" : found->second;
+  }
+
+  void check_peer(const std::string& key, const PeerConfig& peer) {
+    const std::string path = peer_path(key);
+    const minibgp::PeerOptions& options = peer.options;
+    if (options.remote_as == Asn{0} && !wrong(path + ".asn"))
+      error(path, "peer " + key + " needs an 'asn'", "here, or in defaults.peer");
+    if (const char* what = reserved(options.remote_as))
+      warning(path + ".asn", "AS " + to_text(options.remote_as) + " of peer " + key + " is " + what,
+              "accepted, because clouds use such numbers");
+    addresses(key, path, options);
+    timers(key, path, peer);
+    policies(key, path, peer);
+    if (options.ttl_security_hops != 0 && options.ttl > 1)
+      error(path + ".ttl_security", "'ttl' and 'ttl_security' exclude each other",
+            "ttl_security sends with 255 (RFC 5082)");
+    if (!options.families[0] && !options.families[1]) error(path + ".families", "peer " + key + " has no family");
+    if (options.passive && !config_.listen.enabled)
+      error(path + ".passive", "peer " + key + " is passive, but listen.enabled is false: no session can come up");
+    const bool ibgp = options.remote_as == config_.router.asn;
+    if (options.route_reflector_client && !ibgp)
+      error(path + ".route_reflector_client", "peer " + key + " is not an iBGP peer");
+    if (ibgp && options.role != minibgp::Role::none) error(path + ".role", "roles are for eBGP peers (RFC 9234)");
+  }
+
+  void addresses(const std::string& key, const std::string& path, const minibgp::PeerOptions& options) {
+    const minibgp::IpAddress& address = options.address;
+    const bool multicast =
+        address.family == minibgp::Family::ipv4 ? address.octets[0] >= 224 : address.octets[0] == 0xFF;
+    if (multicast) error(path, "peer " + key + " has a multicast or reserved address");
+    if (address.is_link_local_v6() && options.device.empty())
+      error(path, "peer " + key + " has a link-local address and needs a 'device'");
+    if (options.local_address.is_set() && options.local_address.family != address.family)
+      error(path + ".local_address", "local_address and the peer's address are of different families");
+    if (options.local_address == address) error(path, "peer " + key + " has our own address");
+    for (const auto& [name, tunnel] : config_.tunnels)
+      for (const auto& own : tunnel.options.addresses)
+        if (own.address == address) error(path, "peer " + key + " has the address of our own end of tunnel " + name);
+  }
+
+  void timers(const std::string& key, const std::string& path, const PeerConfig& peer) {
+    const minibgp::PeerTimers& timers = peer.options.timers;
+    if (timers.hold_s == 1 || timers.hold_s == 2)
+      error(path + ".timers.hold", "'hold' must be 0s or at least 3s, not " + std::to_string(timers.hold_s) + "s",
+            "RFC 4271 s.4.2");
+    if (timers.hold_s > 2 && timers.keepalive_s * 3U > timers.hold_s)
+      warning(path + ".timers.keepalive",
+              "keepalive " + std::to_string(timers.keepalive_s) + "s is more than a third of hold " +
+                  std::to_string(timers.hold_s) + "s: one lost keepalive ends the session",
+              "a third is used instead");
+    const auto tunnel = config_.tunnels.find(peer.options.tunnel);
+    if (tunnel == config_.tunnels.end()) return;
+    const CloudFacts& cloud = facts_of(tunnel->second.cloud);
+    if (cloud.timers_fixed && timers.hold_s < cloud.hold_s)
+      warning(path + ".timers.hold",
+              std::string{cloud.name} + " sends a keepalive every " + std::to_string(cloud.keepalive_s) +
+                  "s and does not negotiate: hold " + std::to_string(timers.hold_s) + "s is too short",
+              "hold: " + std::to_string(cloud.hold_s) + "s");
+    if (!cloud.dials && peer.options.passive)
+      warning(path + ".passive", std::string{cloud.name} + " does not dial: peer " + key + " must not be passive");
+    const ProbeConfig& probe = tunnel->second.probe;
+    const auto detection = probe.interval * probe.failures;
+    if (tunnel->second.probe_enabled && timers.hold_s != 0 && detection >= std::chrono::seconds{timers.hold_s})
+      warning("tunnels." + tunnel->first + ".probe",
+              "probes notice a dead tunnel after " + to_text(detection) + ", later than hold " +
+                  std::to_string(timers.hold_s) + "s of peer " + key,
+              "the session dies before the tunnel is known to be down");
+    limits(key, path, peer, cloud);
+  }
+
+  void limits(const std::string& key, const std::string& path, const PeerConfig& peer, const CloudFacts& cloud) {
+    if (cloud.prefixes_max == 0) return;
+    const std::string limit = std::string{cloud.name} + " takes " + std::to_string(cloud.prefixes_max) + " prefixes";
+    if (config_.networks.size() > cloud.prefixes_max)
+      warning("networks", std::to_string(config_.networks.size()) + " networks, but " + limit +
+                              (cloud.drops_session_beyond ? " and then closes the session" : ""));
+    const bool raised = places_.has(path + ".export_limit.max") || places_.has("defaults.peer.export_limit.max");
+    if (raised && peer.options.export_limit.max > cloud.prefixes_max)
+      warning(path + ".export_limit.max", "export_limit of peer " + key + " is " +
+                                              std::to_string(peer.options.export_limit.max) + ", but " + limit);
+  }
+
+  void policies(const std::string& key, const std::string& path, const PeerConfig& peer) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, policy] : config_.policies)
+      if (name.front() != '(') known.emplace_back(name);
+    const auto must_exist = [&](const std::string& name, const char* which) {
+      if (name.empty() || name.front() == '(' || config_.policies.count(name) != 0) return;
+      error(path + "." + which, "no policy '" + name + "'", did_you_mean(name, known));
+    };
+    must_exist(peer.import_policy, "import");
+    must_exist(peer.export_policy, "export");
+    const bool any = !peer.import_policy.empty() || !peer.export_policy.empty();
+    if (peer.accept_all && any)
+      error(path + ".accept_all", "peer " + key + " has 'accept_all' and a policy", "leave one of them out");
+    const bool refused = wrong(path + ".accept_all") || wrong(path + ".import") || wrong(path + ".export");
+    if (peer.options.remote_as == config_.router.asn || peer.accept_all || (!any && refused)) return;
+    if (!any) {
+      warning(path,
+              "peer " + key + " has no policy: nothing is taken from it and nothing is announced to it (RFC 8212)",
+              "give it 'import' and 'export', or 'accept_all: true'");
+    } else if (peer.import_policy.empty() || peer.export_policy.empty()) {
+      const bool import = peer.import_policy.empty();
+      warning(path, "peer " + key + " has no " + (import ? "import" : "export") + " policy: nothing is " +
+                        (import ? "taken from it" : "announced to it") + " (RFC 8212)");
+    }
+  }
+
+  void check_tunnel(const std::string& name, const TunnelConfig& tunnel) {
+    const std::string path = "tunnels." + name;
+    const minibgp::xfrm::TunnelOptions& options = tunnel.options;
+    const std::string& interface = options.interface.empty() ? name : options.interface;
+    if (options.mode == Mode::interface) {
+      if (options.if_id == 0 && !wrong(path + ".if_id")) error(path, "tunnel " + name + " needs an 'if_id'");
+      if (interface.size() > 15 || interface.find('/') != std::string::npos)
+        error(path + (options.interface.empty() ? "" : ".interface"),
+              "'" + interface + "' cannot be an interface's name", "at most 15 characters, no slash: give 'interface'");
+    } else {
+      if (!tunnel.peer.empty())
+        error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
+      if (options.ike && (options.ike->local_ts.empty() || options.ike->remote_ts.empty()))
+        error(path + ".ike", "tunnel " + name + " has mode policy and needs 'local_ts' and 'remote_ts'");
+    }
+    if (!tunnel.peer.empty()) inner_addresses(name, path, tunnel);
+    if (options.ike) ike(name, path + ".ike", *options.ike);
+    const CloudFacts& cloud = facts_of(tunnel.cloud);
+    const std::uint32_t mtu = options.mtu == 0 ? minibgp::xfrm::kDefaultMtu : options.mtu;
+    if (cloud.mtu_max != 0 && mtu > cloud.mtu_max && options.mode == Mode::interface)
+      warning(path + ".mtu", "mtu " + std::to_string(mtu) + " is more than the " + std::to_string(cloud.mtu_max) +
+                                 " of " + std::string{cloud.name});
+    if (tunnel.probe_enabled && tunnel.probe.interval < std::chrono::milliseconds{20})
+      error(path + ".probe.interval", "probes need at least 20ms between them");
+  }
+
+  void inner_addresses(const std::string& name, const std::string& path, const TunnelConfig& tunnel) {
+    const auto peer = config_.peers.find(tunnel.peer);
+    if (peer == config_.peers.end()) return;
+    const minibgp::IpAddress& address = peer->second.options.address;
+    if (tunnel.options.addresses.empty())
+      return error(path, "tunnel " + name + " needs an 'address' for its peer " + tunnel.peer);
+    for (const auto& own : tunnel.options.addresses)
+      if (Prefix::of(own.address, own.length_bits).contains(address)) return;
+    if (address.is_link_local_v6()) return;
+    warning(path + ".peer", "peer " + tunnel.peer + " is in none of the networks of tunnel " + name);
+  }
+
+  void ike(const std::string& name, const std::string& path, const minibgp::xfrm::IkeOptions& ike) {
+    if (ike.remote_addresses.empty()) error(path, "tunnel " + name + " needs 'remote: { address: ... }'");
+    const bool psk = ike.local_auth == "psk" || ike.remote_auth == "psk";
+    if (psk && ike.psk_file.empty())
+      error(path, "tunnel " + name + " needs a 'psk_file'", "or auth: pubkey on both sides");
+    if (ike.version == 1 && (ike.local_ts.size() > 1 || ike.remote_ts.size() > 1))
+      error(path, "IKEv1 negotiates one CIDR block on each side", "version: 2");
+    if (ike.version == 1 && ike.mobike) error(path + ".mobike", "MOBIKE needs IKE version 2");
+    if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
+      error(path + ".child", "child.rekey_time " + to_text(std::chrono::milliseconds{ike.child_rekey_time}) +
+                                 " is not before child.life_time " +
+                                 to_text(std::chrono::milliseconds{ike.child_life_time}));
+    const auto tunnel = config_.tunnels.find(name);
+    const Cloud cloud = tunnel == config_.tunnels.end() ? Cloud::none : tunnel->second.cloud;
+    const bool alibaba = cloud == Cloud::alibaba || cloud == Cloud::alibaba_tr;
+    if (alibaba && ike.rekey_time + ike.over_time > std::chrono::hours{24})
+      warning(path + ".rekey_time", "rekey_time + over_time is more than the usual SA lifetime of 86400s at " +
+                                        std::string{facts_of(cloud).name});
+  }
+
+  void tunnels_together() {
+    std::map<std::uint32_t, std::string> if_ids;
+    std::map<std::string, std::string> interfaces;
+    std::map<Prefix, std::string> networks;
+    for (const auto& [name, tunnel] : config_.tunnels) {
+      const std::string path = "tunnels." + name;
+      const minibgp::xfrm::TunnelOptions& options = tunnel.options;
+      if (options.mode == Mode::policy) continue;
+      if (const auto [other, fresh] = if_ids.emplace(options.if_id, name); !fresh && options.if_id != 0)
+        error(path + ".if_id", "if_id " + std::to_string(options.if_id) + " is also that of tunnel " + other->second);
+      const std::string& interface = options.interface.empty() ? name : options.interface;
+      if (const auto [other, fresh] = interfaces.emplace(interface, name); !fresh)
+        error(path + ".interface", "interface " + interface + " is also that of tunnel " + other->second);
+      for (const auto& own : options.addresses) {
+        const Prefix network = Prefix::of(own.address, own.length_bits);
+        if (own.address.is_link_local_v6()) continue;
+        if (const auto [other, fresh] = networks.emplace(network, name); !fresh)
+          error(path + ".address", "network " + to_text(network) + " is also that of tunnel " + other->second,
+                "each tunnel needs a network of its own");
+      }
+    }
+  }
+
+  void static_routes() {
+    std::set<Prefix> seen;
+    std::vector<std::string_view> known;
+    for (const auto& [name, tunnel] : config_.tunnels) known.emplace_back(name);
+    for (const StaticRoute& route : config_.static_routes) {
+      const std::string path = "static_routes." + to_text(route.prefix);
+      if (!seen.insert(route.prefix).second)
+        error(path, "static route " + to_text(route.prefix) + " is given twice", "write all its ways into one 'via'");
+      for (const StaticVia& via : route.via) check_via(path, route, via, known);
+    }
+  }
+
+  void check_via(const std::string& path, const StaticRoute& route, const StaticVia& via,
+                 const std::vector<std::string_view>& known) {
+    if (via.tunnel.empty() && !via.gateway.is_set() && via.device.empty())
+      return error(path, "a way of static route " + to_text(route.prefix) + " needs a 'tunnel', 'gateway' or 'device'");
+    if (route.follow == StaticRoute::Follow::inbound && via.tunnel.empty())
+      error(path, "'follow: inbound' works with tunnels only");
+    if (via.tunnel.empty()) return;
+    const auto tunnel = config_.tunnels.find(via.tunnel);
+    if (tunnel == config_.tunnels.end())
+      return error(path, "no tunnel '" + via.tunnel + "'", did_you_mean(via.tunnel, known));
+    if (facts_of(tunnel->second.cloud).static_discouraged)
+      warning(path, "static routing is not recommended with " + std::string{facts_of(tunnel->second.cloud).name},
+              "use BGP");
+  }
+
+  void rest() {
+    for (const auto& [number, owner] : kClaimedProtocols)
+      if (config_.fib.protocol == number)
+        warning("fib.protocol", "protocol " + std::to_string(number) + " belongs to " + owner,
+                "its routes and ours would be taken for each other's");
+    metrics();
+    if (config_.control.socket.size() > 107)
+      error("control.socket", "the path of a Unix socket has at most 107 octets");
+  }
+
+  void metrics() {
+    const std::string& listen = config_.metrics.listen;
+    if (listen.empty() || listen.front() == '/') return;
+    const std::size_t colon = listen.rfind(':');
+    std::string host = listen.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    const auto address = minibgp::parse_address(host);
+    if (colon == std::string::npos || !address)
+      return error("metrics.listen", "'" + listen + "' is neither a path nor ADDRESS:PORT");
+    const bool loopback = address->family == minibgp::Family::ipv4 ? address->octets[0] == 127
+                                                                   : *address == *minibgp::parse_address("::1");
+    if (!loopback)
+      error("metrics.listen", "'" + listen + "' is not a loopback address",
+            "metrics tell strangers about the network: put a reverse proxy in front");
+  }
+
+  const Config& config_;
+  const std::map<std::string, std::string>& peer_paths_;
+  const Places& places_;
+  Diagnostics& into_;
+};
+
+}  // namespace
+
+void check(const Config& config, const std::map<std::string, std::string>& peer_paths, const Places& places,
+           Diagnostics& diagnostics) {
+  Checker{config, peer_paths, places, diagnostics}.run();
+}
+
+}  // namespace bgplite
