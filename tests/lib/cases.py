@@ -13,8 +13,9 @@
     if __name__ == "__main__":
         main()
 
-Each case gets a fresh netlab.Lab and prints one line: `ok NAME (1.2 s)`, `FAIL NAME: why` or `skip NAME: why`; tests/run.sh
-counts these lines. A case with full=True runs only with --full. Exit status: 0; 1 when one failed; 77 when all were skipped.
+Each case gets a fresh netlab.Lab and prints one line: `ok NAME (1.2 s)`, `FAIL NAME: why` or `skip NAME: why`;
+tests/run.sh counts these lines. A case with full=True runs only with --full. Exit status: 0; 1 when one failed; 77 when
+all were skipped.
 """
 import argparse
 import re
@@ -35,9 +36,11 @@ class Skip(Exception):
 
 def case(name, full=False):
     """Registers a function of one argument, the Lab."""
+
     def register(function):
         _cases.append((name, full, function))
         return function
+
     return register
 
 
@@ -58,8 +61,11 @@ def check_equal(seen, wanted, what, limit=5):
     if seen == wanted:
         return
     if isinstance(seen, dict) and isinstance(wanted, dict):
-        rows = [f"{k}: {seen.get(k, 'nothing')}, wanted {wanted.get(k, 'nothing')}"
-                for k in sorted(set(seen) | set(wanted), key=str) if seen.get(k) != wanted.get(k)]
+        rows = [
+            f"{k}: {seen.get(k, 'nothing')}, wanted {wanted.get(k, 'nothing')}"
+            for k in sorted(set(seen) | set(wanted), key=str)
+            if seen.get(k) != wanted.get(k)
+        ]
         raise AssertionError(f"{what}: {len(rows)} differ: " + "; ".join(rows[:limit]))
     if isinstance(seen, (set, frozenset)) and isinstance(wanted, (set, frozenset)):
         extra, missing = sorted(seen - wanted, key=str), sorted(wanted - seen, key=str)
@@ -74,8 +80,12 @@ def main():
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("--keep-logs", metavar="DIR", help="copy each case's logs here")
     options = arguments.parse_args()
-    chosen = [c for c in _cases if (options.full or options.names or not c[1])
-              and (not options.names or any(re.search(n, c[0]) for n in options.names))]
+    chosen = [
+        c
+        for c in _cases
+        if (options.full or options.names or not c[1])
+        and (not options.names or any(re.search(n, c[0]) for n in options.names))
+    ]
     if options.list:
         for name, full, _ in _cases:
             print(f"{'full   ' if full else 'default'} {name}")

@@ -6,10 +6,10 @@
         ...
     report = traffic.report          # .forth, .back: Direction(sent, received, lost, longest_gap_s, by_flow)
 
-`rate` is packets a second in each direction over all flows together. A packet that the sender's kernel refuses (no route)
-counts as sent: it is traffic that somebody wanted to send. Flows differ in their ports, and in their addresses when lists of
-addresses are given; paths_used() tells how many packets each device carried meanwhile, so that a test can require that each
-path had its share.
+`rate` is packets a second in each direction over all flows together. A packet that the sender's kernel refuses (no
+route) counts as sent: it is traffic that somebody wanted to send. Flows differ in their ports, and in their addresses
+when lists of addresses are given; paths_used() tells how many packets each device carried meanwhile, so that a test can
+require that each path had its share.
 
 Run as a program this file is one end of it (see end()).
 """
@@ -24,7 +24,7 @@ import time
 
 PORT = 7000
 HEADER = struct.Struct("!HxxI")  # Flow, sequence number.
-SIZE = 64                        # Octets of payload; small enough for any tunnel.
+SIZE = 64  # Octets of payload; small enough for any tunnel.
 
 Direction = collections.namedtuple("Direction", "sent received lost duplicates longest_gap_s by_flow")
 Report = collections.namedtuple("Report", "forth back seconds")
@@ -53,8 +53,8 @@ class Loss:
     def __enter__(self):
         self._a = _End(self.here, [(a, b, p) for a, b, p in self.flows], self.rate)
         self._b = _End(self.there, [(b, a, p) for a, b, p in self.flows], self.rate)
-        # Both ends listen before either sends; then traffic flows until each side has heard every flow once, so that what
-        # is counted later is the test's doing and not neighbor discovery.
+        # Both ends listen before either sends; then traffic flows until each side has heard every flow once, so that
+        # what is counted later is the test's doing and not neighbor discovery.
         for end in (self._a, self._b):
             end.expect("ready")
         for end in (self._a, self._b):
@@ -85,10 +85,15 @@ class _End:
     def __init__(self, namespace, flows, rate):
         import subprocess
         from netlab import _die_with_parent
+
         self.namespace = namespace
         self.process = subprocess.Popen(
             namespace.enter([sys.executable, str(pathlib.Path(__file__).resolve()), json.dumps(flows), str(rate)]),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=_die_with_parent)
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=_die_with_parent,
+        )
 
     def tell(self, word):
         self.process.stdin.write(word + "\n")
@@ -96,6 +101,7 @@ class _End:
 
     def expect(self, word, seconds=10):
         from netlab import LabError
+
         if not select.select([self.process.stdout], [], [], seconds)[0]:
             raise LabError(f"traffic from {self.namespace.name}: no '{word}' within {seconds} s: nothing gets through")
         line = self.process.stdout.readline()
@@ -135,7 +141,7 @@ def _tx_packets(namespace, device):
 
 
 def end(flows, rate):
-    """One end: sends on every flow in turn and keeps the numbers it hears. Words on standard input: go, count, stop, end."""
+    """One end: sends on every flow in turn and keeps the numbers it hears. Words on stdin: go, count, stop, end."""
     sockets = []
     for local, _, port in flows:
         s = socket.socket(socket.AF_INET6 if ":" in local else socket.AF_INET, socket.SOCK_DGRAM)

@@ -6,9 +6,20 @@ import pathlib
 import shutil
 import subprocess
 
-PACKAGES = {"bird": "bird2", "/usr/lib/frr/bgpd": "frr", "gobgpd": "gobgpd", "gobgp": "gobgpd", "bgpd": "openbgpd",
-            "exabgp": "exabgp", "charon-systemd": "charon-systemd", "swanctl": "strongswan-swanctl", "tshark": "tshark",
-            "qemu-system-x86_64": "qemu-system-x86", "nft": "nftables", "ping": "iputils-ping"}
+PACKAGES = {
+    "bird": "bird2",
+    "/usr/lib/frr/bgpd": "frr",
+    "gobgpd": "gobgpd",
+    "gobgp": "gobgpd",
+    "bgpd": "openbgpd",
+    "exabgp": "exabgp",
+    "charon-systemd": "charon-systemd",
+    "swanctl": "strongswan-swanctl",
+    "tshark": "tshark",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "nft": "nftables",
+    "ping": "iputils-ping",
+}
 
 
 def in_vm():
@@ -35,8 +46,11 @@ def program(name):
 
 @functools.lru_cache
 def xfrm_interfaces():
-    done = subprocess.run(["unshare", "-n", "ip", "link", "add", "probe", "type", "xfrm", "dev", "lo", "if_id", "1"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["unshare", "-n", "ip", "link", "add", "probe", "type", "xfrm", "dev", "lo", "if_id", "1"],
+        capture_output=True,
+        text=True,
+    )
     return None if done.returncode == 0 else f"this kernel ({os.uname().release}) has no XFRM interfaces"
 
 
@@ -65,4 +79,6 @@ def built(name):
     for folder, _, files in os.walk(build_dir()):
         if name in files and os.access(os.path.join(folder, name), os.X_OK):
             return os.path.join(folder, name)
-    raise FileNotFoundError(f"{name} is not built in {build_dir()}; build it: cmake --build {build_dir()} --target {name}")
+    raise FileNotFoundError(
+        f"{name} is not built in {build_dir()}; build it: cmake --build {build_dir()} --target {name}"
+    )

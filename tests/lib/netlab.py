@@ -1,8 +1,9 @@
 """Network namespaces for tests: make them, join them, run daemons in them, read what the kernel has.
 
-A Lab owns everything it makes. Each namespace is held by one process that dies with the test (PR_SET_PDEATHSIG), so that
-nothing is left behind even when the test is killed; close() ends the rest, by process id. A namespace has its own network,
-host name, /run and /sys, so that daemons find their sockets in the usual places and never meet those of the machine.
+A Lab owns everything it makes. Each namespace is held by one process that dies with the test (PR_SET_PDEATHSIG), so
+that nothing is left behind even when the test is killed; close() ends the rest, by process id. A namespace has its own
+network, host name, /run and /sys, so that daemons find their sockets in the usual places and never meet those of the
+machine.
 
 Not here: how each BGP daemon is configured (peers.py), how cases are reported (cases.py), loss (loss.py).
 """
@@ -126,14 +127,20 @@ class Namespace:
         self.dir = lab.dir / name
         self.dir.mkdir()
         ready = self.dir / ".ready"
-        script = ("hostname \"$1\" && mount -t sysfs s /sys && mount -t tmpfs -o mode=755 t /run && mkdir -p /run/lock && "
-                  "ip link set lo up && "
-                  "for k in all default; do for f in accept_dad=0 dad_transmits=0; do "
-                  "echo \"${f#*=}\" > /proc/sys/net/ipv6/conf/$k/${f%=*} 2>/dev/null || :; done; done; "
-                  ": > \"$2\" && exec sleep infinity")
+        script = (
+            "hostname \"$1\" && mount -t sysfs s /sys && mount -t tmpfs -o mode=755 t /run && mkdir -p /run/lock && "
+            "ip link set lo up && "
+            "for k in all default; do for f in accept_dad=0 dad_transmits=0; do "
+            "echo \"${f#*=}\" > /proc/sys/net/ipv6/conf/$k/${f%=*} 2>/dev/null || :; done; done; "
+            ": > \"$2\" && exec sleep infinity"
+        )
         self.holder = subprocess.Popen(
             ["unshare", "-n", "-m", "-u", "--propagation", "private", "bash", "-c", script, "netlab", name, str(ready)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_die_with_parent)
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent,
+        )
         wait_until(lambda: ready.exists() or self.holder.poll() is not None, 10, f"namespace {name}")
         if self.holder.poll() is not None:
             raise LabError(f"cannot make a network namespace: {self.holder.stderr.read().decode().strip()}")
@@ -145,20 +152,36 @@ class Namespace:
         return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "--", *map(str, argv)]
 
     def run(self, *argv, check=True, input=None, timeout=60, env=None):
-        """Runs argv to its end; returns CompletedProcess with text output. Raises LabError when it fails and `check`."""
-        done = subprocess.run(self.enter(argv), input=input, text=True, capture_output=True, timeout=timeout,
-                              stdin=subprocess.DEVNULL if input is None else None, env=env)
+        """Runs argv to its end; returns CompletedProcess with text output. LabError when it fails and `check`."""
+        done = subprocess.run(
+            self.enter(argv),
+            input=input,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL if input is None else None,
+            env=env,
+        )
         if check and done.returncode:
-            raise LabError(f"{self.name}: {' '.join(map(str, argv))}: status {done.returncode}: "
-                           f"{(done.stderr or done.stdout).strip()}")
+            raise LabError(
+                f"{self.name}: {' '.join(map(str, argv))}: status {done.returncode}: "
+                f"{(done.stderr or done.stdout).strip()}"
+            )
         return done
 
     def start(self, name, *argv, env=None, cwd=None):
         """Starts a foreground daemon; its output goes to <lab>/<namespace>/<name>.log. Call from the main thread."""
         log = self.dir / f"{name}.log"
         with open(log, "ab") as out:
-            popen = subprocess.Popen(self.enter(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, cwd=cwd,
-                                     preexec_fn=_die_with_parent)
+            popen = subprocess.Popen(
+                self.enter(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=env,
+                cwd=cwd,
+                preexec_fn=_die_with_parent,
+            )
         process = Process(self.lab, name, popen, log)
         self.processes.append(process)
         return process
@@ -249,8 +272,8 @@ class Namespace:
 
 
 class Route:
-    """One kernel route as a value: == means the same route. next_hops: frozenset of (gateway, device, weight); a gateway
-    of None is a connected route. `flags` such as "linkdown" or "dead" are kept apart and not compared."""
+    """One kernel route as a value: == means the same route. next_hops: frozenset of (gateway, device, weight); a
+    gateway of None is a connected route. `flags` such as "linkdown" or "dead" are kept apart and not compared."""
 
     def __init__(self, prefix, next_hops, metric, protocol, source=None, kind="unicast", flags=()):
         self.prefix, self.next_hops, self.metric, self.protocol = prefix, frozenset(next_hops), metric, protocol
@@ -270,8 +293,15 @@ class Route:
             gateway = hop.get("gateway") or hop.get("via", {}).get("host")
             values.add((gateway, hop.get("dev"), hop.get("weight", 1)))
             flags |= set(hop.get("flags", []))
-        return cls(prefix, values, row.get("metric", 0), str(row.get("protocol", "")), row.get("prefsrc"),
-                   row.get("type", "unicast"), flags)
+        return cls(
+            prefix,
+            values,
+            row.get("metric", 0),
+            str(row.get("protocol", "")),
+            row.get("prefsrc"),
+            row.get("type", "unicast"),
+            flags,
+        )
 
     @property
     def gateways(self):
@@ -291,10 +321,14 @@ class Route:
         return hash(self._key())
 
     def __repr__(self):
-        hops = " ".join(f"via {g} dev {d}" + (f" weight {w}" if w != 1 else "")
-                        for g, d, w in sorted(self.next_hops, key=str))
-        return (f"{self.prefix} {hops} metric {self.metric} proto {self.protocol}"
-                + (f" src {self.source}" if self.source else "") + "".join(f" {f}" for f in sorted(self.flags)))
+        hops = " ".join(
+            f"via {g} dev {d}" + (f" weight {w}" if w != 1 else "") for g, d, w in sorted(self.next_hops, key=str)
+        )
+        return (
+            f"{self.prefix} {hops} metric {self.metric} proto {self.protocol}"
+            + (f" src {self.source}" if self.source else "")
+            + "".join(f" {f}" for f in sorted(self.flags))
+        )
 
 
 class Lab:
@@ -328,9 +362,27 @@ class Lab:
         return space
 
     def link(self, a, b, a_device, b_device, a_addresses=(), b_addresses=(), mtu=None):
-        """A veth pair between two namespaces, up on both ends, with these addresses ("192.0.2.1/24", "2001:db8::1/64")."""
-        subprocess.run(["ip", "link", "add", a_device, "netns", str(a.holder.pid), "type", "veth", "peer", "name", b_device,
-                        "netns", str(b.holder.pid)], check=True, capture_output=True, text=True)
+        """A veth pair between two namespaces, up on both ends, with these addresses ("192.0.2.1/24")."""
+        subprocess.run(
+            [
+                "ip",
+                "link",
+                "add",
+                a_device,
+                "netns",
+                str(a.holder.pid),
+                "type",
+                "veth",
+                "peer",
+                "name",
+                b_device,
+                "netns",
+                str(b.holder.pid),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         for space, device, addresses in ((a, a_device, a_addresses), (b, b_device, b_addresses)):
             space.batch(*([f"link set {device} mtu {mtu}"] if mtu else []), f"link set {device} up")
             if addresses:

@@ -3,8 +3,8 @@
     frr = Frr(namespace, Router(65535, "169.254.10.1", [Neighbor("169.254.10.2", 65530, hold=30, keepalive=10)]))
     frr.start(); frr.announce({"192.168.10.0/24"}); frr.wait_established("169.254.10.2", 20)
 
-Daemons run in the foreground, in a namespace with its own /run, and end with it. What a class cannot do raises Unsupported:
-a test turns it into "n.a." only where the daemon's manual lacks it.
+Daemons run in the foreground, in a namespace with its own /run, and end with it. What a class cannot do raises
+Unsupported: a test turns it into "n.a." only where the daemon's manual lacks it.
 """
 import dataclasses
 import json
@@ -26,19 +26,19 @@ class Unsupported(Exception):
 class Neighbor:
     address: str
     asn: int
-    local: str = None          # Address to speak from; None: the kernel's choice.
-    passive: bool = False      # Waits for the other side to dial.
-    hold: int = None           # Seconds; None: the daemon's default.
+    local: str = None  # Address to speak from; None: the kernel's choice.
+    passive: bool = False  # Waits for the other side to dial.
+    hold: int = None  # Seconds; None: the daemon's default.
     keepalive: int = None
-    families: tuple = None     # (4,), (6,) or both; None: the family of the address.
-    password: str = None       # TCP-MD5 (RFC 2385).
+    families: tuple = None  # (4,), (6,) or both; None: the family of the address.
+    password: str = None  # TCP-MD5 (RFC 2385).
     ttl_security: bool = False  # GTSM (RFC 5082).
-    four_octet: bool = True    # False: the capability is not sent (RFC 6793).
-    role: str = None           # provider, customer, peer, rs-server, rs-client (RFC 9234).
+    four_octet: bool = True  # False: the capability is not sent (RFC 6793).
+    role: str = None  # provider, customer, peer, rs-server, rs-client (RFC 9234).
     maximum_prefixes: int = None
-    add_path: bool = False     # Sends several paths of a prefix (RFC 7911).
+    add_path: bool = False  # Sends several paths of a prefix (RFC 7911).
     next_hop_self: bool = False
-    device: str = None         # Of a link-local address.
+    device: str = None  # Of a link-local address.
 
     @property
     def family(self):
@@ -55,8 +55,8 @@ class Router:
     router_id: str
     neighbors: list
     maximum_paths: int = 1
-    kernel: bool = True              # Best paths go into the namespace's kernel.
-    graceful_restart: bool = False   # Asks its peers to keep its routes when it restarts (RFC 4724).
+    kernel: bool = True  # Best paths go into the namespace's kernel.
+    graceful_restart: bool = False  # Asks its peers to keep its routes when it restarts (RFC 4724).
 
 
 def family_of(prefix):
@@ -131,12 +131,18 @@ class Daemon:
             self.reload(before)
 
     def wait_established(self, address, seconds=30):
-        wait_until(lambda: self.established(address), seconds,
-                   lambda: f"{type(self).__name__} {self.ns.name}: session with {address} Established")
+        wait_until(
+            lambda: self.established(address),
+            seconds,
+            lambda: f"{type(self).__name__} {self.ns.name}: session with {address} Established",
+        )
 
     def wait_down(self, address, seconds):
-        wait_until(lambda: not self.established(address), seconds,
-                   lambda: f"{type(self).__name__} {self.ns.name}: session with {address} down")
+        wait_until(
+            lambda: not self.established(address),
+            seconds,
+            lambda: f"{type(self).__name__} {self.ns.name}: session with {address} down",
+        )
 
     def pause(self):
         for process in self.processes:
@@ -158,7 +164,7 @@ class Daemon:
 
 
 class Frr(Daemon):
-    """zebra and bgpd, configured as the strongSwan document shows (route-map allow-all, soft-reconfiguration inbound)."""
+    """zebra and bgpd, configured as the strongSwan document shows (route-map allow-all and all)."""
 
     program = "/usr/lib/frr/bgpd"
     user = "frr"
@@ -171,9 +177,17 @@ class Frr(Daemon):
 
     def config(self):
         r = self.router
-        out = ["frr defaults traditional", f"hostname {self.ns.name}", "log stdout informational",
-               "route-map allow-all permit 1", "exit", f"router bgp {r.asn}", f" bgp router-id {r.router_id}",
-               " no bgp network import-check", " no bgp default ipv4-unicast"]
+        out = [
+            "frr defaults traditional",
+            f"hostname {self.ns.name}",
+            "log stdout informational",
+            "route-map allow-all permit 1",
+            "exit",
+            f"router bgp {r.asn}",
+            f" bgp router-id {r.router_id}",
+            " no bgp network import-check",
+            " no bgp default ipv4-unicast",
+        ]
         if r.graceful_restart:
             out += [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state"]
         for n in r.neighbors:
@@ -199,25 +213,48 @@ class Frr(Daemon):
             out += [f"  network {prefix}" for prefix in split(self.announced)[family]]
             for n in r.neighbors:
                 if family in n.all_families:
-                    out += [f"  neighbor {n.address} activate", f"  neighbor {n.address} soft-reconfiguration inbound",
-                            f"  neighbor {n.address} route-map allow-all in",
-                            f"  neighbor {n.address} route-map allow-all out"]
+                    out += [
+                        f"  neighbor {n.address} activate",
+                        f"  neighbor {n.address} soft-reconfiguration inbound",
+                        f"  neighbor {n.address} route-map allow-all in",
+                        f"  neighbor {n.address} route-map allow-all out",
+                    ]
                     if n.maximum_prefixes:
                         out.append(f"  neighbor {n.address} maximum-prefix {n.maximum_prefixes}")
                     if n.add_path:
                         out.append(f"  neighbor {n.address} addpath-tx-all-paths")
                     if n.next_hop_self:
                         out.append(f"  neighbor {n.address} next-hop-self")
-            out += [f"  maximum-paths {r.maximum_paths}", f"  maximum-paths ibgp {r.maximum_paths}", " exit-address-family"]
+            out += [
+                f"  maximum-paths {r.maximum_paths}",
+                f"  maximum-paths ibgp {r.maximum_paths}",
+                " exit-address-family",
+            ]
         return "\n".join(out + ["exit"]) + "\n"
 
     def start(self):
         self.ns.run("sh", "-c", "mkdir -p /run/frr && chown frr:frr /run/frr")
         zebra = self.write("zebra.conf", f"frr defaults traditional\nhostname {self.ns.name}\nlog stdout warnings\n")
         bgpd = self.write("bgpd.conf", self.config())
-        self.processes = [self.ns.start("zebra", "/usr/lib/frr/zebra", "-A", "127.0.0.1", "-P", "0", "-f", zebra, "-i",
-                                        "/run/frr/zebra.pid", "-s", "90000000")]
-        wait_until(lambda: self.ns.run("test", "-S", "/run/frr/zserv.api", check=False).returncode == 0, 15, "zebra's socket")
+        self.processes = [
+            self.ns.start(
+                "zebra",
+                "/usr/lib/frr/zebra",
+                "-A",
+                "127.0.0.1",
+                "-P",
+                "0",
+                "-f",
+                zebra,
+                "-i",
+                "/run/frr/zebra.pid",
+                "-s",
+                "90000000",
+            )
+        ]
+        wait_until(
+            lambda: self.ns.run("test", "-S", "/run/frr/zserv.api", check=False).returncode == 0, 15, "zebra's socket"
+        )
         self.start_bgpd(bgpd)
 
     def start_bgpd(self, config=None):
@@ -262,8 +299,12 @@ class Frr(Daemon):
     def refresh(self, address):
         # With soft-reconfiguration inbound "in" only replays the stored routes; the command without it asks the peer.
         family = 6 if ":" in address else 4
-        self.vtysh("configure terminal", f"router bgp {self.router.asn}", f"address-family ipv{family} unicast",
-                   f"no neighbor {address} soft-reconfiguration inbound")
+        self.vtysh(
+            "configure terminal",
+            f"router bgp {self.router.asn}",
+            f"address-family ipv{family} unicast",
+            f"no neighbor {address} soft-reconfiguration inbound",
+        )
         self.vtysh(f"clear bgp ipv{family} {address} soft in" if family == 6 else f"clear ip bgp {address} soft in")
 
     def reset(self, address):
@@ -286,16 +327,23 @@ class Bird(Daemon):
         merge = f" merge paths on limit {r.maximum_paths};" if r.maximum_paths > 1 else ""
         for family in (4, 6):
             if r.kernel:
-                out.append(f"protocol kernel k{family} {{ scan time 60;{merge} "
-                           + ("graceful restart on; persist; " if r.graceful_restart else "")
-                           + f"ipv{family} {{ import none; export where source = RTS_BGP; }}; }}")
+                out.append(
+                    f"protocol kernel k{family} {{ scan time 60;{merge} "
+                    + ("graceful restart on; persist; " if r.graceful_restart else "")
+                    + f"ipv{family} {{ import none; export where source = RTS_BGP; }}; }}"
+                )
             routes = " ".join(f"route {p} blackhole;" for p in split(self.announced)[family])
             out.append(f"protocol static s{family} {{ ipv{family}; {routes} }}")
         for i, n in enumerate(r.neighbors):
             device = f"%'{n.device}'" if n.device else ""
-            words = [f"local {n.local} as {r.asn};" if n.local else f"local as {r.asn};",
-                     f"neighbor {n.address}{device} as {n.asn};", "direct;", "connect delay time 1;",
-                     "error wait time 1, 5;", "connect retry time 3;"]
+            words = [
+                f"local {n.local} as {r.asn};" if n.local else f"local as {r.asn};",
+                f"neighbor {n.address}{device} as {n.asn};",
+                "direct;",
+                "connect delay time 1;",
+                "error wait time 1, 5;",
+                "connect retry time 3;",
+            ]
             if n.passive:
                 words.append("passive on;")
             if n.hold is not None:
@@ -313,15 +361,29 @@ class Bird(Daemon):
                 limit = f" import limit {n.maximum_prefixes} action disable;" if n.maximum_prefixes else ""
                 paths = " add paths tx;" if n.add_path else ""
                 self_hop = " next hop self;" if n.next_hop_self else ""
-                words.append(f"ipv{family} {{ import all; export where source = RTS_STATIC;{limit}{paths}{self_hop} }};")
+                words.append(
+                    f"ipv{family} {{ import all; export where source = RTS_STATIC;{limit}{paths}{self_hop} }};"
+                )
             out.append(f"protocol bgp n{i} {{ {' '.join(words)} }}")
         return "\n".join(out) + "\n"
 
     def start(self):
         self.ns.run("mkdir", "-p", "/run/bird")
         path = self.write("bird.conf", self.config())
-        self.processes = [self.ns.start("bird", "bird", "-f", "-c", path, "-s", "/run/bird/bird.ctl", "-P",
-                                        "/run/bird/bird.pid", *(["-R"] if self.router.graceful_restart else []))]
+        self.processes = [
+            self.ns.start(
+                "bird",
+                "bird",
+                "-f",
+                "-c",
+                path,
+                "-s",
+                "/run/bird/bird.ctl",
+                "-P",
+                "/run/bird/bird.pid",
+                *(["-R"] if self.router.graceful_restart else []),
+            )
+        ]
         wait_until(lambda: self.birdc("show status", check=False).returncode == 0, 15, "bird answers birdc")
 
     def birdc(self, *words, check=True):
@@ -359,7 +421,12 @@ class Gobgp(Daemon):
         r = self.router
         out = ["[global.config]", f"  as = {r.asn}", f"  router-id = \"{r.router_id}\"", "  port = 179"]
         for n in r.neighbors:
-            out += ["[[neighbors]]", "  [neighbors.config]", f"    neighbor-address = \"{n.address}\"", f"    peer-as = {n.asn}"]
+            out += [
+                "[[neighbors]]",
+                "  [neighbors.config]",
+                f"    neighbor-address = \"{n.address}\"",
+                f"    peer-as = {n.asn}",
+            ]
             if n.password:
                 out.append(f"    auth-password = \"{n.password}\"")
             out += ["  [neighbors.transport.config]", f"    passive-mode = {str(n.passive).lower()}"]
@@ -373,10 +440,16 @@ class Gobgp(Daemon):
             if r.graceful_restart:
                 out += ["  [neighbors.graceful-restart.config]", "    enabled = true", "    restart-time = 60"]
             for family in n.all_families:
-                out += ["  [[neighbors.afi-safis]]", "    [neighbors.afi-safis.config]",
-                        f"      afi-safi-name = \"ipv{family}-unicast\""]
+                out += [
+                    "  [[neighbors.afi-safis]]",
+                    "    [neighbors.afi-safis.config]",
+                    f"      afi-safi-name = \"ipv{family}-unicast\"",
+                ]
                 if n.maximum_prefixes:
-                    out += ["    [neighbors.afi-safis.prefix-limit.config]", f"      max-prefixes = {n.maximum_prefixes}"]
+                    out += [
+                        "    [neighbors.afi-safis.prefix-limit.config]",
+                        f"      max-prefixes = {n.maximum_prefixes}",
+                    ]
                 if n.add_path:
                     out += ["    [neighbors.afi-safis.add-paths.config]", "      send-max = 8"]
         return "\n".join(out) + "\n"
@@ -440,8 +513,14 @@ class Openbgpd(Daemon):
 
     def config(self):
         r = self.router
-        out = [f"AS {r.asn}", f"router-id {r.router_id}", "fib-update no", "socket \"/run/openbgpd/bgpd.sock\"",
-               "listen on 0.0.0.0", "listen on ::"]
+        out = [
+            f"AS {r.asn}",
+            f"router-id {r.router_id}",
+            "fib-update no",
+            "socket \"/run/openbgpd/bgpd.sock\"",
+            "listen on 0.0.0.0",
+            "listen on ::",
+        ]
         out += [f"network {p}" for p in sorted(self.announced)]
         for n in r.neighbors:
             words = [f"remote-as {n.asn}"]
@@ -513,16 +592,26 @@ class Exabgp(Daemon):
     def config(self):
         r = self.router
         feeder = self.dir / "feed"
-        out = [f"process feed {{ run /bin/sh {feeder}; encoder text; }}",
-               f"process heard {{ run /bin/sh {self.dir / 'heard'}; encoder json; }}"]
+        out = [
+            f"process feed {{ run /bin/sh {feeder}; encoder text; }}",
+            f"process heard {{ run /bin/sh {self.dir / 'heard'}; encoder json; }}",
+        ]
         for n in r.neighbors:
             families = " ".join(f"ipv{f} unicast;" for f in n.all_families)
-            words = [f"router-id {r.router_id};", f"local-address {n.local};", f"local-as {r.asn};", f"peer-as {n.asn};",
-                     f"family {{ {families} }}",
-                     "capability { route-refresh enable; " + ("graceful-restart 60; " if r.graceful_restart else "")
-                     + ("" if n.four_octet else "asn4 disable; ") + ("add-path send; " if n.add_path else "") + "}",
-                     "api feeding { processes [ feed ]; }",
-                     "api hearing { processes [ heard ]; neighbor-changes; receive { parsed; update; notification; } }"]
+            words = [
+                f"router-id {r.router_id};",
+                f"local-address {n.local};",
+                f"local-as {r.asn};",
+                f"peer-as {n.asn};",
+                f"family {{ {families} }}",
+                "capability { route-refresh enable; "
+                + ("graceful-restart 60; " if r.graceful_restart else "")
+                + ("" if n.four_octet else "asn4 disable; ")
+                + ("add-path send; " if n.add_path else "")
+                + "}",
+                "api feeding { processes [ feed ]; }",
+                "api hearing { processes [ heard ]; neighbor-changes; receive { parsed; update; notification; } }",
+            ]
             if n.passive:
                 words.append("passive true; listen 179;")
             if n.hold is not None:
@@ -543,9 +632,17 @@ class Exabgp(Daemon):
         # Not exec: the shell keeps its standard output open, which ExaBGP takes for the helper being alive.
         (self.dir / "heard").write_text(f"cat > {heard}\n:\n")
         path = self.write("exabgp.conf", self.config())
-        env = {**os.environ, "exabgp_daemon_user": "root", "exabgp_daemon_drop": "false", "exabgp_api_ack": "false",
-               "exabgp_api_cli": "false", "exabgp_log_enable": "true", "exabgp_log_level": "WARNING",
-               "exabgp_bgp_openwait": "60", "exabgp_tcp_bind": self._bind()}
+        env = {
+            **os.environ,
+            "exabgp_daemon_user": "root",
+            "exabgp_daemon_drop": "false",
+            "exabgp_api_ack": "false",
+            "exabgp_api_cli": "false",
+            "exabgp_log_enable": "true",
+            "exabgp_log_level": "WARNING",
+            "exabgp_bgp_openwait": "60",
+            "exabgp_tcp_bind": self._bind(),
+        }
         self.processes = [self.ns.start("exabgp", "exabgp", path, env=env)]
         self.reload(set())
 
@@ -623,8 +720,12 @@ class Bgplite(Daemon):
             if n.families:
                 peer["families"] = [f"ipv{f}" for f in n.families]
             peers[n.address + (f"%{n.device}" if n.device else "")] = peer
-        value = {"router": {"asn": r.asn, "router_id": r.router_id, "maximum_paths": r.maximum_paths},
-                 "networks": sorted(self.announced), "peers": peers, "fib": {"enabled": r.kernel}}
+        value = {
+            "router": {"asn": r.asn, "router_id": r.router_id, "maximum_paths": r.maximum_paths},
+            "networks": sorted(self.announced),
+            "peers": peers,
+            "fib": {"enabled": r.kernel},
+        }
         for section, content in self.extra.items():
             value[section] = {**value[section], **content} if isinstance(value.get(section), dict) else content
         return json.dumps(value, indent=1) + "\n"  # JSON is YAML.
