@@ -1,5 +1,5 @@
 """The rules of ARCHITECTURE.md and CONTRIBUTING.md that a machine can check. Each rule is a function of a Tree that
-yields Finding(file, line, text), where the text says what to do instead. RULES lists them in the order of the report."""
+yields Finding(file, line, text), where the text says what to do instead. RULES lists them in order of the report."""
 import collections
 import concurrent.futures
 import functools
@@ -68,8 +68,8 @@ def _blank(text):
 STANDARD = set(
     """algorithm any array atomic bit bitset cassert cctype cerrno charconv chrono cinttypes climits cmath compare
 concepts condition_variable csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime deque exception filesystem
-fstream functional future initializer_list iomanip ios iosfwd iostream istream iterator limits list locale map memory mutex new
-numbers numeric optional ostream queue random ranges regex set shared_mutex source_location span sstream stack stdexcept
+fstream functional future initializer_list iomanip ios iosfwd iostream istream iterator limits list locale map memory mutex
+new numbers numeric optional ostream queue random ranges regex set shared_mutex source_location span sstream stack stdexcept
 string string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector
 version""".split()
 )
@@ -134,10 +134,10 @@ TABLE = [
 LIBRARIES = {
     "asio": r"boost/asio|boost/asio\.hpp|boost/system/",
     "libnl": r"netlink/",
-    "system": r"(sys|linux|net|netinet|arpa|asm)/.*\.h|(dirent|dlfcn|errno|malloc|fcntl|grp|poll|pwd|sched|signal|string|"
-    r"stdlib|    r"syslog|termios|time|unistd|ifaddrs|netdb|fnmatch|glob)\.h",
+    "system": r"(sys|linux|net|netinet|arpa|asm)/.*\.h|(dirent|dlfcn|errno|malloc|fcntl|grp|poll|pwd|sched|signal|"
+    r"string|stdlib|syslog|termios|time|unistd|ifaddrs|netdb|fnmatch|glob)\.h",
     "apps": r"boost/(beast|asio|system|core|optional)|yaml-cpp/|spdlog/|fmt/|CLI/|nlohmann/|cap-ng\.h|seccomp\.h|"
-    r"zlib\.h|    r"bzlib\.h",
+    r"zlib\.h|bzlib\.h",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
