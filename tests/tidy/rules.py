@@ -67,11 +67,11 @@ def _blank(text):
 
 STANDARD = set(
     """algorithm any array atomic bit bitset cassert cctype cerrno charconv chrono cinttypes climits cmath compare
-concepts condition_variable csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime deque exception filesystem
-fstream functional future initializer_list iomanip ios iosfwd iostream istream iterator limits list locale map memory mutex
-new numbers numeric optional ostream queue random ranges regex set shared_mutex source_location span sstream stack stdexcept
-string string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector
-version""".split()
+concepts condition_variable csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime deque exception
+filesystem fstream functional future initializer_list iomanip ios iosfwd iostream istream iterator limits list
+locale map memory mutex new numbers numeric optional ostream queue random ranges regex set shared_mutex
+source_location span sstream stack stdexcept string string_view system_error thread tuple type_traits typeinfo
+unordered_map unordered_set utility variant vector version""".split()
 )
 # Of the standard library, what brings input and output, threads or a clock's value is for rims.
 NOT_PURE = {
@@ -118,7 +118,7 @@ TABLE = [
     Row(r"xfrm/tunnels\.h", [VALUES, BASE], ["boost/asio/io_context.hpp"], True),
     Row(
         r"xfrm/netlink/",
-        [VALUES, BASE, r"xfrm/[a-z_0-9]+\.h", r"fib/netlink/socket\.h"],
+        [VALUES, BASE, r"xfrm/[a-z_0-9]+\.h", r"fib/netlink/(socket|message)\.h"],
         ["asio", "libnl", "system"],
         False,
     ),
