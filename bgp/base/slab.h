@@ -15,7 +15,8 @@
 namespace minibgp::base {
 
 /// T: nothrow default-constructible. Ids are dense: new ones come from the chunk that last had room, then in order.
-/// A reference is valid until its record is erased.
+/// A reference is valid until its record is erased. The last chunk with room stays, so that a record that comes and
+/// goes costs no allocation.
 template <typename T, std::size_t kChunkRecords = 2048>
 class Slab {
   static_assert((kChunkRecords & (kChunkRecords - 1)) == 0 && kChunkRecords <= 0x8000);
@@ -57,7 +58,7 @@ class Slab {
     const auto slot = static_cast<std::uint16_t>(id % kChunkRecords);
     chunk.used[slot / 64U] &= ~(std::uint64_t{1} << (slot % 64U));
     --size_;
-    if (--chunk.live == 0) {
+    if (--chunk.live == 0 && (partial_.size() > 1 || size_ == 0)) {
       release_chunk(chunk_index);
       return;
     }

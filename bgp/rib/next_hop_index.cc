@@ -1,0 +1,91 @@
+#include <bgp/base/assert.h>
+#include <bgp/rib/next_hop_index.h>
+
+namespace minibgp::rib {
+
+NextHopIndex::Entry& NextHopIndex::entry(PeerId peer, const IpAddress& next_hop) {
+  const Key key{peer, next_hop};
+  if (last_ == entries_.end() || last_->first != key) {
+    last_ = entries_.try_emplace(key).first;
+    if (!last_->second.told) last_->second.state.usable = tracking_ == NextHopTracking::assume_usable;
+  }
+  return last_->second;
+}
+
+void NextHopIndex::acquire(PeerId peer, const IpAddress& next_hop) {
+  Entry& known = entry(peer, next_hop);
+  if (known.paths++ == 0) note({peer, next_hop}, known);
+}
+
+void NextHopIndex::release(PeerId peer, const IpAddress& next_hop) {
+  Entry& known = entry(peer, next_hop);
+  BGP_ASSERT(known.paths > 0);
+  if (--known.paths == 0) {
+    note({peer, next_hop}, known);
+    erase_if_idle(last_);
+  }
+}
+
+NextHopIndex::State NextHopIndex::state(PeerId peer, const IpAddress& next_hop) const {
+  const Key key{peer, next_hop};
+  if (last_ != entries_.end() && last_->first == key) return last_->second.state;
+  const auto known = entries_.find(key);
+  if (known != entries_.end()) return known->second.state;
+  return State{tracking_ == NextHopTracking::assume_usable, 0};
+}
+
+bool NextHopIndex::set(PeerId peer, const IpAddress& next_hop, State state) {
+  Entry& known = entry(peer, next_hop);
+  if (!known.told) ++told_;
+  known.told = true;
+  const bool differs = known.state.usable != state.usable || known.state.cost != state.cost;
+  known.state = state;
+  return differs && (known.paths > 0 || !tracked());
+}
+
+void NextHopIndex::forget(PeerId peer) {
+  for (auto at = entries_.lower_bound(Key{peer, IpAddress{}}); at != entries_.end() && at->first.first == peer;) {
+    const auto next = std::next(at);
+    if (at->second.told) --told_;
+    at->second.told = false;
+    erase_if_idle(at);
+    at = next;
+  }
+}
+
+void NextHopIndex::note(const Key& key, Entry& known) {
+  if (known.queued) return;
+  known.queued = true;
+  interests_.push_back(key);
+}
+
+void NextHopIndex::erase_if_idle(Entries::iterator at) {
+  const Entry& known = at->second;
+  if (known.paths > 0 || known.told || known.queued || known.wanted_told) return;
+  if (last_ == at) last_ = entries_.end();
+  entries_.erase(at);
+}
+
+std::optional<NextHopIndex::Interest> NextHopIndex::take_interest() {
+  while (!interests_.empty()) {
+    const Key key = interests_.back();
+    interests_.pop_back();
+    const auto at = entries_.find(key);
+    if (at == entries_.end()) continue;
+    Entry& known = at->second;
+    known.queued = false;
+    const bool wanted = known.paths > 0;
+    const bool news = wanted != known.wanted_told;
+    known.wanted_told = wanted;
+    if (!wanted && news && known.told) {
+      // Whoever answered will answer again when it is wanted again; an old answer must not count then.
+      known.told = false;
+      --told_;
+    }
+    erase_if_idle(at);
+    if (news) return Interest{key.first, key.second, wanted};
+  }
+  return std::nullopt;
+}
+
+}  // namespace minibgp::rib

@@ -1,0 +1,224 @@
+/// Table: prefix -> the paths of all peers. Keeps the paths in use in front and collects the routes where they changed.
+/// It knows no sessions and no policy: who may say what, and what is accepted, was decided before set_path().
+///
+/// Exact match is a hash probe (UPDATEs need nothing else); ordered output is sorted when shown. Ids are stable, so
+/// that dirty sets and what peers were told refer to routes by id. A route without paths stays until retire() or until
+/// every export group took the withdrawal (see Route::best).
+#pragma once
+
+#include <bgp/base/dirty_set.h>
+#include <bgp/base/flat_index.h>
+#include <bgp/base/slab.h>
+#include <bgp/engine.h>
+#include <bgp/rib/attr_table.h>
+#include <bgp/rib/decide.h>
+#include <bgp/rib/layout.h>
+#include <bgp/rib/next_hop_index.h>
+#include <bgp/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace minibgp::rib {
+
+struct SelectionOptions {
+  std::uint8_t maximum_paths = 1;
+  Multipath multipath = Multipath::neighbor_as;
+  DecideOptions decide;
+  friend bool operator==(const SelectionOptions& a, const SelectionOptions& b) {
+    return a.maximum_paths == b.maximum_paths && a.multipath == b.multipath &&
+           a.decide.always_compare_med == b.decide.always_compare_med &&
+           a.decide.prefer_oldest == b.decide.prefer_oldest;
+  }
+};
+
+/// How many prefixes of one peer are received, accepted, and best.
+struct PeerCounts {
+  std::uint32_t received = 0, accepted = 0, best = 0;
+};
+
+/// Chooses among candidates, whatever they belong to: the speaker's table and the tools' decide() share it.
+class Selection {
+ public:
+  /// Indices of the paths in use, best first; empty when there is no candidate. `same_as_path(a, b)` answers for two
+  /// indices whose AS_PATH hashes agree. Valid until the next call.
+  template <typename SameAsPath>
+  [[nodiscard]] std::span<const std::uint32_t> choose(std::span<const Candidate> candidates,
+                                                      const SelectionOptions& options, SameAsPath same_as_path);
+
+ private:
+  void find_group_winners(std::span<const Candidate> candidates, const DecideOptions& options);
+
+  std::vector<std::uint32_t> winners_;  ///< The best of each neighboring AS.
+  std::vector<std::uint32_t> chosen_;
+};
+
+class Table {
+ public:
+  Table(AttrTable& attributes, NextHopIndex& next_hops);
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+  ~Table();
+
+  /// Counts from the next reselection on; see reselect().
+  void set_options(const SelectionOptions& options) { options_ = options; }
+  /// Counts from the next reselection on. A peer must be set before its first path.
+  void set_peer(PeerId peer, const PeerFacts& facts);
+  [[nodiscard]] const PeerFacts& peer(PeerId peer) const { return peers_[index_of(peer)].facts; }
+  [[nodiscard]] const PeerCounts& counts(PeerId peer) const { return peers_[index_of(peer)].counts; }
+
+  struct PathKey {
+    PeerId peer{};
+    std::uint32_t path_id = 0;
+  };
+  /// Adds or replaces one path; it belongs to the peer's present epoch then. Takes references of its own.
+  void set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId accepted);
+  /// Whether there was such a path.
+  bool remove_path(const Prefix& prefix, PathKey key);
+
+  /// From now on the paths of `peer` in `family` are old until announced again.
+  void begin_epoch(PeerId peer, Family family) { ++peers_[index_of(peer)].epoch[static_cast<std::size_t>(family)]; }
+  /// How many epochs ago the path was announced last (modulo 256): 0, it is current.
+  [[nodiscard]] std::uint8_t age(const Route& route, const Path& path) const {
+    return static_cast<std::uint8_t>(epoch(route, path.peer) - path.epoch);
+  }
+
+  // One path of a route that a walk found; see next().
+  void remove_path_at(RouteId id, std::uint32_t index);
+  void set_accepted_at(RouteId id, std::uint32_t index, AttrId accepted);
+  /// Reads the usability of the route's next hops again, and chooses again.
+  void reselect(RouteId id);
+
+  [[nodiscard]] std::optional<RouteId> find(const Prefix& prefix) const;
+  [[nodiscard]] const Route& route(RouteId id) const { return routes_[number(id)]; }
+  [[nodiscard]] bool contains(RouteId id) const { return routes_.contains(number(id)); }
+  /// First route at or after `from`, without paths or not; end() when there is none.
+  [[nodiscard]] RouteId next(RouteId from) const { return RouteId{routes_.next(number(from))}; }
+  [[nodiscard]] RouteId end() const { return RouteId{routes_.bound()}; }
+  /// Routes with at least one path.
+  [[nodiscard]] std::size_t route_count() const { return routes_.size() - without_paths_; }
+  [[nodiscard]] std::size_t path_count() const { return path_count_; }
+
+  /// Routes whose paths in use changed since they were taken from here.
+  [[nodiscard]] base::DirtySet& changed() { return changed_; }
+
+  // A route without paths: how many still have to take its withdrawal. The last one frees the id.
+  void set_takers(RouteId id, std::uint16_t count);
+  void add_taker(RouteId id);
+  void taken(RouteId id);
+
+  [[nodiscard]] Candidate candidate(const Route& route, std::uint32_t index) const;
+  [[nodiscard]] const SelectionOptions& options() const { return options_; }
+  [[nodiscard]] std::size_t route_octets() const { return routes_.octets(); }
+  [[nodiscard]] std::size_t index_octets() const { return index_.octets() + changed_.octets(); }
+  [[nodiscard]] std::size_t more_octets() const { return more_paths_ * sizeof(Path); }
+
+ private:
+  struct PeerRecord {
+    PeerFacts facts;
+    PeerCounts counts;
+    std::array<std::uint8_t, kFamilies> epoch{};
+  };
+  /// What identifies a path in use, to see whether a selection changed anything.
+  struct InUse {
+    PeerId peer{};
+    std::uint32_t path_id = 0;
+    AttrId accepted{};
+    bool operator==(const InUse&) const = default;
+  };
+
+  [[nodiscard]] static constexpr std::uint32_t number(RouteId id) { return static_cast<std::uint32_t>(id); }
+  /// kLocalPeer lies at the end of the number space; its record is the first.
+  [[nodiscard]] static constexpr std::size_t index_of(PeerId peer) {
+    return static_cast<std::uint16_t>(static_cast<std::uint16_t>(peer) + 1U);
+  }
+  [[nodiscard]] Route& mutable_route(RouteId id) { return routes_[number(id)]; }
+  [[nodiscard]] std::uint8_t epoch(const Route& route, PeerId peer) const {
+    return peers_[index_of(peer)].epoch[static_cast<std::size_t>(route.prefix.family)];
+  }
+
+  [[nodiscard]] std::uint32_t add_slot(Route& route);
+  void remove_slot(Route& route, std::uint32_t index);
+  void take_path(Path& path, AttrId received, AttrId accepted);
+  void drop_path(const Path& path);
+  [[nodiscard]] bool eligible(const Path& path) const {
+    return path.accepted != kNoAttributes && (path.flags & path_flag::kUnusable) == 0;
+  }
+  void read_usability(Path& path) const;
+  void select_after_change(RouteId id, Route& route, std::uint32_t index, bool fresh);
+  void select_all(RouteId id, Route& route);
+  void put_in_front(RouteId id, Route& route, std::uint32_t index);
+  void save_in_use(const Route& route);
+  void after_removal(RouteId id, Route& route, bool was_in_use);
+
+  AttrTable& attributes_;
+  NextHopIndex& next_hops_;
+  SelectionOptions options_;
+  base::Slab<Route> routes_;
+  base::FlatIndex index_;
+  base::DirtySet changed_;
+  std::vector<PeerRecord> peers_;
+  std::size_t path_count_ = 0, more_paths_ = 0, without_paths_ = 0;
+  Selection selection_;
+  std::vector<InUse> in_use_;  ///< Before a selection.
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint32_t> slots_;  ///< Of candidates_: which path.
+  std::vector<Path> ordered_;
+};
+
+template <typename SameAsPath>
+std::span<const std::uint32_t> Selection::choose(std::span<const Candidate> candidates, const SelectionOptions& options,
+                                                 SameAsPath same_as_path) {
+  chosen_.clear();
+  if (candidates.empty()) return chosen_;
+  find_group_winners(candidates, options.decide);
+  std::uint32_t best = winners_.front();
+  for (const std::uint32_t winner : winners_)
+    if (decide(candidates[winner], candidates[best], options.decide).first_wins) best = winner;
+  chosen_.push_back(best);
+  if (options.maximum_paths <= 1) return chosen_;
+
+  const Candidate& first = candidates[best];
+  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+    if (i == best) continue;
+    const Candidate& other = candidates[i];
+    // Whoever loses within its neighboring AS by MED or earlier does not share traffic either.
+    const auto equal_cost = [&](const Candidate& reference) {
+      const Rule rule = decide(other, reference, options.decide).rule;
+      return rule > Rule::igp_cost;
+    };
+    bool joins = equal_cost(first);
+    for (const std::uint32_t winner : winners_)
+      if (joins && winner != i && candidates[winner].attrs->neighbor_as == other.attrs->neighbor_as)
+        joins = decide(other, candidates[winner], options.decide).rule > Rule::med;
+    if (!joins) continue;
+    if (options.multipath == Multipath::neighbor_as && other.attrs->neighbor_as != first.attrs->neighbor_as) continue;
+    if (options.multipath == Multipath::exact &&
+        (other.attrs->as_path_hash != first.attrs->as_path_hash || !same_as_path(i, best)))
+      continue;
+    // In the order in which each would be best, so that the set does not depend on the order of arrival.
+    auto at = chosen_.begin() + 1;
+    while (at != chosen_.end() && !decide(other, candidates[*at], options.decide).first_wins) ++at;
+    chosen_.insert(at, i);
+  }
+  // Two paths through one next hop are one path for traffic: the better stays.
+  for (std::size_t i = 1; i < chosen_.size();) {
+    bool repeated = false;
+    for (std::size_t j = 0; j < i && !repeated; ++j)
+      repeated = candidates[chosen_[j]].attrs->next_hop == candidates[chosen_[i]].attrs->next_hop &&
+                 candidates[chosen_[j]].peer_id == candidates[chosen_[i]].peer_id;
+    if (repeated) {
+      chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+  if (chosen_.size() > options.maximum_paths) chosen_.resize(options.maximum_paths);
+  return chosen_;
+}
+
+}  // namespace minibgp::rib
