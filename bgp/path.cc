@@ -1,6 +1,7 @@
 #include <bgp/path.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace minibgp {
 
@@ -26,6 +27,8 @@ void AsPath::prepend(Asn asn, std::uint32_t times) {
   if (times == 0) return;
   if (segments.empty() || segments.front().type != SegmentType::sequence)
     segments.insert(segments.begin(), Segment{SegmentType::sequence, 0});
+  // Far beyond what any message holds; a count that wrapped would disagree with `asns`.
+  times = std::min<std::uint32_t>(times, std::numeric_limits<std::uint16_t>::max() - segments.front().count);
   segments.front().count = static_cast<std::uint16_t>(segments.front().count + times);
   asns.insert(asns.begin(), times, asn);
 }

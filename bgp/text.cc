@@ -117,6 +117,8 @@ std::optional<std::size_t> parse_groups(std::string_view text, std::array<std::u
 std::optional<IpAddress> parse_v6(std::string_view text) {
   std::array<std::uint16_t, 8> groups{};
   const std::size_t gap = text.find("::");
+  // A dotted quad stands at the very end only.
+  if (gap != std::string_view::npos && text.substr(0, gap).find('.') != std::string_view::npos) return std::nullopt;
   const auto head_count = parse_groups(text.substr(0, gap), groups);
   if (!head_count) return std::nullopt;
   if (gap == std::string_view::npos) {

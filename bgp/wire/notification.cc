@@ -145,8 +145,9 @@ MessageError cease(std::uint8_t subcode, std::string_view text) {
     size += character;
   }
   if (size == 0) return error;
-  error.data.push_back(static_cast<std::uint8_t>(size));
-  error.data.insert(error.data.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size));
+  error.data.resize(1 + size);
+  error.data[0] = static_cast<std::uint8_t>(size);
+  std::copy_n(text.begin(), size, error.data.begin() + 1);
   return error;
 }
 
