@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bgp/engine.h>
+#include <bgp/observer.h>
 
 #include <boost/asio/io_context.hpp>
 
@@ -15,19 +16,6 @@ namespace minibgp {
 namespace net {
 class Driver;
 }
-
-/// What a Speaker tells you. Called from its pump, after the input that caused it was worked on completely: calling back
-/// into the Speaker is allowed, and takes effect after the call returns. Views are valid during the call.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  virtual void on_peer_changed(const PeerChanged&) {}
-  virtual void on_end_of_rib(const EndOfRib&) {}
-  /// Once per turn of the loop; each prefix at most once.
-  virtual void on_best_changed(std::span<const BestChange>) {}
-  virtual void on_next_hop_interest(const NextHopInterest&) {}
-  virtual void on_restart_complete() {}
-};
 
 struct ListenOptions {
   bool enabled = true;
