@@ -151,6 +151,16 @@ struct TunnelChange {
   Time at{};
 };
 
+/// Holding flapping tunnels down. Each loss counts one flap; a flap is forgotten after `forget_after` of being up.
+struct Damping {
+  bool enabled = true;
+  std::uint32_t free_flaps = 3;                   ///< Losses that cost nothing.
+  std::chrono::milliseconds first_hold{1000};     ///< Doubles with each further flap,
+  std::chrono::milliseconds longest_hold{60000};  ///< up to this.
+  std::chrono::seconds forget_after{600};
+  bool operator==(const Damping&) const = default;
+};
+
 /// A snapshot for `show tunnels`.
 struct TunnelStatus {
   std::string name;

@@ -23,21 +23,11 @@
 
 namespace minibgp::xfrm {
 
-/// Holding flapping tunnels down. Each loss counts one flap; a flap is forgotten after `forget_after` of being up.
-struct Damping {
-  bool enabled = true;
-  std::uint32_t free_flaps = 3;                   ///< Losses that cost nothing.
-  std::chrono::milliseconds first_hold{1000};     ///< Doubles with each further flap,
-  std::chrono::milliseconds longest_hold{60000};  ///< up to this.
-  std::chrono::seconds forget_after{600};
-  bool operator==(const Damping&) const = default;
-};
-
 struct TunnelsOptions {
   std::string vici_socket = "/run/charon.vici";
   std::chrono::milliseconds sync_interval{2000};  ///< How often charon and the underlay are compared with the desired.
   std::chrono::milliseconds vici_timeout{5000};   ///< An answer later than this ends the connection to charon.
-  std::uint8_t route_protocol = 178;              ///< rtm_protocol of underlay routes; not the FIB's own.
+  std::uint8_t route_protocol = 156;              ///< rtm_protocol of underlay routes; not the FIB's own.
   std::uint32_t route_table = 254;
   enum class OnExit : std::uint8_t { keep, remove } on_exit = OnExit::keep;  ///< Of what we made; see stop().
   bool manage_interfaces = true;  ///< false: nothing is made or changed in the kernel, only watched.

@@ -1,0 +1,295 @@
+#include <bgp/text.h>
+#include <xfrm/interfaces.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace minibgp::xfrm {
+namespace {
+
+std::string interface_name(const TunnelOptions& options) {
+  return options.interface.empty() ? options.name : options.interface;
+}
+
+std::vector<IpAddress> endpoints(const TunnelOptions& options) {
+  std::vector<IpAddress> result;
+  if (!options.ike || !options.underlay.gateway.is_set()) return result;
+  for (const std::string& text : options.ike->remote_addresses)
+    if (const auto address = parse_address(text); address && address->family == options.underlay.gateway.family)
+      result.push_back(*address);
+  return result;
+}
+
+}  // namespace
+
+void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
+  std::vector<Entry> next;
+  for (const TunnelOptions& options : tunnels) {
+    Entry entry{options, std::nullopt, {}};
+    const auto old = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& it) { return it.options.name == options.name; });
+    if (old != entries_.end() && old->options == options) entry = *old;
+    next.push_back(std::move(entry));
+  }
+  // Interfaces are known by if_id: one whose tunnel was only renamed stays.
+  const auto wanted = [&](std::uint32_t if_id) {
+    return std::any_of(tunnels.begin(), tunnels.end(), [&](const TunnelOptions& it) { return it.if_id == if_id; });
+  };
+  for (const Entry& old : entries_)
+    if (old.options.mode == Mode::interface && !wanted(old.options.if_id)) leaving_.push_back(old.options);
+  std::erase_if(leaving_, [&](const TunnelOptions& it) { return wanted(it.if_id); });
+  entries_ = std::move(next);
+}
+
+void Interfaces::link(const Link& link) {
+  links_[link.index] = link;
+  if (dumping_) dumped_links_[link.index] = link;
+}
+
+void Interfaces::link_gone(std::uint32_t index) {
+  links_.erase(index);
+  addresses_.erase(index);
+  dumped_links_.erase(index);
+  dumped_addresses_.erase(index);
+}
+
+void Interfaces::address(std::uint32_t index, const InterfaceAddress& address) {
+  const auto add = [&](std::vector<InterfaceAddress>& list) {
+    if (std::find(list.begin(), list.end(), address) == list.end()) list.push_back(address);
+  };
+  add(addresses_[index]);
+  if (dumping_) add(dumped_addresses_[index]);
+}
+
+void Interfaces::address_gone(std::uint32_t index, const InterfaceAddress& address) {
+  if (const auto found = addresses_.find(index); found != addresses_.end()) std::erase(found->second, address);
+  if (const auto found = dumped_addresses_.find(index); found != dumped_addresses_.end())
+    std::erase(found->second, address);
+}
+
+void Interfaces::dump_begins() {
+  dumping_ = true;
+  dumped_links_.clear();
+  dumped_addresses_.clear();
+}
+
+void Interfaces::dump_ended() {
+  if (!dumping_) return;
+  dumping_ = false;
+  links_ = std::exchange(dumped_links_, {});
+  addresses_ = std::exchange(dumped_addresses_, {});
+}
+
+std::vector<IpAddress> Interfaces::guarded_endpoints() const {
+  std::vector<IpAddress> all;
+  for (const Entry& entry : entries_)
+    for (const IpAddress& endpoint : endpoints(entry.options))
+      if (std::find(all.begin(), all.end(), endpoint) == all.end()) all.push_back(endpoint);
+  return all;
+}
+
+void Interfaces::route(const IpAddress& endpoint, const std::optional<RouteFound>& found) {
+  routes_.insert_or_assign(endpoint, found);
+}
+
+const Link* Interfaces::find_xfrm(std::uint32_t if_id) const {
+  for (const auto& [index, link] : links_)
+    if (link.kind == "xfrm" && !link.collects_metadata && link.if_id == if_id) return &link;
+  return nullptr;
+}
+
+const Link* Interfaces::find_link(std::string_view name) const {
+  for (const auto& [index, link] : links_)
+    if (link.name == name) return &link;
+  return nullptr;
+}
+
+bool Interfaces::has_address(std::uint32_t index, const InterfaceAddress& address) const {
+  const auto found = addresses_.find(index);
+  return found != addresses_.end() &&
+         std::find(found->second.begin(), found->second.end(), address) != found->second.end();
+}
+
+bool Interfaces::is_local(const IpAddress& address) const {
+  for (const auto& [index, list] : addresses_)
+    for (const InterfaceAddress& it : list)
+      if (it.address == address) return true;
+  return false;
+}
+
+Interfaces::Wish Interfaces::link_wish(const TunnelOptions& options) const {
+  std::uint32_t underlying = 0;
+  if (!options.underlay.device.empty()) {
+    const Link* device = find_link(options.underlay.device);
+    if (!device) return {std::nullopt, "underlay device " + options.underlay.device + " is not there"};
+    underlying = device->index;
+  }
+  std::uint32_t master = 0;
+  if (!options.vrf.empty()) {
+    const Link* vrf = find_link(options.vrf);
+    if (!vrf) return {std::nullopt, "VRF " + options.vrf + " is not there"};
+    master = vrf->index;
+  }
+
+  const Link* link = find_xfrm(options.if_id);
+  const std::uint32_t mtu = options.mtu != 0 ? options.mtu : kDefaultMtu;
+  if (!link) {
+    const std::string name = interface_name(options);
+    if (const Link* taken = find_link(name))
+      return {std::nullopt, "an interface named " + name + " is there already and " +
+                                (taken->kind == "xfrm" ? "has if_id " + std::to_string(taken->if_id)
+                                                       : std::string{"is not an XFRM interface"})};
+    return {CreateLink{name, options.if_id, underlying, mtu}, {}};
+  }
+  const bool ours = link->alias == kOurAlias;
+  std::string problem;
+  if (link->underlying != underlying && underlying != 0) {
+    if (ours) return {DeleteLink{link->index}, {}};
+    problem = "interface " + link->name + " is bound to another device than " + options.underlay.device +
+              "; delete it and it is made anew";
+  }
+  // One that somebody else made keeps its MTU unless one is configured.
+  if (link->mtu != mtu && (ours || options.mtu != 0))
+    return {ChangeLink{link->index, mtu, std::nullopt, false}, problem};
+  if (link->master != master && (ours || !options.vrf.empty()))
+    return {ChangeLink{link->index, std::nullopt, master, false}, problem};
+  if (!link->up) return {ChangeLink{link->index, std::nullopt, std::nullopt, true}, problem};
+  for (const InterfaceAddress& address : options.addresses)
+    if (!has_address(link->index, address)) return {ChangeAddress{link->index, address, true}, problem};
+  if (ours && !options.addresses.empty()) {
+    if (const auto found = addresses_.find(link->index); found != addresses_.end())
+      for (const InterfaceAddress& address : found->second) {
+        const bool configured =
+            std::find(options.addresses.begin(), options.addresses.end(), address) != options.addresses.end();
+        if (!configured && !address.address.is_link_local_v6())
+          return {ChangeAddress{link->index, address, false}, problem};
+      }
+  }
+  return {std::nullopt, problem};
+}
+
+Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
+  if (options.underlay.device.empty()) return {};
+  for (const IpAddress& endpoint : endpoints(options)) {
+    const Link* device = find_link(options.underlay.device);
+    if (!device || !device->up) return {std::nullopt, "underlay device " + options.underlay.device + " is down"};
+    const auto looked_up = routes_.find(endpoint);
+    if (looked_up == routes_.end()) continue;
+    const std::optional<RouteFound>& found = looked_up->second;
+    const bool exact = found && found->prefix == Prefix::of(endpoint, address_bits(endpoint.family));
+    if (exact && found->gateway == options.underlay.gateway && found->device == device->index) continue;
+    if (exact && found->protocol != route_protocol_)
+      return {std::nullopt, "somebody else's route leads to " + to_text(endpoint) + " another way than through " +
+                                to_text(options.underlay.gateway) + " on " + options.underlay.device};
+    return {ChangeRoute{endpoint, options.underlay.gateway, device->index, true}, {}};
+  }
+  return {};
+}
+
+Interfaces::Wish Interfaces::wish(const Entry& entry) const {
+  Wish result;
+  if (entry.options.mode == Mode::interface) result = link_wish(entry.options);
+  if (result.step) return result;
+  Wish route = route_wish(entry.options);
+  if (!result.problem.empty() && route.problem.empty()) route.problem = std::move(result.problem);
+  return route;
+}
+
+std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
+  std::vector<Numbered> steps;
+  if (dumping_) return steps;
+  for (const TunnelOptions& options : std::exchange(leaving_, {}))
+    if (const Link* link = find_xfrm(options.if_id); link && link->alias == kOurAlias)
+      steps.push_back({++last_id_, DeleteLink{link->index}});
+  for (Entry& entry : entries_) {
+    if (entry.pending && entry.pending->in_flight) continue;
+    Wish next = wish(entry);
+    if (!next.step) {
+      entry.pending.reset();
+      entry.problem = std::move(next.problem);
+      continue;
+    }
+    // The same step again right after its answer: it failed, or had no effect.
+    if (entry.pending && entry.pending->step == *next.step && now < entry.pending->not_before) continue;
+    entry.pending = Pending{++last_id_, *next.step, true, Time{}};
+    steps.push_back({last_id_, std::move(*next.step)});
+  }
+  return steps;
+}
+
+void Interfaces::answered(std::uint64_t id, int error, Time now) {
+  for (Entry& entry : entries_) {
+    if (!entry.pending || entry.pending->id != id) continue;
+    entry.pending->in_flight = false;
+    entry.pending->not_before = now + kRetry;
+    if (std::holds_alternative<ChangeRoute>(entry.pending->step)) {
+      // Whatever the answer, the look-up of before is old.
+      routes_.erase(std::get<ChangeRoute>(entry.pending->step).destination);
+    }
+    if (error == 0) {
+      entry.problem.clear();
+      return;
+    }
+    const auto what = std::visit(
+        [](const auto& step) -> std::string {
+          using Step = std::decay_t<decltype(step)>;
+          if constexpr (std::is_same_v<Step, CreateLink>) return "cannot make interface " + step.name;
+          if constexpr (std::is_same_v<Step, DeleteLink>) return "cannot delete the interface to make it anew";
+          if constexpr (std::is_same_v<Step, ChangeLink>) return "cannot change the interface";
+          if constexpr (std::is_same_v<Step, ChangeAddress>)
+            return "cannot set address " + to_text(step.address.address);
+          if constexpr (std::is_same_v<Step, ChangeRoute>)
+            return "cannot route " + to_text(step.destination) + " via " + to_text(step.gateway);
+        },
+        entry.pending->step);
+    entry.problem = what + ": " + std::strerror(error);
+    return;
+  }
+}
+
+Time Interfaces::next_deadline() const {
+  Time next = kNever;
+  for (const Entry& entry : entries_)
+    if (entry.pending && !entry.pending->in_flight) next = std::min(next, entry.pending->not_before);
+  return next;
+}
+
+std::vector<LinkStep> Interfaces::removal() const {
+  std::vector<LinkStep> steps;
+  for (const Entry& entry : entries_) {
+    if (entry.options.mode == Mode::interface)
+      if (const Link* link = find_xfrm(entry.options.if_id); link && link->alias == kOurAlias)
+        steps.emplace_back(DeleteLink{link->index});
+    for (const IpAddress& endpoint : endpoints(entry.options))
+      steps.emplace_back(ChangeRoute{endpoint, entry.options.underlay.gateway, 0, false});
+  }
+  return steps;
+}
+
+const Interfaces::Entry* Interfaces::find(std::string_view tunnel) const {
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& it) { return it.options.name == tunnel; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+const Link* Interfaces::link_of(std::string_view tunnel) const {
+  const Entry* entry = find(tunnel);
+  return entry && entry->options.mode == Mode::interface ? find_xfrm(entry->options.if_id) : nullptr;
+}
+
+std::optional<TunnelLink> Interfaces::tunnel_link(std::string_view tunnel) const {
+  const Link* link = link_of(tunnel);
+  if (!link) return std::nullopt;
+  const auto& wanted = find(tunnel)->options.addresses;
+  const bool addressed = std::all_of(
+      wanted.begin(), wanted.end(), [&](const InterfaceAddress& address) { return has_address(link->index, address); });
+  return TunnelLink{link->index, link->up, addressed};
+}
+
+std::string Interfaces::problem(std::string_view tunnel) const {
+  const Entry* entry = find(tunnel);
+  return entry ? entry->problem : std::string{};
+}
+
+}  // namespace minibgp::xfrm

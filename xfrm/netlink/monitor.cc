@@ -1,0 +1,258 @@
+#include <xfrm/netlink/monitor.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <linux/rtnetlink.h>
+
+namespace minibgp::xfrm {
+namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+/// Messages worked on in one turn of the loop, so that a storm of SAs does not starve BGP's timers.
+constexpr int kDatagramsPerTurn = 32;
+
+}  // namespace
+
+Monitor::Monitor(boost::asio::io_context& io, const RouteOwner& owner, KernelEvents& events, LogSink* log)
+    : io_(io), owner_(owner), events_(events), log_(log) {}
+
+Monitor::~Monitor() { close(); }
+
+Result<void, std::error_code> Monitor::start() {
+  // Messages about SAs carry keys: the socket wipes its buffer.
+  auto xfrm = netlink::Socket::open(io_, {.protocol = NETLINK_XFRM, .secret = true});
+  if (!xfrm) return unexpected(xfrm.error());
+  auto links = netlink::Socket::open(io_, {.protocol = NETLINK_ROUTE});
+  if (!links) return unexpected(links.error());
+  for (const unsigned group : {XFRMNLGRP_SA, XFRMNLGRP_EXPIRE})
+    if (auto joined = (*xfrm)->join(group); !joined) return joined;
+  for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
+    if (auto joined = (*links)->join(group); !joined) return joined;
+  xfrm_ = std::move(*xfrm);
+  links_ = std::move(*links);
+  xfrm_->on_readable([this] { read_xfrm(); });
+  links_->on_readable([this] { read_links(); });
+  // Links first: the direction of an SA is seen from the addresses of this host.
+  dump_links();
+  dump_sas();
+  return {};
+}
+
+void Monitor::resume() {
+  if (sa_dump_again_ && sa_dump_ == 0 && policy_dump_ == 0) dump_sas();
+  if (link_dump_again_ && link_dump_ == LinkDump::none) dump_links();
+}
+
+void Monitor::close() {
+  if (xfrm_) xfrm_->close();
+  if (links_) links_->close();
+  xfrm_.reset();
+  links_.reset();
+}
+
+void Monitor::dump_sas() {
+  if (sa_dump_ != 0 || policy_dump_ != 0) {
+    sa_dump_again_ = true;
+    return;
+  }
+  sa_dump_again_ = false;
+  sa_dump_ = xfrm_->next_sequence();
+  events_.on_sa_dump_begins();
+  writer_.clear();
+  request_sa_dump(writer_, sa_dump_);
+  send_xfrm();
+}
+
+void Monitor::dump_links() {
+  if (link_dump_ != LinkDump::none) {
+    link_dump_again_ = true;
+    return;
+  }
+  link_dump_again_ = false;
+  link_dump_ = LinkDump::links;
+  link_dump_sequence_ = links_->next_sequence();
+  events_.on_link_dump_begins();
+  writer_.clear();
+  request_link_dump(writer_, link_dump_sequence_);
+  send_links();
+}
+
+void Monitor::send_xfrm() {
+  if (const auto sent = xfrm_->send(writer_.bytes()); !sent && log_ && log_->wants(LogLevel::error, LogArea::tunnel))
+    log_->write(LogLevel::error, LogArea::tunnel, "xfrm netlink: cannot send: " + sent.error().message());
+}
+
+void Monitor::send_links() {
+  if (const auto sent = links_->send(writer_.bytes()); !sent && log_ && log_->wants(LogLevel::error, LogArea::tunnel))
+    log_->write(LogLevel::error, LogArea::tunnel, "route netlink: cannot send: " + sent.error().message());
+}
+
+void Monitor::read_xfrm() {
+  const auto socket = xfrm_;  // An event may close us.
+  for (int i = 0; i < kDatagramsPerTurn && xfrm_; ++i) {
+    const netlink::Received got = socket->receive();
+    if (got.kind == netlink::Received::Kind::nothing) break;
+    if (got.kind == netlink::Received::Kind::overrun) {
+      ++overruns_;
+      dump_sas();
+      continue;
+    }
+    if (got.kind == netlink::Received::Kind::failed) break;
+    netlink::MessageReader reader(got.bytes);
+    while (const auto message = reader.next()) handle_xfrm(*message);
+  }
+  if (xfrm_) events_.on_batch_ended();
+}
+
+void Monitor::handle_xfrm(const netlink::Message& message) {
+  if ((message.flags & NLM_F_DUMP_INTR) != 0 && message.sequence == sa_dump_) sa_dump_again_ = true;
+  if (const auto answer = netlink::parse_answer(message)) {
+    if (answer->sequence == sa_dump_) {
+      sa_dump_ = 0;
+      if (answer->error != 0) sa_dump_again_ = true;
+      // After an error not at once: resume() tries again.
+      if (sa_dump_again_) return answer->error == 0 ? dump_sas() : void();
+      events_.on_sa_dump_ended();
+    } else if (answer->sequence == policy_dump_) {
+      policy_dump_ = 0;
+      if (const auto done = std::exchange(policies_done_, nullptr)) done(std::exchange(policies_, {}));
+      if (sa_dump_again_) dump_sas();
+    }
+    return;
+  }
+  const auto event = decode_xfrm(message);
+  if (!event) return;
+  std::visit(Overloaded{
+                 [&](const Sa& sa) { events_.on_sa(sa); },
+                 [&](const SaGone& gone) { events_.on_sa_gone(gone.key, gone.why); },
+                 [&](const SasFlushed&) { events_.on_sas_flushed(); },
+                 [&](const SaCounters& it) { events_.on_counters(it.key, it.packets, it.bytes); },
+                 [&](const PolicySeen& policy) {
+                   if (message.sequence == policy_dump_ && policy_dump_ != 0) policies_.push_back(policy);
+                 },
+             },
+             *event);
+}
+
+void Monitor::read_links() {
+  const auto socket = links_;
+  for (int i = 0; i < kDatagramsPerTurn && links_; ++i) {
+    const netlink::Received got = socket->receive();
+    if (got.kind == netlink::Received::Kind::nothing) break;
+    if (got.kind == netlink::Received::Kind::overrun) {
+      ++overruns_;
+      fail_outstanding();
+      dump_links();
+      continue;
+    }
+    if (got.kind == netlink::Received::Kind::failed) break;
+    netlink::MessageReader reader(got.bytes);
+    while (const auto message = reader.next()) handle_link(*message);
+  }
+  if (links_) events_.on_batch_ended();
+}
+
+/// Answers may have been among what was lost: whoever waits for one tries again.
+void Monitor::fail_outstanding() {
+  for (const auto& [sequence, id] : std::exchange(steps_, {})) events_.on_step_answer(id, EAGAIN);
+  look_ups_.clear();
+}
+
+void Monitor::answer_link(const netlink::Answer& answer) {
+  if (answer.sequence == link_dump_sequence_ && link_dump_ != LinkDump::none) {
+    if (answer.error != 0) {
+      link_dump_ = LinkDump::none;
+      link_dump_again_ = true;
+      return;
+    }
+    if (link_dump_ == LinkDump::links) {
+      link_dump_ = LinkDump::addresses;
+      link_dump_sequence_ = links_->next_sequence();
+      writer_.clear();
+      request_address_dump(writer_, link_dump_sequence_);
+      return send_links();
+    }
+    link_dump_ = LinkDump::none;
+    if (link_dump_again_) return dump_links();
+    return events_.on_link_dump_ended();
+  }
+  if (const auto step = steps_.find(answer.sequence); step != steps_.end()) {
+    const std::uint64_t id = step->second;
+    steps_.erase(step);
+    return events_.on_step_answer(id, answer.error);
+  }
+  if (const auto look_up = look_ups_.find(answer.sequence); look_up != look_ups_.end()) {
+    const IpAddress endpoint = look_up->second;
+    look_ups_.erase(look_up);
+    events_.on_route(endpoint, std::nullopt);  // ENETUNREACH and its like; a found route is no answer but a route.
+  }
+}
+
+void Monitor::handle_link(const netlink::Message& message) {
+  if ((message.flags & NLM_F_DUMP_INTR) != 0 && link_dump_ != LinkDump::none) link_dump_again_ = true;
+  if (const auto answer = netlink::parse_answer(message)) return answer_link(*answer);
+  const auto event = decode_link(message);
+  if (!event) return;
+  std::visit(Overloaded{
+                 [&](const Link& link) { events_.on_link(link); },
+                 [&](const LinkGone& gone) { events_.on_link_gone(gone.index); },
+                 [&](const AddressSeen& it) { events_.on_address(it.index, it.address, it.gone); },
+                 [&](const RouteFound& route) {
+                   const auto look_up = look_ups_.find(message.sequence);
+                   if (look_up == look_ups_.end()) return;
+                   const IpAddress endpoint = look_up->second;
+                   look_ups_.erase(look_up);
+                   events_.on_route(endpoint, route);
+                 },
+             },
+             *event);
+}
+
+void Monitor::execute(std::uint64_t id, const LinkStep& step) {
+  const std::uint32_t sequence = links_->next_sequence();
+  steps_[sequence] = id;
+  writer_.clear();
+  request_step(writer_, sequence, step, owner_);
+  send_links();
+}
+
+void Monitor::look_up(const IpAddress& endpoint) {
+  const std::uint32_t sequence = links_->next_sequence();
+  look_ups_[sequence] = endpoint;
+  writer_.clear();
+  request_route(writer_, sequence, endpoint);
+  send_links();
+}
+
+void Monitor::read_counters(std::span<const Sa> sas) {
+  if (sas.empty()) return;
+  writer_.clear();
+  for (const Sa& sa : sas) request_counters(writer_, xfrm_->next_sequence(), sa.key);
+  send_xfrm();
+}
+
+void Monitor::read_policies(std::function<void(std::vector<PolicySeen>)> done) {
+  if (policy_dump_ != 0 || sa_dump_ != 0) return done({});  // One dump at a time; the caller asks again.
+  policies_.clear();
+  policies_done_ = std::move(done);
+  policy_dump_ = xfrm_->next_sequence();
+  writer_.clear();
+  request_policy_dump(writer_, policy_dump_);
+  send_xfrm();
+}
+
+void Monitor::write_policies(std::span<const PolicySeen> policies) {
+  writer_.clear();
+  for (const PolicySeen& policy : policies) update_policy(writer_, xfrm_->next_sequence(), policy);
+  if (!writer_.empty()) send_xfrm();
+}
+
+}  // namespace minibgp::xfrm

@@ -1,0 +1,40 @@
+#include <xfrm/netlink/policy_redirect.h>
+
+#include <algorithm>
+
+#include <netinet/in.h>
+
+namespace minibgp::xfrm {
+
+std::optional<TunnelEnds> ends_of(std::span<const Sa> sas) {
+  for (const Sa& sa : sas)
+    if (sa.direction == SaDirection::outbound) return TunnelEnds{sa.source, sa.key.destination, sa.reqid};
+  return std::nullopt;
+}
+
+std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const TunnelEnds& wanted,
+                                   std::span<const TunnelEnds> others) {
+  std::vector<PolicySeen> changed;
+  for (const PolicySeen& policy : policies) {
+    if (policy.if_id != 0 || policy.marked || policy.templates.size() != 1) continue;
+    const xfrm_user_tmpl& old = policy.templates.front();
+    if (old.id.proto != IPPROTO_ESP) continue;
+    const bool outbound = policy.info.dir == XFRM_POLICY_OUT;
+    const IpAddress source = from_kernel(old.saddr, old.family);
+    const IpAddress destination = from_kernel(old.id.daddr, old.family);
+    const bool of_group = std::any_of(others.begin(), others.end(), [&](const TunnelEnds& other) {
+      return outbound ? destination == other.remote && source == other.local
+                      : source == other.remote && destination == other.local;
+    });
+    if (!of_group) continue;
+    PolicySeen next = policy;
+    xfrm_user_tmpl& to = next.templates.front();
+    to.saddr = to_kernel(outbound ? wanted.local : wanted.remote);
+    to.id.daddr = to_kernel(outbound ? wanted.remote : wanted.local);
+    to.reqid = wanted.reqid;
+    changed.push_back(std::move(next));
+  }
+  return changed;
+}
+
+}  // namespace minibgp::xfrm

@@ -1,0 +1,400 @@
+#include <bgp/text.h>
+#include <xfrm/tunnel_table.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace minibgp::xfrm {
+namespace {
+
+constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+
+/// With fewer packets sent than this since the last one received, silence means nothing.
+constexpr std::uint64_t kSentInSilence = 3;
+
+std::vector<IpAddress> remote_addresses(const TunnelOptions& options) {
+  std::vector<IpAddress> remotes;
+  if (!options.ike) return remotes;
+  for (const std::string& text : options.ike->remote_addresses)
+    if (const auto address = parse_address(text)) remotes.push_back(*address);
+  return remotes;
+}
+
+std::string connection_of(const TunnelOptions& options) {
+  return options.ike ? "bgplite-" + options.name : options.watch_connection;
+}
+
+bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {
+  return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+}  // namespace
+
+TunnelTable::Tunnel* TunnelTable::find(std::string_view name) {
+  const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& it) { return it.name == name; });
+  return found == tunnels_.end() ? nullptr : &*found;
+}
+
+const TunnelTable::Tunnel* TunnelTable::find(std::string_view name) const {
+  return const_cast<TunnelTable*>(this)->find(name);  // NOLINT: the lookup changes nothing.
+}
+
+void TunnelTable::set_tunnels(std::span<const TunnelOptions> tunnels) {
+  std::vector<Tunnel> next;
+  for (const TunnelOptions& options : tunnels) {
+    Tunnel tunnel;
+    if (Tunnel* old = find(options.name); old && old->mode == options.mode && old->if_id == options.if_id)
+      tunnel = std::move(*old);
+    tunnel.name = options.name;
+    tunnel.connection = connection_of(options);
+    tunnel.group = options.group;
+    tunnel.mode = options.mode;
+    tunnel.if_id = options.if_id;
+    tunnel.remotes = remote_addresses(options);
+    next.push_back(std::move(tunnel));
+  }
+  tunnels_ = std::move(next);
+}
+
+std::size_t TunnelTable::owner_of(const ChildSa& child) const {
+  for (std::size_t i = 0; i < tunnels_.size(); ++i) {
+    const Tunnel& tunnel = tunnels_[i];
+    if (tunnel.mode == Mode::interface ? child.if_id == tunnel.if_id : child.connection == tunnel.connection) return i;
+  }
+  return kNobody;
+}
+
+std::size_t TunnelTable::owner_of(const Sa& sa) const {
+  for (std::size_t i = 0; i < tunnels_.size(); ++i) {
+    const Tunnel& tunnel = tunnels_[i];
+    if (tunnel.mode == Mode::interface) {
+      if (sa.if_id == tunnel.if_id) return i;
+    } else if (sa.if_id == 0 && (contains(tunnel.remotes, sa.source) || contains(tunnel.remotes, sa.key.destination))) {
+      return i;
+    }
+  }
+  if (sa.if_id != 0) return kNobody;
+  // A policy-based tunnel whose remote address is a name, or that we only watch: charon knows the SPIs.
+  for (const auto& [id, child] : children_)
+    if (child.sa.if_id == 0 && (child.sa.spi_in == sa.key.spi || child.sa.spi_out == sa.key.spi))
+      return owner_of(child.sa);
+  return kNobody;
+}
+
+bool TunnelTable::owns(const Tunnel& tunnel, const Sa& sa) const {
+  const std::size_t owner = owner_of(sa);
+  return owner != kNobody && &tunnels_[owner] == &tunnel;
+}
+
+const TunnelTable::Child* TunnelTable::child_of(const Sa& sa, std::size_t owner) const {
+  for (const auto& [id, child] : children_) {
+    const bool spi_fits = sa.direction == SaDirection::inbound ? child.sa.spi_in == sa.key.spi
+                          : sa.direction == SaDirection::outbound
+                              ? child.sa.spi_out == sa.key.spi
+                              : child.sa.spi_in == sa.key.spi || child.sa.spi_out == sa.key.spi;
+    if (spi_fits && owner_of(child.sa) == owner) return &child;
+  }
+  return nullptr;
+}
+
+SaDirection TunnelTable::direction_of(const Sa& sa, std::size_t owner) const {
+  if (sa.direction != SaDirection::unknown) return sa.direction;
+  if (contains(tunnels_[owner].remotes, sa.key.destination)) return SaDirection::outbound;
+  if (contains(tunnels_[owner].remotes, sa.source)) return SaDirection::inbound;
+  if (const Child* child = child_of(sa, owner))
+    return child->sa.spi_in == sa.key.spi ? SaDirection::inbound : SaDirection::outbound;
+  return SaDirection::unknown;
+}
+
+void TunnelTable::sa_added(const Sa& sa) {
+  SaRecord& record = sas_[sa.key];
+  const SaDirection known = record.sa.direction;
+  record.sa = sa;
+  if (sa.direction == SaDirection::unknown) record.sa.direction = known;
+  record.in_dump = true;
+}
+
+void TunnelTable::sa_gone(const SaKey& key, Reason why) {
+  const auto found = sas_.find(key);
+  if (found == sas_.end()) return;
+  if (const std::size_t owner = owner_of(found->second.sa); owner != kNobody) {
+    // What charon gave up before is not lost a second time: the first cause stays.
+    const Child* child = child_of(found->second.sa, owner);
+    tunnels_[owner].last_loss = child && child->gone != Reason::ready ? child->gone : why;
+  }
+  sas_.erase(found);
+}
+
+void TunnelTable::sas_flushed() {
+  for (const auto& [key, record] : sas_)
+    if (const std::size_t owner = owner_of(record.sa); owner != kNobody) tunnels_[owner].last_loss = Reason::sa_flushed;
+  sas_.clear();
+}
+
+void TunnelTable::dump_begins() {
+  dumping_ = true;
+  for (auto& [key, record] : sas_) record.in_dump = false;
+}
+
+void TunnelTable::dump_ended() {
+  if (!dumping_) return;
+  dumping_ = false;
+  for (auto it = sas_.begin(); it != sas_.end();) {
+    if (it->second.in_dump) {
+      ++it;
+      continue;
+    }
+    if (const std::size_t owner = owner_of(it->second.sa); owner != kNobody)
+      tunnels_[owner].last_loss = Reason::sa_missing;
+    it = sas_.erase(it);
+  }
+}
+
+void TunnelTable::set_link(std::string_view tunnel, const TunnelLink* link) {
+  Tunnel* found = find(tunnel);
+  if (!found) return;
+  found->has_link = link != nullptr;
+  found->link = link ? *link : TunnelLink{};
+}
+
+void TunnelTable::charon_gone() {
+  charon_known_ = false;
+  children_.clear();
+  for (Tunnel& tunnel : tunnels_) tunnel.retransmitting = false;
+}
+
+void TunnelTable::set_children(std::vector<ChildSa> children) {
+  charon_known_ = true;
+  children_.clear();
+  for (ChildSa& child : children) {
+    const std::uint32_t id = child.id;
+    const Reason gone = child.usable ? Reason::ready : Reason::child_down;
+    children_[id] = Child{std::move(child), gone};
+  }
+}
+
+void TunnelTable::child_up(const ChildSa& child) {
+  children_[child.id] = Child{child, Reason::ready};
+  if (const std::size_t owner = owner_of(child); owner != kNobody) tunnels_[owner].retransmitting = false;
+}
+
+void TunnelTable::child_down(const ChildSa& child) {
+  // Kept, as the verdict over its SAs, until the next snapshot.
+  children_[child.id] = Child{child, Reason::child_down};
+}
+
+void TunnelTable::child_rekeyed(std::uint32_t old_id, const ChildSa& successor) {
+  if (old_id != successor.id) children_.erase(old_id);
+  children_[successor.id] = Child{successor, Reason::ready};
+}
+
+void TunnelTable::ike_down(std::uint32_t ike_id) {
+  for (auto& [id, child] : children_)
+    if (child.sa.ike_id == ike_id) child.gone = Reason::ike_down;
+}
+
+void TunnelTable::ike_rekeyed(std::uint32_t old_ike_id, std::uint32_t new_ike_id) {
+  for (auto& [id, child] : children_)
+    if (child.sa.ike_id == old_ike_id) child.sa.ike_id = new_ike_id;
+}
+
+void TunnelTable::set_retransmitting(std::string_view connection, bool retransmitting) {
+  for (Tunnel& tunnel : tunnels_)
+    if (!connection.empty() && tunnel.connection == connection) tunnel.retransmitting = retransmitting;
+}
+
+void TunnelTable::set_probe(std::string_view tunnel, ProbeResult result) {
+  if (Tunnel* found = find(tunnel)) found->probe = result;
+}
+
+void TunnelTable::set_counters(const SaKey& key, std::uint64_t packets, std::uint64_t bytes) {
+  const auto found = sas_.find(key);
+  if (found == sas_.end()) return;
+  SaRecord& record = found->second;
+  const std::uint64_t more = packets > record.packets ? packets - record.packets : 0;
+  record.packets = packets;
+  record.bytes = bytes;
+  const std::size_t owner = owner_of(record.sa);
+  if (owner == kNobody) return;
+  const SaDirection direction = direction_of(record.sa, owner);
+  if (direction == SaDirection::inbound) tunnels_[owner].received += more;
+  if (direction == SaDirection::outbound) tunnels_[owner].sent += more;
+}
+
+void TunnelTable::count_sas(Time now) {
+  for (Tunnel& tunnel : tunnels_) tunnel.count = SaCount{};
+  for (auto& [key, record] : sas_) {
+    const std::size_t owner = owner_of(record.sa);
+    if (owner == kNobody) continue;
+    const SaDirection direction = direction_of(record.sa, owner);
+    record.sa.direction = direction;
+    SaCount& count = tunnels_[owner].count;
+    const Child* child = child_of(record.sa, owner);
+    if (child && child->gone != Reason::ready) {
+      count.condemned = true;
+      count.condemned_why = child->gone;
+      continue;
+    }
+    if (child || !charon_known_) {
+      record.unconfirmed_since = kNever;
+    } else if (record.unconfirmed_since == kNever) {
+      record.unconfirmed_since = now;
+    }
+    const bool orphan = record.unconfirmed_since != kNever && now - record.unconfirmed_since >= kConfirmGrace;
+    if (record.unconfirmed_since != kNever && !orphan)
+      deadline_ = std::min(deadline_, record.unconfirmed_since + kConfirmGrace);
+    if (!orphan) count.confirmed = true;
+    if (direction == SaDirection::inbound) ++count.inbound;
+    if (direction == SaDirection::outbound) ++count.outbound;
+  }
+}
+
+TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) const {
+  if (tunnel.mode == Mode::interface) {
+    if (!tunnel.has_link) return {TunnelState::down, Reason::interface_missing};
+    if (!tunnel.link.up) return {TunnelState::down, Reason::interface_down};
+    if (!tunnel.link.addressed) return {TunnelState::down, Reason::address_missing};
+  }
+  const SaCount& count = tunnel.count;
+  if (count.inbound == 0 || count.outbound == 0) {
+    tunnel.last_received = kNever;
+    return {TunnelState::down, count.condemned ? count.condemned_why : tunnel.last_loss};
+  }
+  if (tunnel.probe == ProbeResult::lost) return {TunnelState::down, Reason::probe_lost};
+  if (!count.confirmed) return {TunnelState::suspect, Reason::sa_orphaned};
+  if (tunnel.retransmitting) return {TunnelState::suspect, Reason::retransmitting};
+
+  if (tunnel.received != tunnel.received_seen || tunnel.last_received == kNever) {
+    tunnel.received_seen = tunnel.received;
+    tunnel.last_received = now;
+    tunnel.sent_at_last_received = tunnel.sent;
+  }
+  if (silence_ != Duration{} && now - tunnel.last_received >= silence_ &&
+      tunnel.sent - tunnel.sent_at_last_received >= kSentInSilence)
+    return {TunnelState::suspect, Reason::no_inbound};
+  return {TunnelState::up, Reason::ready};
+}
+
+/// Counts flaps and starts a hold when a flapping tunnel comes back.
+void TunnelTable::damp(Tunnel& tunnel, Time now) const {
+  const bool was = usable(tunnel.told.state) || tunnel.told.reason == Reason::damped;
+  const bool is = usable(tunnel.raw.state);
+  if (was && !is) {
+    ++tunnel.flaps;
+    if (usable(tunnel.told.state)) ++tunnel.went_down;
+    tunnel.hold_until = Time{};
+    tunnel.stable_since = kNever;
+  }
+  if (!is) return;
+  if (!was) {
+    tunnel.stable_since = now;
+    if (damping_.enabled && tunnel.flaps > damping_.free_flaps) {
+      const std::uint32_t doublings = std::min(tunnel.flaps - damping_.free_flaps - 1, 30U);
+      const auto grown = damping_.first_hold * (std::int64_t{1} << doublings);
+      tunnel.hold_until = now + std::min<Duration>(grown, damping_.longest_hold);
+    }
+  }
+  while (tunnel.flaps > 0 && now - tunnel.stable_since >= damping_.forget_after) {
+    --tunnel.flaps;
+    tunnel.stable_since += damping_.forget_after;
+  }
+}
+
+/// The last usable tunnel of a group is not held down: the one closest to its release goes free.
+void TunnelTable::release_last_of_groups(Time now) {
+  for (Tunnel& tunnel : tunnels_) {
+    if (!usable(tunnel.raw.state) || tunnel.hold_until <= now) continue;
+    Tunnel* first = &tunnel;
+    bool another_is_free = false;
+    for (Tunnel& other : tunnels_) {
+      if (other.group != tunnel.group || !usable(other.raw.state)) continue;
+      if (other.hold_until <= now) another_is_free = true;
+      if (other.hold_until < first->hold_until) first = &other;
+    }
+    if (!another_is_free) first->hold_until = Time{};
+  }
+}
+
+std::vector<TunnelChange> TunnelTable::settle(Time now) {
+  deadline_ = kNever;
+  count_sas(now);
+  for (Tunnel& tunnel : tunnels_) {
+    tunnel.raw = judge(tunnel, now);
+    damp(tunnel, now);
+  }
+  release_last_of_groups(now);
+
+  std::vector<TunnelChange> changes;
+  for (Tunnel& tunnel : tunnels_) {
+    Judgement next = tunnel.raw;
+    if (usable(tunnel.raw.state) && tunnel.hold_until > now) {
+      next = {TunnelState::down, Reason::damped};
+      deadline_ = std::min(deadline_, tunnel.hold_until);
+    }
+    if (tunnel.settled && next == tunnel.told && tunnel.told_link == tunnel.link.index) continue;
+    changes.push_back(TunnelChange{tunnel.name, next.state, tunnel.told.state, next.reason, tunnel.link.index, now});
+    if (!tunnel.settled || next.state != tunnel.told.state) tunnel.since = now;
+    tunnel.told = next;
+    tunnel.told_link = tunnel.link.index;
+    tunnel.settled = true;
+  }
+  return changes;
+}
+
+TunnelState TunnelTable::state(std::string_view tunnel) const {
+  const Tunnel* found = find(tunnel);
+  return found ? found->told.state : TunnelState::down;
+}
+
+bool TunnelTable::fill(std::string_view tunnel, TunnelStatus& out) const {
+  const Tunnel* found = find(tunnel);
+  if (!found) return false;
+  out.name = found->name;
+  out.mode = found->mode;
+  out.if_id = found->if_id;
+  out.if_index = found->link.index;
+  out.state = found->told.state;
+  out.reason = found->told.reason;
+  out.since = found->since;
+  out.held_until = found->hold_until;
+  out.flaps = found->flaps;
+  out.went_down = found->went_down;
+  out.probed = found->probe != ProbeResult::unknown;
+  out.connection = found->connection;
+  for (const auto& [key, record] : sas_) {
+    if (!owns(*found, record.sa)) continue;
+    if (record.sa.direction == SaDirection::inbound) {
+      ++out.inbound_sas;
+      out.inbound_spi = key.spi;
+      out.inbound_packets += record.packets;
+      out.inbound_bytes += record.bytes;
+    } else if (record.sa.direction == SaDirection::outbound) {
+      ++out.outbound_sas;
+      out.outbound_spi = key.spi;
+      out.outbound_packets += record.packets;
+      out.outbound_bytes += record.bytes;
+    }
+  }
+  return true;
+}
+
+std::vector<Sa> TunnelTable::sas() const {
+  std::vector<Sa> all;
+  for (const auto& [key, record] : sas_) all.push_back(record.sa);
+  return all;
+}
+
+std::vector<Sa> TunnelTable::sas_of(std::string_view tunnel) const {
+  std::vector<Sa> all;
+  const Tunnel* found = find(tunnel);
+  for (const auto& [key, record] : sas_)
+    if (found && owns(*found, record.sa)) all.push_back(record.sa);
+  return all;
+}
+
+std::uint64_t TunnelTable::inbound_packets(std::string_view tunnel) const {
+  const Tunnel* found = find(tunnel);
+  return found ? found->received : 0;
+}
+
+}  // namespace minibgp::xfrm

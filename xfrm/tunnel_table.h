@@ -1,0 +1,192 @@
+/// TunnelTable: which tunnel carries traffic, since when and why. Facts come in from four sides (the kernel's SAs, its
+/// links, charon, probes and counters), settle() compares what they add up to with what was told last. Level-triggered:
+/// a rekey, a duplicate CHILD_SA or the late "down" of an old SA changes nothing, because what counts is which SAs are
+/// there, not which event came.
+///
+/// The rule. A tunnel is up when its interface is there, up and addressed, and it has a live SA in each direction. An
+/// SA is live while the kernel has it and charon has not said that its child is gone. Where charon is connected and
+/// does not know any of the SAs, they are orphans: suspect. Probes that fail bring it down; a silent peer makes it
+/// suspect.
+///
+/// Pure: time is an argument. Not here: making interfaces (interfaces.h), talking to charon (vici/).
+#pragma once
+
+#include <bgp/types.h>
+#include <xfrm/tunnel.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace minibgp::xfrm {
+
+enum class SaDirection : std::uint8_t { unknown, inbound, outbound };
+
+/// What the kernel knows an SA by.
+struct SaKey {
+  IpAddress destination;
+  std::uint32_t spi = 0;      ///< Host order.
+  std::uint8_t protocol = 0;  ///< 50: ESP.
+  auto operator<=>(const SaKey&) const = default;
+};
+
+struct Sa {
+  SaKey key;
+  IpAddress source;
+  std::uint32_t if_id = 0;
+  std::uint32_t reqid = 0;
+  SaDirection direction = SaDirection::unknown;
+  bool operator==(const Sa&) const = default;
+};
+
+/// The interface of a tunnel, as far as the table cares.
+struct TunnelLink {
+  std::uint32_t index = 0;
+  bool up = false;
+  bool addressed = false;  ///< All configured addresses are on it.
+  bool operator==(const TunnelLink&) const = default;
+};
+
+/// A CHILD_SA as charon describes it.
+struct ChildSa {
+  std::uint32_t id = 0;      ///< uniqueid
+  std::uint32_t ike_id = 0;  ///< uniqueid of the IKE_SA it belongs to.
+  std::string connection;    ///< Name of the IKE_SA's configuration.
+  std::string name;
+  std::uint32_t if_id = 0;
+  std::uint32_t spi_in = 0, spi_out = 0;
+  bool usable = true;  ///< INSTALLED, UPDATING or REKEYING.
+  bool operator==(const ChildSa&) const = default;
+};
+
+enum class ProbeResult : std::uint8_t { unknown, answered, lost };
+
+class TunnelTable {
+ public:
+  /// charon confirms an SA within this, or it is an orphan: its event may trail the kernel's, and a snapshot be older
+  /// than it. Longer than any sync interval in use.
+  static constexpr std::chrono::seconds kConfirmGrace{5};
+
+  /// Keeps what is known of tunnels that stay. Names are unique.
+  void set_tunnels(std::span<const TunnelOptions> tunnels);
+  void set_damping(const Damping& damping) { damping_ = damping; }
+  /// 0: never suspect for silence.
+  void set_silence(Duration silence) { silence_ = silence; }
+
+  // The kernel's SAs. A dump is: dump_begins(), sa_added() for each, dump_ended(), with live events in between.
+  void sa_added(const Sa& sa);
+  /// Unknown SAs are ignored. `why` is sa_deleted or sa_expired.
+  void sa_gone(const SaKey& key, Reason why);
+  void sas_flushed();
+  void dump_begins();
+  void dump_ended();
+
+  /// nullptr: there is no such interface.
+  void set_link(std::string_view tunnel, const TunnelLink* link);
+
+  // charon. A snapshot (list-sas) replaces what was known.
+  void charon_gone();
+  void set_children(std::vector<ChildSa> children);
+  void child_up(const ChildSa& child);
+  void child_down(const ChildSa& child);
+  void child_rekeyed(std::uint32_t old_id, const ChildSa& successor);
+  void ike_down(std::uint32_t ike_id);
+  void ike_rekeyed(std::uint32_t old_ike_id, std::uint32_t new_ike_id);
+  void set_retransmitting(std::string_view connection, bool retransmitting);
+
+  void set_probe(std::string_view tunnel, ProbeResult result);
+  /// Totals of one SA since it was made.
+  void set_counters(const SaKey& key, std::uint64_t packets, std::uint64_t bytes);
+
+  /// Brings what is told up to date with the facts. The changes (each tunnel at most once) are valid until the next
+  /// call of set_tunnels(). Cheap: linear in SAs and tunnels.
+  [[nodiscard]] std::vector<TunnelChange> settle(Time now);
+  /// When settle() is due without any new fact.
+  [[nodiscard]] Time next_deadline() const { return deadline_; }
+
+  [[nodiscard]] TunnelState state(std::string_view tunnel) const;  ///< As told; down for unknown tunnels.
+  /// Fills the parts of a status that this table knows; false: no such tunnel.
+  bool fill(std::string_view tunnel, TunnelStatus& out) const;
+  [[nodiscard]] std::vector<Sa> sas() const;
+  /// Of live inbound SAs, summed since the tunnel is known; grows only. 0 for unknown tunnels.
+  [[nodiscard]] std::uint64_t inbound_packets(std::string_view tunnel) const;
+  /// SAs of one tunnel with their direction resolved.
+  [[nodiscard]] std::vector<Sa> sas_of(std::string_view tunnel) const;
+
+ private:
+  struct Judgement {
+    TunnelState state = TunnelState::down;
+    Reason reason = Reason::starting;
+    bool operator==(const Judgement&) const = default;
+  };
+  struct SaRecord {
+    Sa sa;
+    bool in_dump = false;
+    Time unconfirmed_since = kNever;
+    std::uint64_t packets = 0, bytes = 0;
+  };
+  /// Live SAs of a tunnel, counted by one walk over all of them.
+  struct SaCount {
+    std::size_t inbound = 0, outbound = 0;
+    bool confirmed = false;  ///< charon knows one of them, or cannot be asked, or has not had the time.
+    bool condemned = false;  ///< There are SAs charon has given up.
+    Reason condemned_why = Reason::child_down;
+  };
+  struct Child {
+    ChildSa sa;
+    Reason gone = Reason::ready;  ///< child_down or ike_down once charon said so.
+  };
+  struct Tunnel {
+    std::string name;
+    std::string connection;
+    std::string group;
+    Mode mode = Mode::interface;
+    std::uint32_t if_id = 0;
+    std::vector<IpAddress> remotes;
+    // Facts.
+    bool has_link = false;
+    TunnelLink link;
+    bool retransmitting = false;
+    ProbeResult probe = ProbeResult::unknown;
+    Reason last_loss = Reason::sa_missing;
+    std::uint64_t received = 0, sent = 0;  ///< Packets, over all SAs it ever had.
+    std::uint64_t sent_at_last_received = 0, received_seen = 0;
+    Time last_received = kNever;
+    // Told.
+    Judgement raw, told;
+    std::uint32_t told_link = 0;
+    Time since{};
+    std::uint32_t flaps = 0;
+    std::uint64_t went_down = 0;
+    Time hold_until{};
+    Time stable_since = kNever;
+    bool settled = false;
+    SaCount count;
+  };
+
+  [[nodiscard]] std::size_t owner_of(const Sa& sa) const;
+  [[nodiscard]] std::size_t owner_of(const ChildSa& child) const;
+  [[nodiscard]] bool owns(const Tunnel& tunnel, const Sa& sa) const;
+  [[nodiscard]] const Child* child_of(const Sa& sa, std::size_t owner) const;
+  [[nodiscard]] SaDirection direction_of(const Sa& sa, std::size_t owner) const;
+  void count_sas(Time now);
+  [[nodiscard]] Judgement judge(Tunnel& tunnel, Time now) const;
+  void damp(Tunnel& tunnel, Time now) const;
+  void release_last_of_groups(Time now);
+  Tunnel* find(std::string_view name);
+  [[nodiscard]] const Tunnel* find(std::string_view name) const;
+
+  std::vector<Tunnel> tunnels_;
+  std::map<SaKey, SaRecord> sas_;
+  std::map<std::uint32_t, Child> children_;
+  bool charon_known_ = false;
+  bool dumping_ = false;
+  Damping damping_;
+  Duration silence_{};
+  Time deadline_ = kNever;
+};
+
+}  // namespace minibgp::xfrm

@@ -1,0 +1,317 @@
+#include <xfrm/vici/client.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <string.h>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Stream = asio::local::stream_protocol;
+
+/// Events worth hearing. A charon that does not know one says so, and does without.
+constexpr std::array<std::string_view, 7> kEvents = {"ike-updown", "child-updown", "child-rekey", "ike-rekey",
+                                                     "ike-update", "alert",        "log"};
+/// Commands that answer with a stream of events of this name first.
+constexpr std::string_view kStreamed = "list-sa";
+
+/// One stream of packets. Ends with on_closed exactly once, unless closed by us.
+class Channel : public std::enable_shared_from_this<Channel> {
+ public:
+  using OnPacket = std::function<void(Packet)>;
+  using OnClosed = std::function<void(std::string)>;
+
+  explicit Channel(asio::io_context& io) : socket_(io) {}
+
+  void open(const std::string& path, std::function<void()> on_open, OnPacket on_packet, OnClosed on_closed) {
+    on_packet_ = std::move(on_packet);
+    on_closed_ = std::move(on_closed);
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return fail("the socket's path is too long");
+    // Never blocks: with a full backlog connect() fails with EAGAIN, and we come back later.
+    socket_.async_connect(Stream::endpoint(path),
+                          [self = shared_from_this(), done = std::move(on_open)](const error_code& error) {
+                            if (self->closed_) return;
+                            if (error) return self->fail(error.message());
+                            self->read();
+                            done();
+                          });
+  }
+
+  void send(const Packet& packet) {
+    auto frame = encode_packet(packet);
+    if (!frame) return fail(std::string{to_text(frame.error())});
+    const bool idle = outgoing_.empty();
+    outgoing_.push_back(std::move(*frame));
+    if (idle) write();
+  }
+
+  void close() {
+    closed_ = true;
+    on_packet_ = nullptr;
+    on_closed_ = nullptr;
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  void write() {
+    asio::async_write(socket_, asio::buffer(outgoing_.front()),
+                      [self = shared_from_this()](const error_code& error, std::size_t) {
+                        // The frame may have held a key.
+                        ::explicit_bzero(self->outgoing_.front().data(), self->outgoing_.front().size());
+                        self->outgoing_.pop_front();
+                        if (self->closed_) return;
+                        if (error) return self->fail(error.message());
+                        if (!self->outgoing_.empty()) self->write();
+                      });
+  }
+
+  void read() {
+    socket_.async_read_some(
+        asio::buffer(incoming_), [self = shared_from_this()](const error_code& error, std::size_t count) {
+          if (self->closed_) return;
+          if (error) return self->fail(error == asio::error::eof ? "charon closed the connection" : error.message());
+          self->on_bytes(Bytes{self->incoming_.data(), count});
+          if (!self->closed_) self->read();
+        });
+  }
+
+  void on_bytes(Bytes bytes) {
+    framer_.feed(bytes);
+    while (!closed_) {
+      const auto frame = framer_.next();
+      if (!frame) return fail(std::string{to_text(frame.error())});
+      if (!*frame) return;
+      auto packet = decode_packet(**frame);
+      if (!packet) return fail(std::string{"not VICI: "} + std::string{to_text(packet.error())});
+      const auto handler = on_packet_;  // A copy: it may close us.
+      handler(std::move(*packet));
+    }
+  }
+
+  void fail(std::string why) {
+    if (closed_) return;
+    const auto handler = std::move(on_closed_);
+    close();
+    if (handler) handler(std::move(why));
+  }
+
+  Stream::socket socket_;
+  Framer framer_;
+  std::array<std::uint8_t, 16384> incoming_{};
+  std::deque<std::vector<std::uint8_t>> outgoing_;
+  OnPacket on_packet_;
+  OnClosed on_closed_;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
+ public:
+  Impl(asio::io_context& io, ClientOptions options, ClientEvents& events, LogSink* log)
+      : io_(io), options_(std::move(options)), events_(events), log_(log), deadline_(io), retry_(io) {}
+
+  void start() {
+    stopped_ = false;
+    wait_ = options_.reconnect_first;
+    connect();
+  }
+
+  void stop() {
+    stopped_ = true;
+    deadline_.cancel();
+    retry_.cancel();
+    close_channels();
+    connected_ = false;
+    lose_requests();
+  }
+
+  void request(std::string name, Section message, std::function<void(IkeReply)> done) {
+    if (!connected_) {
+      message.wipe();
+      asio::post(io_, [done = std::move(done)] { done({IkeReply::Outcome::lost, {}, {}}); });
+      return;
+    }
+    queue_.push_back({Packet{PacketType::cmd_request, std::move(name), std::move(message)}, std::move(done), {}});
+    if (queue_.size() == 1) send_next();
+  }
+
+  [[nodiscard]] bool connected() const { return connected_; }
+
+ private:
+  struct Pending {
+    Packet packet;
+    std::function<void(IkeReply)> done;
+    std::vector<Section> streamed;
+  };
+
+  void connect() {
+    if (stopped_) return;
+    to_register_.assign(kEvents.begin(), kEvents.end());
+    commands_registered_ = events_registered_ = false;
+    commands_ = std::make_shared<Channel>(io_);
+    channel_ = std::make_shared<Channel>(io_);
+    arm_deadline("no answer while connecting");
+    const auto closed = [weak = weak_from_this()](std::string why) {
+      if (const auto self = weak.lock()) self->lost(why);
+    };
+    commands_->open(
+        options_.socket,
+        [this] {
+          commands_->send({PacketType::event_register, std::string{kStreamed}, {}});
+        },
+        [weak = weak_from_this()](Packet packet) {
+          if (const auto self = weak.lock()) self->on_command_packet(std::move(packet));
+        },
+        closed);
+    channel_->open(
+        options_.socket, [this] { register_next(); },
+        [weak = weak_from_this()](Packet packet) {
+          if (const auto self = weak.lock()) self->on_event_packet(std::move(packet));
+        },
+        closed);
+  }
+
+  void register_next() {
+    if (to_register_.empty()) {
+      events_registered_ = true;
+      return established();
+    }
+    channel_->send({PacketType::event_register, std::string{to_register_.front()}, {}});
+  }
+
+  void established() {
+    if (connected_ || !events_registered_ || !commands_registered_) return;
+    deadline_.cancel();
+    ++deadline_number_;
+    connected_ = true;
+    wait_ = options_.reconnect_first;
+    events_.on_ike_connected();
+  }
+
+  void on_event_packet(Packet packet) {
+    switch (packet.type) {
+      case PacketType::event_confirm:
+      case PacketType::event_unknown:
+        if (to_register_.empty()) return lost("unexpected answer on the event connection");
+        to_register_.pop_front();
+        return register_next();
+      case PacketType::event:
+        return events_.on_ike_event(packet.name, packet.message);
+      default:
+        return lost("unexpected packet on the event connection");
+    }
+  }
+
+  void on_command_packet(Packet packet) {
+    if (!commands_registered_) {
+      if (packet.type != PacketType::event_confirm && packet.type != PacketType::event_unknown)
+        return lost("unexpected answer to a registration");
+      commands_registered_ = true;
+      return established();
+    }
+    if (packet.type == PacketType::event) {
+      // Of somebody else's list-sas: charon sends it to whoever registered.
+      if (!queue_.empty()) queue_.front().streamed.push_back(std::move(packet.message));
+      return;
+    }
+    if (queue_.empty() || (packet.type != PacketType::cmd_response && packet.type != PacketType::cmd_unknown))
+      return lost("unexpected packet on the command connection");
+    deadline_.cancel();
+    ++deadline_number_;
+    Pending pending = std::move(queue_.front());
+    queue_.pop_front();
+    if (!queue_.empty()) send_next();
+    pending.done(
+        {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
+         std::move(packet.message), std::move(pending.streamed)});
+  }
+
+  void send_next() {
+    Packet& packet = queue_.front().packet;
+    arm_deadline("no answer to " + packet.name);
+    commands_->send(packet);
+    packet.message.wipe();
+  }
+
+  void arm_deadline(std::string what) {
+    const std::uint64_t number = ++deadline_number_;
+    deadline_.expires_after(options_.timeout);
+    deadline_.async_wait([weak = weak_from_this(), number, what = std::move(what)](const error_code& error) {
+      const auto self = weak.lock();
+      // A timer that had fired already cannot be cancelled: the number tells it is old.
+      if (error || !self || number != self->deadline_number_) return;
+      self->lost(what + " for " + std::to_string(self->options_.timeout.count()) + " ms");
+    });
+  }
+
+  void close_channels() {
+    if (commands_) commands_->close();
+    if (channel_) channel_->close();
+  }
+
+  void lose_requests() {
+    for (Pending& pending : std::exchange(queue_, {})) {
+      pending.packet.message.wipe();
+      pending.done({IkeReply::Outcome::lost, {}, {}});
+    }
+  }
+
+  void lost(const std::string& why) {
+    if (stopped_) return;
+    close_channels();
+    deadline_.cancel();
+    ++deadline_number_;
+    const bool was = std::exchange(connected_, false);
+    lose_requests();
+    if (log_ && (was || why != last_why_) && log_->wants(LogLevel::warning, LogArea::tunnel))
+      log_->write(LogLevel::warning, LogArea::tunnel, "charon at " + options_.socket + ": " + why + "; trying again");
+    last_why_ = why;
+    events_.on_ike_disconnected(why);
+    if (stopped_) return;
+    retry_.expires_after(wait_);
+    wait_ = std::min(wait_ * 2, options_.reconnect_last);
+    retry_.async_wait([weak = weak_from_this()](const error_code& error) {
+      if (const auto self = weak.lock(); self && !error) self->connect();
+    });
+  }
+
+  asio::io_context& io_;
+  ClientOptions options_;
+  ClientEvents& events_;
+  LogSink* log_;
+  asio::steady_timer deadline_, retry_;
+  std::uint64_t deadline_number_ = 0;
+  std::chrono::milliseconds wait_{};
+  std::shared_ptr<Channel> commands_, channel_;
+  std::deque<std::string_view> to_register_;
+  bool commands_registered_ = false, events_registered_ = false;
+  bool connected_ = false, stopped_ = true;
+  std::deque<Pending> queue_;
+  std::string last_why_;
+};
+
+Client::Client(asio::io_context& io, ClientOptions options, ClientEvents& events, LogSink* log)
+    : impl_(std::make_shared<Impl>(io, std::move(options), events, log)) {}
+Client::~Client() { impl_->stop(); }
+void Client::start() { impl_->start(); }
+void Client::stop() { impl_->stop(); }
+bool Client::connected() const { return impl_->connected(); }
+void Client::request(std::string name, Section message, std::function<void(IkeReply)> done) {
+  impl_->request(std::move(name), std::move(message), std::move(done));
+}
+
+}  // namespace minibgp::xfrm::vici

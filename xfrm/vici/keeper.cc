@@ -1,0 +1,393 @@
+#include <xfrm/vici/ike_config.h>
+#include <xfrm/vici/keeper.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+bool ours(std::string_view name) { return name.starts_with(kOurPrefix); }
+
+/// Overwrites a key before its memory is given back.
+void wipe(std::string& secret) {
+  volatile char* text = secret.data();
+  for (std::size_t i = 0; i < secret.size(); ++i) text[i] = 0;
+  secret.clear();
+}
+
+}  // namespace
+
+IkeKeeper::Tunnel* IkeKeeper::find(std::string_view name) {
+  const auto found =
+      std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& it) { return it.options.name == name; });
+  return found == tunnels_.end() ? nullptr : &*found;
+}
+
+const IkeKeeper::Tunnel* IkeKeeper::find(std::string_view name) const {
+  const auto found =
+      std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& it) { return it.options.name == name; });
+  return found == tunnels_.end() ? nullptr : &*found;
+}
+
+IkeKeeper::Tunnel* IkeKeeper::find_connection(std::string_view connection) {
+  const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& it) {
+    return !connection.empty() && connection_name(it.options) == connection;
+  });
+  return found == tunnels_.end() ? nullptr : &*found;
+}
+
+void IkeKeeper::set_tunnels(std::span<const TunnelOptions> tunnels, Time now) {
+  std::vector<Tunnel> next;
+  for (const TunnelOptions& options : tunnels) {
+    Tunnel tunnel;
+    if (Tunnel* old = find(options.name)) {
+      tunnel = std::move(*old);
+      if (tunnel.options.ike != options.ike) {
+        tunnel.tries = 0;
+        tunnel.next_try = Time{};
+        tunnel.failure = IkeFailure::none;
+        tunnel.failure_text.clear();
+      }
+    }
+    tunnel.options = options;
+    next.push_back(std::move(tunnel));
+  }
+  tunnels_ = std::move(next);
+  if (algorithms_) note_warnings(*algorithms_);
+  if (!connected_) return;
+  next_round_ = now;
+  round_again_ = step_ != Step::done;
+}
+
+void IkeKeeper::connected(Time now) {
+  connected_ = true;
+  unloading_ = false;
+  todo_.clear();
+  under_way_.reset();
+  version_.clear();
+  algorithms_.reset();
+  for (Tunnel& tunnel : tunnels_) {
+    tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = false;
+    tunnel.tries = 0;
+    tunnel.next_try = Time{};
+  }
+  next_round_ = now;
+  step_ = Step::done;
+}
+
+void IkeKeeper::disconnected() {
+  connected_ = false;
+  todo_.clear();
+  under_way_.reset();
+  snapshot_.reset();
+  step_ = Step::done;
+  next_round_ = kNever;
+  for (Tunnel& tunnel : tunnels_) tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = false;
+}
+
+void IkeKeeper::add(Step step, std::string name, Section message, std::string tunnel) {
+  todo_.push_back({{std::move(name), std::move(message)}, step, std::move(tunnel)});
+}
+
+void IkeKeeper::begin_round(Time now) {
+  round_again_ = false;
+  enter(version_.empty() ? Step::version : Step::conns, now);
+}
+
+/// Plans one step of a round; a step with nothing to do leads on to the next.
+void IkeKeeper::enter(Step step, Time now) {
+  for (;; step = static_cast<Step>(static_cast<std::uint8_t>(step) + 1)) {
+    step_ = step;
+    switch (step) {
+      case Step::version:
+        add(step, "version", {});
+        break;
+      case Step::algorithms:
+        add(step, "get-algorithms", {});
+        break;
+      case Step::conns:
+        add(step, "get-conns", {});
+        break;
+      case Step::shared:
+        add(step, "get-shared", {});
+        break;
+      case Step::load:
+        plan_loads();
+        break;
+      case Step::list:
+        add(step, "list-sas", Section{}.add("noblock", "yes"));
+        break;
+      case Step::initiate:
+        plan_initiates(now);
+        break;
+      case Step::done:
+        next_round_ = round_again_ ? now : now + interval_;
+        return;
+    }
+    if (!todo_.empty()) return;
+  }
+}
+
+std::optional<IkeRequest> IkeKeeper::next_request(Time now) {
+  if (!connected_ || under_way_) return std::nullopt;
+  if (todo_.empty() && step_ == Step::done && now >= next_round_ && !unloading_) begin_round(now);
+  if (todo_.empty()) return std::nullopt;
+  under_way_ = std::move(todo_.front());
+  todo_.pop_front();
+  IkeRequest request = std::move(under_way_->request);
+  under_way_->request = {request.name, {}};
+  return request;
+}
+
+Time IkeKeeper::next_deadline() const {
+  if (!connected_ || under_way_) return kNever;
+  return todo_.empty() ? next_round_ : Time{};
+}
+
+void IkeKeeper::plan_key(Tunnel& tunnel) {
+  const IkeOptions& ike = *tunnel.options.ike;
+  if (ike.local_auth != "psk" && ike.remote_auth != "psk") return;
+  const auto stamp = keys_.stamp(ike.psk_file);
+  const auto owners = key_owners(ike);
+  if (tunnel.key_present && stamp && stamp == tunnel.loaded_stamp && owners == tunnel.loaded_owners) return;
+  auto text = keys_.read(ike.psk_file);
+  if (!text) {
+    if (tunnel.problem != text.error()) log_.push_back("tunnel " + tunnel.options.name + ": " + text.error());
+    tunnel.problem = text.error();
+    return;
+  }
+  auto key = parse_key(*text);
+  wipe(*text);
+  if (!key) {
+    tunnel.problem = ike.psk_file + ": " + std::string{to_text(key.error())};
+    return;
+  }
+  tunnel.problem.clear();
+  // A new key is a reason to try again at once.
+  if (stamp != tunnel.loaded_stamp) {
+    tunnel.tries = 0;
+    tunnel.next_try = Time{};
+  }
+  tunnel.loaded_stamp = stamp;
+  tunnel.loaded_owners = owners;
+  add(Step::load, "load-shared", load_shared_message(tunnel.options, *key), tunnel.options.name);
+  wipe(*key);
+}
+
+void IkeKeeper::plan_loads() {
+  for (const std::string& name : connections_)
+    if (!find_connection(name)) add(Step::load, "unload-conn", Section{}.add("name", name));
+  for (const std::string& name : keys_loaded_)
+    if (!find_connection(name)) add(Step::load, "unload-shared", Section{}.add("id", name));
+  for (Tunnel& tunnel : tunnels_) {
+    if (!tunnel.options.ike) continue;
+    plan_key(tunnel);
+    Section message = load_conn_message(tunnel.options);
+    if (tunnel.present && message == tunnel.loaded_connection) continue;
+    tunnel.replaced = tunnel.present && !tunnel.loaded_connection.empty() && message != tunnel.loaded_connection;
+    tunnel.loaded_connection = message;
+    add(Step::load, "load-conn", std::move(message), tunnel.options.name);
+  }
+}
+
+void IkeKeeper::plan_initiates(Time now) {
+  for (Tunnel& tunnel : tunnels_) {
+    if (!tunnel.options.ike || !tunnel.present) continue;
+    if (tunnel.replaced) {
+      // The SAs of the old configuration go, and of this tunnel only; the next round brings it up again.
+      tunnel.replaced = false;
+      add(Step::initiate, "terminate",
+          Section{}.add("ike", connection_name(tunnel.options)).add("timeout", "-1").add("force", "no"));
+      round_again_ = true;
+      continue;
+    }
+    if (tunnel.options.ike->start_action != "start" || tunnel.up || tunnel.busy || now < tunnel.next_try) continue;
+    const auto wait = std::min<Duration>(kFirstRetry * (1 << std::min(tunnel.tries, 10U)), kLastRetry);
+    ++tunnel.tries;
+    tunnel.next_try = now + wait;
+    add(Step::initiate, "initiate",
+        Section{}.add("ike", connection_name(tunnel.options)).add("child", tunnel.options.name).add("timeout", "-1"),
+        tunnel.options.name);
+  }
+}
+
+void IkeKeeper::note_load(const Todo& todo, const IkeReply& reply) {
+  Tunnel* tunnel = find(todo.tunnel);
+  if (!tunnel) return;
+  const bool done = reply.message.yes("success");
+  if (todo.request.name == "load-shared") tunnel->key_present = done;
+  if (todo.request.name == "load-conn") {
+    if (done && !tunnel->present) log_.push_back("tunnel " + todo.tunnel + ": connection loaded into charon");
+    tunnel->present = done;
+    if (!done) tunnel->loaded_connection = {};
+  }
+  if (todo.request.name == "initiate" || done) return;
+  const std::string problem = "charon refuses " + todo.request.name + ": " + std::string{reply.message.value("errmsg")};
+  if (tunnel->problem != problem) log_.push_back("tunnel " + todo.tunnel + ": " + problem);
+  tunnel->problem = problem;
+}
+
+void IkeKeeper::note_warnings(const Section& algorithms) {
+  warnings_.clear();
+  for (const Tunnel& tunnel : tunnels_)
+    if (tunnel.options.ike)
+      for (const std::string& sentence : missing_algorithms(*tunnel.options.ike, algorithms))
+        warnings_.push_back("tunnel " + tunnel.options.name + ": " + sentence);
+}
+
+/// The answers of version, get-algorithms, get-conns, get-shared and list-sas.
+void IkeKeeper::judge_lists(const IkeReply& reply) {
+  switch (under_way_->step) {
+    case Step::version:
+      version_ = reply.message.value("version");
+      if (version_.empty()) version_ = "?";
+      break;
+    case Step::algorithms:
+      algorithms_ = reply.message;
+      note_warnings(*algorithms_);
+      for (const std::string& warning : warnings_) log_.push_back(warning);
+      break;
+    case Step::conns:
+      connections_.clear();
+      for (const std::string& name : reply.message.list("conns"))
+        if (ours(name)) connections_.insert(name);
+      for (Tunnel& tunnel : tunnels_) {
+        const bool was = tunnel.present;
+        tunnel.present = tunnel.options.ike && connections_.contains(connection_name(tunnel.options));
+        if (was && !tunnel.present)
+          log_.push_back("tunnel " + tunnel.options.name + ": somebody unloaded its connection; loading it again");
+      }
+      break;
+    case Step::shared:
+      keys_loaded_.clear();
+      for (const std::string& name : reply.message.list("keys"))
+        if (ours(name)) keys_loaded_.insert(name);
+      for (Tunnel& tunnel : tunnels_)
+        tunnel.key_present = tunnel.options.ike && keys_loaded_.contains(connection_name(tunnel.options));
+      break;
+    case Step::list: {
+      std::vector<IkeView> all;
+      for (const Section& event : reply.streamed)
+        for (IkeView& ike : read_ikes(event)) all.push_back(std::move(ike));
+      for (Tunnel& tunnel : tunnels_) {
+        tunnel.up = tunnel.busy = false;
+        for (const IkeView& ike : all) {
+          if (ike.connection != connection_name(tunnel.options)) continue;
+          if (ike.in_progress) tunnel.busy = true;
+          for (const ChildSa& child : ike.children)
+            if (child.usable) tunnel.up = true;
+        }
+        if (!tunnel.up) continue;
+        tunnel.tries = 0;
+        tunnel.next_try = Time{};
+        tunnel.failure = IkeFailure::none;
+        tunnel.failure_text.clear();
+      }
+      snapshot_ = std::move(all);
+      break;
+    }
+    case Step::load:
+    case Step::initiate:
+    case Step::done:
+      break;
+  }
+}
+
+void IkeKeeper::replied(const IkeReply& reply, Time now) {
+  if (!under_way_) return;
+  if (reply.outcome == IkeReply::Outcome::lost) {
+    under_way_.reset();  // disconnected() follows, or has come.
+    return;
+  }
+  if (under_way_->step == Step::load || under_way_->step == Step::initiate) {
+    note_load(*under_way_, reply);
+  } else {
+    judge_lists(reply);
+  }
+  under_way_.reset();
+  // An operator's request may have come in between the round's: the round goes on when nothing is left of either.
+  if (!todo_.empty() || unloading_ || step_ == Step::done) return;
+  enter(static_cast<Step>(static_cast<std::uint8_t>(step_) + 1), now);
+}
+
+void IkeKeeper::look_again(Time now) {
+  if (!connected_) return;
+  if (step_ != Step::done) {
+    round_again_ = true;
+  } else {
+    next_round_ = std::min(next_round_, now + kLookAgain);
+  }
+}
+
+void IkeKeeper::symptom(const Symptom& symptom, Time now) {
+  Tunnel* tunnel = find_connection(symptom.connection);
+  if (!tunnel) return;
+  if (symptom.kind == Symptom::Kind::failed || symptom.kind == Symptom::Kind::final_failure) {
+    // The first words of an episode say most: what follows is its consequence.
+    if (tunnel->failure == IkeFailure::none || symptom.failure != IkeFailure::peer_silent) {
+      if (tunnel->failure != symptom.failure)
+        log_.push_back("tunnel " + tunnel->options.name + ": " + std::string{to_text(symptom.failure)} + " (" +
+                       symptom.words + ")");
+      tunnel->failure = symptom.failure;
+      tunnel->failure_text = symptom.words;
+    }
+  }
+  if (symptom.kind == Symptom::Kind::final_failure) look_again(now);
+}
+
+void IkeKeeper::initiate(std::string_view name, Time now) {
+  Tunnel* tunnel = find(name);
+  if (!tunnel) return;
+  tunnel->tries = 0;
+  tunnel->next_try = Time{};
+  if (!connected_) return;
+  if (tunnel->options.ike && tunnel->options.ike->start_action == "start") {
+    next_round_ = now;
+    if (step_ != Step::done) round_again_ = true;
+    return;
+  }
+  Section message;
+  if (const std::string connection = connection_name(tunnel->options); !connection.empty())
+    message.add("ike", connection);
+  if (tunnel->options.ike) message.add("child", tunnel->options.name);
+  message.add("timeout", "-1");
+  add(Step::initiate, "initiate", std::move(message), tunnel->options.name);
+}
+
+void IkeKeeper::terminate(std::string_view name, Time now) {
+  Tunnel* tunnel = find(name);
+  if (!tunnel || !connected_) return;
+  const std::string connection = connection_name(tunnel->options);
+  if (connection.empty()) return;
+  add(Step::initiate, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
+  tunnel->next_try = now + kFirstRetry;
+}
+
+void IkeKeeper::unload_all() {
+  if (!connected_) return;
+  unloading_ = true;
+  todo_.clear();
+  for (const Tunnel& tunnel : tunnels_) {
+    if (!tunnel.options.ike) continue;
+    const std::string connection = connection_name(tunnel.options);
+    add(Step::load, "unload-conn", Section{}.add("name", connection));
+    add(Step::load, "unload-shared", Section{}.add("id", connection));
+    add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
+  }
+}
+
+std::optional<std::vector<IkeView>> IkeKeeper::take_snapshot() { return std::exchange(snapshot_, std::nullopt); }
+
+IkeKeeper::View IkeKeeper::view(std::string_view name) const {
+  const Tunnel* tunnel = find(name);
+  if (!tunnel) return {};
+  View view{tunnel->present, tunnel->failure, tunnel->failure_text, tunnel->problem, kNever};
+  if (connected_ && tunnel->options.ike && !tunnel->up && tunnel->options.ike->start_action == "start")
+    view.next_initiate = tunnel->next_try;
+  return view;
+}
+
+std::vector<std::string> IkeKeeper::take_log() { return std::exchange(log_, {}); }
+
+}  // namespace minibgp::xfrm::vici

@@ -1,0 +1,90 @@
+#include <xfrm/vici/sa_view.h>
+
+#include <algorithm>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+constexpr int kHex = 16;
+
+std::uint32_t id_of(const Section& section) {
+  return static_cast<std::uint32_t>(section.number("uniqueid").value_or(0));
+}
+
+/// States in which a CHILD_SA carries traffic. REKEYED and DELETING ones still receive for some seconds, but only
+/// beside a successor, which then counts.
+bool is_usable(std::string_view state) {
+  return state.empty() || state == "INSTALLED" || state == "UPDATING" || state == "REKEYING";
+}
+
+/// Whether one of charon's tasks makes a CHILD_SA (IKEv2's and IKEv1's names).
+bool makes_child(std::span<const std::string> tasks) {
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [](const std::string& task) { return task == "CHILD_CREATE" || task == "QUICK_MODE"; });
+}
+
+ChildSa read_child(const Section& section, std::uint32_t ike_id, std::string_view connection) {
+  ChildSa child;
+  child.id = id_of(section);
+  child.ike_id = ike_id;
+  child.connection = connection;
+  child.name = section.value("name");
+  child.if_id = static_cast<std::uint32_t>(section.number("if-id-in", kHex).value_or(0));
+  child.spi_in = static_cast<std::uint32_t>(section.number("spi-in", kHex).value_or(0));
+  child.spi_out = static_cast<std::uint32_t>(section.number("spi-out", kHex).value_or(0));
+  child.usable = is_usable(section.value("state"));
+  return child;
+}
+
+}  // namespace
+
+std::vector<IkeView> read_ikes(const Section& event) {
+  std::vector<IkeView> ikes;
+  for (const Entry& entry : event.entries()) {
+    if (entry.kind != Entry::Kind::section) continue;
+    IkeView ike;
+    ike.id = id_of(entry.section);
+    ike.connection = entry.name;
+    ike.state = entry.section.value("state");
+    ike.in_progress = ike.state == "CREATED" || ike.state == "CONNECTING" ||
+                      makes_child(entry.section.list("tasks-active")) ||
+                      makes_child(entry.section.list("tasks-queued"));
+    ike.local_host = entry.section.value("local-host");
+    ike.remote_host = entry.section.value("remote-host");
+    if (const Section* children = entry.section.section("child-sas"))
+      for (const Entry& child : children->entries())
+        if (child.kind == Entry::Kind::section)
+          ike.children.push_back(read_child(child.section, ike.id, ike.connection));
+    ikes.push_back(std::move(ike));
+  }
+  return ikes;
+}
+
+std::vector<ChildRekey> read_child_rekeys(const Section& event) {
+  std::vector<ChildRekey> rekeys;
+  for (const Entry& entry : event.entries()) {
+    if (entry.kind != Entry::Kind::section) continue;
+    const Section* children = entry.section.section("child-sas");
+    if (!children) continue;
+    for (const Entry& child : children->entries()) {
+      const Section* before = child.section.section("old");
+      const Section* after = child.section.section("new");
+      if (!before || !after) continue;
+      rekeys.push_back({id_of(*before), read_child(*after, id_of(entry.section), entry.name)});
+    }
+  }
+  return rekeys;
+}
+
+std::vector<std::pair<std::uint32_t, std::uint32_t>> read_ike_rekeys(const Section& event) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> rekeys;
+  for (const Entry& entry : event.entries()) {
+    if (entry.kind != Entry::Kind::section) continue;
+    const Section* before = entry.section.section("old");
+    const Section* after = entry.section.section("new");
+    if (before && after) rekeys.emplace_back(id_of(*before), id_of(*after));
+  }
+  return rekeys;
+}
+
+}  // namespace minibgp::xfrm::vici
