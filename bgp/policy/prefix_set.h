@@ -93,7 +93,7 @@ class PrefixIndex {
       if (steps.empty() || key < steps.front().from) return 0;
       const std::uint64_t slot = (Traits::leading(key) - base) >> shift;
       // Beyond the last slot the last step holds.
-      if (slot + 1 >= directory.size()) return steps.back().row;
+      if (slot >= directory.size() - 1) return steps.back().row;
       std::size_t first = slot == 0 ? 0 : directory[slot - 1];
       std::size_t count = directory[slot] - first;
       // The last step not above key is the one before the first that is above it; `first` may be that very one.
