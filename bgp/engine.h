@@ -45,8 +45,8 @@ struct SpeakerOptions {
   bool prefer_oldest = false;      ///< Instead of the lowest router id, as the tie-break between eBGP paths.
   RouterId cluster_id{};           ///< 0: the router id (RFC 4456).
   std::uint64_t seed = 0;          ///< Of the generator that jitters timers.
-  /// This is a restart and the forwarding state was preserved: the R bit is set once, and best paths are not reported
-  /// as withdrawn until End-of-RIB from every peer or `restart_deferral` (RFC 4724 s.4.1).
+  /// This is a restart and the forwarding state was preserved: the R bit is set, and best paths are neither reported nor
+  /// announced until End-of-RIB from every peer or `restart_deferral` after the start (RFC 4724 s.4.1).
   bool forwarding_preserved = false;
   Duration restart_deferral = std::chrono::seconds{30};
   bool operator==(const SpeakerOptions&) const = default;
@@ -92,7 +92,7 @@ struct EndOfRib { PeerId peer{}; Family family{}; };
 struct NextHopInterest { PeerId peer{}; IpAddress next_hop; bool wanted = true; };
 /// Each prefix at most once; at most Limits' routes per turn.
 struct BestChanged { std::span<const BestChange> changes; };
-/// All peers that were up before a restart sent End-of-RIB (or the deferral ended): adopted kernel state that the
+/// Every enabled peer sent End-of-RIB, or `restart_deferral` passed since the start: adopted kernel state that the
 /// BestChanged so far did not confirm may go. Once per Engine.
 struct RestartComplete {};
 

@@ -74,6 +74,11 @@ class Slab {
     const std::size_t slot = id % kChunkRecords;
     return ((chunks_[chunk_index]->used[slot / 64U] >> (slot % 64U)) & 1U) != 0;
   }
+  /// Fetches the record into the cache, if there is one.
+  void prefetch(Id id) const {
+    if (id >= bound()) return;
+    if (const Chunk* chunk = chunks_[id / kChunkRecords].get()) __builtin_prefetch(&chunk->records[id % kChunkRecords]);
+  }
   [[nodiscard]] T& operator[](Id id) {
     BGP_DCHECK(contains(id));
     return chunks_[id / kChunkRecords]->records[id % kChunkRecords];

@@ -29,6 +29,12 @@ std::size_t AdjOut::told_count_from(PeerId peer) const {
   return count;
 }
 
+bool AdjOut::same_told(const AdjOut& other) const {
+  bool same = told_count_ == other.told_count_;
+  for_each_told([&](RouteId id, Told told) { same = same && other.told(id) == told; });
+  return same;
+}
+
 void AdjOut::copy_from(const AdjOut& other) {
   forget();
   chunks_.resize(other.chunks_.size());

@@ -43,6 +43,7 @@ class AdjOut {
   [[nodiscard]] std::size_t told_count() const { return told_count_; }
   /// Routes told whose source is `peer`: that member was not told them.
   [[nodiscard]] std::size_t told_count_from(PeerId peer) const;
+  [[nodiscard]] bool same_told(const AdjOut& other) const;
   /// The same told and pending as `other`.
   void copy_from(const AdjOut& other);
 
@@ -62,10 +63,15 @@ class AdjOut {
   void start_walk(Walk kind, Dropped dropped) {
     const base::DirtySet before = std::move(pending_);
     pending_ = {};
+    walk_ = repeating() ? Walk::again : kind;  // What was to be repeated still is.
     walking_ = true;
-    walk_ = kind;
     cursor_ = RouteId{0};
     before.for_each([&](std::uint32_t id) { dropped(RouteId{id}); });
+  }
+
+  /// Makes a route that was taken wait again.
+  void put_back(RouteId id) {
+    if (!ahead(id)) pending_.add(static_cast<std::uint32_t>(id));
   }
 
   struct Item {
@@ -78,10 +84,18 @@ class AdjOut {
   /// Nothing is left to hear.
   [[nodiscard]] bool quiet() const { return !walking_ && pending_.empty(); }
   [[nodiscard]] bool walking() const { return walking_; }
+  /// A walk that announces also what was told the same.
+  [[nodiscard]] bool repeating() const { return walking_ && walk_ == Walk::again; }
   [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
+  /// Visits each route that will be taken and of which something may have to be withdrawn: those pending, and those
+  /// told that the walk still comes by.
   template <typename Visit>
-  void for_each_pending(Visit visit) const {
+  void for_each_waiting(Visit visit) const {
     pending_.for_each([&](std::uint32_t id) { visit(RouteId{id}); });
+    if (!walking_) return;
+    for_each_told([&](RouteId id, Told) {
+      if (ahead(id)) visit(id);
+    });
   }
   template <typename Visit>
   void for_each_told(Visit visit) const {

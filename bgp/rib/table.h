@@ -95,6 +95,9 @@ class Table {
 
   [[nodiscard]] std::optional<RouteId> find(const Prefix& prefix) const;
   [[nodiscard]] const Route& route(RouteId id) const { return routes_[number(id)]; }
+  /// Fetches what set_path() and find() touch first into the cache.
+  void prefetch(const Prefix& prefix) const { index_.prefetch(hash_of(prefix)); }
+  void prefetch(RouteId id) const { routes_.prefetch(number(id)); }
   [[nodiscard]] bool contains(RouteId id) const { return routes_.contains(number(id)); }
   /// First route at or after `from`, without paths or not; end() when there is none.
   [[nodiscard]] RouteId next(RouteId from) const { return RouteId{routes_.next(number(from))}; }
@@ -105,6 +108,7 @@ class Table {
 
   /// Routes whose paths in use changed since they were taken from here.
   [[nodiscard]] base::DirtySet& changed() { return changed_; }
+  [[nodiscard]] bool changed_empty() const { return changed_.empty(); }
 
   // A route without paths: how many still have to take its withdrawal. The last one frees the id.
   void set_takers(RouteId id, std::uint16_t count);

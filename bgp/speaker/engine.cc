@@ -1,0 +1,332 @@
+#include <bgp/base/assert.h>
+#include <bgp/speaker/engine_impl.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace minibgp {
+namespace {
+
+/// What FRR gives its own routes: they win unless the operator gives others more.
+constexpr std::uint32_t kOwnWeight = 32768;
+
+rib::SelectionOptions selection_of(const SpeakerOptions& options) {
+  rib::SelectionOptions selection;
+  selection.maximum_paths = std::clamp<std::uint8_t>(options.maximum_paths, 1, 64);
+  selection.multipath = options.multipath;
+  selection.decide = {options.always_compare_med, options.prefer_oldest};
+  return selection;
+}
+
+}  // namespace
+
+EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
+    : options_(options),
+      log_(log),
+      seed_(options.seed),
+      now_(now),
+      table_(attributes_, next_hops_),
+      importer_(attributes_, table_, own_networks_),
+      exporter_(attributes_, table_, own_networks_),
+      sweeper_(table_),
+      best_batch_(attributes_),
+      restart_deadline_(now + options.restart_deferral) {
+  next_hops_.set_tracking(options.next_hop_tracking);
+  table_.set_options(selection_of(options));
+}
+
+EngineImpl::~EngineImpl() = default;
+
+speaker::Peering* EngineImpl::find_peer(PeerId peer) const {
+  const auto index = static_cast<std::size_t>(peer);
+  return index < peers_.size() ? peers_[index].get() : nullptr;
+}
+
+speaker::Connection* EngineImpl::find_connection(ConnId conn) const {
+  const auto at = connections_.find(conn);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+// --- Turns ---------------------------------------------------------------------------------------------------------
+
+void EngineImpl::begin_turn(Time now) {
+  now_ = std::max(now_, now);
+  work_left_ = kWorkPerTurn;
+  best_told_ = exported_ = false;
+}
+
+void EngineImpl::on_time(Time now) {
+  if (next_deadline() > now) return;
+  begin_turn(now);
+  for (std::size_t i = 0; i < peers_.size(); ++i)
+    if (peers_[i] != nullptr) work_through(*peers_[i]);
+
+  // Messages left over: the connection after the one that had the last turn begins.
+  std::vector<ConnId> pending;
+  for (const auto& [id, connection] : connections_)
+    if (!connection->ended && connection->session->has_pending()) pending.push_back(id);
+  std::rotate(pending.begin(), std::upper_bound(pending.begin(), pending.end(), last_drained_), pending.end());
+  for (const ConnId id : pending) {
+    if (work_left_ == 0) break;
+    last_drained_ = id;
+    Connection* const connection = find_connection(id);
+    if (connection == nullptr || connection->ended) continue;
+    drain(*connection);
+    end_of_turn_of(*connection);
+  }
+  sweep();
+  check_restart_done();
+}
+
+/// The timers of one peer that have come.
+void EngineImpl::work_through(Peering& peering) {
+  const std::vector<Connection*> connections = peering.connections;
+  for (Connection* connection : connections) {
+    if (connection->ended || connection->session->next_deadline() > now_) continue;
+    connection->session->on_time(now_);
+    drain(*connection);
+    end_of_turn_of(*connection);
+  }
+  if (peering.stale_until <= now_) drop_routes(peering);
+  if (peering.enable_at <= now_) enable_peer(peering.id, now_);
+  dial_if_due(peering);
+  report_state(peering, DownReason::none);
+}
+
+void EngineImpl::end_of_turn_of(Connection& connection) {
+  if (!connection.ended) connection.session->keep_unread();
+}
+
+void EngineImpl::sweep() {
+  if (sweeper_.idle()) return;
+  importer_.forget_judgements();
+  sweeper_.run([this](PeerId peer, rib::RouteId id, std::uint32_t index) {
+    const Peering* const peering = find_peer(peer);
+    if (peering != nullptr) importer_.judge_again(peering->import_rules, id, index);
+  });
+  importer_.forget_judgements();
+  free_removed_peers();
+}
+
+Time EngineImpl::next_deadline() const {
+  const bool messages_wait = std::any_of(connections_.begin(), connections_.end(), [](const auto& entry) {
+    return !entry.second->ended && entry.second->session->has_pending();
+  });
+  if (messages_wait || !sweeper_.idle() || export_more_) return now_;
+  if (!table_.changed_empty() && !defers_selection()) return now_;
+  Time deadline = restart_done_ ? kNever : restart_deadline_;
+  for (const auto& peering : peers_) {
+    if (peering == nullptr) continue;
+    deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at});
+    for (const Connection* connection : peering->connections)
+      deadline = std::min(deadline, connection->session->next_deadline());
+    if (!restart_done_ && peering->established != nullptr)
+      deadline = std::min(deadline, std::max(now_, peering->since + kInitialTableTime));
+  }
+  return deadline;
+}
+
+std::optional<Output> EngineImpl::poll() {
+  for (const ConnId conn : closing_) connections_.erase(conn);
+  closing_.clear();
+  if (removing_ != 0) free_removed_peers();
+  for (;;) {
+    if (!outputs_.empty()) {
+      Output output = std::move(outputs_.front());
+      outputs_.pop_front();
+      if (const Close* close = std::get_if<Close>(&output)) closing_.push_back(close->conn);
+      return output;
+    }
+    if (!best_told_) {
+      best_told_ = true;
+      if (own_networks_changed_) own_networks_changed();
+      if (auto output = next_best_changed()) return output;
+      continue;
+    }
+    if (const auto interest = next_hops_.take_interest())
+      return NextHopInterest{interest->peer, interest->next_hop, interest->wanted};
+    if (exported_) return std::nullopt;
+    exported_ = true;
+    export_more_ = !defers_selection() && exporter_.run(now_);
+    tell_writes();
+  }
+}
+
+std::optional<Output> EngineImpl::next_best_changed() {
+  if (defers_selection()) return std::nullopt;
+  base::DirtySet& changed = table_.changed();
+  best_batch_.clear();
+  const auto ecmp_weight = [this](PeerId peer) -> std::uint16_t {
+    const Peering* const peering = find_peer(peer);
+    return peering == nullptr ? 1 : peering->options.ecmp_weight;
+  };
+  for (std::size_t count = 0; count < kBestChangesPerTurn && !changed.empty(); ++count) {
+    const rib::RouteId id{changed.take()};
+    best_batch_.add(table_.route(id), ecmp_weight);
+    exporter_.route_changed(id);  // May free the route.
+  }
+  if (restart_done_ && !restart_told_ && changed.empty()) {
+    restart_told_ = true;
+    outputs_.emplace_back(RestartComplete{});  // After the changes of this batch.
+  }
+  if (best_batch_.empty()) return std::nullopt;
+  return BestChanged{best_batch_.changes()};
+}
+
+void EngineImpl::tell_writes() {
+  for (const auto& [id, connection] : connections_) {
+    if (connection->ended || connection->write_told || connection->session->outgoing().empty()) continue;
+    connection->write_told = true;
+    outputs_.emplace_back(Write{id});
+  }
+}
+
+// --- Own announcements, options, next hops -------------------------------------------------------------------------
+
+void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
+  begin_turn(now);
+  AttrId id{};
+  if (attributes.local.weight == 0) {
+    PathAttributes weighted = attributes;
+    weighted.local.weight = kOwnWeight;
+    id = attributes_.intern(weighted);
+  } else {
+    id = attributes_.intern(attributes);
+  }
+  const auto [known, added] = announcements_.try_emplace(prefix, id);
+  if (!added) attributes_.release(std::exchange(known->second, id));
+  if (added) {
+    own_networks_.insert(prefix, 1);
+    own_networks_changed_ = true;
+  }
+  table_.set_path(prefix, {kLocalPeer, 0}, id, id);
+}
+
+void EngineImpl::withdraw(const Prefix& prefix, Time now) {
+  begin_turn(now);
+  const auto known = announcements_.find(prefix);
+  if (known == announcements_.end()) return;
+  table_.remove_path(prefix, {kLocalPeer, 0});
+  attributes_.release(known->second);
+  announcements_.erase(known);
+  own_networks_.erase(prefix);
+  own_networks_changed_ = true;
+}
+
+/// Policies may ask whether a prefix is covered by one of our own: what they said of others may be different now.
+void EngineImpl::own_networks_changed() {
+  own_networks_changed_ = false;
+  if (table_.route_count() <= announcements_.size()) return;  // Only our own routes: those are changed anyway.
+  exporter_.reconsider_prefixes();
+  for (const auto& peering : peers_) {
+    if (peering == nullptr || peering->established == nullptr) continue;
+    if (peering->import_rules.policy->reads_prefix()) sweeper_.judge_again(peering->id);
+  }
+}
+
+void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
+  begin_turn(now);
+  if (find_peer(peer) == nullptr) return;
+  if (next_hops_.set(peer, next_hop, {usable, cost})) {
+    sweeper_.read_next_hops(peer);
+    sweep();
+  }
+}
+
+void EngineImpl::set_options(const SpeakerOptions& options, Time now) {
+  begin_turn(now);
+  const SpeakerOptions before = std::exchange(options_, options);
+  options_.next_hop_tracking = before.next_hop_tracking;  // Fixed for the life of a speaker.
+  options_.forwarding_preserved = before.forwarding_preserved;
+  if (!(selection_of(before) == selection_of(options))) {
+    table_.set_options(selection_of(options));
+    sweeper_.reselect_all();
+  }
+  const bool identity_changed = before.asn != options.asn || before.router_id != options.router_id;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] == nullptr || peers_[i]->removing) continue;
+    Peering& peering = *peers_[i];
+    if (identity_changed) {
+      reset_peer(peering.id, "speaker's AS number or identifier changed", now);
+    } else if (peering.established != nullptr) {
+      set_rules(peering);
+    }
+  }
+}
+
+// --- The public face -----------------------------------------------------------------------------------------------
+
+Engine::Engine(const SpeakerOptions& options, LogSink* log, Time now)
+    : impl_(std::make_unique<EngineImpl>(options, log, now)) {}
+Engine::~Engine() = default;
+
+Result<PeerId, ApiError> Engine::add_peer(const PeerOptions& options, Time now) {
+  return impl_->add_peer(options, now);
+}
+Result<void, ApiError> Engine::update_peer(PeerId peer, const PeerOptions& options, Time now) {
+  return impl_->update_peer(peer, options, now);
+}
+void Engine::remove_peer(PeerId peer, Time now) { impl_->remove_peer(peer, now); }
+void Engine::enable_peer(PeerId peer, Time now) { impl_->enable_peer(peer, now); }
+void Engine::disable_peer(PeerId peer, std::string_view reason, Time now) { impl_->disable_peer(peer, reason, now); }
+void Engine::reset_peer(PeerId peer, std::string_view reason, Time now) { impl_->reset_peer(peer, reason, now); }
+void Engine::refresh_peer(PeerId peer, Direction direction, Time now) { impl_->refresh_peer(peer, direction, now); }
+void Engine::set_transport_usable(PeerId peer, bool usable, Time now) {
+  impl_->set_transport_usable(peer, usable, now);
+}
+void Engine::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
+  impl_->set_next_hop(peer, next_hop, usable, cost, now);
+}
+void Engine::set_options(const SpeakerOptions& options, Time now) { impl_->set_options(options, now); }
+void Engine::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
+  impl_->announce(prefix, attributes, now);
+}
+void Engine::withdraw(const Prefix& prefix, Time now) { impl_->withdraw(prefix, now); }
+
+std::optional<ConnId> Engine::on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
+                                          Time now) {
+  return impl_->on_accepted(from, to, device, now);
+}
+void Engine::on_connected(ConnId conn, const IpAddress& local, Time now) { impl_->on_connected(conn, local, now); }
+void Engine::on_received(ConnId conn, Bytes bytes, Time now) { impl_->on_received(conn, bytes, now); }
+void Engine::on_sent(ConnId conn, std::size_t count, Time now) { impl_->on_sent(conn, count, now); }
+void Engine::on_closed(ConnId conn, std::error_code reason, Time now) { impl_->on_closed(conn, reason, now); }
+void Engine::on_time(Time now) { impl_->on_time(now); }
+void Engine::stop(Stop how, std::string_view reason, Time now) { impl_->stop(how, reason, now); }
+std::optional<Output> Engine::poll() { return impl_->poll(); }
+Time Engine::next_deadline() const { return impl_->next_deadline(); }
+
+Bytes Engine::outgoing(ConnId conn) const {
+  const speaker::Connection* const connection = impl_->find_connection(conn);
+  return connection == nullptr ? Bytes{} : connection->session->outgoing();
+}
+bool Engine::wants_bytes(ConnId conn) const {
+  const speaker::Connection* const connection = impl_->find_connection(conn);
+  return connection != nullptr && !connection->ended && !connection->session->has_pending();
+}
+const PeerOptions* Engine::options_of(PeerId peer) const {
+  const speaker::Peering* const peering = impl_->find_peer(peer);
+  return peering == nullptr || peering->removing ? nullptr : &peering->options;
+}
+std::optional<PeerId> Engine::peer_of(ConnId conn) const {
+  const speaker::Connection* const connection = impl_->find_connection(conn);
+  if (connection == nullptr) return std::nullopt;
+  return connection->peer;
+}
+
+const SpeakerOptions& Engine::options() const { return impl_->options(); }
+std::vector<PeerStatus> Engine::peers() const { return impl_->peers(); }
+std::optional<PeerStatus> Engine::peer(PeerId peer) const {
+  const speaker::Peering* const peering = impl_->find_peer(peer);
+  if (peering == nullptr || peering->removing) return std::nullopt;
+  return impl_->status(*peering);
+}
+std::vector<PathSnapshot> Engine::routes(const RouteFilter& filter) const { return impl_->routes(filter); }
+std::vector<AnnouncedSnapshot> Engine::announced_to(PeerId peer, const RouteFilter& filter) const {
+  return impl_->announced_to(peer, filter);
+}
+std::vector<AnnouncedSnapshot> Engine::announcements() const { return impl_->announcements(); }
+std::size_t Engine::route_count() const { return impl_->route_count(); }
+std::vector<MemoryUse> Engine::memory() const { return impl_->memory(); }
+
+}  // namespace minibgp

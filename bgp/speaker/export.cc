@@ -1,0 +1,201 @@
+#include <bgp/base/assert.h>
+#include <bgp/speaker/export.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace minibgp::speaker {
+
+Exporter::Exporter(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks)
+    : attributes_(attributes), table_(table), view_{attributes, table, sources_, own_networks} {
+  Source own;
+  own.local = true;
+  set_source(kLocalPeer, own);
+}
+
+bool Exporter::set_source(PeerId peer, const Source& source) {
+  if (source_index(peer) >= sources_.size()) sources_.resize(source_index(peer) + 1);
+  return std::exchange(sources_[source_index(peer)], source) != source;
+}
+
+// --- Membership ----------------------------------------------------------------------------------------------------
+
+ExportGroup& Exporter::add_group(ExportRules rules) {
+  groups_.push_back(std::make_unique<ExportGroup>(std::move(rules), attributes_));
+  return *groups_.back();
+}
+
+void Exporter::remove_group(ExportGroup& group) {
+  BGP_ASSERT(group.members().empty());
+  group.abandon(table_);
+  std::erase_if(groups_, [&](const auto& known) { return known.get() == &group; });
+}
+
+void Exporter::join(PeerId peer, session::Session& session, const IpAddress& local_address, ExportRules rules) {
+  BGP_ASSERT(!has(peer));
+  ExportMember member;
+  member.peer = peer;
+  member.session = &session;
+  member.local_address = local_address;
+  member.end_of_rib_due = rules.families;
+  const auto untold = std::find_if(groups_.begin(), groups_.end(), [&](const auto& group) {
+    return group->out().told_count() == 0 && !group->out().repeating() && group->rules() == rules;
+  });
+  ExportGroup* group = untold == groups_.end() ? nullptr : untold->get();
+  if (group == nullptr) {
+    group = &add_group(std::move(rules));
+    group->start_walk(rib::AdjOut::Walk::changes, table_);
+  }
+  group->add_member(member);
+  if (source_index(peer) >= by_peer_.size()) by_peer_.resize(source_index(peer) + 1);
+  by_peer_[source_index(peer)] = group;
+}
+
+void Exporter::leave(PeerId peer) {
+  ExportGroup* const group = group_of(peer);
+  if (group == nullptr) return;
+  group->remove_member(peer);
+  by_peer_[source_index(peer)] = nullptr;
+  if (group->members().empty()) remove_group(*group);
+}
+
+void Exporter::move_member(PeerId peer, ExportGroup& from, ExportGroup& to) {
+  const ExportMember* const member = from.member(peer);
+  BGP_ASSERT(member != nullptr);
+  to.add_member(*member);
+  from.remove_member(peer);
+  by_peer_[source_index(peer)] = &to;
+}
+
+ExportGroup& Exporter::isolate(PeerId peer, ExportRules rules) {
+  ExportGroup& present = *group_of(peer);
+  ExportGroup& alone = add_group(std::move(rules));
+  alone.copy_told(present, table_);
+  move_member(peer, present, alone);
+  if (present.members().empty()) remove_group(present);
+  return alone;
+}
+
+const ExportRules* Exporter::rules(PeerId peer) const {
+  const ExportGroup* const group = group_of(peer);
+  return group == nullptr ? nullptr : &group->rules();
+}
+
+void Exporter::set_rules(PeerId peer, ExportRules rules) {
+  const ExportGroup* const present = group_of(peer);
+  if (present == nullptr || present->rules() == rules) return;
+  // The same attributes after policy may look different on the wire now, so told says too little: repeat. A change of
+  // policy alone is seen by comparing.
+  ExportRules same_but_policy = rules;
+  same_but_policy.policy = present->rules().policy;
+  same_but_policy.peer = present->rules().peer;
+  same_but_policy.peer_address = present->rules().peer_address;
+  same_but_policy.tunnel = present->rules().tunnel;
+  same_but_policy.peer_as = present->rules().peer_as;
+  const bool only_policy = same_but_policy == present->rules() && !rules.as_override;
+  isolate(peer, std::move(rules))
+      .start_walk(only_policy ? rib::AdjOut::Walk::changes : rib::AdjOut::Walk::again, table_);
+}
+
+void Exporter::refresh(PeerId peer, Family family, Time now) {
+  const ExportGroup* const present = group_of(peer);
+  if (present == nullptr) return;
+  ExportGroup& alone = isolate(peer, present->rules());
+  alone.start_walk(rib::AdjOut::Walk::again, table_);
+  ExportMember& member = *alone.member(peer);
+  if (!member.session->negotiated().enhanced_refresh) return;
+  member.session->send_refresh(family, wire::RefreshKind::begin, now);
+  member.end_of_refresh_due[static_cast<std::size_t>(family)] = true;
+}
+
+void Exporter::split_laggards(ExportGroup& group) {
+  std::vector<PeerId> full;
+  for (const ExportMember& member : group.members())
+    if (member.session->queued_octets() >= kQueueSoftLimit) full.push_back(member.peer);
+  ExportGroup& behind = add_group(group.rules());
+  behind.copy_told(group, table_);
+  for (const PeerId peer : full) move_member(peer, group, behind);
+}
+
+void Exporter::merge_quiet_groups() {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    ExportGroup& group = *groups_[i];
+    if (!group.out().quiet() || group.limited()) continue;
+    for (std::size_t j = i + 1; j < groups_.size();) {
+      ExportGroup& other = *groups_[j];
+      if (!other.out().quiet() || other.limited() || other.rules() != group.rules()) {
+        ++j;
+        continue;
+      }
+      BGP_ASSERT(other.out().told_count() == group.out().told_count());
+      BGP_DCHECK(other.out().same_told(group.out()));
+      while (!other.members().empty()) move_member(other.members().back().peer, other, group);
+      remove_group(other);
+    }
+  }
+}
+
+// --- Changes -------------------------------------------------------------------------------------------------------
+
+void Exporter::route_changed(rib::RouteId id) {
+  const bool gone = table_.route(id).path_count == 0;
+  std::uint16_t takers = 0;
+  for (const auto& group : groups_) {
+    if (!gone) {
+      group->out().mark(id);
+    } else if (group->out().concerns(id)) {
+      group->out().mark(id);
+      ++takers;
+    }
+  }
+  if (gone) table_.set_takers(id, takers);
+}
+
+void Exporter::reconsider_all() {
+  for (const auto& group : groups_) group->start_walk(rib::AdjOut::Walk::changes, table_);
+}
+
+void Exporter::reconsider_prefixes() {
+  for (const auto& group : groups_)
+    if (group->rules().policy->reads_prefix()) group->start_walk(rib::AdjOut::Walk::changes, table_);
+}
+
+bool Exporter::run(Time now) {
+  bool more = false;
+  bool turned_quiet = false;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    ExportGroup& group = *groups_[i];
+    const bool was_quiet = group.out().quiet();
+    if (was_quiet && !group.has_news_for_members()) continue;
+    if (!group.has_room()) {
+      if (!group.has_laggards()) continue;
+      split_laggards(group);  // The new group is the last: it comes by in this loop.
+    }
+    groups_[i]->fill(view_, scratch_, now);
+    if (groups_[i]->out().quiet()) {
+      turned_quiet = true;
+    } else {
+      more = more || groups_[i]->has_room();
+    }
+  }
+  if (turned_quiet && groups_.size() > 1) merge_quiet_groups();
+  return more;
+}
+
+std::size_t Exporter::announced_count(PeerId peer) const {
+  const ExportGroup* const group = group_of(peer);
+  return group == nullptr ? 0 : group->out().told_count() - group->out().told_count_from(peer);
+}
+
+std::array<bool, kFamilies> Exporter::end_of_rib_sent(PeerId peer) const {
+  ExportGroup* const group = group_of(peer);
+  return group == nullptr ? std::array<bool, kFamilies>{} : group->member(peer)->end_of_rib_sent;
+}
+
+std::size_t Exporter::octets() const {
+  std::size_t total = 0;
+  for (const auto& group : groups_) total += group->out().octets();
+  return total;
+}
+
+}  // namespace minibgp::speaker

@@ -1,0 +1,361 @@
+#include <bgp/base/assert.h>
+#include <bgp/speaker/export_group.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace minibgp::speaker {
+namespace {
+
+constexpr std::size_t kBucketSlots = 2 * kExportRoutesPerTurn;  // A power of two, at most half full.
+static_assert((kBucketSlots & (kBucketSlots - 1)) == 0);
+
+constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
+
+}  // namespace
+
+ExportGroup::ExportGroup(ExportRules rules, rib::AttrTable& attributes) : rules_(std::move(rules)), out_(attributes) {}
+
+ExportMember* ExportGroup::member(PeerId peer) {
+  const auto at = std::find_if(members_.begin(), members_.end(), [&](const auto& m) { return m.peer == peer; });
+  return at == members_.end() ? nullptr : &*at;
+}
+
+void ExportGroup::add_member(const ExportMember& member) {
+  const auto at = std::upper_bound(members_.begin(), members_.end(), member, [](const auto& a, const auto& b) {
+    return std::pair{a.local_address, a.peer} < std::pair{b.local_address, b.peer};
+  });
+  members_.insert(at, member);
+}
+
+void ExportGroup::remove_member(PeerId peer) {
+  std::erase_if(members_, [&](const ExportMember& member) { return member.peer == peer; });
+}
+
+bool ExportGroup::has_room() const {
+  std::size_t least = SIZE_MAX;
+  std::size_t most = 0;
+  for (const ExportMember& member : members_) {
+    const std::size_t queued = member.session->queued_octets();
+    least = std::min(least, queued);
+    most = std::max(most, queued);
+  }
+  return least < kQueueSoftLimit && most < kQueueHardLimit;
+}
+
+bool ExportGroup::has_laggards() const {
+  bool drained = false;
+  bool full = false;
+  for (const ExportMember& member : members_) {
+    const std::size_t queued = member.session->queued_octets();
+    drained = drained || queued < kQueueSoftLimit;
+    full = full || queued >= kQueueHardLimit;
+  }
+  return drained && full;
+}
+
+bool ExportGroup::has_news_for_members() const {
+  const auto any = [](const std::array<bool, kFamilies>& due) { return due[0] || due[1]; };
+  return std::any_of(members_.begin(), members_.end(), [&](const ExportMember& member) {
+    return any(member.end_of_rib_due) || any(member.end_of_refresh_due);
+  });
+}
+
+// --- One turn ------------------------------------------------------------------------------------------------------
+
+void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now) {
+  scratch.items.clear();
+  scratch.announcements.clear();
+  scratch.withdrawals.clear();
+  scratch.corrections.clear();
+  scratch.octets.clear();
+  scratch.segments.clear();
+  scratch.patches.clear();
+  last_ = {};
+  announcing_ = 0;
+
+  // What is put back would forget that it is to be repeated; so such turns are small instead.
+  const bool repeating = out_.repeating();
+  const std::size_t most = repeating ? kRepeatedRoutesPerTurn : kExportRoutesPerTurn;
+  while (scratch.items.size() < most) {
+    const auto item = out_.take(view.table);
+    if (!item) break;
+    scratch.items.push_back(*item);
+  }
+  constexpr std::size_t kAhead = 8;  // Records on the way into the cache while others are worked on.
+  for (std::size_t i = 0; i < scratch.items.size(); ++i) {
+    if (i + kAhead < scratch.items.size()) view.table.prefetch(scratch.items[i + kAhead].id);
+    look(scratch.items[i], view, scratch);
+  }
+  encode_withdrawals(scratch.withdrawals, ExportScratch::Segment::Audience::all_but, scratch);
+
+  put_in_buckets(scratch);
+  for (const ExportScratch::Bucket& bucket : scratch.buckets) {
+    if (repeating || scratch.octets.size() < kExportOctetsPerTurn) {
+      encode_bucket(bucket, view, scratch);
+      continue;
+    }
+    for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next)
+      out_.put_back(scratch.announcements[i].id);
+  }
+  encode_withdrawals(scratch.corrections, ExportScratch::Segment::Audience::only, scratch);
+  hand_out(scratch, now);
+
+  for (const AttrId id : scratch.held) view.attributes.release(id);
+  scratch.held.clear();
+  if (!out_.quiet()) return;
+  // Room below the limit again: what it kept back is looked at once more.
+  if (limited_ && out_.told_count() < rules_.limit) {
+    limited_ = false;
+    start_walk(rib::AdjOut::Walk::changes, view.table);
+    return;
+  }
+  end_of_walk(now);
+}
+
+void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, ExportScratch& scratch) {
+  if (!view.table.contains(item.id)) return;  // It was freed: this group had nothing to take.
+  const rib::Route& route = view.table.route(item.id);
+  const rib::Told before = out_.told(item.id);
+  const bool was_told = before.attributes != kNoAttributes;
+  rib::Told want = wanted(route, view, scratch);
+  if (rules_.limit != 0 && !was_told && want.attributes != kNoAttributes &&
+      out_.told_count() + announcing_ >= rules_.limit) {
+    limited_ = true;
+    want = {};
+  }
+  if (want.attributes == kNoAttributes) {
+    if (was_told) {
+      scratch.withdrawals.push_back(
+          {route.prefix, before.source, static_cast<std::uint32_t>(scratch.withdrawals.size())});
+      out_.set_told(item.id, {});
+    }
+    settle(item, was_told, view.table);
+    return;
+  }
+  if (want == before && !item.again) return;
+  if (!was_told) ++announcing_;
+  scratch.announcements.push_back({item.id, want, route.prefix.family, ExportScratch::kNoIndex});
+}
+
+/// A route without paths was waiting for this group, if it was told or pending when the route lost its last path.
+void ExportGroup::settle(const rib::AdjOut::Item& item, bool was_told, rib::Table& table) {
+  if (table.route(item.id).path_count == 0 && (item.was_pending || was_told)) table.taken(item.id);
+}
+
+rib::Told ExportGroup::wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch) {
+  const rib::Path* const best = route.best_path();
+  if (best == nullptr) return {};
+  const std::size_t family = index_of(route.prefix.family);
+  if (!rules_.families[family] || rules_.own_next_hop[family] == OwnNextHop::none) return {};
+  if (rules_.limit != 0 && best->peer == rules_.limited_peer) return {};
+  if (last_.valid && last_.accepted == best->accepted && last_.source == best->peer) return {last_.result, best->peer};
+  const AttrId result = judge(*best, route.prefix, view, scratch);
+  last_ = {best->accepted, best->peer, result, !rules_.policy->reads_prefix()};
+  if (result == kNoAttributes) return {};
+  return {result, best->peer};
+}
+
+AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const ExportView& view, ExportScratch& scratch) {
+  const rib::HotAttrs& hot = view.attributes.hot(best.accepted);
+  const Source& source = view.sources[source_index(best.peer)];
+  if (!may_tell(rules_, source, hot)) return kNoAttributes;
+  const bool drop_med = hot.has(rib::HotAttrs::kHasMed) && drops_med(rules_, source);
+  if (rules_.policy == Policy::accept_all() && !drop_med) return best.accepted;
+  if (rules_.policy == Policy::reject_all()) return kNoAttributes;
+
+  view.attributes.load(best.accepted, scratch.attributes);
+  if (drop_med) scratch.attributes.med.reset();
+  PolicyContext context = rules_.policy_context(prefix);
+  context.own_prefix = view.own_networks.covering(prefix) != nullptr;
+  const Judgement judgement = rules_.policy->judge(scratch.attributes, context);
+  if (!judgement.accepted) return kNoAttributes;
+  if (judgement.outcome == 0 && !drop_med) return best.accepted;
+  rules_.policy->apply(judgement.outcome, context, scratch.attributes);
+  const AttrId edited = view.attributes.intern(scratch.attributes);
+  scratch.held.push_back(edited);
+  return edited;
+}
+
+/// Gathers announcements with equal attributes and source, in the order in which each first came.
+void ExportGroup::put_in_buckets(ExportScratch& scratch) const {
+  scratch.buckets.clear();
+  if (scratch.announcements.empty()) return;
+  scratch.bucket_of_hash.assign(kBucketSlots, ExportScratch::kNoIndex);
+  const auto same = [&](const ExportScratch::Announcement& a, const ExportScratch::Announcement& b) {
+    return a.told == b.told && a.family == b.family;
+  };
+  std::uint32_t current = ExportScratch::kNoIndex;
+  for (std::uint32_t i = 0; i < scratch.announcements.size(); ++i) {
+    const ExportScratch::Announcement& announcement = scratch.announcements[i];
+    if (current == ExportScratch::kNoIndex ||
+        !same(scratch.announcements[scratch.buckets[current].first], announcement)) {
+      std::size_t slot = (static_cast<std::uint32_t>(announcement.told.attributes) * 0x9E3779B1U ^
+                          static_cast<std::uint32_t>(announcement.told.source) * 0x85EBCA6BU) >>
+                         8U;
+      for (;; ++slot) {
+        std::uint32_t& bucket = scratch.bucket_of_hash[slot & (kBucketSlots - 1)];
+        if (bucket == ExportScratch::kNoIndex) {
+          bucket = static_cast<std::uint32_t>(scratch.buckets.size());
+          scratch.buckets.push_back({i, ExportScratch::kNoIndex});
+        }
+        if (same(scratch.announcements[scratch.buckets[bucket].first], announcement)) {
+          current = bucket;
+          break;
+        }
+      }
+    }
+    ExportScratch::Bucket& bucket = scratch.buckets[current];
+    if (bucket.last != ExportScratch::kNoIndex) scratch.announcements[bucket.last].next = i;
+    bucket.last = i;
+  }
+}
+
+void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const ExportView& view, ExportScratch& scratch) {
+  const rib::Told told = scratch.announcements[bucket.first].told;
+  const Family family = scratch.announcements[bucket.first].family;
+  view.attributes.load(told.attributes, scratch.attributes);
+  bool own = make_outgoing(rules_, view.sources[source_index(told.source)], scratch.attributes);
+  // A next hop of the other family needs RFC 8950 (IPv4 over IPv6); there is no form for IPv6 over IPv4.
+  const Family next_hop_family = scratch.attributes.next_hop.address.family;
+  if (next_hop_family != family && !(family == Family::ipv4 && rules_.context.ipv4_over_ipv6_next_hop)) own = true;
+  if (own)
+    scratch.attributes.next_hop = own_next_hop(rules_.own_next_hop[index_of(family)], members_.front().local_address);
+  wire::encode_attributes(scratch.attributes, family, rules_.context, scratch.encoded);
+
+  scratch.prefixes.clear();
+  for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next)
+    scratch.prefixes.push_back(view.table.route(scratch.announcements[i].id).prefix);
+  const std::size_t segment_begin = scratch.octets.size();
+  std::size_t done = 0;
+  while (done < scratch.prefixes.size()) {
+    const std::size_t begin = scratch.octets.size();
+    const wire::AnnounceResult result =
+        wire::encode_announce(scratch.encoded, scratch.attributes.next_hop, family,
+                              std::span{scratch.prefixes}.subspan(done), rules_.context, scratch.octets);
+    if (result.taken == 0) break;
+    done += result.taken;
+    if (own) scratch.patches.push_back({begin + result.next_hop_offset, result.next_hop_size, family});
+  }
+  if (done != 0)
+    scratch.segments.push_back(
+        {segment_begin, scratch.octets.size(), told.source, ExportScratch::Segment::Audience::all_but});
+
+  // Attributes that do not fit a message cannot be told; what was told before is withdrawn then.
+  const bool too_large = done < scratch.prefixes.size();
+  for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next) {
+    const rib::RouteId id = scratch.announcements[i].id;
+    const rib::Told before = out_.told(id);
+    const Prefix& prefix = view.table.route(id).prefix;
+    if (before.attributes != kNoAttributes && (too_large || before.source != told.source)) {
+      // As corrections, since the withdrawals of this turn are encoded already.
+      if (too_large) {
+        for (const ExportMember& other : members_)
+          if (other.peer != before.source)
+            scratch.corrections.push_back({prefix, other.peer, static_cast<std::uint32_t>(scratch.corrections.size())});
+      } else if (member(told.source) != nullptr) {
+        scratch.corrections.push_back({prefix, told.source, static_cast<std::uint32_t>(scratch.corrections.size())});
+      }
+    }
+    out_.set_told(id, too_large ? rib::Told{} : told);
+  }
+}
+
+void ExportGroup::encode_withdrawals(std::vector<ExportScratch::Withdrawal>& withdrawals,
+                                     ExportScratch::Segment::Audience audience, ExportScratch& scratch) const {
+  const auto key = [](const ExportScratch::Withdrawal& withdrawal) {
+    return std::pair{withdrawal.source, withdrawal.prefix.family};
+  };
+  std::sort(withdrawals.begin(), withdrawals.end(), [&](const auto& a, const auto& b) {
+    return std::pair{key(a), a.order} < std::pair{key(b), b.order};
+  });
+  for (std::size_t begin = 0; begin < withdrawals.size();) {
+    const auto [source, family] = key(withdrawals[begin]);
+    scratch.prefixes.clear();
+    for (; begin < withdrawals.size() && key(withdrawals[begin]) == std::pair{source, family}; ++begin)
+      scratch.prefixes.push_back(withdrawals[begin].prefix);
+    const std::size_t segment_begin = scratch.octets.size();
+    for (std::size_t done = 0; done < scratch.prefixes.size();)
+      done += wire::encode_withdraw(family, std::span{scratch.prefixes}.subspan(done), rules_.context, scratch.octets);
+    scratch.segments.push_back({segment_begin, scratch.octets.size(), source, audience});
+  }
+}
+
+void ExportGroup::hand_out(ExportScratch& scratch, Time now) {
+  if (scratch.segments.empty()) return;
+  const IpAddress* written = &members_.front().local_address;
+  for (const ExportMember& member : members_) {
+    if (member.local_address != *written) {
+      for (const ExportScratch::Patch& patch : scratch.patches) {
+        const NextHop own = own_next_hop(rules_.own_next_hop[index_of(patch.family)], member.local_address);
+        std::uint8_t* const at = scratch.octets.data() + patch.at;
+        std::memcpy(at, own.address.octets.data(), std::min<std::size_t>(patch.size, 16));
+        if (patch.size == 32) std::memcpy(at + 16, own.link_local.octets.data(), 16);
+      }
+      written = &member.local_address;
+    }
+    // Neighboring segments go out as one piece.
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    const auto flush = [&] {
+      if (end > begin) member.session->send(Bytes{scratch.octets}.subspan(begin, end - begin), now);
+    };
+    for (const ExportScratch::Segment& segment : scratch.segments) {
+      const bool named = segment.peer == member.peer;
+      if (named != (segment.audience == ExportScratch::Segment::Audience::only)) continue;
+      if (segment.begin != end) {
+        flush();
+        begin = segment.begin;
+      }
+      end = segment.end;
+    }
+    flush();
+  }
+}
+
+void ExportGroup::end_of_walk(Time now) {
+  std::vector<std::uint8_t> octets;
+  for (ExportMember& member : members_) {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const std::size_t i = index_of(family);
+      if (std::exchange(member.end_of_rib_due[i], false)) {
+        octets.clear();
+        wire::encode_end_of_rib(family, octets);
+        member.session->send(octets, now);
+        member.end_of_rib_sent[i] = true;
+      }
+      if (std::exchange(member.end_of_refresh_due[i], false))
+        member.session->send_refresh(family, wire::RefreshKind::end, now);
+    }
+  }
+}
+
+// --- Beginning and ending ------------------------------------------------------------------------------------------
+
+void ExportGroup::start_walk(rib::AdjOut::Walk kind, rib::Table& table) {
+  out_.start_walk(kind, [&](rib::RouteId id) {
+    // The walk meets it only if it was told; else nobody here has to take its withdrawal any more.
+    if (table.contains(id) && table.route(id).path_count == 0 && out_.told(id).attributes == kNoAttributes)
+      table.taken(id);
+  });
+}
+
+void ExportGroup::abandon(rib::Table& table) {
+  std::vector<rib::RouteId> waiting;
+  out_.for_each_waiting([&](rib::RouteId id) {
+    if (table.contains(id) && table.route(id).path_count == 0) waiting.push_back(id);
+  });
+  out_.forget();
+  for (const rib::RouteId id : waiting) table.taken(id);
+}
+
+void ExportGroup::copy_told(const ExportGroup& other, rib::Table& table) {
+  out_.copy_from(other.out_);
+  limited_ = other.limited_;
+  out_.for_each_waiting([&](rib::RouteId id) {
+    if (table.contains(id) && table.route(id).path_count == 0) table.add_taker(id);
+  });
+}
+
+}  // namespace minibgp::speaker

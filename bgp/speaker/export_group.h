@@ -1,0 +1,157 @@
+/// ExportGroup: peers with equal export rules, told the same things in the same octets. The group decides and encodes
+/// once; each member gets a copy of the messages, with its own address as the next hop and without what came from
+/// itself.
+#pragma once
+
+#include <bgp/base/lpm_trie.h>
+#include <bgp/rib/adj_out.h>
+#include <bgp/rib/attr_table.h>
+#include <bgp/rib/table.h>
+#include <bgp/session/session.h>
+#include <bgp/speaker/export_rules.h>
+#include <bgp/types.h>
+#include <bgp/wire/update.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace minibgp::speaker {
+
+/// Routes a group looks at in one turn; also how many it packs into messages by equal attributes.
+inline constexpr std::size_t kExportRoutesPerTurn = 4096;
+/// While a refresh is answered; such a turn is not cut by kExportOctetsPerTurn.
+inline constexpr std::size_t kRepeatedRoutesPerTurn = 256;
+/// Octets one turn may add to a member's queue before the rest waits: attributes can be 4 KiB each.
+inline constexpr std::size_t kExportOctetsPerTurn = 256 * 1024;
+/// A member whose queue holds this much has no room: nothing is pulled for its group.
+inline constexpr std::size_t kQueueSoftLimit = 256 * 1024;
+/// The group does not wait for a member whose queue holds this much while others are drained: it gets its own group.
+inline constexpr std::size_t kQueueHardLimit = 1024 * 1024;
+
+/// What export reads of the rest of the speaker. All of it outlives the groups.
+struct ExportView {
+  rib::AttrTable& attributes;
+  rib::Table& table;
+  const std::vector<Source>& sources;               ///< By peer; see source_index().
+  const base::LpmTrie<std::uint8_t>& own_networks;  ///< What we announce ourselves.
+};
+/// kLocalPeer lies at the end of the number space; it is the first.
+[[nodiscard]] constexpr std::size_t source_index(PeerId peer) {
+  return static_cast<std::uint16_t>(static_cast<std::uint16_t>(peer) + 1U);
+}
+
+struct ExportMember {
+  PeerId peer{};
+  session::Session* session = nullptr;  ///< Outlives the membership.
+  IpAddress local_address;
+  std::array<bool, kFamilies> end_of_rib_due{};      ///< Send End-of-RIB once quiet (RFC 4724 s.2).
+  std::array<bool, kFamilies> end_of_refresh_due{};  ///< Send EoRR once quiet (RFC 7313 s.4).
+  std::array<bool, kFamilies> end_of_rib_sent{};
+};
+
+/// Memory that one turn of one group needs; all groups share it.
+struct ExportScratch {
+  struct Announcement {
+    rib::RouteId id{};
+    rib::Told told;
+    Family family{};
+    std::uint32_t next = 0;  ///< In its bucket; kNoIndex: the last.
+  };
+  struct Bucket {
+    std::uint32_t first = 0, last = 0;
+  };
+  struct Withdrawal {
+    Prefix prefix;
+    PeerId source{};
+    std::uint32_t order = 0;
+  };
+  /// Octets that go to all members but one, or to one only.
+  struct Segment {
+    std::size_t begin = 0, end = 0;
+    PeerId peer{};
+    enum class Audience : std::uint8_t { all_but, only } audience = Audience::all_but;
+  };
+  /// Where the session's own address is to be written.
+  struct Patch {
+    std::size_t at = 0;
+    std::uint8_t size = 0;
+    Family family{};
+  };
+  static constexpr std::uint32_t kNoIndex = 0xFFFFFFFF;
+
+  std::vector<rib::AdjOut::Item> items;
+  std::vector<Announcement> announcements;
+  std::vector<Bucket> buckets;
+  std::vector<std::uint32_t> bucket_of_hash;  ///< Open addressing over buckets.
+  std::vector<Withdrawal> withdrawals;        ///< From all but the source.
+  std::vector<Withdrawal> corrections;        ///< From the new source only: it was told when it was not the source.
+  std::vector<Prefix> prefixes;
+  std::vector<AttrId> held;  ///< References of this turn.
+  std::vector<std::uint8_t> octets;
+  std::vector<Segment> segments;
+  std::vector<Patch> patches;
+  PathAttributes attributes;
+  wire::EncodedAttributes encoded;
+};
+
+class ExportGroup {
+ public:
+  ExportGroup(ExportRules rules, rib::AttrTable& attributes);
+
+  [[nodiscard]] const ExportRules& rules() const { return rules_; }
+  [[nodiscard]] rib::AdjOut& out() { return out_; }
+  [[nodiscard]] const rib::AdjOut& out() const { return out_; }
+  [[nodiscard]] std::vector<ExportMember>& members() { return members_; }
+  [[nodiscard]] const std::vector<ExportMember>& members() const { return members_; }
+  [[nodiscard]] ExportMember* member(PeerId peer);
+  void add_member(const ExportMember& member);
+  void remove_member(PeerId peer);
+  /// The limit kept something from being told: what was told depends on the order of events.
+  [[nodiscard]] bool limited() const { return limited_; }
+
+  /// A member waits for End-of-RIB or EoRR.
+  [[nodiscard]] bool has_news_for_members() const;
+  /// Whether members have room for one more turn's messages.
+  [[nodiscard]] bool has_room() const;
+  /// Members that keep the others waiting: full while another is drained.
+  [[nodiscard]] bool has_laggards() const;
+  /// One turn: decides, encodes, hands out. Sends End-of-RIB and EoRR where they are due and everything was told.
+  void fill(const ExportView& view, ExportScratch& scratch, Time now);
+  /// Begins to look at the whole table again.
+  void start_walk(rib::AdjOut::Walk kind, rib::Table& table);
+  /// Before it goes: routes without paths need not wait for it.
+  void abandon(rib::Table& table);
+  /// A copy of what `other` was told and still must hear.
+  void copy_told(const ExportGroup& other, rib::Table& table);
+
+ private:
+  struct Decision {
+    AttrId accepted{};
+    PeerId source{};
+    AttrId result{};
+    bool valid = false;
+  };
+
+  [[nodiscard]] rib::Told wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch);
+  [[nodiscard]] AttrId judge(const rib::Path& best, const Prefix& prefix, const ExportView& view,
+                             ExportScratch& scratch);
+  void look(const rib::AdjOut::Item& item, const ExportView& view, ExportScratch& scratch);
+  void settle(const rib::AdjOut::Item& item, bool was_told, rib::Table& table);
+  void put_in_buckets(ExportScratch& scratch) const;
+  void encode_bucket(const ExportScratch::Bucket& bucket, const ExportView& view, ExportScratch& scratch);
+  void encode_withdrawals(std::vector<ExportScratch::Withdrawal>& withdrawals,
+                          ExportScratch::Segment::Audience audience, ExportScratch& scratch) const;
+  void hand_out(ExportScratch& scratch, Time now);
+  void end_of_walk(Time now);
+
+  ExportRules rules_;
+  rib::AdjOut out_;
+  std::vector<ExportMember> members_;  ///< By local address, so that equal ones share a patched buffer.
+  Decision last_;                      ///< Routes come in runs of equal attributes. Valid within a turn.
+  std::size_t announcing_ = 0;         ///< Of this turn, not yet in told_count().
+  bool limited_ = false;
+};
+
+}  // namespace minibgp::speaker

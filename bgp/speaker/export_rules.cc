@@ -1,0 +1,191 @@
+#include <bgp/speaker/export_rules.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+
+namespace minibgp::speaker {
+namespace {
+
+/// RFC 6996.
+constexpr bool is_private(Asn asn) {
+  const auto number = static_cast<std::uint32_t>(asn);
+  return (number >= 64512 && number <= 65534) || (number >= 4200000000U && number <= 4294967294U);
+}
+
+void remove_private(AsPath& path) {
+  std::size_t at = 0;
+  for (AsPath::Segment& segment : path.segments) {
+    const auto begin = path.asns.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = begin + segment.count;
+    const auto kept = std::remove_if(begin, end, is_private);
+    segment.count = static_cast<std::uint16_t>(kept - begin);
+    path.asns.erase(kept, end);
+    at += segment.count;
+  }
+  std::erase_if(path.segments, [](const AsPath::Segment& segment) { return segment.count == 0; });
+  // Two sequences that became neighbors are one (AsPath keeps that form).
+  for (std::size_t i = 1; i < path.segments.size();) {
+    AsPath::Segment& before = path.segments[i - 1];
+    const AsPath::Segment& here = path.segments[i];
+    if (before.type == AsPath::SegmentType::sequence && here.type == AsPath::SegmentType::sequence) {
+      before.count = static_cast<std::uint16_t>(before.count + here.count);
+      path.segments.erase(path.segments.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+}
+
+OwnNextHop own_next_hop_form(Family family, const IpAddress& local, bool ipv4_over_ipv6) {
+  if (family == Family::ipv4) {
+    if (local.family == Family::ipv4) return OwnNextHop::ipv4;
+    if (!ipv4_over_ipv6) return OwnNextHop::none;
+  } else if (local.family == Family::ipv4) {
+    return OwnNextHop::ipv4_mapped;
+  }
+  return local.is_link_local_v6() ? OwnNextHop::ipv6_both : OwnNextHop::ipv6;
+}
+
+}  // namespace
+
+PolicyContext ExportRules::policy_context(const Prefix& prefix) const {
+  PolicyContext context_of;
+  context_of.prefix = prefix;
+  context_of.direction = Direction::export_;
+  context_of.peer_type = peer_type;
+  context_of.peer = peer;
+  context_of.peer_address = peer_address;
+  context_of.tunnel = tunnel;
+  context_of.local_as = local_as;
+  context_of.peer_as = peer_as;
+  return context_of;
+}
+
+ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const SpeakerOptions& speaker,
+                              const session::Negotiated& negotiated, const IpAddress& local_address) {
+  ExportRules rules;
+  rules.peer_type = negotiated.peer_type;
+  rules.local_as = options.local_as.value_or(speaker.asn);
+  rules.cluster_id = speaker.cluster_id != RouterId{0} ? speaker.cluster_id : speaker.router_id;
+  rules.policy = options.export_policy;
+  // RFC 8212 s.3: without a policy an eBGP peer is told nothing.
+  if (rules.policy == nullptr)
+    rules.policy = rules.peer_type == PeerType::ebgp ? Policy::reject_all() : Policy::accept_all();
+  const bool plain_policy = rules.policy == Policy::accept_all() || rules.policy == Policy::reject_all();
+  if (!plain_policy) {
+    rules.peer = options.name.empty() ? to_text(options.address) : options.name;
+    rules.peer_address = to_text(options.address);
+    rules.tunnel = options.tunnel;
+  }
+  if (!plain_policy || options.as_override) rules.peer_as = options.remote_as;
+  rules.role = options.role;
+  rules.families = negotiated.families;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto i = static_cast<std::size_t>(family);
+    if (!rules.families[i]) continue;
+    rules.own_next_hop[i] = own_next_hop_form(family, local_address, negotiated.send.ipv4_over_ipv6_next_hop);
+  }
+  rules.context = negotiated.send;
+  rules.prepend = options.prepend;
+  rules.export_med = options.export_med;
+  rules.next_hop_self = options.next_hop_self;
+  rules.as_override = options.as_override;
+  rules.remove_private_as = options.remove_private_as;
+  rules.route_reflector_client = options.route_reflector_client;
+  if (options.export_limit.max != PrefixLimit{}.max && !options.export_limit.warn_only) {
+    rules.limit = options.export_limit.max;
+    rules.limited_peer = peer;
+  }
+  return rules;
+}
+
+bool may_tell(const ExportRules& rules, const Source& source, const rib::HotAttrs& attributes) {
+  // NO_ADVERTISE: to nobody. NO_EXPORT and NO_EXPORT_SUBCONFED: not beyond our AS (RFC 1997).
+  if (attributes.has(rib::HotAttrs::kNoAdvertise)) return false;
+  if (rules.peer_type == PeerType::ebgp) {
+    if (attributes.has(rib::HotAttrs::kNoExport)) return false;
+    // RFC 9234 s.5: what came from a provider, peer or route server goes to customers only.
+    const bool away_from_customers =
+        rules.role == Role::customer || rules.role == Role::peer || rules.role == Role::route_server_client;
+    return !(away_from_customers && attributes.has(rib::HotAttrs::kHasOtc));
+  }
+  // iBGP: what an internal peer said is not repeated to another, but for reflection (RFC 4456 s.6).
+  return source.local || source.external || source.reflector_client || rules.route_reflector_client;
+}
+
+bool drops_med(const ExportRules& rules, const Source& source) {
+  return rules.peer_type == PeerType::ebgp && !source.local;
+}
+
+bool make_outgoing(const ExportRules& rules, const Source& source, PathAttributes& attributes) {
+  if (rules.export_med) attributes.med = rules.export_med;
+  const NextHopChoice choice = attributes.local.next_hop;
+  const bool unset = !attributes.next_hop.address.is_set();
+  if (rules.peer_type == PeerType::ibgp) {
+    if (!attributes.local_pref) attributes.local_pref = source.default_local_pref;  // Mandatory (RFC 4271 s.5.1.5).
+    const bool reflected = !source.local && !source.external;
+    if (reflected) {
+      if (!attributes.originator_id) attributes.originator_id = source.router_id;  // RFC 4456 s.8.
+      attributes.cluster_list.insert(attributes.cluster_list.begin(), rules.cluster_id);
+    }
+    switch (choice) {
+      case NextHopChoice::self:
+        return true;
+      case NextHopChoice::address:
+      case NextHopChoice::unchanged:
+        return unset;
+      case NextHopChoice::by_rule:
+      case NextHopChoice::peer:
+        break;
+    }
+    // A reflector does not touch the next hop (RFC 4456 s.10).
+    return unset || (rules.next_hop_self && source.external && !source.local);
+  }
+
+  if (rules.remove_private_as) remove_private(attributes.as_path);
+  if (rules.as_override)
+    std::replace(attributes.as_path.asns.begin(), attributes.as_path.asns.end(), rules.peer_as, rules.local_as);
+  attributes.as_path.prepend(rules.local_as, 1U + rules.prepend);
+  attributes.local_pref.reset();
+  attributes.originator_id.reset();
+  attributes.cluster_list.clear();
+  // RFC 9234 s.5, egress 1: toward a customer, peer or route server client the mark is set where it is missing.
+  const bool marks = rules.role == Role::provider || rules.role == Role::peer || rules.role == Role::route_server;
+  if (marks && !attributes.only_to_customer) attributes.only_to_customer = rules.local_as;
+  switch (choice) {
+    case NextHopChoice::address:
+    case NextHopChoice::unchanged:
+      return unset;
+    case NextHopChoice::by_rule:
+    case NextHopChoice::self:
+    case NextHopChoice::peer:
+      break;
+  }
+  // An announcement of our own may name a next hop; what was learned goes through us.
+  return unset || !source.local || choice == NextHopChoice::self;
+}
+
+NextHop own_next_hop(OwnNextHop form, const IpAddress& local_address) {
+  NextHop next_hop;
+  switch (form) {
+    case OwnNextHop::none:
+      break;
+    case OwnNextHop::ipv4:
+    case OwnNextHop::ipv6:
+      next_hop.address = local_address;
+      break;
+    case OwnNextHop::ipv6_both:
+      next_hop.address = local_address;
+      next_hop.link_local = local_address;
+      break;
+    case OwnNextHop::ipv4_mapped: {
+      next_hop.address.family = Family::ipv6;
+      next_hop.address.octets[10] = next_hop.address.octets[11] = 0xFF;
+      for (std::size_t i = 0; i < 4; ++i) next_hop.address.octets[12 + i] = local_address.octets[i];
+      break;
+    }
+  }
+  return next_hop;
+}
+
+}  // namespace minibgp::speaker

@@ -1,0 +1,80 @@
+/// Importer: one UPDATE -> loop checks -> policy -> RIB. What a peer said is interned once per UPDATE, judged once per
+/// UPDATE where the policy does not read the prefix, and kept as received, so that a new policy needs no refresh.
+#pragma once
+
+#include <bgp/base/lpm_trie.h>
+#include <bgp/peer.h>
+#include <bgp/policy.h>
+#include <bgp/rib/attr_table.h>
+#include <bgp/rib/table.h>
+#include <bgp/types.h>
+#include <bgp/wire/update.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace minibgp::speaker {
+
+/// What import reads of a peer. Made when its session comes up or its options change.
+struct ImportRules {
+  PeerId id{};
+  PeerType peer_type = PeerType::ebgp;
+  Asn speaker_as{}, local_as{}, remote_as{};
+  RouterId router_id{}, cluster_id{};  ///< Ours.
+  IpAddress address, local_address;
+  std::string peer, peer_address, tunnel;  ///< For the policy.
+  std::shared_ptr<const Policy> policy;    ///< Never null.
+  Role role = Role::none;
+  std::uint8_t allow_as_in = 0;
+  bool enforce_first_as = true;
+  bool operator==(const ImportRules&) const = default;
+};
+
+class Importer {
+ public:
+  Importer(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks);
+
+  /// Works one UPDATE's body into the table. The answer says what it was (End-of-RIB, a session reset); valid until the
+  /// next call.
+  const wire::Update& on_update(const ImportRules& rules, Bytes body, const wire::UpdateContext& context,
+                                Counters& counters);
+
+  /// Judges one path again from what was received. Calls for runs of equal attributes cost one judgement.
+  /// forget_judgements() first, at the begin of each turn.
+  void judge_again(const ImportRules& rules, rib::RouteId id, std::uint32_t path_index);
+  void forget_judgements();
+
+ private:
+  /// What one outcome of the policy made of the attributes at hand.
+  struct Edited {
+    std::uint32_t outcome = 0;
+    AttrId id{};
+  };
+
+  void announce(const ImportRules& rules, std::span<const wire::Nlri> prefixes);
+  void withdraw(const ImportRules& rules, std::span<const wire::Nlri> prefixes);
+  /// Rules that no policy overrides: loops, leaks, next hops that are ourselves.
+  [[nodiscard]] static bool refused(const ImportRules& rules, const PathAttributes& attributes);
+  /// The accepted attributes for `prefix`; a reference is held in edited_ where it is not `received` itself.
+  [[nodiscard]] AttrId judge(const ImportRules& rules, const Prefix& prefix, AttrId received,
+                             const PathAttributes& attributes);
+  void release_edited();
+
+  rib::AttrTable& attributes_;
+  rib::Table& table_;
+  const base::LpmTrie<std::uint8_t>& own_networks_;
+  wire::Update update_;
+  PathAttributes scratch_;
+  std::vector<Edited> edited_;
+  // judge_again(): the attributes at hand.
+  PathAttributes again_;
+  AttrId again_id_{};
+  PeerId again_peer_{};
+  bool again_refused_ = false;
+};
+
+}  // namespace minibgp::speaker

@@ -1,0 +1,175 @@
+#include <bgp/speaker/engine_impl.h>
+#include <bgp/wire/numbers.h>
+
+#include <algorithm>
+
+namespace minibgp {
+namespace {
+
+constexpr std::array kBothFamilies{Family::ipv4, Family::ipv6};
+constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
+
+}  // namespace
+
+// --- The peer restarts: we help (RFC 4724 s.4.2, RFC 8538) ---------------------------------------------------------
+
+/// Whether the end of a session is a restart to wait for, or the end of the peer's routes.
+bool EngineImpl::keeps_routes(const Peering& peering, const session::Down& down) {
+  const auto& graceful = peering.negotiated.peer_graceful_restart;
+  if (!graceful || peering.options.graceful_restart == GracefulRestart::off) return false;
+  if (!peering.enabled || peering.removing) return false;
+  if (!graceful->families[0] && !graceful->families[1]) return false;
+  namespace notify = wire::notify;
+  const bool cease = down.notification.code == notify::kCease;
+  switch (down.reason) {
+    case DownReason::tcp_closed:
+    case DownReason::tcp_failed:
+    case DownReason::collision:  // The peer is back before we noticed that it was gone (RFC 4724 s.5).
+    case DownReason::restarting:
+      return true;
+    case DownReason::hold_timer_expired:
+    case DownReason::send_hold_timer_expired:
+      return graceful->notification;
+    case DownReason::notification_sent:
+    case DownReason::notification_received:
+      return graceful->notification && !(cease && down.notification.subcode == notify::kHardReset);
+    case DownReason::admin_down:
+      return graceful->notification && cease && down.notification.subcode == notify::kAdminReset;
+    case DownReason::none:
+    case DownReason::transport_unusable:
+    case DownReason::prefix_limit:
+    case DownReason::configuration_changed:
+    case DownReason::peer_removed:
+      return false;
+  }
+  return false;
+}
+
+void EngineImpl::begin_stale(Peering& peering) {
+  const auto& graceful = *peering.negotiated.peer_graceful_restart;
+  for (const Family family : kBothFamilies) {
+    const std::size_t i = index_of(family);
+    // What was stale already was not announced again in time: it goes, and the rest becomes stale (RFC 4724 s.4.2).
+    const bool older_go = peering.stale[i];
+    table_.begin_epoch(peering.id, family);
+    peering.stale[i] = graceful.families[i];
+    if (!peering.stale[i]) {
+      sweeper_.remove_old(peering.id, family, 0);
+    } else if (older_go || !sweeper_.idle(peering.id)) {
+      sweeper_.remove_old(peering.id, family, 1);
+    }
+  }
+  peering.stale_until = now_ + std::chrono::seconds{graceful.restart_time_s};
+}
+
+/// Everything the peer ever said goes.
+void EngineImpl::drop_routes(Peering& peering) {
+  for (const Family family : kBothFamilies) {
+    table_.begin_epoch(peering.id, family);
+    if (table_.counts(peering.id).received != 0) sweeper_.remove_old(peering.id, family, 0);
+  }
+  peering.stale = {};
+  peering.stale_until = kNever;
+}
+
+/// The session is up again. Stale paths stay where the peer says that it went on forwarding (RFC 4724 s.4.2).
+void EngineImpl::came_back(Peering& peering) {
+  if (!peering.any_stale()) return;
+  const auto& graceful = peering.negotiated.peer_graceful_restart;
+  for (const Family family : kBothFamilies) {
+    const std::size_t i = index_of(family);
+    const bool preserved =
+        graceful && graceful->families[i] && graceful->forwarding_preserved[i] && peering.negotiated.families[i];
+    if (peering.stale[i] && !preserved) end_stale(peering, family);
+  }
+  peering.stale_until = peering.any_stale() ? now_ + kStalePathTime : kNever;
+}
+
+void EngineImpl::end_stale(Peering& peering, Family family) {
+  const std::size_t i = index_of(family);
+  peering.stale[i] = false;
+  if (!peering.any_stale()) peering.stale_until = kNever;
+  // A refresh that is under way made current paths one epoch old; its own end looks after those.
+  sweeper_.remove_old(peering.id, family, peering.refreshing[i] ? 1 : 0);
+}
+
+void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
+  const std::size_t i = index_of(family);
+  if (!peering.negotiated.families[i]) return;
+  peering.end_of_rib_received[i] = true;
+  if (peering.stale[i]) end_stale(peering, family);
+  outputs_.emplace_back(EndOfRib{peering.id, family});
+  check_restart_done();
+}
+
+// --- We restarted (RFC 4724 s.4.1) ---------------------------------------------------------------------------------
+
+/// Whether everything the peer has to say after our start was said.
+bool EngineImpl::table_complete(const Peering& peering) const {
+  if (!peering.enabled || peering.removing) return true;
+  if (peering.established == nullptr) return false;
+  const auto& graceful = peering.negotiated.peer_graceful_restart;
+  // A peer that restarts too waits for us; waiting for it would be a circle (RFC 4724 s.4.1).
+  if (graceful && graceful->restarting) return true;
+  bool all = true;
+  for (std::size_t i = 0; i < kFamilies; ++i)
+    if (peering.negotiated.families[i] && !peering.end_of_rib_received[i]) all = false;
+  return all || (!graceful && now_ >= peering.since + kInitialTableTime);
+}
+
+void EngineImpl::check_restart_done() {
+  if (restart_done_) return;
+  bool any = false;
+  bool complete = true;
+  for (const auto& peering : peers_) {
+    if (peering == nullptr) continue;
+    any = any || (peering->enabled && !peering->removing);
+    complete = complete && table_complete(*peering);
+  }
+  // Without any peer there is nothing to wait for, but one may still be added.
+  restart_done_ = (any && complete) || now_ >= restart_deadline_;
+}
+
+// --- Route refresh (RFC 2918, RFC 7313) ----------------------------------------------------------------------------
+
+void EngineImpl::refresh_peer(PeerId peer, Direction direction, Time now) {
+  begin_turn(now);
+  Peering* const peering = find_peer(peer);
+  if (peering == nullptr || peering->established == nullptr) return;
+  for (const Family family : kBothFamilies) {
+    if (!peering->negotiated.families[index_of(family)]) continue;
+    if (direction == Direction::export_) {
+      exporter_.refresh(peer, family, now_);
+    } else if (peering->negotiated.route_refresh) {
+      peering->established->session->send_refresh(family, wire::RefreshKind::request, now_);
+    }
+  }
+}
+
+void EngineImpl::on_refresh(Connection& connection, const wire::Refresh& refresh) {
+  Peering& peering = *find_peer(connection.peer);
+  if (&connection != peering.established || !refresh.family) return;
+  const Family family = *refresh.family;
+  const std::size_t i = index_of(family);
+  if (!peering.negotiated.families[i]) return;  // RFC 2918 s.4: ignored.
+  switch (refresh.kind) {
+    case wire::RefreshKind::request:
+      exporter_.refresh(peering.id, family, now_);
+      return;
+    case wire::RefreshKind::begin:
+      if (!peering.negotiated.enhanced_refresh) return;
+      // What is not announced again until EoRR goes. A second BoRR begins anew.
+      if (!peering.refreshing[i]) table_.begin_epoch(peering.id, family);
+      peering.refreshing[i] = true;
+      return;
+    case wire::RefreshKind::end:
+      if (!peering.refreshing[i]) return;
+      peering.refreshing[i] = false;
+      sweeper_.remove_old(peering.id, family, 0);
+      return;
+    case wire::RefreshKind::unknown:
+      return;
+  }
+}
+
+}  // namespace minibgp

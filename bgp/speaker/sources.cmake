@@ -1,0 +1,12 @@
+minibgp_part(
+  speaker
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/best_batch.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/engine.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_group.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_rules.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/import.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peering.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/restart.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/snapshot.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sweep.cc)
