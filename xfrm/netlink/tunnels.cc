@@ -1,3 +1,4 @@
+// The facade xfrm/tunnels.h: the pure parts of this folder, the kernel and charon, driven by one pump.
 #include <bgp/text.h>
 #include <xfrm/interfaces.h>
 #include <xfrm/netlink/monitor.h>
