@@ -219,11 +219,15 @@ AttrFault decode_attribute(const AttributeSpec& spec, std::uint8_t flags, Bytes 
   // RFC 6793 s.4.1: discard, whatever is in it.
   if (spec.senders == Senders::two_octet && scope.context.four_octet_as)
     return {attribute_discard, notify::kOptional, "sent by a peer with 4-octet AS numbers"};
-  if ((flags & kOptionalTransitive) != spec.flags) return {spec.bad_flags, notify::kFlags, "conflicting flags"};
+  // RFC 4760 s.7 names one subcode for whatever is wrong with an attribute that holds prefixes.
+  const bool holds_prefixes = spec.malformed == session_reset;
+  if ((flags & kOptionalTransitive) != spec.flags)
+    return {spec.bad_flags, holds_prefixes ? notify::kOptional : notify::kFlags, "conflicting flags"};
   // After the flags, which are malformed from anyone (RFC 7606 s.3 (c), (h): the stronger action).
   if (spec.senders == Senders::internal && scope.context.peer_type == PeerType::ebgp)
     return {attribute_discard, notify::kOptional, "sent by an external peer"};
-  if (!length_fits(spec.length, value.size())) return {spec.malformed, notify::kLength, "wrong length"};
+  if (!length_fits(spec.length, value.size()))
+    return {spec.malformed, holds_prefixes ? notify::kOptional : notify::kLength, "wrong length"};
   return spec.decode(value, scope);
 }
 

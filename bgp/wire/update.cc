@@ -26,6 +26,8 @@ bool negotiated(const UpdateContext& context, Family family) {
   return context.families[static_cast<std::size_t>(family)];
 }
 
+bool holds_prefixes(std::uint8_t type) { return type == attr::kMpReach || type == attr::kMpUnreach; }
+
 /// One attribute as it lies in the message.
 struct RawAttribute {
   std::uint8_t flags = 0;
@@ -111,16 +113,11 @@ class Decoder {
       const bool extended = (at[0] & attr::kFlagExtended) != 0;
       const std::size_t head = extended ? kExtendedHead : kShortHead;
       ++attribute_count_;
-      // RFC 7606 s.4: what remains is no attribute. The sections' lengths are still to be believed.
-      if (left < head) {
-        note({Severity::treat_as_withdraw, notify::kMalformedList, "cut attribute"}, left > 1 ? at[1] : std::uint8_t{},
-             raw.offset);
-        return;
-      }
+      raw.type = left > 1 ? at[1] : std::uint8_t{};
+      if (left < head) return on_cut(raw, notify::kMalformedList, "too little is left for an attribute");
       raw.flags = at[0];
-      raw.type = at[1];
       const std::size_t size = extended ? base::load_u16(at + 2) : at[2];
-      if (size > left - head) return on_overrun(raw);
+      if (size > left - head) return on_cut(raw, notify::kLength, "attribute exceeds the attribute section");
       raw.whole = Bytes{at, head + size};
       raw.value = Bytes{at + head, size};
       at += head + size;
@@ -128,31 +125,30 @@ class Decoder {
     }
   }
 
-  /// RFC 7606 s.4: treat as withdraw. But when the attribute that does not end is one that holds prefixes, they are
-  /// unknown, and s.3 (j) leaves only the reset.
-  void on_overrun(const RawAttribute& raw) {
-    const bool prefixes = raw.type == attr::kMpReach || raw.type == attr::kMpUnreach;
-    note({prefixes ? Severity::session_reset : Severity::treat_as_withdraw, notify::kLength,
-          "attribute exceeds the attribute section"},
-         raw.type, raw.offset);
+  /// RFC 7606 s.4: the sections' lengths are still to be believed, so treat as withdraw. But when the attribute that
+  /// does not end is one that holds prefixes, they are unknown, and s.3 (j) leaves only the reset.
+  void on_cut(const RawAttribute& raw, std::uint8_t subcode, const char* what) {
+    if (holds_prefixes(raw.type))
+      note({Severity::session_reset, notify::kOptional, what}, raw.type, raw.offset);
+    else
+      note({Severity::treat_as_withdraw, subcode, what}, raw.type, raw.offset);
   }
 
   void on_attribute(const RawAttribute& raw) {
     if (seen(raw.type)) return on_duplicate(raw);
     seen_[raw.type] = true;
+    if (raw.type < offsets_.size()) offsets_[raw.type] = raw.offset;
     const AttributeSpec* spec = find_attribute(raw.type);
     if (spec == nullptr) return on_unknown(raw);
     const AttrFault fault = decode_attribute(*spec, raw.flags, raw.value, scope_);
     if (fault.severity != Severity::none) return note(fault, raw.type, raw.offset, raw.whole);
     if (raw.type == attr::kMpReach) on_mp_reach(raw);
     if (raw.type == attr::kMpUnreach) on_mp_unreach(raw);
-    if (raw.type == attr::kAs4Path) as4_path_offset_ = raw.offset;
   }
 
   /// RFC 7606 s.3 (g): the first counts, except for the attributes that hold prefixes.
   void on_duplicate(const RawAttribute& raw) {
-    const bool prefixes = raw.type == attr::kMpReach || raw.type == attr::kMpUnreach;
-    note({prefixes ? Severity::session_reset : Severity::attribute_discard, notify::kMalformedList,
+    note({holds_prefixes(raw.type) ? Severity::session_reset : Severity::attribute_discard, notify::kMalformedList,
           "attribute occurs twice"},
          raw.type, raw.offset);
   }
@@ -237,7 +233,7 @@ class Decoder {
     reachable_ |= !announced_field_.empty();
     if (scope_.as4_path.data() != nullptr || scope_.as4_aggregator) {
       const AttrFault fault = finish_as4(scope_);
-      if (fault.severity != Severity::none) note(fault, attr::kAs4Path, as4_path_offset_);
+      if (fault.severity != Severity::none) note(fault, attr::kAs4Path, offsets_[attr::kAs4Path]);
     }
     if (reachable_)
       judge_attributes_of_routes();
@@ -259,13 +255,14 @@ class Decoder {
     if (!out_.mp_announced.empty()) judge_next_hop(out_.mp_next_hop, attr::kMpReach);
     // RFC 9774 s.3, wherever the set came from (AS_PATH or AS4_PATH).
     if (!context_.accept_as_set && has_set(out_.attributes.as_path))
-      note({Severity::treat_as_withdraw, notify::kAsPathValue, "AS_SET"}, attr::kAsPath, 0);
+      note({Severity::treat_as_withdraw, notify::kAsPathValue, "AS_SET"}, attr::kAsPath,
+           seen(attr::kAsPath) ? offsets_[attr::kAsPath] : 0);
   }
 
   /// RFC 4271 s.6.3 asks for the address of a host; RFC 7606 s.3 (e) makes the reset a withdrawal.
   void judge_next_hop(const NextHop& next_hop, std::uint8_t type) {
     if (is_martian_next_hop(next_hop.address))
-      note({Severity::treat_as_withdraw, notify::kNextHopValue, "next hop is no host's address"}, type, 0);
+      note({Severity::treat_as_withdraw, notify::kNextHopValue, "next hop is no host's address"}, type, offsets_[type]);
   }
 
   void require(std::uint8_t type) {
@@ -299,7 +296,8 @@ class Decoder {
   std::size_t attribute_count_ = 0;
   bool reachable_ = false;  ///< The message announces something, of whichever family.
   std::optional<Family> empty_unreach_;
-  std::uint32_t as4_path_offset_ = 0;
+  /// Of attributes that are judged at the end; written with seen_.
+  std::array<std::uint32_t, attr::kAs4Path + 1> offsets_;
 };
 
 }  // namespace
