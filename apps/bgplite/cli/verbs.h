@@ -68,6 +68,7 @@ Exit fail(Exit code, const std::string& text);
 /// Every verb of the program, in the order of `bgplite --help` (registry.cc).
 void add_all(Verbs& verbs);
 
+void add_run(Verbs& verbs);
 void add_check(Verbs& verbs);
 
 }  // namespace bgplite::cli

@@ -1,4 +1,5 @@
 #include <apps/bgplite/config/check.h>
+#include <apps/bgplite/config/policy_yaml.h>
 #include <apps/bgplite/config/reader.h>
 #include <apps/bgplite/config/schema.h>
 #include <apps/bgplite/config/yaml.h>
@@ -55,8 +56,7 @@ std::string directory_of(const std::string& file) {
 }
 
 /// The files an include means. A pattern that matches nothing is fine, that is what patterns are for.
-std::vector<std::string> expand(const std::string& pattern) {
-  if (pattern.find_first_of("*?[") == std::string::npos) return {pattern};
+std::vector<std::string> list_files(const std::string& pattern) {
   glob_t matches{};
   std::vector<std::string> files;
   if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0)
@@ -67,16 +67,27 @@ std::vector<std::string> expand(const std::string& pattern) {
 
 class Loader {
  public:
-  Loader(const ReadFile& read, Loaded& into) : read_(read), into_(into) {}
+  Loader(const FileSource& files, Loaded& into) : files_(files), into_(into) {}
 
-  void run(const std::string& path) {
+  /// Opens `path` and what it includes. False when one of them could not be read.
+  bool open_all(const std::string& path) {
     open(path, Place{path, 0, 0}, 0);
+    return all_read_;
+  }
+
+  /// Reads every key of what was opened.
+  void read_all() {
     // Defaults of every file first: they apply to peers of every file.
     for (const Document& document : documents_) read_keys(document, Pass::defaults);
     for (const Document& document : documents_) read_keys(document, Pass::rest);
     for (const Document& document : documents_) draft_.config.files.push_back(document.file);
   }
 
+  [[nodiscard]] bool has(const char* key) const {
+    return std::any_of(documents_.begin(), documents_.end(), [&](const Document& document) {
+      return document.root.IsMap() && document.root[key].IsDefined();
+    });
+  }
   /// Every file could be read and is YAML.
   [[nodiscard]] bool all_read() const { return all_read_; }
   [[nodiscard]] Draft& draft() { return draft_; }
@@ -89,7 +100,7 @@ class Loader {
 
   void open(const std::string& path, const Place& from, std::size_t depth) {
     std::string error;
-    const std::optional<std::string> text = read_(path, error);
+    const std::optional<std::string> text = files_.read(path, error);
     if (!text) {
       all_read_ = false;
       return into_.diagnostics.error(from, "cannot read '" + path + "': " + error);
@@ -125,7 +136,8 @@ class Loader {
     In{reader, include, key}.texts(patterns);
     for (const std::string& pattern : patterns) {
       const std::string path = pattern.front() == '/' ? pattern : directory_of(document.file) + pattern;
-      for (const std::string& file : expand(path)) {
+      const bool is_pattern = path.find_first_of("*?[") != std::string::npos;
+      for (const std::string& file : is_pattern ? files_.list(path) : std::vector{path}) {
         const bool seen = std::any_of(documents_.begin(), documents_.end(),
                                       [&](const Document& other) { return other.file == file; });
         if (seen) {
@@ -164,7 +176,7 @@ class Loader {
     return fields;
   }
 
-  const ReadFile& read_;
+  const FileSource& files_;
   Loaded& into_;
   bool all_read_ = true;
   Draft draft_;
@@ -175,24 +187,60 @@ class Loader {
 
 }  // namespace
 
-Loaded load_config(const std::string& path) {
-  Loaded loaded = load_config(path, read_file);
+FileSource host_files() { return {read_file, list_files}; }
+
+namespace {
+
+/// Reads policies out of the documents and compiles them into `loaded`.
+void add_policies(Loader& loader, Loaded& loaded) {
+  std::vector<PolicyDocument> documents;
+  for (const Document& document : loader.documents()) documents.push_back({document.file, document.root});
+  Diagnostics found;
+  loaded.policies = read_policy_sources(documents, loader.inline_policies(), found);
+  std::vector<std::string> attached;
+  for (const auto& [key, peer] : loaded.config.peers)
+    for (const std::string& name : {peer.import_policy, peer.export_policy})
+      if (!name.empty()) attached.push_back(name);
+  if (!found.has_errors()) {
+    loaded.config.policies = compile_policy_sources(loaded.policies, attached, found);
+  } else {
+    // What peers name exists, though it could not be read: that it does not is no news then.
+    for (const auto& definition : loaded.policies.library.policies) loaded.config.policies[definition.name];
+  }
+  for (const Diagnostic& one : found.all()) loaded.diagnostics.add(one);
+}
+
+enum class Without : std::uint8_t { router_refuse, router_policies_only };
+
+Loaded load(const std::string& path, const FileSource& files, Without without) {
+  Loaded loaded;
+  {
+    Loader loader{files, loaded};
+    const bool policies_only =
+        !loader.open_all(path) || (without == Without::router_policies_only && !loader.has("router"));
+    if (!policies_only) loader.read_all();
+    loaded.config = std::move(loader.draft().config);
+    // Of a file that is not there or no YAML, nothing more can be said.
+    if (loader.all_read()) {
+      add_policies(loader, loaded);
+      if (!policies_only) check(loaded.config, loader.draft().peer_paths, loader.places(), loaded.diagnostics);
+    }
+    loaded.diagnostics.sort();
+  }
   // The trees of yaml-cpp are gone, but glibc keeps their pages: some 300 KiB that an idle daemon would carry for
   // years.
   ::malloc_trim(0);
   return loaded;
 }
 
-Loaded load_config(const std::string& path, const ReadFile& read) {
-  Loaded loaded;
-  Loader loader{read, loaded};
-  loader.run(path);
-  loaded.config = std::move(loader.draft().config);
-  // Of a file that is not there or no YAML, nothing more can be said.
-  if (!loader.all_read()) return loaded;
-  check(loaded.config, loader.draft().peer_paths, loader.places(), loaded.diagnostics);
-  loaded.diagnostics.sort();
-  return loaded;
+}  // namespace
+
+Loaded load_config(const std::string& path, const FileSource& files) {
+  return load(path, files, Without::router_refuse);
+}
+
+Loaded load_policies(const std::string& path, const FileSource& files) {
+  return load(path, files, Without::router_policies_only);
 }
 
 }  // namespace bgplite

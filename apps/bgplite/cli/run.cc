@@ -1,0 +1,164 @@
+/// bgplite run: the daemon, in the foreground.
+#include <apps/bgplite/cli/verbs.h>
+#include <apps/bgplite/control/commands.h>
+#include <apps/bgplite/control/server.h>
+#include <apps/bgplite/daemon.h>
+#include <apps/bgplite/life.h>
+#include <apps/bgplite/logging.h>
+#include <apps/bgplite/notify.h>
+#include <apps/bgplite/privileges.h>
+
+#include <csignal>
+#include <iostream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <malloc.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace bgplite::cli {
+namespace {
+
+using minibgp::LogArea;
+using Error = boost::system::error_code;
+
+/// The daemon's directories belong to the user it becomes.
+void give_directories(const Config& config) {
+  if (config.user.empty() || ::geteuid() != 0) return;
+  const passwd* user = ::getpwnam(config.user.c_str());
+  if (user == nullptr) return;  // drop_privileges() says so.
+  for (const std::string& directory :
+       {config.control.socket.substr(0, config.control.socket.rfind('/')), config.state_dir}) {
+    if (directory.empty()) continue;
+    static_cast<void>(::mkdir(directory.c_str(), 0755));
+    static_cast<void>(::chown(directory.c_str(), user->pw_uid, user->pw_gid) == 0);
+  }
+}
+
+class Run {
+ public:
+  Run(StartConfig start, const std::string& path)
+      : log_(start.loaded.config.log.format),
+        server_(io_, log_,
+                [this](const control::Request& request, const control::Reply& reply) {
+                  commands_->handle(request, reply);
+                }),
+        daemon_(io_, log_, start.loaded.config),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        watchdog_(io_) {
+    log_.set_levels(start.loaded.config.log);
+    start_ = std::move(start);
+    path_ = path;
+  }
+
+  Exit run() {
+    ::signal(SIGPIPE, SIG_IGN);
+    for (const Diagnostic& one : start_.loaded.diagnostics.all()) log_.warning(LogArea::config, to_text(one));
+    if (!start_.note.empty()) log_.error(LogArea::config, start_.note);
+    if (const auto opened = open(); !opened) {
+      log_.error(LogArea::config, opened.error());
+      return Exit::io;
+    }
+    start_ = {};
+    ::malloc_trim(0);
+    notify_systemd("READY=1\nSTATUS=running");
+    feed_watchdog();
+    wait_for_signal();
+    io_.run();
+    return Exit::ok;
+  }
+
+ private:
+  /// Either everything is open afterwards, or nothing was touched that others would notice.
+  minibgp::Result<void, std::string> open() {
+    const Config& config = daemon_.config();
+    if (auto reserved = server_.reserve(config.control.socket); !reserved) return reserved;
+    give_directories(config);
+    if (auto dropped = drop_privileges(config.user); !dropped) return dropped;
+    const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
+    if (needs_admin && !may_administer_network())
+      return minibgp::unexpected(
+          std::string{"kernel routes and tunnels need CAP_NET_ADMIN: start as root, or set fib.enabled: false"});
+    if (auto started = daemon_.start(); !started) return started;
+    life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(start_.bundle));
+    commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_});
+    return server_.open(config.control.socket, config.control.group);
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const Error& error, int signal) {
+      if (error) return;
+      signal == SIGHUP ? reload() : stop(signal);
+      wait_for_signal();
+    });
+  }
+
+  void reload() {
+    notify_systemd("RELOADING=1");
+    const Life::Outcome outcome = life_->apply();
+    for (const Diagnostic& one : outcome.diagnostics.all())
+      one.severity == Severity::error ? log_.error(LogArea::config, to_text(one))
+                                      : log_.warning(LogArea::config, to_text(one));
+    if (outcome.diagnostics.has_errors()) {
+      log_.error(LogArea::config, "reload refused, nothing was changed");
+    } else if (outcome.plan.empty()) {
+      log_.info(LogArea::config, "reload: nothing has changed");
+    }
+    notify_systemd("READY=1");
+  }
+
+  void stop(int signal) {
+    if (std::exchange(stopping_, true)) {
+      log_.warning(LogArea::config, "stopped at once, on a second signal");
+      return io_.stop();
+    }
+    log_.info(LogArea::config, std::string{"stopping on "} + (signal == SIGINT ? "SIGINT" : "SIGTERM"));
+    notify_systemd("STOPPING=1");
+    server_.close();
+    daemon_.stop([this] { io_.stop(); });
+  }
+
+  /// The timer runs on the daemon's own loop: a loop that hangs does not feed it.
+  void feed_watchdog() {
+    const auto interval = watchdog_interval();
+    if (!interval) return;
+    notify_systemd("WATCHDOG=1");
+    watchdog_.expires_after(*interval / 2);
+    watchdog_.async_wait([this](const Error& error) { error ? void() : feed_watchdog(); });
+  }
+
+  StartConfig start_;
+  std::string path_;
+  boost::asio::io_context io_{1};
+  Logging log_;
+  std::unique_ptr<control::Commands> commands_;
+  control::Server server_;
+  Daemon daemon_;
+  std::unique_ptr<Life> life_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer watchdog_;
+  bool stopping_ = false;
+};
+
+Exit run_daemon(const std::string& path) {
+  StartConfig start = load_for_start(path);
+  if (start.loaded.diagnostics.has_errors()) {
+    std::cerr << start.loaded.diagnostics.to_text();
+    return Exit::bad_input;
+  }
+  return Run{std::move(start), path}.run();
+}
+
+}  // namespace
+
+void add_run(Verbs& verbs) {
+  CLI::App& verb = verbs.add("run", "Run the router in the foreground");
+  verbs.action(verb, [&common = verbs.common()] { return run_daemon(common.config); });
+}
+
+}  // namespace bgplite::cli

@@ -1,0 +1,104 @@
+#include <apps/bgplite/control/commands.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace bgplite::control {
+
+Commands::Commands(Context context) : context_(context) {
+  for (const auto& part : {show_commands(), explain_commands(), doing_commands()})
+    table_.insert(table_.end(), part.begin(), part.end());
+}
+
+Commands::~Commands() {
+  context_.daemon.on_event = nullptr;
+  context_.log.tap = nullptr;
+}
+
+void Commands::handle(const Request& request, const Reply& reply) {
+  if (request.verb == "monitor") return begin_stream(request, reply);
+  const auto command =
+      std::find_if(table_.begin(), table_.end(), [&](const Command& row) { return row.verb == request.verb; });
+  if (command == table_.end()) return reply.error("unknown verb '" + request.verb.substr(0, 64) + "'");
+  if (command->access == Access::change && !request.may_change)
+    return reply.error("user " + std::to_string(request.user) + " may only read: join the group '" +
+                           context_.daemon.config().control.group + "'",
+                       3);
+  if (command->access == Access::change)
+    context_.log.info(minibgp::LogArea::control, "user " + std::to_string(request.user) + ": " + request.verb);
+  command->run(context_, request, reply);
+}
+
+void Commands::begin_stream(const Request& request, const Reply& reply) {
+  if (!reply.stream()) return reply.error("too many monitors are running", 3);
+  streams_.push_back(reply);
+  listen();
+  reply.line({{"event", "start"}, {"version", 1}, {"routes", request.arguments.value("routes", false)}});
+}
+
+/// Events are made only while somebody listens.
+void Commands::listen() {
+  const auto gone = [](const Reply& stream) { return !stream.open(); };
+  streams_.erase(std::remove_if(streams_.begin(), streams_.end(), gone), streams_.end());
+  if (streams_.empty()) {
+    context_.daemon.on_event = nullptr;
+    context_.log.tap = nullptr;
+    return;
+  }
+  context_.daemon.on_event = [this](std::string_view kind, const std::vector<Daemon::Fact>& facts) {
+    Json event{{"event", kind}};
+    for (const auto& [name, text] : facts) event[std::string{name}] = text;
+    tell(event);
+  };
+  context_.log.tap = [this](minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) {
+    tell({{"event", "log"}, {"level", bgplite::to_text(level)}, {"area", bgplite::to_text(area)}, {"text", line}});
+  };
+}
+
+void Commands::tell(const Json& event) {
+  bool gone = false;
+  for (const Reply& stream : std::vector{streams_}) {
+    stream.line(event);
+    gone = gone || !stream.open();
+  }
+  if (gone) listen();
+}
+
+std::string text_argument(const Request& request, const char* name) {
+  const auto found = request.arguments.find(name);
+  return found != request.arguments.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+std::size_t number_argument(const Request& request, const char* name, std::size_t fallback) {
+  const auto found = request.arguments.find(name);
+  return found != request.arguments.end() && found->is_number_unsigned() ? found->get<std::size_t>() : fallback;
+}
+
+std::optional<minibgp::PeerId> peer_argument(Context& context, const Request& request, const Reply& reply) {
+  const std::string name = text_argument(request, "peer");
+  if (name.empty()) return reply.error("which peer?"), std::nullopt;
+  const auto peer = context.daemon.find_peer(name);
+  if (!peer) reply.error("no peer '" + name.substr(0, 64) + "'", 1);
+  return peer;
+}
+
+std::optional<minibgp::Prefix> prefix_argument(const Request& request, const Reply& reply) {
+  const std::string text = text_argument(request, "prefix");
+  if (const auto prefix = minibgp::parse_prefix(text, minibgp::HostBits::mask)) return prefix;
+  if (const auto address = minibgp::parse_address(text))
+    return minibgp::Prefix::of(*address, minibgp::address_bits(address->family));
+  reply.error("'" + text.substr(0, 64) + "' is not a prefix");
+  return std::nullopt;
+}
+
+std::string peer_name(const Daemon& daemon, minibgp::PeerId peer) {
+  if (peer == minibgp::kLocalPeer) return "local";
+  const PeerConfig* config = daemon.peer_config(peer);
+  if (config != nullptr && !config->options.name.empty()) return config->options.name;
+  if (config != nullptr) return minibgp::to_text(config->options.address);
+  const auto status = daemon.speaker().engine().peer(peer);
+  return status ? minibgp::to_text(status->address) : "removed";
+}
+
+}  // namespace bgplite::control

@@ -1,0 +1,163 @@
+/// The answers to commands that change something: announcements, peers, tunnels, the configuration.
+#include <apps/bgplite/control/commands.h>
+#include <apps/bgplite/control/json.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+
+namespace bgplite::control {
+namespace {
+
+/// Reads `name` as a list of values; an unreadable one is answered. False then.
+template <typename Value, typename Parse>
+bool read_values(const Request& request, const Reply& reply, const char* name, std::vector<Value>& into, Parse parse) {
+  const auto list = request.arguments.find(name);
+  if (list == request.arguments.end()) return true;
+  for (const Json& item : *list) {
+    const auto read = item.is_string() ? parse(item.get<std::string>()) : std::nullopt;
+    if (!read) {
+      reply.error("'" + (item.is_string() ? item.get<std::string>().substr(0, 64) : std::string{"?"}) +
+                  "' is no value for " + name);
+      return false;
+    }
+    into.push_back(*read);
+  }
+  std::sort(into.begin(), into.end());
+  into.erase(std::unique(into.begin(), into.end()), into.end());
+  return true;
+}
+
+void announce(Context& context, const Request& request, const Reply& reply) {
+  const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
+  if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
+  minibgp::PathAttributes attributes;
+  if (request.arguments.contains("med"))
+    attributes.med = static_cast<std::uint32_t>(number_argument(request, "med", 0));
+  if (request.arguments.contains("local_pref"))
+    attributes.local_pref = static_cast<std::uint32_t>(number_argument(request, "local_pref", 0));
+  if (const std::string text = text_argument(request, "next_hop"); !text.empty()) {
+    const auto next_hop = minibgp::parse_address(text);
+    if (!next_hop) return reply.error("'" + text.substr(0, 64) + "' is not an address");
+    attributes.next_hop.address = *next_hop;
+  }
+  if (const std::string text = text_argument(request, "as_path"); !text.empty()) {
+    const auto path = minibgp::parse_as_path(text);
+    if (!path) return reply.error("'" + text.substr(0, 64) + "' is not an AS path");
+    attributes.as_path = *path;
+  }
+  const bool read =
+      read_values(request, reply, "communities", attributes.communities, minibgp::parse_community) &&
+      read_values(request, reply, "large_communities", attributes.large_communities, minibgp::parse_large_community);
+  if (!read) return;
+  context.daemon.announce(*prefix, attributes);
+  reply.result({{"announced", minibgp::to_text(*prefix)}});
+}
+
+void withdraw(Context& context, const Request& request, const Reply& reply) {
+  const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
+  if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
+  if (!context.daemon.withdraw(*prefix))
+    return reply.error(
+        minibgp::to_text(*prefix) + " was not announced by command (see 'networks' of the configuration)", 1);
+  reply.result({{"withdrawn", minibgp::to_text(*prefix)}});
+}
+
+void enable(Context& context, const Request& request, const Reply& reply) {
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  context.daemon.set_peer_enabled(*peer, true, {});
+  reply.result({{"enabled", peer_name(context.daemon, *peer)}});
+}
+
+void disable(Context& context, const Request& request, const Reply& reply) {
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  context.daemon.set_peer_enabled(*peer, false, text_argument(request, "reason"));
+  reply.result({{"disabled", peer_name(context.daemon, *peer)}});
+}
+
+void reset(Context& context, const Request& request, const Reply& reply) {
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  context.daemon.speaker().reset_peer(*peer, text_argument(request, "reason"));
+  reply.result({{"reset", peer_name(context.daemon, *peer)}});
+}
+
+void refresh(Context& context, const Request& request, const Reply& reply) {
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  const std::string direction = text_argument(request, "direction");
+  if (direction != "out") context.daemon.speaker().refresh_peer(*peer, minibgp::Direction::import);
+  if (direction != "in") context.daemon.speaker().refresh_peer(*peer, minibgp::Direction::export_);
+  reply.result({{"refreshed", peer_name(context.daemon, *peer)}});
+}
+
+void tunnel_up_or_down(Context& context, const Request& request, const Reply& reply) {
+  minibgp::xfrm::Tunnels* tunnels = context.daemon.tunnels();
+  const std::string name = text_argument(request, "tunnel");
+  if (tunnels == nullptr || !tunnels->status(name)) return reply.error("no tunnel '" + name.substr(0, 64) + "'", 1);
+  const bool up = request.verb == "tunnel.initiate";
+  up ? tunnels->initiate(name) : tunnels->terminate(name);
+  reply.result({{up ? "initiated" : "terminated", name}});
+}
+
+void answer(const Life::Outcome& outcome, const Reply& reply) {
+  if (!outcome.failure.empty()) return reply.error(outcome.failure, 3);
+  reply.result({{"ok", !outcome.diagnostics.has_errors()},
+                {"diagnostics", to_json(outcome.diagnostics)},
+                {"steps", to_json(outcome.plan)}});
+}
+
+void plan(Context& context, const Request&, const Reply& reply) { answer(context.life.plan(), reply); }
+
+void apply(Context& context, const Request& request, const Reply& reply) {
+  const std::size_t confirm = number_argument(request, "confirm_s", 0);
+  if (confirm > 86'400) return reply.error("at most one day to confirm");
+  answer(context.life.apply(confirm == 0 ? std::nullopt
+                                         : std::optional{std::chrono::seconds{static_cast<std::int64_t>(confirm)}}),
+         reply);
+}
+
+void confirm(Context& context, const Request&, const Reply& reply) {
+  context.life.confirm() ? reply.result({{"confirmed", true}}) : reply.error("nothing waits to be confirmed", 1);
+}
+
+void rollback(Context& context, const Request&, const Reply& reply) {
+  answer(context.life.rollback("asked by the operator"), reply);
+}
+
+void log_level(Context& context, const Request& request, const Reply& reply) {
+  LogConfig levels = context.daemon.config().log;
+  const std::string level = text_argument(request, "level");
+  if (bgplite::to_text(parse_level(level)) != level) return reply.error("levels are debug, info, warning and error");
+  const std::string area = text_argument(request, "area");
+  if (area.empty()) {
+    levels = {.format = levels.format, .level = level, .areas = {}};
+  } else {
+    levels.areas[area] = level;
+  }
+  context.log.set_levels(levels);
+  reply.result({{"level", level}, {"area", area.empty() ? "every" : area}});
+}
+
+}  // namespace
+
+std::vector<Command> doing_commands() {
+  return {
+      {"announce", Access::change, announce},
+      {"withdraw", Access::change, withdraw},
+      {"peer.enable", Access::change, enable},
+      {"peer.disable", Access::change, disable},
+      {"peer.reset", Access::change, reset},
+      {"peer.refresh", Access::change, refresh},
+      {"tunnel.initiate", Access::change, tunnel_up_or_down},
+      {"tunnel.terminate", Access::change, tunnel_up_or_down},
+      {"plan", Access::read, plan},
+      {"apply", Access::change, apply},
+      {"confirm", Access::change, confirm},
+      {"rollback", Access::change, rollback},
+      {"log.level", Access::change, log_level},
+  };
+}
+
+}  // namespace bgplite::control

@@ -1,0 +1,117 @@
+/// The answers to `bgplite explain` and `bgplite verify`.
+#include <apps/bgplite/control/commands.h>
+#include <apps/bgplite/control/json.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+
+namespace bgplite::control {
+namespace {
+
+minibgp::RouteFilter filter(const minibgp::Prefix& prefix, minibgp::RouteFilter::Match match) {
+  minibgp::RouteFilter made;
+  made.prefix = prefix;
+  made.match = match;
+  return made;
+}
+
+using Match = minibgp::RouteFilter::Match;
+
+/// Why a path is not in use, in one phrase; empty when it is.
+std::string why_not(const minibgp::PathSnapshot& path, const minibgp::PathSnapshot* best) {
+  if (!path.accepted) return "refused by import policy";
+  if (!path.usable) return "next hop is not usable";
+  if (path.best || path.multipath) return {};
+  return best == nullptr ? std::string{path.rule} : std::string{"lost by "} + path.rule;
+}
+
+Json announced_json(Context& context, const minibgp::Prefix& prefix, const minibgp::PathSnapshot* best) {
+  const minibgp::Engine& engine = context.daemon.speaker().engine();
+  Json to = Json::array();
+  for (const minibgp::PeerStatus& peer : engine.peers()) {
+    Json one{{"peer", peer_name(context.daemon, peer.id)}};
+    const auto sent = engine.announced_to(peer.id, filter(prefix, Match::exact));
+    one["announced"] = !sent.empty();
+    if (!sent.empty()) {
+      one["attributes"] = to_json(sent.front().attributes);
+    } else if (peer.state != minibgp::PeerState::established) {
+      one["why_not"] = "its session is not up";
+    } else if (best == nullptr) {
+      one["why_not"] = "there is no usable path";
+    } else if (best->peer == peer.id) {
+      one["why_not"] = "the best path came from it";
+    } else {
+      const bool ibgp_learned = best->peer != minibgp::kLocalPeer && peer.type == minibgp::PeerType::ibgp;
+      const auto from = engine.peer(best->peer);
+      const bool ibgp_to_ibgp = ibgp_learned && from && from->type == minibgp::PeerType::ibgp;
+      one["why_not"] = ibgp_to_ibgp ? "learned by iBGP, and not reflected (RFC 4456)"
+                                    : "refused by export policy, community or family";
+    }
+    to.push_back(std::move(one));
+  }
+  return to;
+}
+
+Json kernel_json(Context& context, const minibgp::Prefix& prefix) {
+  minibgp::fib::Fib* fib = context.daemon.fib();
+  Json routes = Json::array();
+  if (fib == nullptr) return routes;
+  minibgp::fib::Fib::RouteFilter exact;
+  exact.prefix = prefix;
+  for (const minibgp::fib::RouteStatus& route : fib->routes(exact)) routes.push_back(to_json(route, *fib));
+  return routes;
+}
+
+void explain(Context& context, const Request& request, const Reply& reply) {
+  const auto wanted = prefix_argument(request, reply);
+  if (!wanted) return;
+  const minibgp::Engine& engine = context.daemon.speaker().engine();
+  auto paths = engine.routes(filter(*wanted, Match::exact));
+  // An address, or a prefix nobody announced: the route that covers it.
+  if (paths.empty()) paths = engine.routes(filter(*wanted, Match::lookup));
+  if (paths.empty())
+    return reply.error("nobody announced " + minibgp::to_text(*wanted) + ", nor a route that covers it", 1);
+  const minibgp::Prefix prefix = paths.front().prefix;
+  std::stable_sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(!a.best, !a.multipath) < std::make_pair(!b.best, !b.multipath);
+  });
+  const auto found = std::find_if(paths.begin(), paths.end(), [](const auto& path) { return path.best; });
+  const minibgp::PathSnapshot* best = found == paths.end() ? nullptr : &*found;
+  Json candidates = Json::array();
+  for (const minibgp::PathSnapshot& path : paths) {
+    Json one = to_json(path, peer_name(context.daemon, path.peer));
+    if (const std::string why = why_not(path, best); !why.empty()) one["why_not"] = why;
+    candidates.push_back(std::move(one));
+  }
+  Json next_hops = Json::array();
+  if (minibgp::fib::Fib* fib = context.daemon.fib())
+    for (const minibgp::fib::NextHopState& state : fib->next_hops())
+      for (const minibgp::PathSnapshot& path : paths)
+        if (state.peer == path.peer && state.next_hop == path.received.next_hop.address)
+          next_hops.push_back(to_json(state, peer_name(context.daemon, state.peer)));
+  reply.result({{"prefix", minibgp::to_text(prefix)},
+                {"asked", minibgp::to_text(*wanted)},
+                {"candidates", std::move(candidates)},
+                {"next_hops", std::move(next_hops)},
+                {"kernel", kernel_json(context, prefix)},
+                {"announced_to", announced_json(context, prefix, best)}});
+}
+
+void verify(Context& context, const Request&, const Reply& reply) {
+  minibgp::fib::Fib* fib = context.daemon.fib();
+  if (fib == nullptr) return reply.error("no routes go into the kernel (fib.enabled: false)", 1);
+  fib->verify([reply](const minibgp::fib::Comparison& comparison) {
+    reply.result({{"same", comparison.difference_count == 0},
+                  {"compared", comparison.compared},
+                  {"difference_count", comparison.difference_count},
+                  {"differences", comparison.differences}});
+  });
+}
+
+}  // namespace
+
+std::vector<Command> explain_commands() {
+  return {{"explain", Access::read, explain}, {"verify", Access::read, verify}};
+}
+
+}  // namespace bgplite::control

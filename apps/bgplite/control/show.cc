@@ -1,0 +1,251 @@
+/// The answers to `bgplite show`: copies of what the parts hold, as JSON.
+#include <apps/bgplite/control/commands.h>
+#include <apps/bgplite/control/json.h>
+#include <bgp/text.h>
+#include <bgp/version.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include <unistd.h>
+
+namespace bgplite::control {
+namespace {
+
+constexpr std::size_t kRoutesDefault = 10'000;  ///< Prefixes in one answer unless the client asks for more.
+
+/// Octets of physical memory in use, as the kernel counts them.
+std::size_t resident_octets() {
+  std::ifstream in{"/proc/self/statm"};
+  std::size_t total = 0, resident = 0;
+  in >> total >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+Json peers_json(const Daemon& daemon) {
+  Json peers = Json::array();
+  std::vector<minibgp::PeerStatus> all = daemon.speaker().engine().peers();
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+  for (const minibgp::PeerStatus& peer : all)
+    peers.push_back(to_json(peer, daemon.peer_config(peer.id), daemon.speaker().now()));
+  return peers;
+}
+
+Json router_json(const Daemon& daemon) {
+  const Config& config = daemon.config();
+  return {{"asn", static_cast<std::uint32_t>(config.router.asn)},
+          {"router_id", minibgp::to_text(config.router.router_id)},
+          {"maximum_paths", config.router.maximum_paths},
+          {"version", minibgp::kVersionText},
+          {"uptime_s", daemon.uptime().count()},
+          {"restarted", daemon.restarted()}};
+}
+
+void summary(Context& context, const Request&, const Reply& reply) {
+  Daemon& daemon = context.daemon;
+  Json json{{"router", router_json(daemon)},
+            {"routes", daemon.speaker().engine().route_count()},
+            {"resident_octets", resident_octets()},
+            {"peers", peers_json(daemon)}};
+  std::size_t attribute_sets = 0;
+  for (const minibgp::MemoryUse& use : daemon.speaker().engine().memory())
+    if (use.what == "attributes") attribute_sets = use.count;
+  json["attribute_sets"] = attribute_sets;
+  if (daemon.fib() != nullptr) json["fib"] = to_json(daemon.fib()->status());
+  if (daemon.tunnels() != nullptr) {
+    Json tunnels = Json::array();
+    for (const auto& tunnel : daemon.tunnels()->status()) tunnels.push_back(to_json(tunnel, daemon.tunnels()->now()));
+    json["tunnels"] = std::move(tunnels);
+  }
+  if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
+  reply.result(json);
+}
+
+void peers(Context& context, const Request& request, const Reply& reply) {
+  if (!request.arguments.contains("peer")) return reply.result({{"peers", peers_json(context.daemon)}});
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  const auto status = context.daemon.speaker().engine().peer(*peer);
+  if (!status) return reply.error("no such peer", 1);
+  reply.result(
+      {{"peers", Json::array({to_json(*status, context.daemon.peer_config(*peer), context.daemon.speaker().now())})}});
+}
+
+minibgp::RouteFilter::Match match_argument(const Request& request) {
+  const std::string match = text_argument(request, "match");
+  if (match == "longer") return minibgp::RouteFilter::Match::longer;
+  if (match == "shorter") return minibgp::RouteFilter::Match::shorter;
+  if (match == "lookup") return minibgp::RouteFilter::Match::lookup;
+  return minibgp::RouteFilter::Match::exact;
+}
+
+/// Paths of one prefix next to each other, best first, prefixes in order.
+Json routes_json(Daemon& daemon, std::vector<minibgp::PathSnapshot> paths, std::size_t limit) {
+  std::stable_sort(paths.begin(), paths.end(), [](const minibgp::PathSnapshot& a, const minibgp::PathSnapshot& b) {
+    if (a.prefix.family != b.prefix.family) return a.prefix.family < b.prefix.family;
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
+    if (a.best != b.best) return a.best;
+    return a.multipath && !b.multipath;
+  });
+  Json routes = Json::array();
+  std::size_t total = 0;
+  const minibgp::Prefix* present = nullptr;
+  for (const minibgp::PathSnapshot& path : paths) {
+    const bool begins = present == nullptr || *present != path.prefix;
+    if (begins) ++total;
+    present = &path.prefix;
+    if (total > limit) continue;
+    if (begins) routes.push_back({{"prefix", minibgp::to_text(path.prefix)}, {"paths", Json::array()}});
+    routes.back()["paths"].push_back(to_json(path, peer_name(daemon, path.peer)));
+  }
+  return {{"routes", std::move(routes)}, {"total", total}, {"complete", total <= limit}};
+}
+
+void routes_out(Context& context, const Request& request, const Reply& reply, minibgp::RouteFilter filter,
+                std::size_t limit) {
+  const auto peer = peer_argument(context, request, reply);
+  if (!peer) return;
+  filter.max = limit;
+  auto announced = context.daemon.speaker().engine().announced_to(*peer, filter);
+  std::sort(announced.begin(), announced.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.prefix.family, a.prefix) < std::tie(b.prefix.family, b.prefix);
+  });
+  Json routes = Json::array();
+  for (const minibgp::AnnouncedSnapshot& route : announced) {
+    Json json{{"prefix", minibgp::to_text(route.prefix)}};
+    json.update(to_json(route.attributes));
+    routes.push_back(std::move(json));
+  }
+  const bool complete = announced.size() < limit;
+  reply.result({{"routes", std::move(routes)}, {"total", announced.size()}, {"complete", complete}});
+}
+
+void routes(Context& context, const Request& request, const Reply& reply) {
+  minibgp::RouteFilter filter;
+  if (request.arguments.contains("prefix")) {
+    filter.prefix = prefix_argument(request, reply);
+    if (!filter.prefix) return;
+    filter.match = match_argument(request);
+  }
+  std::size_t limit = number_argument(request, "limit", kRoutesDefault);
+  if (limit == 0) limit = SIZE_MAX;
+  const std::string direction = text_argument(request, "direction");
+  if (direction == "out") return routes_out(context, request, reply, filter, limit);
+  const bool filtered = direction == "filtered";
+  if (direction == "in" || filtered) {
+    filter.peer = peer_argument(context, request, reply);
+    if (!filter.peer) return;
+  }
+  auto paths = context.daemon.speaker().engine().routes(filter);
+  if (filtered)
+    paths.erase(std::remove_if(paths.begin(), paths.end(), [](const auto& path) { return path.accepted.has_value(); }),
+                paths.end());
+  // The best of a table listing; refused paths are seen with `in` and `filtered` only.
+  if (direction.empty())
+    paths.erase(std::remove_if(paths.begin(), paths.end(), [](const auto& path) { return !path.accepted; }),
+                paths.end());
+  // Received as it came, before policy.
+  if (direction == "in")
+    for (minibgp::PathSnapshot& path : paths)
+      if (path.accepted) path.accepted = path.received;
+  reply.result(routes_json(context.daemon, std::move(paths), limit));
+}
+
+void fib(Context& context, const Request& request, const Reply& reply) {
+  minibgp::fib::Fib* fib = context.daemon.fib();
+  if (fib == nullptr) return reply.error("no routes go into the kernel (fib.enabled: false)", 1);
+  minibgp::fib::Fib::RouteFilter filter;
+  if (request.arguments.contains("prefix")) {
+    filter.prefix = prefix_argument(request, reply);
+    if (!filter.prefix) return;
+    filter.longer = text_argument(request, "match") == "longer";
+  }
+  const std::size_t limit = number_argument(request, "limit", kRoutesDefault);
+  filter.max = limit == 0 ? SIZE_MAX : limit + 1;
+  Json routes = Json::array();
+  const auto found = fib->routes(filter);
+  for (const minibgp::fib::RouteStatus& route : found)
+    if (limit == 0 || routes.size() < limit) routes.push_back(to_json(route, *fib));
+  Json next_hops = Json::array();
+  for (const minibgp::fib::NextHopState& state : fib->next_hops())
+    next_hops.push_back(to_json(state, peer_name(context.daemon, state.peer)));
+  Json groups = Json::array();
+  for (const minibgp::fib::GroupStatus& group : fib->groups())
+    groups.push_back({{"id", static_cast<std::uint32_t>(group.id)},
+                      {"members", group.vias.size()},
+                      {"routes", group.routes},
+                      {"adopted", group.adopted}});
+  reply.result({{"status", to_json(fib->status())},
+                {"routes", routes},
+                {"complete", limit == 0 || found.size() <= limit},
+                {"next_hops", next_hops},
+                {"groups", groups}});
+}
+
+void tunnels(Context& context, const Request& request, const Reply& reply) {
+  minibgp::xfrm::Tunnels* tunnels = context.daemon.tunnels();
+  if (tunnels == nullptr) return reply.error("no tunnels are configured", 1);
+  const std::string name = text_argument(request, "tunnel");
+  Json list = Json::array();
+  for (const minibgp::xfrm::TunnelStatus& tunnel : tunnels->status())
+    if (name.empty() || tunnel.name == name) list.push_back(to_json(tunnel, tunnels->now()));
+  if (!name.empty() && list.empty()) return reply.error("no tunnel '" + name.substr(0, 64) + "'", 1);
+  static constexpr const char* kLinks[] = {"unused", "connecting", "connected"};
+  reply.result({{"tunnels", list},
+                {"charon", kLinks[static_cast<std::size_t>(tunnels->ike_link())]},
+                {"charon_version", tunnels->ike_version()},
+                {"warnings", tunnels->warnings()}});
+}
+
+void memory(Context& context, const Request&, const Reply& reply) {
+  Json parts = Json::array();
+  const auto add = [&](const std::vector<minibgp::MemoryUse>& uses, const char* part) {
+    for (const minibgp::MemoryUse& use : uses)
+      parts.push_back({{"part", part}, {"what", use.what}, {"count", use.count}, {"octets", use.octets}});
+  };
+  add(context.daemon.speaker().engine().memory(), "rib");
+  if (context.daemon.fib() != nullptr) add(context.daemon.fib()->memory(), "fib");
+  reply.result({{"resident_octets", resident_octets()}, {"parts", parts}});
+}
+
+void version(Context& context, const Request&, const Reply& reply) {
+  reply.result({{"version", minibgp::kVersionText},
+                {"process", ::getpid()},
+                {"uptime_s", context.daemon.uptime().count()},
+                {"reloads", context.daemon.reloads()}});
+}
+
+void config(Context& context, const Request&, const Reply& reply) {
+  const Config& config = context.daemon.config();
+  Json networks = Json::array();
+  for (const Network& network : config.networks) networks.push_back(minibgp::to_text(network.prefix));
+  Json runtime = Json::array();
+  for (const auto& [prefix, attributes] : context.daemon.runtime_announcements())
+    runtime.push_back(minibgp::to_text(prefix));
+  Json peers = Json::array();
+  for (const auto& [key, peer] : config.peers) peers.push_back(key);
+  Json tunnels = Json::array();
+  for (const auto& [name, tunnel] : config.tunnels) tunnels.push_back(name);
+  Json policies = Json::array();
+  for (const auto& [name, policy] : config.policies)
+    if (name.front() != '(') policies.push_back(name);
+  Json json{{"files", config.files}, {"router", router_json(context.daemon)},
+            {"networks", networks},  {"announced_by_command", runtime},
+            {"peers", peers},        {"tunnels", tunnels},
+            {"policies", policies},  {"on_exit", config.on_exit == OnExit::keep ? "keep" : "remove"}};
+  if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
+  reply.result(json);
+}
+
+}  // namespace
+
+std::vector<Command> show_commands() {
+  return {
+      {"show.summary", Access::read, summary}, {"show.peers", Access::read, peers},
+      {"show.routes", Access::read, routes},   {"show.fib", Access::read, fib},
+      {"show.tunnels", Access::read, tunnels}, {"show.memory", Access::read, memory},
+      {"show.version", Access::read, version}, {"show.config", Access::read, config},
+  };
+}
+
+}  // namespace bgplite::control

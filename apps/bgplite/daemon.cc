@@ -1,0 +1,576 @@
+#include <apps/bgplite/daemon.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace bgplite {
+namespace {
+
+using minibgp::LogArea;
+using minibgp::PeerId;
+using minibgp::PeerState;
+using minibgp::Prefix;
+using minibgp::fib::Fib;
+using minibgp::fib::NetworkWatch;
+using minibgp::xfrm::Tunnels;
+
+std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+std::string identity(const Config& config) {
+  return "AS " + to_text(config.router.asn) + " table " + std::to_string(config.fib.table) + " protocol " +
+         std::to_string(config.fib.protocol);
+}
+
+const char* to_text(minibgp::ApiError error) {
+  switch (error) {
+    case minibgp::ApiError::bad_address:
+      return "its address is not a unicast address";
+    case minibgp::ApiError::bad_asn:
+      return "its AS number is 0 or 23456";
+    case minibgp::ApiError::bad_timer:
+      return "its hold time is 1 s or 2 s";
+    case minibgp::ApiError::duplicate_peer:
+      return "another peer has the same address";
+    case minibgp::ApiError::too_many_peers:
+      return "there are too many peers";
+    case minibgp::ApiError::unknown_peer:
+      return "it was removed meanwhile";
+    case minibgp::ApiError::session_is_up:
+      return "its session is up";
+  }
+  return "";
+}
+
+/// The first line of a file nobody else may read. The error is a sentence.
+minibgp::Result<std::string, std::string> read_secret(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return minibgp::unexpected("cannot read " + path + ": " + std::strerror(errno));
+  struct stat status {};
+  char text[256] = {};
+  const bool open = ::fstat(fd, &status) == 0 && (status.st_mode & 0077U) != 0;
+  const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
+  ::close(fd);
+  if (open) return minibgp::unexpected(path + " can be read by others: chmod 600 " + path);
+  std::string secret{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  ::explicit_bzero(text, sizeof text);
+  secret.resize(std::min(secret.find_first_of("\r\n"), secret.size()));
+  if (secret.empty()) return minibgp::unexpected(path + " holds no key");
+  return secret;
+}
+
+NetworkWatch watch_of(Network::When when) {
+  return when == Network::When::if_route ? NetworkWatch::exact_route : NetworkWatch::reachable;
+}
+
+minibgp::PathAttributes attributes_of(const Network& network) {
+  minibgp::PathAttributes attributes;
+  attributes.med = network.med;
+  attributes.communities = network.communities;
+  attributes.large_communities = network.large_communities;
+  return attributes;
+}
+
+bool needs_fib(const Config& config) {
+  return config.fib.enabled || !config.static_routes.empty() ||
+         std::any_of(config.networks.begin(), config.networks.end(),
+                     [](const Network& network) { return network.when != Network::When::always; });
+}
+
+std::string plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Daemon::Daemon(boost::asio::io_context& io, Logging& log, Config config)
+    : io_(io),
+      log_(log),
+      config_(std::move(config)),
+      marker_(directory_of(config_.control.socket) + "forwarding", identity(config_)),
+      seed_(std::random_device{}()),
+      started_(std::chrono::steady_clock::now()) {}
+
+Daemon::~Daemon() = default;
+
+std::chrono::seconds Daemon::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+}
+
+// --- Start and stop ------------------------------------------------------------------------------------------------
+
+minibgp::SpeakerOptions Daemon::speaker_options() const {
+  minibgp::SpeakerOptions options = config_.router;
+  options.seed = seed_;
+  options.forwarding_preserved = restarted_;
+  options.next_hop_tracking =
+      config_.fib.enabled ? minibgp::NextHopTracking::tracked : minibgp::NextHopTracking::assume_usable;
+  return options;
+}
+
+minibgp::fib::FibOptions Daemon::fib_options() const {
+  using minibgp::fib::FibOptions;
+  using minibgp::fib::PreferredSource;
+  FibOptions options;
+  options.enabled = config_.fib.enabled;
+  options.table = config_.fib.table;
+  options.metric = config_.fib.metric;
+  options.protocol = config_.fib.protocol;
+  options.preferred_source.address = config_.fib.prefsrc_address;
+  switch (config_.fib.prefsrc) {
+    case FibConfig::Prefsrc::automatic:
+      options.preferred_source.mode = PreferredSource::Mode::automatic;
+      break;
+    case FibConfig::Prefsrc::none:
+      options.preferred_source.mode = PreferredSource::Mode::none;
+      break;
+    case FibConfig::Prefsrc::address:
+      options.preferred_source.mode = PreferredSource::Mode::address;
+      break;
+  }
+  options.on_exit = config_.on_exit == OnExit::keep ? FibOptions::OnExit::keep : FibOptions::OnExit::remove;
+  options.adopt_timeout = config_.fib.adopt_timeout;
+  options.audit_interval = config_.fib.audit_interval;
+  options.resolve_via_default = config_.fib.resolve_via_default;
+  options.next_hop_objects =
+      config_.fib.next_hop_objects ? FibOptions::NextHopObjects::automatic : FibOptions::NextHopObjects::off;
+  return options;
+}
+
+minibgp::Result<void, std::string> Daemon::start() {
+  restarted_ = config_.fib.enabled && marker_.found();
+  speaker_ = std::make_unique<minibgp::Speaker>(io_, speaker_options(), static_cast<minibgp::Observer&>(*this), &log_);
+  if (auto opened = open_listeners(); !opened) return opened;
+  if (auto opened = open_fib(); !opened) return opened;
+  if (auto opened = open_tunnels(); !opened) return opened;
+  if (config_.fib.enabled && !marker_.set())
+    log_.warning(LogArea::config, std::string{"cannot remember that routes are in the kernel: "} +
+                                      std::strerror(errno) + ": the next start is not a graceful restart");
+  for (const Network& network : config_.networks) add_network(network);
+  set_own_networks();
+  set_static_routes();
+  for (const auto& [key, peer] : config_.peers) add_peer(key, peer);
+  log_.info(LogArea::config, "AS " + to_text(config_.router.asn) + ", router id " + to_text(config_.router.router_id) +
+                                 ": " + plural(config_.peers.size(), "peer") + ", " +
+                                 plural(config_.tunnels.size(), "tunnel") + ", " +
+                                 plural(config_.networks.size(), "network") +
+                                 (restarted_ ? "; restarted, forwarding was preserved" : ""));
+  return {};
+}
+
+minibgp::Result<void, std::string> Daemon::open_listeners() {
+  minibgp::ListenOptions options;
+  options.enabled = config_.listen.enabled;
+  options.port = config_.listen.port;
+  if (!options.enabled) return {};
+  std::vector<minibgp::IpAddress> addresses = config_.listen.addresses;
+  if (addresses.empty()) addresses.emplace_back();
+  for (const minibgp::IpAddress& address : addresses) {
+    options.address = address;
+    const auto listening = speaker_->listen(options);
+    if (listening) continue;
+    std::string text = "cannot listen on " + (address.is_set() ? to_text(address) + " " : std::string{}) + "port " +
+                       std::to_string(options.port) + ": " + listening.error().message();
+    if (listening.error() == std::errc::permission_denied) text += " (needs CAP_NET_BIND_SERVICE)";
+    if (listening.error() == std::errc::address_in_use)
+      text += " (another BGP daemon runs here: ss -ltnp sport = :179)";
+    return minibgp::unexpected(std::move(text));
+  }
+  return {};
+}
+
+minibgp::Result<void, std::string> Daemon::open_fib() {
+  if (!needs_fib(config_)) return {};
+  fib_ = std::make_unique<Fib>(io_, fib_options(), static_cast<minibgp::fib::FibObserver&>(*this), &log_);
+  if (const auto started = fib_->start(); !started)
+    return minibgp::unexpected("cannot open the kernel's routing socket: " + started.error().message());
+  return {};
+}
+
+minibgp::Result<void, std::string> Daemon::open_tunnels() {
+  if (config_.tunnels.empty()) return {};
+  minibgp::xfrm::TunnelsOptions options = config_.ipsec;
+  options.on_exit = config_.on_exit == OnExit::keep ? minibgp::xfrm::TunnelsOptions::OnExit::keep
+                                                    : minibgp::xfrm::TunnelsOptions::OnExit::remove;
+  tunnels_ = std::make_unique<Tunnels>(io_, options, static_cast<minibgp::xfrm::TunnelObserver&>(*this), &log_);
+  set_tunnels();
+  if (const auto started = tunnels_->start(); !started)
+    return minibgp::unexpected("cannot open the kernel's IPsec socket: " + started.error().message());
+  return {};
+}
+
+void Daemon::stop(std::function<void()> done) {
+  if (std::exchange(stopping_, true)) return;
+  const bool keep = config_.on_exit == OnExit::keep;
+  std::string without;
+  for (const minibgp::PeerStatus& peer : speaker_->engine().peers())
+    if (peer.state == PeerState::established && !peer.graceful_restart) without += " " + name_of(peer.id);
+  if (keep && !without.empty())
+    log_.info(LogArea::session, "stopping: without graceful restart, so told to withdraw our routes:" + without);
+  speaker_->stop(keep ? minibgp::Engine::Stop::keep : minibgp::Engine::Stop::cease, keep ? "restart" : "shutdown",
+                 [this, keep, done = std::move(done)] {
+                   if (!keep) marker_.clear();
+                   const auto end_tunnels = [this, done] { tunnels_ ? tunnels_->stop(done) : done(); };
+                   fib_ ? fib_->stop(end_tunnels) : end_tunnels();
+                 });
+}
+
+// --- Peers ---------------------------------------------------------------------------------------------------------
+
+std::string Daemon::interface_of(const std::string& tunnel) const {
+  const auto found = config_.tunnels.find(tunnel);
+  if (found == config_.tunnels.end()) return {};
+  const auto& options = found->second.options;
+  return options.interface.empty() ? options.name : options.interface;
+}
+
+minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig& peer) {
+  minibgp::PeerOptions options = peer.options;
+  const auto policy = [&](const std::string& name) -> std::shared_ptr<const minibgp::Policy> {
+    if (peer.accept_all) return minibgp::Policy::accept_all();
+    const auto found = config_.policies.find(name);
+    return found == config_.policies.end() ? nullptr : found->second.compiled;
+  };
+  options.import_policy = policy(peer.import_policy);
+  options.export_policy = policy(peer.export_policy);
+  if (!peer.md5_file.empty()) {
+    if (auto secret = read_secret(peer.md5_file)) {
+      options.md5_key = std::move(*secret);
+    } else {
+      log_.error(LogArea::config, "peer " + key + ": " + secret.error() + ": the peer stays disabled");
+      options.enabled = false;
+    }
+  }
+  return options;
+}
+
+void Daemon::add_peer(const std::string& key, const PeerConfig& peer) {
+  minibgp::PeerOptions options = options_of(key, peer);
+  // A tunnel that is down: added disabled, so that it does not dial before it is told.
+  const bool wait = !options.tunnel.empty() && tunnels_ && !tunnels_->usable(options.tunnel) && options.enabled;
+  if (wait) options.enabled = false;
+  const auto added = speaker_->add_peer(options);
+  if (!added) return log_.error(LogArea::config, "peer " + key + " is left out: " + to_text(added.error()));
+  ids_[key] = *added;
+  keys_[*added] = key;
+  if (fib_) {
+    const bool external = options.remote_as != config_.router.asn;
+    fib_->set_peer(*added, {options.address, options.device, external && options.ttl <= 1});
+    fib_->set_peer_usable(*added, false);
+  }
+  if (!wait) return;
+  speaker_->set_transport_usable(*added, false);
+  speaker_->enable_peer(*added);
+}
+
+void Daemon::update_peer(const std::string& key, const PeerConfig& peer) {
+  const auto found = ids_.find(key);
+  if (found == ids_.end()) return add_peer(key, peer);
+  const minibgp::PeerOptions options = options_of(key, peer);
+  if (const auto updated = speaker_->update_peer(found->second, options); !updated)
+    return log_.error(LogArea::config, "peer " + key + " keeps its options: " + to_text(updated.error()));
+  if (fib_) {
+    const bool external = options.remote_as != config_.router.asn;
+    fib_->set_peer(found->second, {options.address, options.device, external && options.ttl <= 1});
+  }
+}
+
+void Daemon::remove_peer(const std::string& key) {
+  const auto found = ids_.find(key);
+  if (found == ids_.end()) return;
+  const PeerId id = found->second;
+  ids_.erase(found);
+  speaker_->remove_peer(id);
+  if (fib_) fib_->remove_peer(id);
+  keys_.erase(id);
+}
+
+std::optional<PeerId> Daemon::find_peer(std::string_view name) const {
+  if (const auto found = ids_.find(std::string{name}); found != ids_.end()) return found->second;
+  for (const auto& [key, id] : ids_) {
+    const PeerConfig& peer = config_.peers.at(key);
+    if (peer.options.name == name || (!peer.options.tunnel.empty() && peer.options.tunnel == name)) return id;
+  }
+  // Another spelling of the same IPv6 address.
+  const auto address = minibgp::parse_address(name);
+  if (!address) return std::nullopt;
+  const auto found = ids_.find(to_text(*address));
+  return found == ids_.end() ? std::nullopt : std::optional{found->second};
+}
+
+const PeerConfig* Daemon::peer_config(PeerId peer) const {
+  const auto key = keys_.find(peer);
+  if (key == keys_.end()) return nullptr;
+  const auto found = config_.peers.find(key->second);
+  return found == config_.peers.end() ? nullptr : &found->second;
+}
+
+std::string Daemon::name_of(PeerId peer) const {
+  const auto key = keys_.find(peer);
+  return key == keys_.end() ? std::string{"?"} : key->second;
+}
+
+void Daemon::set_peer_enabled(PeerId peer, bool enabled, std::string_view reason) {
+  enabled ? speaker_->enable_peer(peer) : speaker_->disable_peer(peer, reason);
+}
+
+// --- Own networks --------------------------------------------------------------------------------------------------
+
+void Daemon::add_network(const Network& network) {
+  if (network.when == Network::When::always) return speaker_->announce(network.prefix, attributes_of(network));
+  if (fib_) fib_->watch_network(network.prefix, watch_of(network.when));
+}
+
+void Daemon::remove_network(const Network& network) {
+  if (network.when != Network::When::always && fib_) fib_->unwatch_network(network.prefix, watch_of(network.when));
+  if (runtime_.count(network.prefix) == 0) speaker_->withdraw(network.prefix);
+}
+
+void Daemon::on_network_changed(const Prefix& prefix, NetworkWatch watch, bool present) {
+  const auto network = std::find_if(config_.networks.begin(), config_.networks.end(), [&](const Network& one) {
+    return one.prefix == prefix && one.when != Network::When::always && watch_of(one.when) == watch;
+  });
+  if (network == config_.networks.end() || stopping_) return;
+  present ? speaker_->announce(prefix, attributes_of(*network)) : speaker_->withdraw(prefix);
+  log_.info(LogArea::rib,
+            "network " + to_text(prefix) + ": " +
+                (present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
+}
+
+void Daemon::announce(const Prefix& prefix, const minibgp::PathAttributes& attributes) {
+  runtime_[prefix] = attributes;
+  speaker_->announce(prefix, attributes);
+  set_own_networks();
+}
+
+bool Daemon::withdraw(const Prefix& prefix) {
+  if (runtime_.erase(prefix) == 0) return false;
+  speaker_->withdraw(prefix);
+  for (const Network& network : config_.networks)
+    if (network.prefix == prefix) add_network(network);
+  set_own_networks();
+  return true;
+}
+
+void Daemon::set_own_networks() {
+  if (!fib_) return;
+  std::vector<Prefix> own;
+  for (const Network& network : config_.networks) own.push_back(network.prefix);
+  for (const auto& [prefix, attributes] : runtime_) own.push_back(prefix);
+  fib_->set_own_networks(own);
+}
+
+// --- Tunnels and static routes -------------------------------------------------------------------------------------
+
+namespace {
+
+std::string follow_group(const StaticRoute& route) { return "route " + minibgp::to_text(route.prefix); }
+
+}  // namespace
+
+void Daemon::set_tunnels() {
+  if (!tunnels_) return;
+  std::vector<minibgp::xfrm::TunnelOptions> tunnels;
+  for (const auto& [name, tunnel] : config_.tunnels) tunnels.push_back(tunnel.options);
+  std::vector<minibgp::xfrm::FollowGroup> follow;
+  for (const StaticRoute& route : config_.static_routes) {
+    if (route.follow == StaticRoute::Follow::nothing) continue;
+    minibgp::xfrm::FollowGroup group{follow_group(route), {}};
+    for (const StaticVia& via : route.via) group.tunnels.push_back(via.tunnel);
+    follow.push_back(std::move(group));
+  }
+  tunnels_->set_tunnels(tunnels, follow);
+  if (fib_) fib_->set_underlay_endpoints(tunnels_->underlay_endpoints());
+}
+
+void Daemon::set_static_routes() {
+  if (!fib_) return;
+  std::vector<minibgp::fib::StaticRoute> routes;
+  for (const StaticRoute& route : config_.static_routes) {
+    minibgp::fib::StaticRoute made{route.prefix, {}};
+    const bool follows = route.follow == StaticRoute::Follow::inbound;
+    const std::string followed = follows && tunnels_ ? tunnels_->followed(follow_group(route)) : std::string{};
+    for (const StaticVia& via : route.via) {
+      if (follows && via.tunnel != followed) continue;
+      made.via.push_back(
+          {via.tunnel.empty() ? via.device : interface_of(via.tunnel), via.gateway, via.metric, via.weight});
+    }
+    if (!made.via.empty()) routes.push_back(std::move(made));
+  }
+  fib_->set_static_routes(routes);
+}
+
+void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
+  const std::string tunnel{change.tunnel};
+  const bool usable = minibgp::xfrm::usable(change.state);
+  // Traffic first: the kernel's next-hop groups have lost the interface when this returns.
+  if (fib_) {
+    if (const std::string interface = interface_of(tunnel); !interface.empty())
+      fib_->set_interface_usable(interface, usable, minibgp::xfrm::to_text(change.reason));
+    fib_->set_underlay_endpoints(tunnels_->underlay_endpoints());
+  }
+  for (const auto& [key, id] : ids_) {
+    const auto peer = config_.peers.find(key);
+    if (peer == config_.peers.end() || peer->second.options.tunnel != tunnel) continue;
+    speaker_->set_transport_usable(id, usable);
+    if (!usable && peer->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
+      speaker_->reset_peer(id, "tunnel is down");
+  }
+  event("tunnel", {{"tunnel", tunnel},
+                   {"state", std::string{minibgp::xfrm::to_text(change.state)}},
+                   {"previous", std::string{minibgp::xfrm::to_text(change.previous)}},
+                   {"reason", std::string{minibgp::xfrm::to_text(change.reason)}}});
+}
+
+void Daemon::on_follow_changed(const minibgp::xfrm::FollowChange& change) {
+  log_.info(LogArea::tunnel, std::string{change.group} + ": " +
+                                 (change.tunnel.empty() ? std::string{"no tunnel is usable"}
+                                                        : "now through tunnel " + std::string{change.tunnel}) +
+                                 ": " + std::string{change.why});
+  set_static_routes();
+}
+
+// --- News from the speaker and the kernel --------------------------------------------------------------------------
+
+void Daemon::on_peer_changed(const minibgp::PeerChanged& change) {
+  if (fib_ && !stopping_) {
+    if (change.to == PeerState::established) {
+      fib_->set_peer_usable(change.peer, true);
+    } else if (change.from == PeerState::established) {
+      const auto status = speaker_->engine().peer(change.peer);
+      // Stale: a graceful restart of the peer keeps its routes, and traffic keeps flowing through it.
+      if (!status || !status->stale) fib_->set_peer_usable(change.peer, false);
+    }
+  }
+  const bool session = change.from == PeerState::established || change.to == PeerState::established;
+  if (session)
+    event("peer", {{"peer", name_of(change.peer)},
+                   {"state", std::string{minibgp::to_text(change.to)}},
+                   {"previous", std::string{minibgp::to_text(change.from)}},
+                   {"reason", std::string{minibgp::to_text(change.reason)}}});
+}
+
+void Daemon::on_best_changed(std::span<const minibgp::BestChange> changes) {
+  // While stopping with on_exit: keep, sessions end but forwarding goes on; with remove, the FIB takes all out itself.
+  if (stopping_) return;
+  if (fib_ && config_.fib.enabled) fib_->on_best_changed(changes);
+  if (on_event)
+    for (const minibgp::BestChange& change : changes)
+      event("route", {{"prefix", to_text(change.prefix)}, {"paths", std::to_string(change.paths.size())}});
+}
+
+void Daemon::on_next_hop_interest(const minibgp::NextHopInterest& interest) {
+  if (!fib_) return;
+  interest.wanted ? fib_->watch_next_hop(interest.peer, interest.next_hop)
+                  : fib_->unwatch_next_hop(interest.peer, interest.next_hop);
+}
+
+void Daemon::on_restart_complete() {
+  if (fib_) fib_->finish_adoption();
+}
+
+void Daemon::on_next_hops_changed(std::span<const minibgp::fib::NextHopState> states) {
+  for (const minibgp::fib::NextHopState& state : states) {
+    speaker_->set_next_hop(state.peer, state.next_hop, state.usable, state.cost);
+    event("next-hop", {{"peer", name_of(state.peer)},
+                       {"next_hop", to_text(state.next_hop)},
+                       {"usable", state.usable ? "true" : "false"},
+                       {"reason", std::string{minibgp::fib::to_text(state.reason)}}});
+  }
+}
+
+void Daemon::on_fib_failed(std::error_code error) {
+  log_.error(LogArea::fib, "the kernel's routing socket failed: " + error.message() + ": routes are not kept any more");
+}
+
+void Daemon::event(std::string_view kind, std::initializer_list<Fact> facts) const {
+  if (on_event) on_event(kind, facts);
+}
+
+// --- A change of the configuration ---------------------------------------------------------------------------------
+
+Plan Daemon::apply(Config wanted) {
+  const Plan plan = diff(config_, wanted);
+  for (const Step& step : plan) log_.info(LogArea::config, step.text);
+  std::vector<Network> old_networks = std::move(config_.networks);
+  // What is fixed at the start stays as it runs, so that the next plan names it again.
+  wanted.listen = config_.listen;
+  wanted.control = config_.control;
+  wanted.user = config_.user;
+  wanted.state_dir = config_.state_dir;
+  wanted.metrics.listen = config_.metrics.listen;
+  wanted.log.format = config_.log.format;
+  wanted.fib.enabled = config_.fib.enabled;
+  wanted.fib.next_hop_objects = config_.fib.next_hop_objects;
+  wanted.ipsec = config_.ipsec;
+  config_ = std::move(wanted);
+  const auto network = [](const std::vector<Network>& networks, const std::string& key) {
+    return std::find_if(networks.begin(), networks.end(),
+                        [&](const Network& one) { return to_text(one.prefix) == key; });
+  };
+  bool tunnels_done = false;
+  for (const Step& step : plan) {
+    switch (step.kind) {
+      case Step::Kind::router:
+        speaker_->set_options(speaker_options());
+        break;
+      case Step::Kind::tunnels:
+        if (std::exchange(tunnels_done, true)) break;
+        if (!tunnels_) {
+          if (const auto opened = open_tunnels(); !opened) log_.error(LogArea::tunnel, opened.error());
+        } else {
+          set_tunnels();
+        }
+        set_static_routes();
+        break;
+      case Step::Kind::remove_peer:
+        remove_peer(step.key);
+        break;
+      case Step::Kind::add_peer:
+        add_peer(step.key, config_.peers.at(step.key));
+        break;
+      case Step::Kind::update_peer:
+        update_peer(step.key, config_.peers.at(step.key));
+        break;
+      case Step::Kind::withdraw:
+        if (const auto old = network(old_networks, step.key); old != old_networks.end()) remove_network(*old);
+        break;
+      case Step::Kind::announce: {
+        const auto old = network(old_networks, step.key);
+        const auto now = network(config_.networks, step.key);
+        if (old != old_networks.end() && old->when != now->when) remove_network(*old);
+        add_network(*now);
+        break;
+      }
+      case Step::Kind::static_routes:
+        set_tunnels(), set_static_routes();
+        break;
+      case Step::Kind::fib:
+      case Step::Kind::on_exit:
+        if (fib_) fib_->set_options(fib_options());
+        break;
+      case Step::Kind::log:
+        log_.set_levels(config_.log);
+        break;
+      // Policies are in config_ already; what is fixed was logged; the host is looked after by who called us.
+      case Step::Kind::set_policy:
+      case Step::Kind::remove_policy:
+      case Step::Kind::host:
+      case Step::Kind::metrics:
+      case Step::Kind::needs_restart:
+        break;
+    }
+  }
+  set_own_networks();
+  ++reloads_;
+  return plan;
+}
+
+}  // namespace bgplite

@@ -1,0 +1,127 @@
+/// Daemon: owns Speaker, Fib and Tunnels and passes the news between them; carries a configuration out, and a change of
+/// it as diff -> plan -> apply. The only place where the three meet.
+///
+///   BestChange    speaker -> fib        NextHopState  fib -> speaker
+///   TunnelState   tunnels -> fib (first: traffic moves), then speaker
+#pragma once
+
+#include <apps/bgplite/config/config.h>
+#include <apps/bgplite/config/diff.h>
+#include <apps/bgplite/config/yaml.h>
+#include <apps/bgplite/logging.h>
+#include <apps/bgplite/restart_marker.h>
+#include <bgp/speaker.h>
+#include <fib/fib.h>
+#include <xfrm/tunnels.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+namespace bgplite {
+
+/// Threads: none; everything on the io_context's thread. `io` and `log` outlive it.
+class Daemon final : private minibgp::Observer,
+                     private minibgp::fib::FibObserver,
+                     private minibgp::xfrm::TunnelObserver {
+ public:
+  Daemon(boost::asio::io_context& io, Logging& log, Config config);
+  ~Daemon() override;
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// Opens sockets, then adds tunnels, routes, announcements and peers. The error is a sentence; nothing was sent to
+  /// anybody then. Peers connect from the next turn of the loop on.
+  [[nodiscard]] minibgp::Result<void, std::string> start();
+  /// Ends sessions and leaves or removes kernel state as on_exit says; `done` runs when that is through.
+  void stop(std::function<void()> done);
+
+  /// What would turn the running configuration into `wanted`.
+  [[nodiscard]] Plan plan(const Config& wanted) const { return diff(config_, wanted); }
+  /// Carries it out. Steps that need a restart are only logged.
+  Plan apply(Config wanted);
+
+  // --- What operators do at run time
+  [[nodiscard]] std::optional<minibgp::PeerId> find_peer(std::string_view address_name_or_tunnel) const;
+  void announce(const minibgp::Prefix& prefix, const minibgp::PathAttributes& attributes);
+  /// False: it was not announced at run time.
+  bool withdraw(const minibgp::Prefix& prefix);
+  void set_peer_enabled(minibgp::PeerId peer, bool enabled, std::string_view reason);
+
+  // --- Reading
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] minibgp::Speaker& speaker() { return *speaker_; }
+  [[nodiscard]] const minibgp::Speaker& speaker() const { return *speaker_; }
+  [[nodiscard]] minibgp::fib::Fib* fib() { return fib_.get(); }               ///< Null: no kernel routes.
+  [[nodiscard]] minibgp::xfrm::Tunnels* tunnels() { return tunnels_.get(); }  ///< Null: no tunnels.
+  [[nodiscard]] const PeerConfig* peer_config(minibgp::PeerId peer) const;
+  [[nodiscard]] const std::map<minibgp::Prefix, minibgp::PathAttributes>& runtime_announcements() const {
+    return runtime_;
+  }
+  [[nodiscard]] std::chrono::seconds uptime() const;
+  [[nodiscard]] std::uint32_t reloads() const { return reloads_; }
+  [[nodiscard]] bool restarted() const { return restarted_; }
+
+  /// Hears what happens, for `bgplite monitor`: kind ("peer", "tunnel", "next-hop", "routes") and facts as (name,
+  /// text). Empty: nobody listens, and nothing is made.
+  using Fact = std::pair<std::string_view, std::string>;
+  std::function<void(std::string_view kind, const std::vector<Fact>& facts)> on_event;
+
+ private:
+  // minibgp::Observer
+  void on_peer_changed(const minibgp::PeerChanged& change) override;
+  void on_best_changed(std::span<const minibgp::BestChange> changes) override;
+  void on_next_hop_interest(const minibgp::NextHopInterest& interest) override;
+  void on_restart_complete() override;
+  // minibgp::fib::FibObserver
+  void on_next_hops_changed(std::span<const minibgp::fib::NextHopState> states) override;
+  void on_network_changed(const minibgp::Prefix& prefix, minibgp::fib::NetworkWatch watch, bool present) override;
+  void on_fib_failed(std::error_code error) override;
+  // minibgp::xfrm::TunnelObserver
+  void on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) override;
+  void on_follow_changed(const minibgp::xfrm::FollowChange& change) override;
+
+  [[nodiscard]] minibgp::Result<void, std::string> open_listeners();
+  [[nodiscard]] minibgp::Result<void, std::string> open_fib();
+  [[nodiscard]] minibgp::Result<void, std::string> open_tunnels();
+  [[nodiscard]] minibgp::SpeakerOptions speaker_options() const;
+  [[nodiscard]] minibgp::fib::FibOptions fib_options() const;
+  /// The options of a peer with its policies and secrets filled in.
+  [[nodiscard]] minibgp::PeerOptions options_of(const std::string& key, const PeerConfig& peer);
+  void add_peer(const std::string& key, const PeerConfig& peer);
+  void update_peer(const std::string& key, const PeerConfig& peer);
+  void remove_peer(const std::string& key);
+  void add_network(const Network& network);
+  void remove_network(const Network& network);
+  void set_own_networks();
+  void set_tunnels();
+  void set_static_routes();
+  void event(std::string_view kind, std::initializer_list<Fact> facts) const;
+  [[nodiscard]] std::string interface_of(const std::string& tunnel) const;
+  [[nodiscard]] std::string name_of(minibgp::PeerId peer) const;
+
+  boost::asio::io_context& io_;
+  Logging& log_;
+  Config config_;
+  RestartMarker marker_;
+  bool restarted_ = false;
+  bool stopping_ = false;
+  std::uint64_t seed_;
+  std::uint32_t reloads_ = 0;
+  std::chrono::steady_clock::time_point started_;
+  std::unique_ptr<minibgp::fib::Fib> fib_;
+  std::unique_ptr<minibgp::xfrm::Tunnels> tunnels_;
+  std::unique_ptr<minibgp::Speaker> speaker_;
+  std::map<std::string, minibgp::PeerId> ids_;  ///< By key of Config::peers.
+  std::map<minibgp::PeerId, std::string> keys_;
+  std::map<minibgp::Prefix, minibgp::PathAttributes> runtime_;  ///< Announced by command.
+};
+
+}  // namespace bgplite

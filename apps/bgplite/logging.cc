@@ -1,0 +1,161 @@
+#include <apps/bgplite/logging.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace bgplite {
+namespace {
+
+using minibgp::LogArea;
+using minibgp::LogLevel;
+
+/// systemd names the journal's socket by device and inode (systemd.exec(5), $JOURNAL_STREAM).
+bool standard_error_is_the_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  if (stream == nullptr) return false;
+  struct stat status {};
+  if (::fstat(STDERR_FILENO, &status) != 0) return false;
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
+}
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+/// sd-daemon(3): the journal takes "<4>" at the beginning of a line as its priority.
+const char* journal_prefix(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "<7>";
+    case LogLevel::info:
+      return "<6>";
+    case LogLevel::warning:
+      return "<4>";
+    case LogLevel::error:
+      return "<3>";
+  }
+  return "<6>";
+}
+
+}  // namespace
+
+std::string_view to_text(LogArea area) {
+  switch (area) {
+    case LogArea::session:
+      return "session";
+    case LogArea::rib:
+      return "rib";
+    case LogArea::policy:
+      return "policy";
+    case LogArea::fib:
+      return "fib";
+    case LogArea::tunnel:
+      return "tunnel";
+    case LogArea::config:
+      return "config";
+    case LogArea::control:
+      return "control";
+  }
+  return "";
+}
+
+std::string_view to_text(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+  }
+  return "";
+}
+
+LogLevel parse_level(std::string_view word) {
+  if (word == "debug") return LogLevel::debug;
+  if (word == "warning") return LogLevel::warning;
+  if (word == "error") return LogLevel::error;
+  return LogLevel::info;
+}
+
+Logging::Logging(LogFormat format) : format_(format) {
+  if (format_ == LogFormat::automatic)
+    format_ = standard_error_is_the_journal() ? LogFormat::journald : LogFormat::text;
+  logger_ = std::make_unique<spdlog::logger>("bgplite", std::make_shared<spdlog::sinks::stderr_sink_st>());
+  logger_->set_level(spdlog::level::debug);
+  // The journal has its own time, and JSON lines carry theirs.
+  logger_->set_pattern(format_ == LogFormat::text ? "%Y-%m-%dT%H:%M:%S.%e%z %l %v" : "%v");
+  logger_->flush_on(spdlog::level::debug);
+  levels_.fill(LogLevel::info);
+}
+
+Logging::~Logging() = default;
+
+void Logging::set_levels(const LogConfig& config) {
+  levels_.fill(parse_level(config.level));
+  for (const auto& [area, level] : config.areas)
+    for (std::size_t i = 0; i < kAreas; ++i)
+      if (bgplite::to_text(static_cast<LogArea>(i)) == area) levels_[i] = parse_level(level);
+}
+
+bool Logging::wants(LogLevel level, LogArea area) const { return level >= levels_[static_cast<std::size_t>(area)]; }
+
+void Logging::write(LogLevel level, LogArea area, std::string_view line) {
+  if (admit(area)) put(level, area, line);
+}
+
+bool Logging::admit(LogArea area) {
+  Rate& rate = rates_[static_cast<std::size_t>(area)];
+  const auto now = std::chrono::steady_clock::now();
+  if (now - rate.second >= std::chrono::seconds{1}) {
+    const std::uint32_t held_back = std::exchange(rate.held_back, 0);
+    rate.second = now;
+    rate.written = 0;
+    if (held_back != 0) put(LogLevel::warning, area, std::to_string(held_back) + " lines like the last were left out");
+  }
+  if (rate.written < kLinesPerSecond) return ++rate.written, true;
+  ++rate.held_back;
+  return false;
+}
+
+void Logging::put(LogLevel level, LogArea area, std::string_view line) {
+  if (tap) tap(level, area, line);
+  switch (format_) {
+    case LogFormat::journald:
+      logger_->log(to_spdlog(level), "{}{}", journal_prefix(level), line);
+      break;
+    case LogFormat::json: {
+      const auto now =
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+      const nlohmann::ordered_json object{{"time_ms", now.count()},
+                                          {"level", bgplite::to_text(level)},
+                                          {"area", bgplite::to_text(area)},
+                                          {"text", line}};
+      logger_->log(to_spdlog(level), "{}",
+                   object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+      break;
+    }
+    default:
+      logger_->log(to_spdlog(level), "{}", line);
+  }
+}
+
+}  // namespace bgplite

@@ -1,0 +1,70 @@
+/// Logging: the one place that knows spdlog. Lines of the library and of the daemon go through here: text on a
+/// terminal, with systemd's priorities under journald, one JSON object per line on request.
+///
+/// A line is one fact. More than kLinesPerSecond of one area are counted instead of written, and the count is a line.
+#pragma once
+
+#include <apps/bgplite/config/config.h>
+#include <bgp/log.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spdlog {
+class logger;
+}
+
+namespace bgplite {
+
+class Logging final : public minibgp::LogSink {
+ public:
+  /// Lines go to standard error. `format` automatic: journald's when systemd connected standard error to the journal.
+  explicit Logging(LogFormat format);
+  ~Logging() override;
+
+  /// Levels by area; words as in the configuration.
+  void set_levels(const LogConfig& config);
+
+  [[nodiscard]] bool wants(minibgp::LogLevel level, minibgp::LogArea area) const override;
+  void write(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) override;
+
+  void info(minibgp::LogArea area, std::string_view line) { write_wanted(minibgp::LogLevel::info, area, line); }
+  void warning(minibgp::LogArea area, std::string_view line) { write_wanted(minibgp::LogLevel::warning, area, line); }
+  void error(minibgp::LogArea area, std::string_view line) { write_wanted(minibgp::LogLevel::error, area, line); }
+
+  /// Hears every line that is written, for `bgplite monitor`. Empty: nobody.
+  std::function<void(minibgp::LogLevel, minibgp::LogArea, std::string_view)> tap;
+
+ private:
+  static constexpr std::size_t kAreas = static_cast<std::size_t>(minibgp::LogArea::control) + 1;
+  static constexpr std::uint32_t kLinesPerSecond = 100;
+
+  void write_wanted(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) {
+    if (wants(level, area)) write(level, area, line);
+  }
+  void put(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line);
+  /// False: too many lines in this second.
+  bool admit(minibgp::LogArea area);
+
+  struct Rate {
+    std::chrono::steady_clock::time_point second{};
+    std::uint32_t written = 0;
+    std::uint32_t held_back = 0;
+  };
+
+  LogFormat format_;
+  std::array<minibgp::LogLevel, kAreas> levels_{};
+  std::array<Rate, kAreas> rates_{};
+  std::unique_ptr<spdlog::logger> logger_;
+};
+
+[[nodiscard]] std::string_view to_text(minibgp::LogArea area);
+[[nodiscard]] std::string_view to_text(minibgp::LogLevel level);
+[[nodiscard]] minibgp::LogLevel parse_level(std::string_view word);
+
+}  // namespace bgplite

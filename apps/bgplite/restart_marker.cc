@@ -1,0 +1,49 @@
+#include <apps/bgplite/restart_marker.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace bgplite {
+namespace {
+
+std::string read_text(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
+}
+
+/// Routes belong to a network namespace; files may be shared between several.
+std::string network_namespace() {
+  struct stat status {};
+  if (::stat("/proc/self/ns/net", &status) != 0) return "?";
+  return std::to_string(status.st_ino);
+}
+
+}  // namespace
+
+RestartMarker::RestartMarker(std::string path, std::string identity)
+    : path_(std::move(path)), identity_(std::move(identity)) {}
+
+std::string RestartMarker::contents() const {
+  return "forwarding preserved\n" + identity_ + "\nnetns " + network_namespace() + "\nboot " +
+         read_text("/proc/sys/kernel/random/boot_id");
+}
+
+bool RestartMarker::found() const { return read_text(path_) == contents(); }
+
+bool RestartMarker::set() const {
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return false;
+  const std::string text = contents();
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  return written;
+}
+
+void RestartMarker::clear() const { ::unlink(path_.c_str()); }
+
+}  // namespace bgplite
