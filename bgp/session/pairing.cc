@@ -13,8 +13,8 @@ namespace {
 
 Survivor resolve_collision(const CollisionInput& input) {
   // 1. An established session has proven itself (RFC 4271 s.6.8), unless the peer may have restarted without our
-  //    noticing: then the new connection is the sign of it (RFC 4724 s.5).
-  if (input.first_state == PeerState::established)
+  //    noticing: then the new connection is the sign of it (RFC 4724 s.5). A young one is still part of the collision.
+  if (input.first_state == PeerState::established && input.first_established_for >= kCollisionWindow)
     return input.peer_restart_possible ? Survivor::second : Survivor::first;
   // 2. Two connections of one side: the peer (or we) gave up the older one without telling.
   if (input.first_side == input.second_side) return Survivor::second;

@@ -64,7 +64,7 @@ void EngineImpl::on_time(Time now) {
   // Messages left over: the connection after the one that had the last turn begins.
   std::vector<ConnId> pending;
   for (const auto& [id, connection] : connections_)
-    if (!connection->ended && connection->session->has_pending()) pending.push_back(id);
+    if (!connection->ended && connection->session->has_pending() && !held(*connection)) pending.push_back(id);
   std::rotate(pending.begin(), std::upper_bound(pending.begin(), pending.end(), last_drained_), pending.end());
   for (const ConnId id : pending) {
     if (work_left_ == 0) break;
@@ -109,12 +109,18 @@ void EngineImpl::sweep() {
 }
 
 Time EngineImpl::next_deadline() const {
-  const bool messages_wait = std::any_of(connections_.begin(), connections_.end(), [](const auto& entry) {
-    return !entry.second->ended && entry.second->session->has_pending();
-  });
+  Time deadline = restart_done_ ? kNever : restart_deadline_;
+  bool messages_wait = false;
+  for (const auto& [id, connection] : connections_) {
+    if (connection->ended || !connection->session->has_pending()) continue;
+    if (held(*connection)) {
+      deadline = std::min(deadline, connection->held_until);
+    } else {
+      messages_wait = true;
+    }
+  }
   if (messages_wait || !sweeper_.idle() || export_more_) return now_;
   if (!table_.changed_empty() && !defers_selection()) return now_;
-  Time deadline = restart_done_ ? kNever : restart_deadline_;
   for (const auto& peering : peers_) {
     if (peering == nullptr) continue;
     deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at});

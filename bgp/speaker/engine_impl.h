@@ -8,6 +8,7 @@
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/next_hop_index.h>
 #include <bgp/rib/table.h>
+#include <bgp/session/pairing.h>
 #include <bgp/speaker/best_batch.h>
 #include <bgp/speaker/export.h>
 #include <bgp/speaker/import.h>
@@ -37,6 +38,10 @@ inline constexpr std::size_t kBestChangesPerTurn = 4096;
 inline constexpr Duration kStalePathTime = std::chrono::seconds{360};
 /// Peers without graceful restart may never send End-of-RIB: after this much time their table counts as complete.
 inline constexpr Duration kInitialTableTime = std::chrono::seconds{5};
+/// How long a connection that will lose a collision waits for the OPEN of the other: several round trips, no more.
+inline constexpr Duration kCollisionPatience = std::chrono::seconds{3};
+/// A session younger than this is not taken for the leftover of a peer that restarted.
+inline constexpr Duration kYoungSession = std::chrono::seconds{10};
 
 class EngineImpl {
  public:
@@ -85,6 +90,8 @@ class EngineImpl {
   void snapshot(rib::RouteId id, const RouteFilter& filter, std::vector<PathSnapshot>& out) const;
   [[nodiscard]] Rule rule_for(const rib::Route& route, std::uint32_t index) const;
 
+  [[nodiscard]] bool held(const speaker::Connection& connection) const;
+
   [[nodiscard]] const SpeakerOptions& options() const { return options_; }
   [[nodiscard]] speaker::Peering* find_peer(PeerId peer) const;
   [[nodiscard]] speaker::Connection* find_connection(ConnId conn) const;
@@ -108,6 +115,11 @@ class EngineImpl {
   [[nodiscard]] std::uint64_t next_seed();
   Connection& add_connection(Peering& peering, session::Session::Side side, const IpAddress& local);
   void dial_if_due(Peering& peering);
+  [[nodiscard]] bool may_have_restarted(const Peering& peering) const;
+  [[nodiscard]] bool make_room(Peering& peering);
+  void drop_silently(Connection& connection);
+  [[nodiscard]] session::Survivor survivor(const Connection& first, const Connection& second, RouterId remote_id) const;
+  static void note_down(Peering& peering, const session::Down& down, bool was_established);
   void drain(Connection& connection);
   void handle(Connection& connection, const session::Event& event);
   void on_open(Connection& connection);

@@ -340,14 +340,9 @@ void EngineImpl::dial_if_due(Peering& peering) {
   if (stopping_ || peering.removing) return;
   while (peering.connector.take_dial(now_)) {
     // An attempt that still hangs gives way.
-    for (std::size_t i = peering.connections.size(); i > 0; --i) {
-      Connection& hanging = *peering.connections[i - 1];
-      if (hanging.session->side() != session::Session::Side::dialed || hanging.session->state() != PeerState::connect)
-        continue;
-      hanging.ended = true;
-      peering.connections.erase(peering.connections.begin() + static_cast<std::ptrdiff_t>(i - 1));
-      outputs_.emplace_back(Close{hanging.id, Close::How::at_once});
-    }
+    const std::vector<Connection*> connections = peering.connections;
+    for (Connection* hanging : connections)
+      if (hanging->session->state() == PeerState::connect) drop_silently(*hanging);
     const Connection& dialed = add_connection(peering, session::Session::Side::dialed, {});
     outputs_.emplace_back(Dial{dialed.id, peering.id});
   }
@@ -356,13 +351,13 @@ void EngineImpl::dial_if_due(Peering& peering) {
 std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                               Time now) {
   begin_turn(now);
-  constexpr std::size_t kConnectionsPerPeer = 2;  // Both sides may dial at once; more is not a collision.
   for (const auto& peering : peers_) {
     if (peering == nullptr || peering->removing || peering->options.address != from) continue;
     // A link-local address means something on its link only.
     if (from.is_link_local_v6() && peering->options.device != device) continue;
     if (stopping_ || !peering->enabled || !peering->connector.welcomes()) return std::nullopt;
-    if (peering->connections.size() >= kConnectionsPerPeer) return std::nullopt;
+    if (peering->established != nullptr && !may_have_restarted(*peering)) return std::nullopt;
+    if (!make_room(*peering)) return std::nullopt;
     const Connection& accepted = add_connection(*peering, session::Session::Side::accepted, to);
     peering->connector.on_session_up(now_);
     report_state(*peering, DownReason::none);
@@ -371,16 +366,48 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
   return std::nullopt;
 }
 
+/// Whether a new connection beside an established session can mean that the peer restarted (RFC 4724 s.5). Shortly
+/// after a session came up, it is the late other half of a collision instead, and goes.
+bool EngineImpl::may_have_restarted(const Peering& peering) const {
+  return peering.negotiated.peer_graceful_restart.has_value() && now_ - peering.since >= kYoungSession;
+}
+
+/// Both sides may dial at once, so a peer has two connections at most. A third takes the place of an accepted one whose
+/// OPEN never came: the peer may have forgotten that one.
+bool EngineImpl::make_room(Peering& peering) {
+  constexpr std::size_t kConnectionsPerPeer = 2;
+  if (peering.connections.size() < kConnectionsPerPeer) return true;
+  for (Connection* connection : peering.connections) {
+    if (connection->session->side() != session::Session::Side::accepted ||
+        connection->session->state() != PeerState::open_sent)
+      continue;
+    end_session(*connection, wire::cease(notify::kRejected, {}), DownReason::collision);
+    return true;
+  }
+  return false;
+}
+
 void EngineImpl::on_connected(ConnId conn, const IpAddress& local, Time now) {
   Connection* const connection = find_connection(conn);
   if (connection == nullptr || connection->ended) return;
   begin_turn(now);
   Peering& peering = *find_peer(connection->peer);
+  if (peering.established != nullptr) {
+    drop_silently(*connection);  // The peer's connection was faster.
+    return;
+  }
   connection->local_address = local;
   peering.connector.on_session_up(now_);
   connection->session->on_connected(now_);
   drain(*connection);
   report_state(peering, DownReason::none);
+}
+
+/// Closes a connection on which nothing was said.
+void EngineImpl::drop_silently(Connection& connection) {
+  connection.ended = true;
+  std::erase(find_peer(connection.peer)->connections, &connection);
+  outputs_.emplace_back(Close{connection.id, Close::How::at_once});
 }
 
 void EngineImpl::on_received(ConnId conn, Bytes bytes, Time now) {
@@ -413,7 +440,7 @@ void EngineImpl::on_closed(ConnId conn, std::error_code reason, Time now) {
 
 /// Works through what the session has, as far as this turn's budget goes.
 void EngineImpl::drain(Connection& connection) {
-  while (work_left_ > 0 && !connection.ended) {
+  while (work_left_ > 0 && !connection.ended && !held(connection)) {
     const auto event = connection.session->poll(now_);
     if (!event) return;
     work_left_ -= std::min(work_left_, kWorkPerMessage);
@@ -435,25 +462,46 @@ void EngineImpl::handle(Connection& connection, const session::Event& event) {
   }
 }
 
+/// Which of two connections of one peer lives, seen when the second's OPEN came, or is about to.
+session::Survivor EngineImpl::survivor(const Connection& first, const Connection& second, RouterId remote_id) const {
+  const Peering& peering = *find_peer(first.peer);
+  session::CollisionInput input;
+  input.first_side = first.session->side();
+  input.first_state = first.session->state();
+  input.second_side = second.session->side();
+  input.local_id = options_.router_id;
+  input.remote_id = remote_id;
+  input.local_as = peering.options.local_as.value_or(options_.asn);
+  input.remote_as = peering.options.remote_as;
+  if (&first == peering.established) input.first_established_for = now_ - peering.since;
+  input.peer_restart_possible = &first == peering.established && may_have_restarted(peering);
+  return resolve_collision(input);
+}
+
+/// A connection in OpenConfirm that will lose the collision with one whose OPEN is on its way does not become
+/// Established in the meantime: both sides come to that conclusion, and no session comes up only to fall. Not for long,
+/// in case the other never says a word.
+bool EngineImpl::held(const Connection& connection) const {
+  if (connection.session->state() != PeerState::open_confirm || now_ >= connection.held_until) return false;
+  const Peering& peering = *find_peer(connection.peer);
+  return std::any_of(peering.connections.begin(), peering.connections.end(), [&](const Connection* other) {
+    return other != &connection && other->session->state() == PeerState::open_sent &&
+           survivor(connection, *other, connection.session->remote_id()) == session::Survivor::second;
+  });
+}
+
 /// The OPEN of a second connection decides which of the two lives (RFC 4271 s.6.8).
 void EngineImpl::on_open(Connection& connection) {
   Peering& peering = *find_peer(connection.peer);
+  connection.held_until = now_ + kCollisionPatience;
   report_state(peering, DownReason::none);
   const auto other = std::find_if(peering.connections.begin(), peering.connections.end(), [&](Connection* known) {
     return known != &connection && known->session->state() >= PeerState::open_confirm;
   });
   if (other == peering.connections.end()) return;
   Connection& first = **other;
-  session::CollisionInput input;
-  input.first_side = first.session->side();
-  input.first_state = first.session->state();
-  input.second_side = connection.session->side();
-  input.local_id = options_.router_id;
-  input.remote_id = connection.session->remote_id();
-  input.local_as = peering.options.local_as.value_or(options_.asn);
-  input.remote_as = peering.options.remote_as;
-  input.peer_restart_possible = &first == peering.established && peering.negotiated.peer_graceful_restart.has_value();
-  Connection& loser = resolve_collision(input) == session::Survivor::first ? connection : first;
+  const bool first_lives = survivor(first, connection, connection.session->remote_id()) == session::Survivor::first;
+  Connection& loser = first_lives ? connection : first;
   end_session(loser, wire::cease(notify::kCollision, {}), DownReason::collision);
 }
 
@@ -467,6 +515,16 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   peering.limit_warned = false;
   peering.connector.on_established(now_);
   ++connection.session->counters().connections_established;
+  // Whatever else was under way has lost.
+  const std::vector<Connection*> connections = peering.connections;
+  for (Connection* other : connections) {
+    if (other == &connection) continue;
+    if (other->session->state() == PeerState::connect) {
+      drop_silently(*other);
+    } else {
+      end_session(*other, wire::cease(notify::kCollision, {}), DownReason::collision);
+    }
+  }
   came_back(peering);
   set_rules(peering);
   report_state(peering, DownReason::none);
@@ -533,10 +591,7 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   if (was_established) ++counters.connections_dropped;
   speaker::add_counters(peering.counters, counters);
 
-  peering.last_down = down.reason;
-  peering.last_down_detail = down.detail;
-  peering.last_code = down.notification.code;
-  peering.last_subcode = down.notification.subcode;
+  note_down(peering, down, was_established);
   if (was_established) {
     session_lost(peering, down);
     peering.established = nullptr;
@@ -553,6 +608,18 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   }
   dial_if_due(peering);
   report_state(peering, down.reason);
+}
+
+/// Why the peer is down, for operators. Attempts that TCP ended, and lost collisions, do not hide why the last session
+/// ended or what one of the two sides said.
+void EngineImpl::note_down(Peering& peering, const session::Down& down, bool was_established) {
+  const bool says_something = was_established || (down.notification.code != 0 && down.reason != DownReason::collision);
+  if (!says_something && peering.last_down_matters) return;
+  peering.last_down_matters = says_something;
+  peering.last_down = down.reason;
+  peering.last_down_detail = down.detail;
+  peering.last_code = down.notification.code;
+  peering.last_subcode = down.notification.subcode;
 }
 
 void EngineImpl::session_lost(Peering& peering, const session::Down& down) {

@@ -22,6 +22,7 @@ struct Connection {
   PeerId peer{};
   IpAddress local_address;
   std::unique_ptr<session::Session> session;
+  Time held_until{};        ///< A collision may keep it in OpenConfirm until then.
   bool write_told = false;  ///< Write was handed out and not answered by on_sent() yet.
   bool ended = false;       ///< Down was polled: only outgoing() is still asked.
 };
@@ -43,6 +44,7 @@ struct Peering {
   Time since{};
   DownReason last_down = DownReason::none;
   std::string last_down_detail;
+  bool last_down_matters = false;  ///< It ended a session, or the peer or we said why there is none.
   std::uint8_t last_code = 0, last_subcode = 0;
   Counters counters;  ///< Of sessions that ended.
 

@@ -47,8 +47,25 @@ TEST(Collision, AnEstablishedSessionSurvivesWhoeverDialed) {
                                  .first_state = PeerState::established,
                                  .second_side = side,
                                  .local_id = RouterId{9},
-                                 .remote_id = RouterId{1}}),
+                                 .remote_id = RouterId{1},
+                                 .first_established_for = kCollisionWindow}),
               Survivor::first);
+  }
+}
+
+TEST(Collision, AYoungSessionIsStillPartOfIt) {
+  const auto survivor = [](RouterId local, RouterId remote, bool graceful) {
+    return resolve_collision({.first_side = Side::accepted,
+                              .first_state = PeerState::established,
+                              .second_side = Side::dialed,
+                              .local_id = local,
+                              .remote_id = remote,
+                              .first_established_for = std::chrono::milliseconds{20},
+                              .peer_restart_possible = graceful});
+  };
+  for (const bool graceful : {false, true}) {
+    EXPECT_EQ(survivor(RouterId{1}, RouterId{2}, graceful), Survivor::first);
+    EXPECT_EQ(survivor(RouterId{2}, RouterId{1}, graceful), Survivor::second);
   }
 }
 
@@ -58,6 +75,7 @@ TEST(Collision, WithGracefulRestartTheNewConnectionIsTheRestartedPeer) {  // RFC
                                .second_side = Side::accepted,
                                .local_id = RouterId{9},
                                .remote_id = RouterId{1},
+                               .first_established_for = kCollisionWindow,
                                .peer_restart_possible = true}),
             Survivor::second);
 }
