@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# kind: default
+# where: vm
+# seconds: 900
+"""The tunnels alone (class xfrm::Tunnels, through the example tunnel_watch), without BGP: interfaces, charon's
+configuration and SAs are made, kept and told, against a real kernel and two real strongSwans."""
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import needs
+from cases import case, check, check_equal, main, require
+from ipsec_lab import KEY, IpsecLab, tunnels
+from netlab import wait_until
+
+
+class Watcher:
+    """tunnel_watch on the on-premises device."""
+
+    def __init__(self, ipsec, *words, changes=None):
+        self.ipsec = ipsec
+        argv = list(words)
+        for t in ipsec.tunnels:
+            fields = dict(
+                name=t.name, if_id=t.if_id, address=f"{t.inner_local}/30", device=t.device, gateway=t.gateway,
+                local=t.local, local_id=t.egress, remote=t.remote, remote_id=t.remote, psk=ipsec.key_file(t),
+                version=t.version, proposals=t.proposals, esp_proposals=t.esp_proposals,
+            )
+            fields.update(changes or {})
+            argv += ["--tunnel", ",".join(f"{k}={v}" for k, v in fields.items() if v is not None)]
+        self.process = ipsec.onprem.start("tunnel_watch", needs.built("tunnel_watch"), *argv)
+
+    def told(self):
+        """The last state of each tunnel, as told."""
+        states = {}
+        for line in self.process.log().splitlines():
+            words = line.split(" ", 3)
+            if words[0] == "tunnel":
+                states[words[1]] = (words[2].rstrip(":"), words[3])
+        return states
+
+    def wait_state(self, state, seconds=20, names=None):
+        names = names or [t.name for t in self.ipsec.tunnels]
+        wait_until(lambda: all(self.told().get(n, ("",))[0] == state for n in names), seconds,
+                   lambda: f"tunnels {names} {state}; told: {self.told()}\n{self.process.log()[-1500:]}")
+
+    def lines(self, text):
+        return [line for line in self.process.log().splitlines() if text in line]
+
+
+def start(lab, **options):
+    require(needs.root(), needs.xfrm_interfaces(), needs.program("charon-systemd"), needs.program("swanctl"))
+    ipsec = IpsecLab(lab, tunnels(**options))
+    ipsec.start_cloud()
+    ipsec.start_charon(ipsec.onprem)
+    return ipsec
+
+
+@case("from nothing to two tunnels: interfaces, addresses, underlay routes, connections, SAs")
+def from_nothing(lab):
+    ipsec = start(lab)
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    for t in ipsec.tunnels:
+        link = ipsec.link(t.name)
+        check_equal(link["linkinfo"]["info_kind"], "xfrm", "kind of the interface")
+        check_equal(link["linkinfo"]["info_data"]["if_id"], hex(t.if_id), "if_id")
+        check_equal(link["link"], t.device, "underlying device")
+        check_equal(link["mtu"], 1400, "MTU")
+        check_equal(link.get("ifalias"), "bgplite", "the mark of an interface we made")
+        check_equal(ipsec.addresses(t.name), {f"{t.inner_local}/30"}, "addresses")
+        route = ipsec.onprem.routes().get(f"{t.remote}/32", [])
+        check(route and route[0].next_hops == {(t.gateway, t.device, 1)}, lambda: f"underlay route: {route}")
+        ipsec.wait_ping(ipsec.onprem, t.inner_remote)
+    check_equal(ipsec.installed(), {"bgplite-ipsec0", "bgplite-ipsec1"}, "connections with SAs")
+
+
+@case("what others take away comes back: address, interface, underlay, connections, keys, charon itself")
+def repairs(lab):
+    ipsec = start(lab)
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    first, second = ipsec.tunnels
+    onprem = ipsec.onprem
+
+    onprem.ip("address", "flush", "dev", first.name)
+    wait_until(lambda: ipsec.addresses(first.name) == {f"{first.inner_local}/30"}, 5, "the address back")
+    watcher.wait_state("up", 5)
+    check(watcher.lines("address missing"), "the missing address was not told")
+
+    before = ipsec.spis(onprem)
+    onprem.ip("link", "del", first.name)
+    wait_until(lambda: ipsec.link(first.name) and ipsec.addresses(first.name), 5, "the interface back")
+    watcher.wait_state("up", 5)
+    check(watcher.lines("tunnel ipsec0 down: interface missing"), "the missing interface was not told")
+    check_equal(ipsec.spis(onprem), before, "SAs after the interface was made anew")
+    ipsec.wait_ping(onprem, first.inner_remote)
+
+    onprem.ip("link", "set", "eth0", "down")
+    onprem.ip("link", "set", "eth0", "up")
+    wait_until(lambda: f"{first.remote}/32" in onprem.routes(), 5, "the underlay route after eth0 flapped")
+    ipsec.wait_ping(onprem, first.inner_remote)
+
+    # A foreign --load-all: charon forgets what is not in the file, the SAs stay, and ours are loaded again.
+    empty = onprem.dir / "empty.conf"
+    empty.write_text("connections {}\nsecrets {}\n")
+    before = ipsec.spis(onprem)
+    ipsec.swanctl(onprem, "--load-all", "--file", empty)
+    wait_until(lambda: "bgplite-ipsec1" in ipsec.swanctl(onprem, "--list-conns"), 8, "connections loaded again")
+    check_equal(ipsec.spis(onprem), before, "SAs after a foreign load-all")
+    check(watcher.lines("somebody unloaded its connection"), "the unloading was not told")
+
+    charon = ipsec.charons["onprem"]
+    charon.kill()
+    ipsec.start_charon(onprem)
+    wait_until(lambda: len(ipsec.installed()) == 2, 30, "SAs of the new charon")
+    watcher.wait_state("up", 15)
+    ipsec.wait_ping(onprem, first.inner_remote)
+    ipsec.wait_ping(onprem, second.inner_remote)
+
+
+@case("a rekey changes nothing; an SA the peer deletes is told at once; the other tunnel is not touched")
+def events(lab):
+    ipsec = start(lab)
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    told = len(watcher.lines("tunnel ipsec"))
+    for _ in range(3):
+        before = ipsec.spis(ipsec.onprem)
+        ipsec.swanctl(ipsec.onprem, "--rekey", "--child", "ipsec0")
+        wait_until(lambda: ipsec.spis(ipsec.onprem) - before, 10, "new SAs")
+    ipsec.swanctl(ipsec.onprem, "--rekey", "--ike", "bgplite-ipsec0")
+    time_of_quiet = wait_until(lambda: len(ipsec.spis(ipsec.onprem)) == 4, 20, "the old SAs gone")
+    check(time_of_quiet, "rekeys did not end")
+    check_equal(watcher.lines("tunnel ipsec")[told:], [], "states told during three rekeys of the child and one of the IKE_SA")
+
+    ipsec.swanctl(ipsec.cloud, "--terminate", "--ike", "vco1")
+    wait_until(lambda: any(" down: " in line for line in watcher.lines("tunnel ipsec0")[told:]), 5, "the loss told")
+    watcher.wait_state("up", 20)
+    check(not any("ipsec1" in line for line in watcher.lines("tunnel ipsec")[told:]), "the other tunnel was touched")
+
+
+@case("a wrong key: said why, tried again with backoff, healed by the right key without anybody's help")
+def wrong_key(lab):
+    require(needs.root(), needs.xfrm_interfaces(), needs.program("charon-systemd"))
+    ipsec = IpsecLab(lab, tunnels()[:1])
+    ipsec.tunnels[0].key = "not-" + KEY
+    ipsec.start_cloud()
+    ipsec.tunnels[0].key = KEY
+    ipsec.start_charon(ipsec.onprem)
+    watcher = Watcher(ipsec)
+    wait_until(lambda: watcher.lines("authentication failed: key or identity differ"), 20,
+               lambda: "the reason told; " + watcher.process.log()[-800:])
+    ipsec.load_cloud()
+    watcher.wait_state("up", 40)
+    check(KEY not in watcher.process.log(), "the key is in our output")
+
+
+@case("a key file that others can read is refused, with the chmod to run")
+def open_key(lab):
+    require(needs.root(), needs.xfrm_interfaces(), needs.program("charon-systemd"))
+    ipsec = IpsecLab(lab, tunnels()[:1])
+    ipsec.start_charon(ipsec.onprem)
+    path = ipsec.key_file(ipsec.tunnels[0])
+    os.chmod(path, 0o644)
+    key_file, ipsec.key_file = ipsec.key_file, lambda tunnel: path
+    watcher = Watcher(ipsec)
+    ipsec.key_file = key_file
+    wait_until(lambda: watcher.lines(f"chmod 600 {path}"), 15, lambda: "the chmod told; " + watcher.process.log())
+    os.chmod(path, 0o600)
+    ipsec.start_cloud()
+    watcher.wait_state("up", 40)
+
+
+@case("on_exit: keep leaves everything working; remove takes away what we made, and only that")
+def leaving(lab):
+    ipsec = start(lab)
+    onprem = ipsec.onprem
+    # Somebody else's interface with our if_id: adopted under its own name, never deleted.
+    onprem.ip("link", "add", "mine0", "type", "xfrm", "dev", "eth0", "if_id", "42")
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    check(ipsec.link("ipsec0") is None, "a second interface with the same if_id was made")
+    check_equal(ipsec.addresses("mine0"), {"169.254.10.2/30"}, "addresses of the adopted interface")
+    watcher.process.stop()
+    check_equal(len(ipsec.installed()), 2, "tunnels after an end with keep")
+    ipsec.wait_ping(onprem, "169.254.20.1")
+
+    watcher = Watcher(ipsec, "--remove-on-exit")
+    watcher.wait_state("up", 20)
+    check_equal(watcher.process.stop(), 0, "exit status")
+    wait_until(lambda: not ipsec.installed(), 10, "no SAs after an end with remove")
+    check(ipsec.link("ipsec1") is None, "our interface is still there")
+    check(ipsec.link("mine0") is not None, "somebody else's interface was deleted")
+    check("203.0.113.151/32" not in onprem.routes(), "the underlay route is still there")
+    check("bgplite-" not in ipsec.swanctl(onprem, "--list-conns"), "connections of ours are still loaded")
+
+
+if __name__ == "__main__":
+    main()
