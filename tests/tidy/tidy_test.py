@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # kind: default
-# seconds: 300
+# seconds: 900
 """The rules of the project, checked on the tree: `tidy_test.py [RULE...]`. One line per rule; findings above it."""
 import pathlib
 import sys

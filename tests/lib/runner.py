@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""Builds, runs and counts; called by tests/run.sh, which installs what is needed first.
+
+    runner.py [--full] [--no-sanitize] [--match TEXT] [--jobs N] [KIND...]
+
+A C++ test program runs once for all its tests; a script (tests/<kind>/**/*_test.py or *_test.sh) reports `ok NAME`,
+`FAIL NAME: why` or `skip NAME: why`, a line per case, and says in its first 15 lines:
+
+    # kind: default | full        default: in every run
+    # where: here | vm | systemd  vm: on Debian's stock kernel; systemd: there, with systemd. Default: here
+    # seconds: 300                its time limit
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PROGRAM_KINDS = ("unit", "property", "sim", "replay")
+ALL_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e", "fuzz", "bench")
+DEFAULT_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e")
+SANITIZED_KINDS = ("unit", "property", "sim")
+
+Build = collections.namedtuple("Build", "name preset what options")
+RELEASE = Build("release", "release", "g++ release", [])
+SANITIZED = Build("debug", "debug", "clang ASan + UBSan", [])
+FUZZ = Build("fuzz", "fuzz", "clang libFuzzer", [])
+MORE_BUILDS = [
+    Build("debug-gcc", "release", "g++ debug", ["-DCMAKE_BUILD_TYPE=Debug"]),
+    Build("release-clang", "release", "clang release", ["-DCMAKE_CXX_COMPILER=clang++"]),
+]
+
+_print_lock = threading.Lock()
+
+
+def say(text=""):
+    with _print_lock:
+        print(text, flush=True)
+
+
+class Results:
+    """What ran, by row of the closing table."""
+
+    def __init__(self):
+        self.rows = collections.OrderedDict()
+        self.failures, self.skips = [], []
+        self.lock = threading.Lock()
+
+    def row(self, name):
+        return self.rows.setdefault(name, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
+
+    def add(self, row, verdict, name="", why=""):
+        with self.lock:
+            self.row(row)[verdict] += 1
+            if verdict == "failed":
+                self.failures.append(f"FAIL {row}: {name}: {why}")
+            elif verdict == "skipped":
+                self.skips.append(f"skip {row}: {name}: {why}")
+
+    def spend(self, row, seconds):
+        with self.lock:
+            self.row(row)["seconds"] += seconds
+
+    def total(self, verdict):
+        return sum(row[verdict] for row in self.rows.values())
+
+    def table(self):
+        width = max([len(name) for name in self.rows] + [4])
+        lines = [f"{'':{width}}  passed  failed  skipped   seconds"]
+        for name, row in self.rows.items():
+            lines.append(
+                f"{name:{width}}  {row['passed']:6}  {row['failed']:6}  {row['skipped']:7}  {row['seconds']:8.0f}"
+            )
+        return "\n".join(lines)
+
+
+# --- building ---------------------------------------------------------------------------------------------------------
+def build(chosen, targets, jobs, results):
+    """True when it succeeded. Ninja prints its progress."""
+    folder = ROOT / "build" / chosen.name
+    started = time.monotonic()
+    say(f"== building {chosen.what} in {folder.relative_to(ROOT)}")
+    configure = ["cmake", "--preset", chosen.preset, "-B", folder, *chosen.options]
+    if shutil.which("ccache"):
+        configure.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+    command = ["cmake", "--build", folder, "-j", str(jobs)] + (["--target", *targets] if targets else [])
+    done = subprocess.run(list(map(str, configure)), cwd=ROOT, stdin=subprocess.DEVNULL)
+    if done.returncode == 0:
+        env = {**os.environ, "NINJA_STATUS": "[%f/%t, %e s] "}
+        done = subprocess.run(list(map(str, command)), cwd=ROOT, stdin=subprocess.DEVNULL, env=env)
+    row = f"build {chosen.what}"
+    results.spend(row, time.monotonic() - started)
+    if done.returncode:
+        results.add(row, "failed", "build", f"status {done.returncode}; the compiler's words are above")
+        return False
+    results.add(row, "passed")
+    return True
+
+
+# --- C++ programs -----------------------------------------------------------------------------------------------------
+def programs(chosen, kinds, match):
+    """[(kind, path)] of the built test programs."""
+    found = []
+    for entry in sorted((ROOT / "build" / chosen.name / "tests" / "programs").glob("*")):
+        kind, path = entry.read_text().split(maxsplit=1)
+        path = pathlib.Path(path.strip())
+        if kind in kinds and path.exists() and (not match or match in path.name):
+            found.append((kind, path))
+    return found
+
+
+def run_program(chosen, kind, path, results, prefix=(), label=None, env=None, seconds=1200):
+    row = f"{kind}, {label or chosen.what}"
+    report = ROOT / "build" / chosen.name / "tests" / f"{path.name}.{os.getpid()}.json"
+    full_env = {**os.environ, "GTEST_OUTPUT": f"json:{report}", "GTEST_COLOR": "no", **(env or {})}
+    full_env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    started = time.monotonic()
+    output, status = run_limited([*prefix, path], seconds, env=full_env)
+    results.spend(row, time.monotonic() - started)
+    cases = []
+    try:
+        for suite in json.loads(report.read_text())["testsuites"]:
+            cases += [(f"{suite['name']}.{case['name']}", case) for case in suite["testsuite"]]
+    except (OSError, ValueError, KeyError):
+        pass
+    finally:
+        report.unlink(missing_ok=True)
+    failed = 0
+    for name, case in cases:
+        if case.get("failures"):
+            failed += 1
+            why = case["failures"][0]["failure"].strip().splitlines()
+            results.add(row, "failed", f"{path.name} {name}", " ".join(why[:3])[:300])
+        elif case.get("result") == "SKIPPED":
+            results.add(row, "skipped", f"{path.name} {name}", _skip_reason(output, name))
+        elif case.get("status") == "RUN":
+            results.add(row, "passed")
+    if status and not failed:
+        results.add(row, "failed", path.name, f"ended with status {status}")
+    elif not cases:
+        results.add(row, "failed", path.name, "reported no test")
+    say(f"{'FAIL' if status else 'ok  '} {row}: {path.name}, {len(cases)} tests, {time.monotonic() - started:.1f} s")
+    if status:
+        say("\n".join("     " + line for line in output.splitlines()[-60:]))
+
+
+def _skip_reason(output, name):
+    match = re.search(rf"\[ RUN +\] {re.escape(name)}\n(.*?)\[ +SKIPPED \]", output, re.S)
+    lines = [line.strip() for line in (match.group(1) if match else "").splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+def run_limited(argv, seconds, env=None, cwd=ROOT):
+    """(output, status); the whole process group ends at the limit, with status 124."""
+    process = subprocess.Popen(
+        list(map(str, argv)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    _running.add(process)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return output, process.returncode
+    except subprocess.TimeoutExpired:
+        # First politely: a lab takes its namespaces down.
+        end_group(process, signal.SIGTERM)
+        try:
+            output, _ = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            end_group(process, signal.SIGKILL)
+            output, _ = process.communicate()
+        return output + f"\nstopped after {seconds} s\n", 124
+    finally:
+        _running.discard(process)
+
+
+_running = set()
+
+
+def end_group(process, number):
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+Script = collections.namedtuple("Script", "kind path full where seconds")
+
+
+def scripts(kinds, full, match):
+    found = []
+    for kind in kinds:
+        folder = ROOT / "tests" / kind
+        for path in sorted([*folder.rglob("*_test.py"), *folder.rglob("*_test.sh")]):
+            head = "\n".join(path.read_text().split("\n")[:15])
+            word = lambda key, default: (re.search(rf"^# {key}: (\S+)$", head, re.M) or [None, default])[1]
+            script = Script(
+                kind, path, word("kind", "full") == "full", word("where", "here"), int(word("seconds", "300"))
+            )
+            if (full or not script.full) and (not match or match in path.name):
+                found.append(script)
+    return found
+
+
+def run_script(script, full, results, env):
+    name = script.path.relative_to(ROOT / "tests" / script.kind).as_posix()
+    row = script.kind if script.where == "here" else f"{script.kind}, in a VM"
+    argv = [script.path] + (["--full"] if full and script.path.suffix == ".py" and script.kind != "tidy" else [])
+    seconds = script.seconds
+    if script.where != "here":
+        out = ROOT / "build" / "vm" / script.path.stem
+        systemd = ["--systemd"] if script.where == "systemd" else []
+        argv = [ROOT / "tests/e2e/vm/vm.py", "--out", out, "--timeout", seconds, *systemd, "--", *argv]
+        seconds += 60
+    started = time.monotonic()
+    output, status = run_limited(argv, seconds, env=env)
+    results.spend(row, time.monotonic() - started)
+    counted = 0
+    for line in output.splitlines():
+        match = re.match(r"(ok|FAIL|skip) (.*)", line)
+        if not match:
+            continue
+        verdict, text = match.groups()
+        case, _, why = text.partition(": ")
+        counted += 1
+        results.add(row, {"ok": "passed", "FAIL": "failed", "skip": "skipped"}[verdict], f"{name} {case}", why)
+        say(f"{verdict:4} {row}: {name}: {text}")
+    failed = [line for line in output.splitlines() if line.startswith("FAIL ")]
+    if script.where != "here" and status == 125 and not counted:
+        why = next((line[4:] for line in output.splitlines() if line.startswith("vm: ")), "the VM could not be had")
+        results.add(row, "skipped" if "apt-get install" in why or "no kernel" in why else "failed", name, why)
+        say(f"skip {row}: {name}: {why}")
+    elif status == 77 and not counted:
+        results.add(row, "skipped", name, (output.strip().splitlines() or ["no reason given"])[-1])
+    elif status not in (0, 77) and not failed:
+        results.add(row, "failed", name, f"ended with status {status}")
+        say(f"FAIL {row}: {name}: ended with status {status}")
+    elif status == 0 and not counted:
+        results.add(row, "failed", name, "reported no case")
+    if status not in (0, 77):
+        say("\n".join("     " + line for line in output.splitlines()[-120:]))
+
+
+# --- fuzzing, benchmarks, static analysis -----------------------------------------------------------------------------
+def run_fuzzers(full, match, jobs, results):
+    for kind, path in programs(FUZZ, ("fuzz",), match):
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / path.name.removeprefix("fuzz_")
+        seconds = 120 if full else 10
+        grown = ROOT / "build" / "fuzz" / "corpus" / path.name
+        grown.mkdir(parents=True, exist_ok=True)
+        corpora = [grown] + ([corpus] if corpus.is_dir() else [])
+        row = "fuzz, clang libFuzzer"
+        started = time.monotonic()
+        output, status = run_limited(
+            [path, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1", *corpora],
+            seconds + 120,
+            cwd=grown,
+        )
+        results.spend(row, time.monotonic() - started)
+        runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
+        text = f"{path.name}: {runs.group(1) if runs else '?'} executions in {seconds} s"
+        if status:
+            say("\n".join("     " + line for line in output.splitlines()[-40:]))
+            results.add(row, "failed", path.name, f"status {status}; the input is in {grown}")
+        else:
+            results.add(row, "passed")
+        say(f"{'FAIL' if status else 'ok  '} {text}")
+
+
+def run_benchmarks(full, match, results):
+    for kind, path in programs(RELEASE, ("bench",), match):
+        started = time.monotonic()
+        least = "0.5" if full else "0.05"
+        output, status = run_limited([path, f"--benchmark_min_time={least}"], 1200)
+        say(output.rstrip())
+        results.spend("bench", time.monotonic() - started)
+        results.add("bench", "failed" if status else "passed", path.name, f"ended with status {status}")
+
+
+def run_clang_tidy(jobs, results):
+    started = time.monotonic()
+    sources = [p for top in ("bgp", "fib", "xfrm", "apps") for p in sorted((ROOT / top).rglob("*.cc"))]
+
+    def one(path):
+        output, status = run_limited(["clang-tidy", "-p", ROOT / "build" / SANITIZED.name, "--quiet", path], 600)
+        results.add("clang-tidy", "failed" if status else "passed", path.relative_to(ROOT), "see above")
+        if status:
+            say(output)
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(one, sources))
+    results.spend("clang-tidy", time.monotonic() - started)
+
+
+# --- everything -------------------------------------------------------------------------------------------------------
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("kinds", nargs="*", choices=[[], *ALL_KINDS], default=[])
+    arguments.add_argument("--full", action="store_true")
+    arguments.add_argument("--no-sanitize", action="store_true")
+    arguments.add_argument("--match")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = arguments.parse_args()
+    everything = not options.kinds
+    kinds = list(options.kinds) or list(ALL_KINDS if options.full else DEFAULT_KINDS)
+    sanitize = (everything or options.full) and not options.no_sanitize
+    results = Results()
+    started = time.monotonic()
+
+    def stop(number, _):
+        for process in list(_running):
+            end_group(process, signal.SIGTERM)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+    def run_all(work):
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            for done in [pool.submit(*item) for item in work]:
+                done.result()
+
+    def run_programs(chosen, wanted, **more):
+        run_all(
+            [
+                (lambda k=kind, p=path: run_program(chosen, k, p, results, **more),)
+                for kind, path in programs(chosen, wanted, options.match)
+            ]
+        )
+
+    seeds = {"MINIBGP_SEEDS": "20000" if options.full else "300"}
+    wanted = [k for k in kinds if k in PROGRAM_KINDS]
+    if set(kinds) & {*PROGRAM_KINDS, "interop", "e2e", "bench"}:
+        only = [f"all_{k}" for k in wanted] if set(kinds) <= {*PROGRAM_KINDS, "tidy"} and not everything else []
+        if build(RELEASE, only, options.jobs, results):
+            run_programs(RELEASE, wanted, env=seeds)
+    env = {**os.environ, "MINIBGP_BUILD": str(ROOT / "build" / RELEASE.name)}
+    todo = scripts(kinds, options.full, options.match)
+    if "tidy" in kinds:
+        for script in [s for s in todo if s.kind == "tidy"]:
+            run_script(script, options.full, results, env)
+    # Namespaces do not meet, so scripts run side by side; a VM takes every core that there is.
+    here = [s for s in todo if s.kind != "tidy" and s.where == "here"]
+    run_all([(run_script, script, options.full, results, env) for script in here])
+    for script in [s for s in todo if s.where != "here"]:
+        run_script(script, options.full, results, env)
+    if sanitize and set(kinds) & set(SANITIZED_KINDS):
+        checked = [k for k in kinds if k in SANITIZED_KINDS]
+        if build(SANITIZED, [f"all_{k}" for k in checked], options.jobs, results):
+            run_programs(SANITIZED, checked, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
+    if "fuzz" in kinds and build(FUZZ, ["all_fuzz"], options.jobs, results):
+        run_fuzzers(options.full, options.match, options.jobs, results)
+    if "bench" in kinds:
+        run_benchmarks(options.full, options.match, results)
+    if options.full and everything:
+        for chosen in MORE_BUILDS:
+            if build(chosen, [], options.jobs, results):
+                run_programs(chosen, PROGRAM_KINDS)
+        valgrind = [
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=9",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite",
+        ]
+        run_programs(MORE_BUILDS[0], ("unit",), prefix=valgrind, label="valgrind", seconds=3600)
+        run_clang_tidy(options.jobs, results)
+
+    say()
+    for line in results.skips + results.failures:
+        say(line)
+    say()
+    say(results.table())
+    say(f"{'total':{8}} {time.monotonic() - started:.0f} s, {results.total('skipped')} skipped")
+    say(f"{results.total('passed')} passed, {results.total('failed')} failed")
+    sys.exit(1 if results.total("failed") or not results.total("passed") else 0)
+
+
+if __name__ == "__main__":
+    main()
