@@ -90,6 +90,8 @@ class Policy {
 
   /// False when the answer depends on attributes, peer and direction only.
   [[nodiscard]] bool reads_prefix() const;
+  /// True when the answer depends on which peer or tunnel it is; false: peers of one type share the answer.
+  [[nodiscard]] bool reads_peer() const;
   [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context) const;
   /// Carries out what judge() answered for the same attributes and peer. No effect when outcome is 0. Reads only
   /// local_as and peer_as of the context.

@@ -19,6 +19,7 @@ Policy::Policy(std::unique_ptr<const policy::Program> program) : program_(std::m
 Policy::~Policy() = default;
 
 bool Policy::reads_prefix() const { return program_->reads_prefix(); }
+bool Policy::reads_peer() const { return program_->reads_peer(); }
 
 Judgement Policy::judge(const PathAttributes& attributes, const PolicyContext& context) const {
   return program_->judge(attributes, context);

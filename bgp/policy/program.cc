@@ -95,6 +95,9 @@ Program::Program(Tables tables, std::vector<Step> steps, std::vector<PolicyEdit>
       entry_(entry) {
   reads_prefix_ = std::any_of(tables_.conditions.begin(), tables_.conditions.end(),
                               [](const Condition& condition) { return depends_on_prefix(condition.kind); });
+  reads_peer_ = std::any_of(tables_.conditions.begin(), tables_.conditions.end(), [](const Condition& condition) {
+    return condition.kind == Condition::Kind::peer || condition.kind == Condition::Kind::tunnel;
+  });
   count_ways();
 }
 

@@ -44,6 +44,7 @@ class Program final : public PolicyAnswer {
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
   [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;
   [[nodiscard]] bool reads_prefix() const { return reads_prefix_; }
+  [[nodiscard]] bool reads_peer() const { return reads_peer_; }
 
   bool accepts(std::uint32_t entry, Subject& subject) const override;
 
@@ -62,6 +63,7 @@ class Program final : public PolicyAnswer {
   std::vector<Term> terms_;
   std::uint32_t entry_ = kReject;
   bool reads_prefix_ = false;
+  bool reads_peer_ = false;
   bool ways_fit_ = true;
 };
 

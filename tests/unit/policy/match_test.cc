@@ -164,5 +164,12 @@ TEST(Match, OnlyConditionsOnThePrefixMakeAPolicyReadIt) {
   EXPECT_FALSE(Policy::accept_all()->reads_prefix());
 }
 
+TEST(Match, OnlyConditionsOnThePeerMakeAPolicyReadIt) {
+  EXPECT_TRUE(accepting(match::PeerIs{{"a"}})->reads_peer());
+  EXPECT_TRUE(accepting(match::Not{{when(match::TunnelIs{{"ipsec0"}})}})->reads_peer());
+  EXPECT_FALSE(accepting(match::PeerTypeIs{PeerType::ebgp})->reads_peer());
+  EXPECT_FALSE(Policy::reject_all()->reads_peer());
+}
+
 }  // namespace
 }  // namespace minibgp::testing
