@@ -1,6 +1,7 @@
 /// What a broken message costs, as values (RFC 4271 s.6, RFC 7606).
 #pragma once
 
+#include <bgp/messages.h>
 #include <bgp/types.h>
 
 #include <cstdint>
@@ -12,12 +13,7 @@ namespace minibgp::wire {
 enum class Severity : std::uint8_t { none, attribute_discard, treat_as_withdraw, session_reset };
 
 /// A NOTIFICATION to be: code, subcode (wire/numbers.h) and its data.
-struct MessageError {
-  std::uint8_t code = 0;
-  std::uint8_t subcode = 0;
-  std::vector<std::uint8_t> data;
-  bool operator==(const MessageError&) const = default;
-};
+using MessageError = NotificationMessage;
 
 /// One finding about one attribute.
 struct AttrError {

@@ -2,6 +2,7 @@
 /// numbers of the families we speak.
 #pragma once
 
+#include <bgp/messages.h>
 #include <bgp/types.h>
 #include <bgp/wire/numbers.h>
 
@@ -11,11 +12,7 @@
 
 namespace minibgp::wire {
 
-struct Nlri {
-  Prefix prefix;
-  std::uint32_t path_id = 0;  ///< RFC 7911; 0 without.
-  bool operator==(const Nlri&) const = default;
-};
+using minibgp::Nlri;
 
 /// None: a family we do not speak.
 [[nodiscard]] constexpr std::optional<Family> family_of(std::uint16_t afi, std::uint8_t safi) {

@@ -1,21 +1,17 @@
 /// ROUTE-REFRESH (RFC 2918) and its subtypes (RFC 7313).
 #pragma once
 
+#include <bgp/messages.h>
 #include <bgp/result.h>
 #include <bgp/types.h>
 #include <bgp/wire/error.h>
 
-#include <optional>
 #include <vector>
 
 namespace minibgp::wire {
 
-enum class RefreshKind : std::uint8_t { request = 0, begin = 1, end = 2, unknown = 255 };
-
-struct Refresh {
-  std::optional<Family> family;  ///< None: an AFI/SAFI we do not speak; ignore it.
-  RefreshKind kind = RefreshKind::request;
-};
+using minibgp::RefreshKind;
+using Refresh = RefreshMessage;
 
 /// `body` without header. An ORF request (length above 4, RFC 5291) is read as a plain request. A length error is a
 /// ROUTE-REFRESH Message Error (RFC 7313 s.5) for kinds begin and end.

@@ -18,8 +18,8 @@ namespace minibgp::wire {
 /// What was negotiated, as far as it changes the bytes of an UPDATE.
 struct UpdateContext {
   bool four_octet_as = true;
-  std::array<bool, kFamilies> families{true,
-                                       true};  ///< Others' MP attributes are ignored (RFC 4760 s.7 leaves it to us).
+  /// What is said of other families is ignored (RFC 4760 s.7 leaves it to us).
+  std::array<bool, kFamilies> families{true, true};
   std::array<bool, kFamilies> add_path_receive{};
   bool ipv4_over_ipv6_next_hop = false;
   PeerType peer_type = PeerType::ebgp;
@@ -30,14 +30,7 @@ struct UpdateContext {
 };
 
 /// One decoded UPDATE. Reuse it: clear() keeps memory, so steady-state decoding allocates nothing.
-struct Update {
-  PathAttributes attributes;         ///< next_hop is NEXT_HOP, for `announced`.
-  std::vector<Nlri> announced;       ///< The classic IPv4 section.
-  NextHop mp_next_hop;               ///< For `mp_announced`.
-  std::vector<Nlri> mp_announced;    ///< MP_REACH_NLRI.
-  std::vector<Nlri> withdrawn;       ///< Withdrawn Routes and MP_UNREACH_NLRI together.
-  std::optional<Family> end_of_rib;  ///< RFC 4724 s.2.
-
+struct Update : UpdateMessage {
   /// The worst of `errors`. treat_as_withdraw: `announced` and `mp_announced` are to be withdrawn, attributes mean
   /// nothing. session_reset: only `notification` means something.
   Severity severity = Severity::none;
