@@ -103,6 +103,7 @@ enum class NextHopReason : std::uint8_t {
   tunnel_down,         ///< set_interface_usable() said so.
   peer_down,           ///< set_peer_usable() said so.
   own_address,         ///< It is an address of this host.
+  refused,             ///< The kernel would not have it as a next hop; asked again later.
 };
 [[nodiscard]] std::string_view to_text(NextHopReason reason);
 

@@ -20,12 +20,22 @@ inline constexpr IfIndex kNoInterface{0};
 enum class NextHopId : std::uint32_t {};
 inline constexpr NextHopId kNoNextHopId{0};
 
+/// Who a next hop belongs to: a peer (its PeerId), the static routes, or the program itself. Next hops of different
+/// sources never share a kernel object, so that one peer's reset cannot hurt another's routes through the same gateway.
+enum class Source : std::uint32_t {};
+inline constexpr Source kStaticSource{0x10000};
+inline constexpr Source kProgramSource{0x10001};
+inline constexpr Source kUnknownSource{0xFFFFFFFF};  ///< Of objects an earlier run left, until one of ours claims them.
+[[nodiscard]] constexpr Source source_of(PeerId peer) { return Source{static_cast<std::uint32_t>(peer)}; }
+
 /// The main routing table.
 inline constexpr std::uint32_t kMainTable = 254;
 
 /// One way out: a gateway on an interface.
 struct Via {
-  IpAddress gateway;  ///< Unset: the destination is on the link itself. May be IPv6 under an IPv4 route (RFC 8950).
+  /// Unset: the destination is on the link itself; the family is the route's then. May be IPv6 under an IPv4 route
+  /// (RFC 8950).
+  IpAddress gateway;
   IfIndex interface = kNoInterface;
   std::uint16_t weight = 1;  ///< 1..256: the share among several.
   bool onlink = false;       ///< The kernel need not find the gateway on the interface's own networks.
@@ -36,6 +46,7 @@ struct Via {
 struct Forwarding {
   std::vector<Via> vias;              ///< Sorted, unique. Empty while `next_hop` is set and not looked up.
   NextHopId next_hop = kNoNextHopId;  ///< Of the next-hop object the route refers to; none: it has `vias` itself.
+  bool taken_over = false;            ///< Under another protocol number: somebody overwrote a route of ours.
   IpAddress preferred_source;         ///< RTA_PREFSRC; unset: the kernel chooses.
   bool operator==(const Forwarding&) const = default;
 };

@@ -1,0 +1,581 @@
+#include <bgp/text.h>
+#include <fib/forwarder.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace minibgp::fib {
+namespace {
+
+/// Dumps that events ask for are at least this far apart, and at least four times as long as one takes: a link that
+/// flaps under a million routes must not keep us reading.
+constexpr Duration kDumpSpacing = std::chrono::milliseconds{50};
+constexpr int kDumpShare = 4;
+/// A next hop the kernel refused is tried again after this, or when a link or address changes.
+constexpr Duration kRefusedViaRetry = std::chrono::seconds{5};
+constexpr std::size_t kDifferencesKept = 100;
+
+std::uint32_t id_base(const FibOptions& options) {
+  return options.next_hop_id_base != 0 ? options.next_hop_id_base : 0x62000000U + ((options.table & 0xFFU) << 16U);
+}
+
+Injector::Options injector_options(const FibOptions& options) {
+  return {options.table, options.metric, options.preferred_source};
+}
+
+/// What the reconciler compares: a route by next-hop object is that object, whatever it holds at the moment.
+Forwarding normalized(const Forwarding& kernel) {
+  Forwarding result = kernel;
+  if (result.next_hop != kNoNextHopId) result.vias.clear();
+  normalize(result.vias);
+  return result;
+}
+
+std::string text_of(const RouteKey& key) {
+  return to_text(key.prefix) + " metric " + std::to_string(key.metric) + " table " + std::to_string(key.table);
+}
+
+}  // namespace
+
+Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
+    : options_(options),
+      log_(log),
+      map_(options.resolve_via_default),
+      groups_({options.protocol, id_base(options), 65536}),
+      reconciler_(forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); }),
+      injector_(injector_options(options), map_,
+                options.next_hop_objects == FibOptions::NextHopObjects::automatic ? &groups_ : nullptr, forwardings_,
+                reconciler_),
+      use_groups_(options.next_hop_objects == FibOptions::NextHopObjects::automatic) {
+  wanted_ = {true, true, true};
+  next_dump_at_ = now;
+}
+
+void Forwarder::log(LogLevel level, std::string_view line) const {
+  if (log_ != nullptr && log_->wants(level, LogArea::fib)) log_->write(level, LogArea::fib, line);
+}
+
+bool Forwarder::same(ForwardingId kernel, ForwardingId desired) const {
+  const Forwarding& a = forwardings_[kernel];
+  const Forwarding& b = forwardings_[desired];
+  return a.next_hop != kNoNextHopId && b.next_hop != kNoNextHopId && a.preferred_source == b.preferred_source &&
+         groups_.same(a.next_hop, b.next_hop);
+}
+
+// --- Desired -------------------------------------------------------------------------------------------------------
+
+void Forwarder::set_options(const FibOptions& options) {
+  options_.table = options.table;
+  options_.metric = options.metric;
+  options_.preferred_source = options.preferred_source;
+  options_.on_exit = options.on_exit;
+  options_.adopt_timeout = options.adopt_timeout;
+  options_.audit_interval = options.audit_interval;
+  injector_.set_options(injector_options(options));
+  next_hops_changed_ |= map_.set_resolve_via_default(options.resolve_via_default);
+}
+
+void Forwarder::on_best_changed(std::span<const BestChange> changes) {
+  if (options_.enabled) injector_.on_best_changed(changes);
+}
+
+void Forwarder::set_peer(PeerId peer, const PeerBinding& binding) {
+  next_hops_changed_ |= map_.set_peer(peer, binding);
+}
+void Forwarder::remove_peer(PeerId peer) { next_hops_changed_ |= map_.remove_peer(peer); }
+void Forwarder::set_peer_usable(PeerId peer, bool usable) { next_hops_changed_ |= map_.set_peer_usable(peer, usable); }
+void Forwarder::set_static_routes(std::span<const StaticRoute> routes) {
+  if (options_.enabled) injector_.set_static_routes(routes);
+}
+void Forwarder::set_route(const RouteKey& key, std::span<const Via> vias) {
+  if (options_.enabled) injector_.set_route(key, vias);
+}
+void Forwarder::remove_route(const RouteKey& key) { injector_.remove_route(key); }
+
+void Forwarder::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
+  next_hops_changed_ |= map_.set_interface_usable(interface, usable, reason);
+}
+void Forwarder::forget_interface(std::string_view interface) { next_hops_changed_ |= map_.forget_interface(interface); }
+void Forwarder::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
+  injector_.set_underlay_endpoints(endpoints);
+}
+void Forwarder::set_own_networks(std::span<const Prefix> networks) { injector_.set_own_networks(networks); }
+
+void Forwarder::watch_next_hop(PeerId peer, const IpAddress& next_hop) {
+  const auto [found, added] = watched_.try_emplace({peer, next_hop});
+  ++found->second.users;
+  if (!added) return;
+  TrackedNextHop tracked;
+  tracked.source = source_of(peer);
+  tracked.next_hop.address = next_hop;
+  found->second.ref = map_.track(tracked);
+  if (ready_) next_hop_changes_.push_back(state_of(peer, next_hop, map_.resolution(found->second.ref)));
+}
+
+void Forwarder::unwatch_next_hop(PeerId peer, const IpAddress& next_hop) {
+  const auto found = watched_.find({peer, next_hop});
+  if (found == watched_.end() || --found->second.users != 0) return;
+  map_.untrack(found->second.ref);
+  watched_.erase(found);
+}
+
+void Forwarder::watch_network(const Prefix& prefix, NetworkWatch watch) {
+  networks_[{prefix, watch}] = {};
+  foreign_changed_ = true;
+}
+
+void Forwarder::unwatch_network(const Prefix& prefix, NetworkWatch watch) { networks_.erase({prefix, watch}); }
+
+void Forwarder::finish_adoption() {
+  adoption_over_ = true;
+  if (!ready_) return;
+  adopt_until_ = kNever;
+  if (reconciler_.adopting()) {
+    log(LogLevel::info, "adoption is over: " + std::to_string(reconciler_.counts().adopted) +
+                            " routes of an earlier run were not confirmed and go");
+  }
+  reconciler_.finish_adoption();
+  groups_.sweep([this](NextHopId id) { return forwardings_.names(id); });
+}
+
+void Forwarder::remove_everything() {
+  injector_.clear();
+  finish_adoption();
+  networks_.clear();
+}
+
+// --- Kernel --------------------------------------------------------------------------------------------------------
+
+void Forwarder::world_changed(bool changed) {
+  if (!changed) return;
+  next_hops_changed_ = true;
+  retry_parked_ = true;
+}
+
+void Forwarder::on_link(const LinkInfo& link) {
+  const bool changed = map_.on_link(link);
+  world_changed(changed);
+  // The kernel drops routes and next-hop objects with a link, and not always says so.
+  if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
+}
+
+void Forwarder::on_link_gone(IfIndex index) {
+  world_changed(map_.on_link_gone(index));
+  if (ready_) wanted_.next_hops = wanted_.routes = true;
+}
+
+void Forwarder::on_address(const AddressInfo& address) {
+  const bool changed = map_.on_address(address);
+  world_changed(changed);
+  addresses_changed_ |= changed;
+}
+
+void Forwarder::on_address_gone(const AddressInfo& address) {
+  const bool changed = map_.on_address_gone(address);
+  world_changed(changed);
+  addresses_changed_ |= changed;
+  // Routes with the address as their source, or with a gateway in its network, went without a word.
+  if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
+}
+
+void Forwarder::on_route(const KernelRoute& route) {
+  if (route.protocol == options_.protocol && in_our_tables(route.key)) {
+    if (!route.unicast) return;
+    if (comparing_ && reconciler_.find(route.key)) ++comparing_->compared;
+    const std::uint64_t drift = reconciler_.totals().drift;
+    const Forwarding forwarding = normalized(route.forwarding);
+    reconciler_.on_kernel_route(route.key, forwarding);
+    if (reconciler_.totals().drift != drift) note_difference(route.key, "is not as we left it");
+    return;
+  }
+  if (route.key.table != kMainTable && route.key.table != options_.table) return;
+  // IPv6 has these on every interface, with one key: nothing depends on them.
+  if (route.key.prefix.family == Family::ipv6 && route.key.prefix.octets[0] >= 0xFE) return;
+  if (reconciler_.counts().installed != 0 && in_our_tables(route.key)) {
+    const auto ours = reconciler_.find(route.key);
+    if (ours && ours->kernel != kNoForwarding && ours->target != kNoTarget) {
+      // There was ours: somebody overwrote it (`ip route replace` says "proto boot"). Where a foreign route was first,
+      // we never get here, because ours was not installed.
+      Forwarding theirs = normalized(route.forwarding);
+      theirs.taken_over = true;
+      const std::uint64_t drift = reconciler_.totals().drift;
+      reconciler_.on_kernel_route(route.key, theirs);
+      if (reconciler_.totals().drift != drift) note_difference(route.key, "was overwritten by another protocol");
+      return;
+    }
+  }
+  foreign_changed_ |= map_.foreign().on_route({route.key, route.protocol, route.unicast, route.forwarding.vias});
+}
+
+void Forwarder::on_route_gone(const KernelRoute& route) {
+  if (route.protocol == options_.protocol && in_our_tables(route.key)) {
+    const std::uint64_t drift = reconciler_.totals().drift;
+    reconciler_.on_kernel_gone(route.key);
+    if (reconciler_.totals().drift != drift) note_difference(route.key, "was removed");
+    return;
+  }
+  if (map_.foreign().on_gone(route.key, route.protocol)) {
+    foreign_changed_ = true;
+    retry_parked_ = true;  // It may have sat where one of ours goes.
+  }
+}
+
+void Forwarder::on_next_hop(const KernelNextHop& next_hop) { groups_.on_kernel_next_hop(next_hop); }
+void Forwarder::on_next_hop_gone(NextHopId id) { groups_.on_kernel_gone(id); }
+
+void Forwarder::on_overrun() {
+  ++counters_.overruns;
+  log(LogLevel::warning, "the kernel had to drop notifications: reading its tables again");
+  wanted_ = {true, true, true};
+}
+
+void Forwarder::begin_dump(DumpPart part) {
+  switch (part) {
+    case DumpPart::links:
+      map_.begin_dump();
+      break;
+    case DumpPart::next_hops:
+      groups_.begin_dump();
+      break;
+    case DumpPart::routes:
+      reconciler_.begin_dump();
+      map_.foreign().begin_dump();
+  }
+}
+
+void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
+  ++counters_.dumps;
+  const std::uint64_t drift = reconciler_.totals().drift;
+  if (!complete) {
+    if (part == DumpPart::links) wanted_.links = true;
+    if (part == DumpPart::next_hops) wanted_.next_hops = true;
+    if (part == DumpPart::routes) wanted_.routes = true;
+  }
+  switch (part) {
+    case DumpPart::links:
+      if (complete) world_changed(map_.end_dump());
+      addresses_changed_ = true;
+      break;
+    case DumpPart::next_hops:
+      if (complete) groups_.end_dump();
+      break;
+    case DumpPart::routes:
+      reconciler_.end_dump(complete);
+      if (complete) foreign_changed_ |= map_.foreign().end_dump();
+      if (comparing_) {
+        const auto missing = reconciler_.totals().drift - drift;
+        comparing_->difference_count += missing;
+        if (missing != 0) comparing_->differences.push_back(std::to_string(missing) + " routes were missing");
+        comparison_done_ = std::exchange(comparing_, std::nullopt);
+      }
+      reconciler_.rescan();  // What was given up on gets its retry with each comparison.
+  }
+  if (--dumps_running_ != 0) return;
+  next_dump_at_ = now + std::max(kDumpSpacing, kDumpShare * (now - dump_began_));
+  if (options_.audit_interval > Duration::zero()) next_audit_ = now + options_.audit_interval;
+  if (!ready_ && !wanted_.any()) {
+    ready_ = true;
+    next_hops_changed_ = map_.set_ready() || next_hops_changed_;
+    foreign_changed_ = true;
+    sets_changed_ = true;
+    if (reconciler_.counts().adopted != 0)
+      log(LogLevel::info, std::to_string(reconciler_.counts().installed) + " routes of an earlier run are adopted");
+    for (const auto& [key, watched] : watched_)
+      next_hop_changes_.push_back(state_of(key.first, key.second, map_.resolution(watched.ref)));
+    if (adoption_over_) {
+      finish_adoption();
+    } else {
+      adopt_until_ = now + options_.adopt_timeout;
+    }
+  }
+}
+
+void Forwarder::no_next_hop_objects() {
+  if (!use_groups_) return;
+  use_groups_ = false;
+  log(LogLevel::info, "this kernel has no next-hop objects: each route carries its next hops itself");
+  injector_.give_up_groups();
+}
+
+void Forwarder::note_difference(const RouteKey& key, std::string_view what) {
+  if (log_ != nullptr && log_->wants(LogLevel::info, LogArea::fib))
+    log(LogLevel::info, "route " + text_of(key) + " " + std::string(what) + ": repaired");
+  if (!comparing_) return;
+  ++comparing_->difference_count;
+  if (comparing_->differences.size() < kDifferencesKept)
+    comparing_->differences.push_back(text_of(key) + " " + std::string(what));
+}
+
+// --- Work ----------------------------------------------------------------------------------------------------------
+
+void Forwarder::settle(Time now) {
+  if (retry_parked_ && ready_) next_hops_changed_ |= map_.forget_refusals();
+  if (foreign_changed_ && ready_) next_hops_changed_ = true;
+  drain_next_hop_news(now);
+  if (std::exchange(next_hops_changed_, false)) {
+    const auto changes = map_.refresh();
+    const std::size_t died = injector_.on_next_hops_changed(changes);
+    counters_.failovers += died;
+    fresh_failovers_ += died;
+    for (const auto& change : changes) {
+      const TrackedNextHop& tracked = map_.tracked(change.ref);
+      const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
+      const auto watched = watched_.find({peer, tracked.next_hop.address});
+      if (watched == watched_.end() || watched->second.ref != change.ref || !ready_) continue;
+      next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, map_.resolution(change.ref)));
+    }
+  }
+  if (!ready_) return;
+  if (std::exchange(foreign_changed_, false)) {
+    injector_.review_guard();
+    for (auto& [key, watched] : networks_) {
+      const bool is_present = present(key.first, key.second);
+      if (watched.reported && watched.present == is_present) continue;
+      watched = {is_present, true};
+      network_changes_.push_back({key.first, key.second, is_present});
+    }
+  }
+  if (std::exchange(addresses_changed_, false)) sets_changed_ = true;  // The preferred source may be another one.
+  if (std::exchange(sets_changed_, false)) injector_.settle_sets();
+  if (std::exchange(retry_parked_, false)) reconciler_.retry_parked();
+  if (injector_.take_new_table()) wanted_.routes = true;
+  if (reconciler_.take_resync()) wanted_.routes = wanted_.next_hops = true;
+  injector_.collect();
+}
+
+/// What the groups found out about the kernel: objects that went, next hops it will not have.
+void Forwarder::drain_next_hop_news(Time now) {
+  if (!use_groups_) return;
+  for (const auto& refused : groups_.take_refused()) {
+    next_hops_changed_ |= map_.refuse(refused.via, refused.error, now + kRefusedViaRetry);
+    log(LogLevel::warning, "the kernel refuses next hop " + to_text(refused.via.gateway) + " on " +
+                               std::string(map_.name_of(refused.via.interface)) + ": " + std::strerror(refused.error));
+  }
+  for (const NextHopId gone : groups_.take_gone()) {
+    log(LogLevel::info, "next-hop object " + std::to_string(static_cast<std::uint32_t>(gone)) +
+                            " went, and its routes with it: repaired");
+    reconciler_.on_next_hop_gone(gone);
+    sets_changed_ = true;
+  }
+  if (groups_.take_changed()) {
+    sets_changed_ = true;
+    reconciler_.rescan();
+  }
+}
+
+void Forwarder::on_time(Time now) {
+  next_hops_changed_ |= map_.expire_refusals(now);
+  if (now >= adopt_until_) finish_adoption();
+  if (now >= next_audit_) {
+    next_audit_ = kNever;  // Set again when the dump ended.
+    ++counters_.audits;
+    wanted_.next_hops = wanted_.routes = true;
+  }
+}
+
+std::span<const NextHopOp> Forwarder::next_next_hop_batch(std::size_t limit, Time now) {
+  if (!writing() || !use_groups_) return {};
+  return groups_.next_batch(limit, now);
+}
+
+std::span<const RouteOp> Forwarder::next_route_batch(std::size_t limit, Time now) {
+  if (!writing()) return {};
+  return reconciler_.next_batch(limit, now);
+}
+
+void Forwarder::on_answers(std::span<const NextHopOp> batch, std::span<const OpError> errors, Time now) {
+  groups_.on_answers(batch, errors, now);
+  for (const OpError& error : errors) {
+    const NextHopOp& op = batch[error.index];
+    if (op.kind == NextHopOp::Kind::remove && error.error == ENOENT) continue;
+    ++counters_.kernel_refusals;
+    log(LogLevel::debug, "next-hop object " + std::to_string(static_cast<std::uint32_t>(op.next_hop.id)) +
+                             ": the kernel says " + std::strerror(error.error) +
+                             (error.text.empty() ? "" : " (" + error.text + ")"));
+  }
+  if (!errors.empty()) drain_next_hop_news(now);
+}
+
+void Forwarder::on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now) {
+  reconciler_.on_answers(batch, errors, now);
+  if (errors.empty()) {
+    refusal_logged_ = refusal_logged_ && reconciler_.refused() != 0;
+    return;
+  }
+  const OpError& first = errors.front();
+  if (refusal_logged_ || kernel_answer(batch[first.index].kind, first.error) == Answer::done) return;
+  refusal_logged_ = true;  // Once per episode; show tells each.
+  log(LogLevel::warning, "the kernel refuses route " + text_of(batch[first.index].key) + ": " +
+                             std::strerror(first.error) + (first.text.empty() ? "" : " (" + first.text + ")") +
+                             (errors.size() > 1 ? ", and " + std::to_string(errors.size() - 1) + " more" : ""));
+}
+
+DumpRequest Forwarder::take_dump_request(Time now) {
+  if (dumps_running_ != 0 || !wanted_.any() || (now < next_dump_at_ && !verify_wanted_)) return {};
+  DumpRequest request = std::exchange(wanted_, {});
+  // The kernel answers a dump of next hops under the lock that changes of links hold: after it, what they took along
+  // is gone from the routes as well. So it goes first, also for the sake of waiting.
+  if (!use_groups_) request.next_hops = false;
+  dumps_running_ = static_cast<unsigned>(request.links) + static_cast<unsigned>(request.next_hops) +
+                   static_cast<unsigned>(request.routes);
+  dump_began_ = now;
+  if (request.routes && std::exchange(verify_wanted_, false)) comparing_ = Comparison{};
+  return request;
+}
+
+std::vector<NextHopState> Forwarder::take_next_hop_changes() { return std::exchange(next_hop_changes_, {}); }
+std::vector<NetworkChange> Forwarder::take_network_changes() { return std::exchange(network_changes_, {}); }
+
+Time Forwarder::next_deadline() const {
+  Time next = std::min({map_.next_deadline(), adopt_until_, next_audit_});
+  if (writing()) next = std::min({next, groups_.next_deadline(), reconciler_.next_deadline()});
+  if (wanted_.any() && dumps_running_ == 0) next = std::min(next, next_dump_at_);
+  return next;
+}
+
+bool Forwarder::idle() const {
+  if (!options_.enabled) return true;
+  return ready_ && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() && (!use_groups_ || groups_.idle());
+}
+
+void Forwarder::start_verify() {
+  verify_wanted_ = true;
+  wanted_.next_hops = wanted_.routes = true;
+}
+
+// --- Reading -------------------------------------------------------------------------------------------------------
+
+bool Forwarder::present(const Prefix& prefix, NetworkWatch watch) const {
+  if (watch == NetworkWatch::exact_route) return map_.foreign().exact(prefix) != nullptr;
+  const ForeignRoute* route = map_.foreign().covering(prefix);
+  return route != nullptr && route->key.prefix.length_bits != 0;
+}
+
+NextHopState Forwarder::state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const {
+  NextHopState state;
+  state.peer = peer;
+  state.next_hop = next_hop;
+  state.usable = resolution.usable;
+  state.cost = resolution.cost;
+  state.reason = resolution.reason;
+  state.detail = resolution.detail;
+  if (resolution.usable) {
+    state.gateway = resolution.via.gateway;
+    state.interface = map_.name_of(resolution.via.interface);
+  }
+  return state;
+}
+
+FibStatus Forwarder::status() const {
+  FibStatus status;
+  status.enabled = options_.enabled;
+  status.next_hop_objects = use_groups_ && options_.enabled;
+  status.synchronized = idle();
+  status.adopting = reconciler_.adopting();
+  status.table = options_.table;
+  status.metric = options_.metric;
+  status.protocol = options_.protocol;
+  status.desired = reconciler_.counts().desired;
+  status.installed = reconciler_.counts().installed;
+  status.pending = reconciler_.pending();
+  status.refused = reconciler_.refused() + injector_.held().size();
+  status.adopted = reconciler_.counts().adopted;
+  status.counters = counters_;
+  const Reconciler::Totals& totals = reconciler_.totals();
+  status.counters.route_adds = totals.adds;
+  status.counters.route_replaces = totals.replaces;
+  status.counters.route_removes = totals.removes;
+  status.counters.group_changes = groups_.changes();
+  status.counters.drift_repaired = totals.drift + groups_.drift();
+  status.counters.kernel_refusals += totals.refusals;
+  return status;
+}
+
+RouteStatus Forwarder::status_of(const Reconciler::View& view) const {
+  RouteStatus status;
+  status.key = view.key;
+  status.desired = view.target != kNoTarget;
+  status.installed = view.kernel != kNoForwarding;
+  status.adopted = view.adopted;
+  status.from_static = injector_.is_static(view.key);
+  status.error = view.error;
+  const bool equal = view.kernel == view.desired ||
+                     (view.kernel != kNoForwarding && view.desired != kNoForwarding && same(view.kernel, view.desired));
+  status.in_sync = !view.in_flight && equal && !(view.adopted && view.target == kNoTarget);
+  const ForwardingId shown = view.desired != kNoForwarding ? view.desired : view.kernel;
+  if (shown != kNoForwarding) {
+    status.vias = injector_.vias_of(forwardings_[shown]);
+    status.preferred_source = forwardings_[shown].preferred_source;
+  }
+  if (view.kernel != kNoForwarding) status.next_hop = forwardings_[view.kernel].next_hop;
+  if (view.error != 0) {
+    const bool foreign = view.error == EEXIST && map_.foreign().occupies(view.key);
+    status.refusal = foreign ? Refusal::foreign_route : Refusal::kernel;
+    if (!foreign) status.refusal_detail = std::strerror(view.error);
+  } else if (status.desired && view.desired == kNoForwarding) {
+    status.refusal = Refusal::no_usable_next_hop;
+  }
+  return status;
+}
+
+std::vector<RouteStatus> Forwarder::routes(const Fib::RouteFilter& filter) const {
+  std::vector<RouteStatus> result;
+  const auto matches = [&](const Prefix& prefix) {
+    return !filter.prefix || (filter.longer ? filter.prefix->covers(prefix) : *filter.prefix == prefix);
+  };
+  const auto add = [&](RouteStatus status) {
+    if (filter.only_out_of_sync && status.in_sync && status.refusal == Refusal::none) return;
+    result.push_back(std::move(status));
+  };
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (matches(view.key.prefix)) add(status_of(view));
+  });
+  for (const auto& [key, held] : injector_.held()) {
+    if (!matches(key.prefix) || held.refusal == Refusal::static_route) continue;
+    RouteStatus status;
+    status.key = key;
+    status.desired = true;
+    status.refusal = held.refusal;
+    status.refusal_detail = held.detail;
+    add(std::move(status));
+  }
+  std::sort(result.begin(), result.end(), [](const RouteStatus& a, const RouteStatus& b) {
+    return std::tie(a.key.prefix.family, a.key) < std::tie(b.key.prefix.family, b.key);
+  });
+  if (result.size() > filter.max) result.resize(filter.max);
+  return result;
+}
+
+std::vector<GroupStatus> Forwarder::groups() const {
+  std::vector<GroupStatus> result;
+  if (!use_groups_) return result;
+  std::map<NextHopId, std::size_t> users;
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (view.kernel != kNoForwarding) ++users[forwardings_[view.kernel].next_hop];
+  });
+  groups_.for_each([&](NextHopId id, const std::vector<GroupMember>& members, bool adopted) {
+    GroupStatus status{id, {}, users[id], adopted};
+    for (const GroupMember& member : members) status.vias.push_back(member.via);
+    result.push_back(std::move(status));
+  });
+  return result;
+}
+
+std::vector<NextHopState> Forwarder::next_hops() const {
+  std::vector<NextHopState> result;
+  map_.for_each([&](NextHopRef, const TrackedNextHop& tracked, const Resolution& resolution) {
+    if (static_cast<std::uint32_t>(tracked.source) > 0xFFFF) return;
+    result.push_back(
+        state_of(PeerId{static_cast<std::uint16_t>(tracked.source)}, tracked.next_hop.address, resolution));
+  });
+  return result;
+}
+
+std::vector<MemoryUse> Forwarder::memory() const {
+  const std::size_t routes = std::max(reconciler_.counts().desired, reconciler_.counts().installed);
+  return {{"fib routes", routes, reconciler_.record_octets()},
+          {"fib route index", routes, reconciler_.index_octets()},
+          {"fib forwardings", forwardings_.size(), forwardings_.octets()}};
+}
+
+}  // namespace minibgp::fib

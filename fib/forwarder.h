@@ -1,0 +1,173 @@
+/// Forwarder: everything of fib/ that decides, in one pure machine: what is desired and what holds in, operations for
+/// the kernel and news out. Deterministic; no sockets, no clock. The driver (fib/netlink/fib.cc) feeds it and carries
+/// out its operations; tests drive it with a fake kernel and virtual time.
+///
+///   any input  ->  settle()  ->  next_next_hop_batch(), then next_route_batch()  ->  KernelPort  ->  on_answers()
+///                            ->  take_dump_request(), take_next_hop_changes(), take_network_changes()
+///                            ->  next_deadline(): call on_time() then
+///
+/// Next hops go before routes: a dead next hop leaves its groups before any route is worked on.
+#pragma once
+
+#include <bgp/log.h>
+#include <fib/fib.h>
+#include <fib/injector.h>
+#include <fib/kernel_port.h>
+#include <fib/next_hop_group.h>
+#include <fib/next_hop_map.h>
+#include <fib/reconciler.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace minibgp::fib {
+
+/// The parts of the kernel's state that are dumped on their own.
+enum class DumpPart : std::uint8_t { links, next_hops, routes };
+
+struct NetworkChange {
+  Prefix prefix;
+  NetworkWatch watch = NetworkWatch::exact_route;
+  bool present = false;
+};
+
+class Forwarder {
+ public:
+  /// `log` may be null; otherwise it outlives the forwarder.
+  Forwarder(const FibOptions& options, LogSink* log, Time now);
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+
+  // --- Desired: see the functions of the same names in fib.h
+  // ----------------------------------------------------------
+  void set_options(const FibOptions& options);
+  void on_best_changed(std::span<const BestChange> changes);
+  void set_peer(PeerId peer, const PeerBinding& binding);
+  void remove_peer(PeerId peer);
+  void set_peer_usable(PeerId peer, bool usable);
+  void set_static_routes(std::span<const StaticRoute> routes);
+  void set_route(const RouteKey& key, std::span<const Via> vias);
+  void remove_route(const RouteKey& key);
+  void set_interface_usable(std::string_view interface, bool usable, std::string_view reason);
+  void forget_interface(std::string_view interface);
+  void set_underlay_endpoints(std::span<const IpAddress> endpoints);
+  void set_own_networks(std::span<const Prefix> networks);
+  void watch_next_hop(PeerId peer, const IpAddress& next_hop);
+  void unwatch_next_hop(PeerId peer, const IpAddress& next_hop);
+  void watch_network(const Prefix& prefix, NetworkWatch watch);
+  void unwatch_network(const Prefix& prefix, NetworkWatch watch);
+  void finish_adoption();
+  /// Nothing is desired any more, adopted routes included. Done when idle().
+  void remove_everything();
+
+  // --- Kernel -----------------------------------------------------------------------------------------------------
+  void on_link(const LinkInfo& link);
+  void on_link_gone(IfIndex index);
+  void on_address(const AddressInfo& address);
+  void on_address_gone(const AddressInfo& address);
+  void on_route(const KernelRoute& route);
+  void on_route_gone(const KernelRoute& route);
+  void on_next_hop(const KernelNextHop& next_hop);
+  void on_next_hop_gone(NextHopId id);
+  /// Notifications were lost: everything is read again.
+  void on_overrun();
+  void begin_dump(DumpPart part);
+  /// `complete` false: the kernel's table changed while it was read; what was not seen may still be there.
+  void end_dump(DumpPart part, bool complete, Time now);
+  /// The kernel has no next-hop objects: routes carry their next hops themselves from now on.
+  void no_next_hop_objects();
+
+  // --- Work -------------------------------------------------------------------------------------------------------
+  /// Draws the consequences of the inputs so far. Cheap when there were none.
+  void settle(Time now);
+  void on_time(Time now);
+  [[nodiscard]] std::span<const NextHopOp> next_next_hop_batch(std::size_t limit, Time now);
+  [[nodiscard]] std::span<const RouteOp> next_route_batch(std::size_t limit, Time now);
+  void on_answers(std::span<const NextHopOp> batch, std::span<const OpError> errors, Time now);
+  void on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now);
+  /// What to read again from the kernel now; nothing while a dump runs.
+  [[nodiscard]] DumpRequest take_dump_request(Time now);
+  [[nodiscard]] std::vector<NextHopState> take_next_hop_changes();
+  [[nodiscard]] std::vector<NetworkChange> take_network_changes();
+  [[nodiscard]] Time next_deadline() const;
+  /// Whether next_*_batch() has something without another input.
+  [[nodiscard]] bool has_work() const { return writing() && reconciler_.has_work(); }
+  /// The kernel is as desired, as far as it can be, and nothing is on its way.
+  [[nodiscard]] bool idle() const;
+  /// Members that died in the last settle(), for the driver's stopwatch.
+  [[nodiscard]] std::size_t take_failovers() { return std::exchange(fresh_failovers_, 0); }
+  /// Compares everything now; the differences found by the dump that begins next are collected.
+  void start_verify();
+  [[nodiscard]] std::optional<Comparison> take_comparison() { return std::exchange(comparison_done_, std::nullopt); }
+
+  // --- Reading ----------------------------------------------------------------------------------------------------
+  [[nodiscard]] FibStatus status() const;
+  [[nodiscard]] std::vector<RouteStatus> routes(const Fib::RouteFilter& filter) const;
+  [[nodiscard]] std::vector<GroupStatus> groups() const;
+  [[nodiscard]] std::vector<NextHopState> next_hops() const;
+  [[nodiscard]] const NextHopMap& map() const { return map_; }
+  [[nodiscard]] std::vector<MemoryUse> memory() const;
+  [[nodiscard]] const FibOptions& options() const { return options_; }
+  [[nodiscard]] bool uses_next_hop_objects() const { return use_groups_; }
+
+ private:
+  struct WatchedNextHop {
+    NextHopRef ref{};
+    std::uint32_t users = 0;
+  };
+  struct WatchedNetwork {
+    bool present = false;
+    bool reported = false;
+  };
+  [[nodiscard]] bool writing() const { return ready_ && options_.enabled; }
+  [[nodiscard]] bool in_our_tables(const RouteKey& key) const { return injector_.tables().contains(key.table); }
+  [[nodiscard]] bool same(ForwardingId kernel, ForwardingId desired) const;
+  [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
+  [[nodiscard]] NextHopState state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const;
+  [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;
+  void world_changed(bool changed);
+  void drain_next_hop_news(Time now);
+  void note_difference(const RouteKey& key, std::string_view what);
+  void log(LogLevel level, std::string_view line) const;
+
+  FibOptions options_;
+  LogSink* log_;
+  ForwardingTable forwardings_;
+  NextHopMap map_;
+  NextHopGroups groups_;
+  Reconciler reconciler_;
+  Injector injector_;
+
+  bool ready_ = false;  ///< Everything was read once.
+  bool use_groups_;
+  bool next_hops_changed_ = false;  ///< map_.refresh() is due.
+  bool foreign_changed_ = false;
+  bool addresses_changed_ = false;
+  bool sets_changed_ = false;
+  bool retry_parked_ = false;
+  DumpRequest wanted_;  ///< Dumps still to ask for.
+  unsigned dumps_running_ = 0;
+  Time next_dump_at_{};  ///< Not before; see take_dump_request().
+  Time dump_began_{};
+  Time next_audit_ = kNever;
+  Time adopt_until_ = kNever;
+  bool adoption_over_ = false;
+  std::map<std::pair<PeerId, IpAddress>, WatchedNextHop> watched_;
+  std::map<std::pair<Prefix, NetworkWatch>, WatchedNetwork> networks_;
+  std::vector<NextHopState> next_hop_changes_;
+  std::vector<NetworkChange> network_changes_;
+  std::size_t fresh_failovers_ = 0;
+  std::optional<Comparison> comparing_, comparison_done_;
+  bool verify_wanted_ = false;
+  FibCounters counters_;
+  bool refusal_logged_ = false;
+};
+
+}  // namespace minibgp::fib

@@ -1,0 +1,483 @@
+#include <bgp/base/assert.h>
+#include <bgp/text.h>
+#include <fib/injector.h>
+
+#include <algorithm>
+
+namespace minibgp::fib {
+namespace {
+
+constexpr Prefix link_local_v4() { return Prefix::of(IpAddress::v4(0xA9FE0000), 16); }
+constexpr Prefix link_local_v6() { return Prefix::of(IpAddress::v6({0xFE, 0x80}), 10); }
+
+std::size_t content_hash(Family family, std::span<const SetMember> members, const IpAddress& preferred_source) {
+  std::size_t hash = std::hash<IpAddress>{}(preferred_source) + static_cast<std::size_t>(family);
+  const auto mix = [&hash](std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15U + (hash >> 31U); };
+  for (const SetMember& member : members) {
+    mix(static_cast<std::size_t>(member.next_hop.source) << 16U | member.weight);
+    mix(std::hash<IpAddress>{}(member.next_hop.next_hop.address));
+    mix(static_cast<std::size_t>(member.next_hop.index));
+    mix(std::hash<std::string>{}(member.next_hop.interface));
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::string_view to_text(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::none:
+      return "";
+    case Refusal::covers_endpoint:
+      return "it would take over the path to an IKE endpoint";
+    case Refusal::covers_own_network:
+      return "it would take over the path to an own network";
+    case Refusal::link_local_network:
+      return "link-local networks are never learned";
+    case Refusal::static_route:
+      return "a static route goes first";
+    case Refusal::foreign_route:
+      return "the kernel has another protocol's route with this prefix and metric";
+    case Refusal::kernel:
+      return "the kernel refused it";
+    case Refusal::no_usable_next_hop:
+      return "no next hop is usable";
+  }
+  return "";
+}
+
+Injector::Injector(const Options& options, NextHopMap& map, NextHopGroups* groups, ForwardingTable& forwardings,
+                   Reconciler& reconciler)
+    : options_(options), map_(map), groups_(groups), forwardings_(forwardings), reconciler_(reconciler) {
+  (void)sets_.insert();  // Index 0 is none.
+  tables_.insert(options.table);
+}
+
+// --- Sets ----------------------------------------------------------------------------------------------------------
+
+Injector::SetIndex Injector::set_for(Family family, std::vector<SetMember> members, const IpAddress& source) {
+  std::sort(members.begin(), members.end());
+  const std::size_t hash = content_hash(family, members, source);
+  const auto [begin, end] = by_content_.equal_range(hash);
+  for (auto at = begin; at != end; ++at) {
+    const NextHopSet& set = sets_[at->second];
+    if (set.family == family && set.preferred_source == source && set.members == members) return at->second;
+  }
+  const SetIndex index = sets_.insert();
+  NextHopSet& set = sets_[index];
+  set.family = family;
+  set.preferred_source = source;
+  set.members = std::move(members);
+  for (const SetMember& member : set.members) set.refs.push_back(map_.track(member.next_hop));
+  set.target = reconciler_.make_target(kNoForwarding);
+  by_content_.emplace(hash, index);
+  by_target_.emplace(static_cast<std::uint32_t>(set.target), index);
+  return index;
+}
+
+bool Injector::as_last(const BestChange& change, const IpAddress& source) const {
+  return last_set_ != 0 && last_family_ == change.prefix.family && last_source_ == source &&
+         std::equal(change.paths.begin(), change.paths.end(), last_paths_.begin(), last_paths_.end(),
+                    [](const BestPath& a, const BestPath& b) {
+                      return a.peer == b.peer && a.weight == b.weight && a.next_hop == b.next_hop;
+                    });
+}
+
+Injector::SetIndex Injector::set_for(const BestChange& change) {
+  IpAddress source;
+  if (change.local != nullptr && change.local->fib_prefsrc) source = *change.local->fib_prefsrc;
+  if (as_last(change, source)) return last_set_;
+  std::vector<SetMember> members;
+  members.reserve(change.paths.size());
+  for (const BestPath& path : change.paths) {
+    SetMember member;
+    member.next_hop.source = source_of(path.peer);
+    member.next_hop.next_hop = path.next_hop;
+    member.weight = std::max<std::uint16_t>(path.weight, 1);
+    members.push_back(std::move(member));
+  }
+  last_set_ = set_for(change.prefix.family, std::move(members), source);
+  last_paths_.assign(change.paths.begin(), change.paths.end());
+  last_source_ = source;
+  last_family_ = change.prefix.family;
+  return last_set_;
+}
+
+IpAddress Injector::preferred_source(const NextHopSet& set) const {
+  // The kernel refuses a source that is not local.
+  const auto if_local = [&](const IpAddress& address) {
+    return address.family == set.family && address.is_set() && map_.is_local(address) ? address : IpAddress{};
+  };
+  if (set.preferred_source.is_set()) return if_local(set.preferred_source);
+  switch (options_.preferred_source.mode) {
+    case PreferredSource::Mode::automatic:
+      return map_.local_address_in(own_networks_, set.family);
+    case PreferredSource::Mode::address:
+      return if_local(options_.preferred_source.address);
+    case PreferredSource::Mode::none:
+      break;
+  }
+  return {};
+}
+
+void Injector::settle(NextHopSet& set, NextHopId hint) {
+  scratch_.clear();
+  for (std::size_t i = 0; i < set.refs.size(); ++i) {
+    const Resolution& resolution = map_.resolution(set.refs[i]);
+    if (!resolution.usable) continue;
+    GroupMember member{resolution.via, set.members[i].next_hop.source};
+    member.via.weight = std::min<std::uint16_t>(set.members[i].weight, 256);
+    scratch_.push_back(member);
+  }
+  if (scratch_.empty()) {
+    reconciler_.set_target(set.target, kNoForwarding);
+    return;
+  }
+  if (scratch_.size() == 1) scratch_[0].via.weight = 1;
+  std::sort(scratch_.begin(), scratch_.end());
+
+  Forwarding forwarding;
+  forwarding.preferred_source = preferred_source(set);
+  if (groups_ != nullptr) {
+    const ForwardingId now = reconciler_.want_of(set.target);
+    if (now != kNoForwarding && forwardings_[now].next_hop != kNoNextHopId) hint = forwardings_[now].next_hop;
+    forwarding.next_hop = groups_->acquire(scratch_, hint);
+  }
+  if (forwarding.next_hop == kNoNextHopId) {
+    for (const GroupMember& member : scratch_) forwarding.vias.push_back(member.via);
+    normalize(forwarding.vias);
+  }
+  const ForwardingId want = forwardings_.intern(forwarding);
+  reconciler_.set_target(set.target, want);
+  forwardings_.unref(want);
+}
+
+void Injector::settle_sets() {
+  for (SetIndex index = sets_.next(1); index < sets_.bound(); index = sets_.next(index + 1)) {
+    NextHopSet& set = sets_[index];
+    if (reconciler_.routes_of(set.target) != 0) settle(set, kNoNextHopId);
+  }
+}
+
+std::size_t Injector::on_next_hops_changed(std::span<const NextHopMap::Change> changes) {
+  if (changes.empty()) return 0;
+  std::size_t died = 0;
+  if (groups_ != nullptr) {
+    std::vector<NextHopGroups::Dead> dead;
+    for (const NextHopMap::Change& change : changes) {
+      const Resolution& now = map_.resolution(change.ref);
+      if (!change.before.usable || (now.usable && now.via == change.before.via)) continue;
+      const Source source = map_.tracked(change.ref).source;
+      if (map_.way_in_use(change.before.via, source)) continue;
+      dead.push_back({{change.before.via, source}, !map_.way_in_use(change.before.via, std::nullopt)});
+    }
+    if (!dead.empty()) died = groups_->take_out(dead);
+  }
+  settle_sets();
+  return died;
+}
+
+void Injector::drop_set(SetIndex index) {
+  NextHopSet& set = sets_[index];
+  for (const NextHopRef ref : set.refs) map_.untrack(ref);
+  by_target_.erase(static_cast<std::uint32_t>(set.target));
+  reconciler_.release_target(set.target);
+  const auto [begin, end] = by_content_.equal_range(content_hash(set.family, set.members, set.preferred_source));
+  for (auto at = begin; at != end; ++at) {
+    if (at->second != index) continue;
+    by_content_.erase(at);
+    break;
+  }
+  if (last_set_ == index) last_set_ = 0;
+  sets_.erase(index);
+}
+
+void Injector::collect() {
+  for (const TargetId target : reconciler_.take_idle_targets()) {
+    const auto found = by_target_.find(static_cast<std::uint32_t>(target));
+    if (found == by_target_.end()) continue;
+    reconciler_.set_target(target, kNoForwarding);
+    maybe_unused_.push_back(found->second);
+  }
+  for (const SetIndex index : std::exchange(maybe_unused_, {})) {
+    if (!sets_.contains(index)) continue;
+    const NextHopSet& set = sets_[index];
+    if (set.held == 0 && reconciler_.routes_of(set.target) == 0) drop_set(index);
+  }
+  if (groups_ == nullptr) return;
+  for (const NextHopId id : forwardings_.take_unused_next_hops()) groups_->release(id);
+}
+
+void Injector::give_up_groups() {
+  groups_ = nullptr;
+  settle_sets();
+}
+
+std::vector<Via> Injector::vias_of(const Forwarding& forwarding) const {
+  if (forwarding.next_hop == kNoNextHopId || groups_ == nullptr) return forwarding.vias;
+  std::vector<Via> vias;
+  for (const GroupMember& member : groups_->members(forwarding.next_hop)) vias.push_back(member.via);
+  normalize(vias);
+  return vias;
+}
+
+// --- Learned routes ------------------------------------------------------------------------------------------------
+
+RouteKey Injector::key_for(const BestChange& change) const {
+  RouteKey key{change.prefix, options_.table, options_.metric};
+  if (change.local != nullptr) {
+    key.table = change.local->fib_table.value_or(key.table);
+    key.metric = change.local->fib_metric.value_or(key.metric);
+  }
+  key.metric = kernel_metric(change.prefix.family, key.metric);
+  return key;
+}
+
+void Injector::on_best_changed(std::span<const BestChange> changes) {
+  for (const BestChange& change : changes) {
+    const RouteKey key = key_for(change);
+    const bool unusual = key.table != options_.table || key.metric != kernel_metric(key.prefix.family, options_.metric);
+    if (unusual || !unusual_.empty()) {
+      // Policy may have moved it: the kernel knows it under its former key.
+      RouteKey former{change.prefix, options_.table, kernel_metric(change.prefix.family, options_.metric)};
+      if (const auto found = unusual_.find(change.prefix); found != unusual_.end()) {
+        former = found->second;
+        unusual_.erase(found);
+      }
+      if (former != key) forget(former);
+      if (unusual && !change.paths.empty()) unusual_[change.prefix] = key;
+    }
+    if (change.paths.empty()) {
+      forget(key);
+    } else {
+      if (unusual) use_table(key.table);
+      learn(key, set_for(change));
+    }
+  }
+}
+
+void Injector::learn(const RouteKey& key, SetIndex set) {
+  if (!held_.empty()) unhold(key);
+  if (!fixed_.empty() && fixed_.contains(key)) {
+    hold(key, set, {Refusal::static_route, {}});
+    return;
+  }
+  if (GuardVerdict verdict = guard(key.prefix); verdict.refusal != Refusal::none) {
+    reconciler_.erase(key);
+    hold(key, set, std::move(verdict));
+    return;
+  }
+  desire(key, set);
+}
+
+void Injector::forget(const RouteKey& key) {
+  if (!held_.empty() && unhold(key)) return;
+  if (!fixed_.empty() && fixed_.contains(key)) return;
+  reconciler_.erase(key);
+}
+
+void Injector::desire(const RouteKey& key, SetIndex index) {
+  NextHopSet& set = sets_[index];
+  if (reconciler_.routes_of(set.target) == 0) {
+    // The first route decides which of several equal objects of an earlier run the set takes.
+    NextHopId hint = kNoNextHopId;
+    if (const auto known = reconciler_.find(key); known && known->kernel != kNoForwarding)
+      hint = forwardings_[known->kernel].next_hop;
+    settle(set, hint);
+  }
+  reconciler_.set(key, set.target);
+}
+
+void Injector::hold(const RouteKey& key, SetIndex set, GuardVerdict why) {
+  ++sets_[set].held;
+  held_[key] = {set, why.refusal, std::move(why.detail)};
+}
+
+bool Injector::unhold(const RouteKey& key) {
+  const auto found = held_.find(key);
+  if (found == held_.end()) return false;
+  const SetIndex index = found->second.set;
+  held_.erase(found);
+  if (--sets_[index].held == 0) maybe_unused_.push_back(index);
+  return true;
+}
+
+// --- Static routes and the program's own -----------------------------------------------------------------------------
+
+void Injector::fix(const RouteKey& key, SetIndex set, bool from_program) {
+  use_table(key.table);
+  if (!fixed_.contains(key) && !held_.contains(key)) {
+    // A learned route that is in place steps back.
+    if (const TargetId learned = reconciler_.target_of(key); learned != kNoTarget)
+      hold(key, by_target_.at(static_cast<std::uint32_t>(learned)), {Refusal::static_route, {}});
+  }
+  fixed_[key] = {set, from_program};
+  desire(key, set);
+}
+
+void Injector::unfix(const RouteKey& key) {
+  if (fixed_.erase(key) == 0) return;
+  const auto learned = held_.find(key);
+  if (learned == held_.end()) {
+    reconciler_.erase(key);
+    return;
+  }
+  const SetIndex set = learned->second.set;
+  unhold(key);
+  reconciler_.erase(key);
+  learn(key, set);
+}
+
+void Injector::set_static_routes(std::span<const StaticRoute> routes) {
+  static_routes_.assign(routes.begin(), routes.end());
+  const auto wanted = expand(routes, options_.table, options_.metric);
+  std::vector<RouteKey> gone;
+  for (const auto& [key, fixed] : fixed_)
+    if (!fixed.from_program && !wanted.contains(key)) gone.push_back(key);
+  for (const auto& [key, members] : wanted) fix(key, set_for(key.prefix.family, members, {}), false);
+  for (const RouteKey& key : gone) unfix(key);
+}
+
+void Injector::set_route(const RouteKey& key, std::span<const Via> vias) {
+  std::vector<SetMember> members;
+  for (const Via& via : vias) {
+    SetMember member;
+    member.next_hop.source = kProgramSource;
+    member.next_hop.next_hop.address = via.gateway;
+    if (!via.gateway.is_set()) member.next_hop.next_hop.address.family = key.prefix.family;
+    member.next_hop.index = via.interface;
+    member.next_hop.onlink = via.onlink;
+    member.weight = std::max<std::uint16_t>(via.weight, 1);
+    members.push_back(std::move(member));
+  }
+  RouteKey kernel_key = key;
+  kernel_key.metric = kernel_metric(key.prefix.family, key.metric);
+  fix(kernel_key, set_for(key.prefix.family, std::move(members), {}), true);
+}
+
+void Injector::remove_route(const RouteKey& key) {
+  RouteKey kernel_key = key;
+  kernel_key.metric = kernel_metric(key.prefix.family, key.metric);
+  unfix(kernel_key);
+}
+
+void Injector::use_table(std::uint32_t table) {
+  if (tables_.insert(table).second) new_table_ = true;
+}
+
+void Injector::clear() {
+  std::vector<RouteKey> keys;
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (view.target != kNoTarget) keys.push_back(view.key);
+  });
+  static_routes_.clear();
+  fixed_.clear();
+  unusual_.clear();
+  while (!held_.empty()) unhold(held_.begin()->first);
+  for (const RouteKey& key : keys) reconciler_.erase(key);
+}
+
+void Injector::set_options(const Options& options) {
+  if (options == options_) return;
+  const Options old = std::exchange(options_, options);
+  if (old.table != options.table || old.metric != options.metric) {
+    use_table(options.table);
+    struct Move {
+      RouteKey from, to;
+      SetIndex set;
+    };
+    std::vector<Move> moves;
+    const auto moved = [&](const RouteKey& key) {
+      return RouteKey{key.prefix, options.table, kernel_metric(key.prefix.family, options.metric)};
+    };
+    const auto usual = [&](const RouteKey& key) {
+      return key.table == old.table && key.metric == kernel_metric(key.prefix.family, old.metric) &&
+             !unusual_.contains(key.prefix);
+    };
+    for (const auto& [key, held] : held_)
+      if (usual(key)) moves.push_back({key, moved(key), held.set});
+    reconciler_.for_each([&](const Reconciler::View& view) {
+      if (view.target == kNoTarget || fixed_.contains(view.key) || !usual(view.key)) return;
+      moves.push_back({view.key, moved(view.key), by_target_.at(static_cast<std::uint32_t>(view.target))});
+    });
+    // The new one first: a packet in between finds one of the two.
+    for (const Move& move : moves) learn(move.to, move.set);
+    for (const Move& move : moves) forget(move.from);
+    const std::vector<StaticRoute> routes = static_routes_;
+    set_static_routes(routes);
+  }
+  settle_sets();
+}
+
+// --- Guard ---------------------------------------------------------------------------------------------------------
+
+void Injector::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
+  endpoints_.assign(endpoints.begin(), endpoints.end());
+  review_guard();
+}
+
+void Injector::set_own_networks(std::span<const Prefix> networks) {
+  own_networks_.assign(networks.begin(), networks.end());
+  review_guard();
+  settle_sets();  // The preferred source may be another one.
+}
+
+GuardVerdict Injector::guard(const Prefix& prefix) const {
+  if ((prefix.family == Family::ipv4 ? link_local_v4() : link_local_v6()).covers(prefix))
+    return {Refusal::link_local_network, {}};
+  // A route somebody else has that is longer keeps the path where it is, whatever we install beside it.
+  for (const IpAddress& endpoint : endpoints_) {
+    if (!prefix.contains(endpoint)) continue;
+    const ForeignRoute* path = map_.foreign().lookup(endpoint);
+    if (path == nullptr || path->key.prefix.length_bits <= prefix.length_bits)
+      return {Refusal::covers_endpoint, to_text(endpoint)};
+  }
+  for (const Prefix& network : own_networks_) {
+    if (!prefix.covers(network)) continue;
+    const ForeignRoute* path = map_.foreign().covering(network);
+    if (path != nullptr && path->key.prefix.length_bits > prefix.length_bits) continue;
+    if (map_.foreign().inside(network, prefix.length_bits) == nullptr)
+      return {Refusal::covers_own_network, to_text(network)};
+  }
+  return {};
+}
+
+void Injector::review_guard() {
+  // 1. What is refused may be allowed now.
+  std::vector<std::pair<RouteKey, SetIndex>> freed;
+  for (auto& [key, held] : held_) {
+    if (held.refusal == Refusal::static_route) continue;
+    GuardVerdict verdict = guard(key.prefix);
+    if (verdict.refusal == Refusal::none) {
+      freed.emplace_back(key, held.set);
+    } else {
+      held.refusal = verdict.refusal;
+      held.detail = std::move(verdict.detail);
+    }
+  }
+  for (const auto& [key, set] : freed) {
+    unhold(key);
+    desire(key, set);
+  }
+  // 2. What is installed may not be. Only prefixes that cover something guarded can be: a few lookups for each.
+  const auto judge = [this](const RouteKey& key) {
+    const TargetId target = reconciler_.target_of(key);
+    if (target == kNoTarget || fixed_.contains(key)) return;
+    GuardVerdict verdict = guard(key.prefix);
+    if (verdict.refusal == Refusal::none) return;
+    hold(key, by_target_.at(static_cast<std::uint32_t>(target)), std::move(verdict));
+    reconciler_.erase(key);
+  };
+  const auto judge_covering = [&](const Prefix& guarded) {
+    for (unsigned length = 0; length <= guarded.length_bits; ++length) {
+      const Prefix prefix = Prefix::of(guarded.address(), static_cast<std::uint8_t>(length));
+      judge({prefix, options_.table, kernel_metric(prefix.family, options_.metric)});
+    }
+  };
+  for (const IpAddress& endpoint : endpoints_) judge_covering(Prefix::of(endpoint, address_bits(endpoint.family)));
+  for (const Prefix& network : own_networks_) judge_covering(network);
+  const auto unusual = unusual_;
+  for (const auto& [prefix, key] : unusual) judge(key);
+}
+
+}  // namespace minibgp::fib

@@ -1,0 +1,93 @@
+/// KernelPort: the seam between the pure part of fib/ and whatever keeps the routes: the kernel over netlink, a program
+/// that prints (dry run), or a fake in tests. Batches of operations go out, answers and what the kernel has come back.
+///
+///   Forwarder::next_next_hop_batch(), next_route_batch()  ->  KernelPort::send()
+///   Forwarder::on_answers()                               <-  once for each batch, in order, at once or later
+///   Forwarder::on_kernel_*()                              <-  dumps and notifications
+#pragma once
+
+#include <fib/route.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace minibgp::fib {
+
+/// A route as the kernel tells it, whoever owns it.
+struct KernelRoute {
+  RouteKey key;
+  std::uint8_t protocol = 0;
+  bool unicast = true;    ///< Not blackhole, unreachable, prohibit.
+  Forwarding forwarding;  ///< Next hops as far as the kernel tells them, also beside a next-hop object's id.
+};
+
+/// An interned Forwarding; see ForwardingTable. 0 is "no route".
+enum class ForwardingId : std::uint32_t {};
+inline constexpr ForwardingId kNoForwarding{0};
+
+/// One change of one route.
+struct RouteOp {
+  enum class Kind : std::uint8_t {
+    add,      ///< Fails with EEXIST when any route with this key is there: never takes over somebody else's.
+    replace,  ///< Of our own route with this key.
+    remove,   ///< Of our own route with this key, whatever its next hops are.
+  };
+  Kind kind = Kind::add;
+  std::uint32_t record = 0;           ///< Of the reconciler; comes back with the answer.
+  ForwardingId want = kNoForwarding;  ///< What the route is after success.
+  RouteKey key;
+  const Forwarding* forwarding = nullptr;  ///< Of `want`; null for remove. Valid until the batch is answered.
+};
+
+/// A member of a next-hop group: another object's id and its share.
+struct GroupEntry {
+  NextHopId id = kNoNextHopId;
+  std::uint16_t weight = 1;
+  auto operator<=>(const GroupEntry&) const = default;
+};
+
+/// A next-hop object as the kernel has it, or as we want it: a single next hop, or a group when `entries` is not empty.
+struct KernelNextHop {
+  NextHopId id = kNoNextHopId;
+  std::uint8_t protocol = 0;
+  Via via;
+  std::vector<GroupEntry> entries;
+  bool operator==(const KernelNextHop&) const = default;
+};
+
+/// One change of one next-hop object.
+struct NextHopOp {
+  enum class Kind : std::uint8_t {
+    make,    ///< Creates or replaces.
+    remove,  ///< The kernel takes a single one out of every group that has it, in one step.
+  };
+  Kind kind = Kind::make;
+  KernelNextHop next_hop;  ///< For remove only the id counts.
+};
+
+/// One operation of a batch that did not succeed.
+struct OpError {
+  std::size_t index = 0;  ///< In the batch.
+  int error = 0;          ///< A positive errno.
+  std::string text;       ///< The kernel's own explanation; may be empty.
+};
+
+/// What to read again from the kernel.
+struct DumpRequest {
+  bool links = false;  ///< Links, and after them addresses.
+  bool next_hops = false;
+  bool routes = false;  ///< Ours and others'.
+  [[nodiscard]] bool any() const { return links || next_hops || routes; }
+};
+
+class KernelPort {
+ public:
+  virtual ~KernelPort() = default;
+  virtual void send(std::span<const NextHopOp> batch) = 0;
+  virtual void send(std::span<const RouteOp> batch) = 0;
+  virtual void dump(const DumpRequest& what) = 0;
+};
+
+}  // namespace minibgp::fib

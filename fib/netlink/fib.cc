@@ -1,0 +1,305 @@
+/// The Fib of fib/fib.h: a Forwarder, the kernel, one timer, and pump(): settle, next hops, routes for a slice of time,
+/// news. Decides nothing.
+#include <fib/dry_run.h>
+#include <fib/fib.h>
+#include <fib/forwarder.h>
+#include <fib/netlink/kernel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace minibgp::fib {
+namespace {
+
+/// Routes in one sendmsg: beyond 64 nothing is gained (the kernel's own work dominates), and a batch is what a failover
+/// may have to wait for.
+constexpr std::size_t kRoutesPerBatch = 64;
+constexpr std::size_t kNextHopsPerBatch = 64;
+
+Time now() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return Time{std::chrono::duration_cast<Duration>(since)};
+}
+
+/// Prints instead of writing: every operation succeeds.
+class DryRun final : public KernelPort {
+ public:
+  DryRun(Forwarder& forwarder, std::function<void(std::string_view)> print)
+      : forwarder_(forwarder), print_(std::move(print)) {}
+  void send(std::span<const NextHopOp> batch) override {
+    for (const NextHopOp& op : batch) print_(to_text(op, name_));
+    forwarder_.on_answers(batch, {}, now());
+  }
+  void send(std::span<const RouteOp> batch) override {
+    for (const RouteOp& op : batch) print_(to_text(op, forwarder_.options().protocol, name_));
+    forwarder_.on_answers(batch, {}, now());
+  }
+  void dump(const DumpRequest&) override {}
+
+ private:
+  Forwarder& forwarder_;
+  std::function<void(std::string_view)> print_;
+  InterfaceName name_ = [this](IfIndex index) { return forwarder_.map().name_of(index); };
+};
+
+}  // namespace
+
+class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
+ public:
+  Impl(boost::asio::io_context& io, const FibOptions& options, FibObserver& observer, LogSink* log)
+      : io_(io),
+        observer_(observer),
+        forwarder_(options, log, now()),
+        timer_(io),
+        kernel_(io, forwarder_,
+                {[this] { pump(); }, [this](std::error_code error) { fail(error); }, [] { return now(); }}) {
+    if (options.dry_run) dry_run_ = std::make_unique<DryRun>(forwarder_, options.dry_run);
+  }
+
+  Result<void, std::error_code> start() {
+    auto opened = kernel_.open();
+    if (opened) started_ = true, pump();
+    return opened;
+  }
+
+  Forwarder& forwarder() { return forwarder_; }
+  [[nodiscard]] const Forwarder& forwarder() const { return forwarder_; }
+
+  /// For inputs that may wait until the caller returned to the loop.
+  void schedule() {
+    if (scheduled_ || !started_ || ended_) return;
+    scheduled_ = true;
+    boost::asio::post(io_, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->scheduled_ = false;
+      self->pump();
+    });
+  }
+
+  /// For inputs that may take a next hop away: the kernel's groups have lost it when this returns.
+  void react(Time began) {
+    forwarder_.settle(began);
+    if (!started_ || ended_) return;
+    send_next_hops();
+    if (forwarder_.take_failovers() != 0) last_failover_ = now() - began;
+    schedule();
+  }
+
+  void verify(std::function<void(const Comparison&)> done) {
+    verifying_.push_back(std::move(done));
+    forwarder_.start_verify();
+    schedule();
+  }
+
+  void stop(std::function<void()> done) {
+    stopped_ = std::move(done);
+    if (forwarder_.options().on_exit == FibOptions::OnExit::remove) {
+      forwarder_.remove_everything();
+    } else {
+      finish_only_ = true;
+    }
+    stopping_ = true;
+    if (!started_ || ended_) {
+      end();
+    } else {
+      schedule();
+    }
+  }
+
+  [[nodiscard]] FibStatus status() const {
+    FibStatus status = forwarder_.status();
+    status.counters.longest_turn_ns = longest_turn_.count();
+    status.counters.last_failover_ns = last_failover_.count();
+    return status;
+  }
+
+ private:
+  KernelPort& port() { return dry_run_ ? static_cast<KernelPort&>(*dry_run_) : kernel_; }
+
+  void send_next_hops() {
+    for (;;) {
+      const auto batch = forwarder_.next_next_hop_batch(kNextHopsPerBatch, now());
+      if (batch.empty()) return;
+      port().send(batch);
+      forwarder_.settle(now());
+    }
+  }
+
+  void pump() {
+    if (!started_ || ended_) return;
+    const auto keep_alive = shared_from_this();  // Observers may destroy us.
+    const Time began = now();
+    forwarder_.on_time(began);
+    forwarder_.settle(began);
+    send_next_hops();
+    if (forwarder_.take_failovers() != 0) last_failover_ = now() - began;
+
+    bool more = false;
+    for (const Time until = began + netlink::kTurnSlice; !finish_only_;) {
+      const auto batch = forwarder_.next_route_batch(kRoutesPerBatch, now());
+      if (!batch.empty()) port().send(batch);
+      more = !batch.empty() || forwarder_.has_work();
+      if (!more || now() >= until) break;
+    }
+    forwarder_.settle(now());
+    send_next_hops();
+    longest_turn_ = std::max(longest_turn_, now() - began);
+
+    kernel_.dump(forwarder_.take_dump_request(now()));
+    if (more) schedule();
+    tell();
+    if (ended_) return;
+    if (stopping_ && (finish_only_ || forwarder_.idle() || gave_up_waiting())) {
+      end();
+      return;
+    }
+    arm_timer();
+  }
+
+  /// Routes the kernel refuses to remove must not keep the program from ending.
+  bool gave_up_waiting() {
+    if (stop_until_ == kNever) stop_until_ = now() + std::chrono::seconds{10};
+    return now() >= stop_until_;
+  }
+
+  void tell() {
+    if (const auto changes = forwarder_.take_next_hop_changes(); !changes.empty())
+      observer_.on_next_hops_changed(changes);
+    for (const NetworkChange& change : forwarder_.take_network_changes())
+      observer_.on_network_changed(change.prefix, change.watch, change.present);
+    if (const auto comparison = forwarder_.take_comparison())
+      for (const auto& done : std::exchange(verifying_, {})) done(*comparison);
+  }
+
+  void arm_timer() {
+    const Time next = std::min(forwarder_.next_deadline(), stop_until_);
+    if (next == kNever) {
+      timer_.cancel();
+      return;
+    }
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(next.time_since_epoch())));
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      if (error) return;
+      if (const auto self = weak.lock()) self->pump();
+    });
+  }
+
+  void fail(std::error_code error) {
+    if (std::exchange(ended_, true)) return;
+    timer_.cancel();
+    observer_.on_fib_failed(error);
+    if (stopping_) end();
+  }
+
+  void end() {
+    ended_ = true;
+    timer_.cancel();
+    if (const auto done = std::exchange(stopped_, nullptr)) boost::asio::post(io_, done);
+  }
+
+  boost::asio::io_context& io_;
+  FibObserver& observer_;
+  Forwarder forwarder_;
+  boost::asio::steady_timer timer_;
+  netlink::Kernel kernel_;
+  std::unique_ptr<DryRun> dry_run_;
+  std::vector<std::function<void(const Comparison&)>> verifying_;
+  std::function<void()> stopped_;
+  Time stop_until_ = kNever;
+  Duration longest_turn_{}, last_failover_{};
+  bool started_ = false, scheduled_ = false, stopping_ = false, finish_only_ = false, ended_ = false;
+};
+
+Fib::Fib(boost::asio::io_context& io, const FibOptions& options, FibObserver& observer, LogSink* log)
+    : impl_(std::make_shared<Impl>(io, options, observer, log)) {}
+Fib::~Fib() = default;
+
+Result<void, std::error_code> Fib::start() { return impl_->start(); }
+
+void Fib::set_options(const FibOptions& options) {
+  impl_->forwarder().set_options(options);
+  impl_->schedule();
+}
+void Fib::on_best_changed(std::span<const BestChange> changes) {
+  impl_->forwarder().on_best_changed(changes);
+  impl_->schedule();
+}
+void Fib::set_peer(PeerId peer, const PeerBinding& binding) {
+  impl_->forwarder().set_peer(peer, binding);
+  impl_->schedule();
+}
+void Fib::remove_peer(PeerId peer) {
+  impl_->forwarder().remove_peer(peer);
+  impl_->schedule();
+}
+void Fib::set_peer_usable(PeerId peer, bool usable) {
+  const Time began = now();
+  impl_->forwarder().set_peer_usable(peer, usable);
+  impl_->react(began);
+}
+void Fib::set_static_routes(std::span<const StaticRoute> routes) {
+  impl_->forwarder().set_static_routes(routes);
+  impl_->schedule();
+}
+void Fib::set_route(const RouteKey& key, std::span<const Via> vias) {
+  impl_->forwarder().set_route(key, vias);
+  impl_->schedule();
+}
+void Fib::remove_route(const RouteKey& key) {
+  impl_->forwarder().remove_route(key);
+  impl_->schedule();
+}
+void Fib::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
+  const Time began = now();
+  impl_->forwarder().set_interface_usable(interface, usable, reason);
+  impl_->react(began);
+}
+void Fib::forget_interface(std::string_view interface) {
+  impl_->forwarder().forget_interface(interface);
+  impl_->schedule();
+}
+void Fib::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
+  impl_->forwarder().set_underlay_endpoints(endpoints);
+  impl_->schedule();
+}
+void Fib::set_own_networks(std::span<const Prefix> networks) {
+  impl_->forwarder().set_own_networks(networks);
+  impl_->schedule();
+}
+void Fib::watch_next_hop(PeerId peer, const IpAddress& next_hop) {
+  impl_->forwarder().watch_next_hop(peer, next_hop);
+  impl_->schedule();
+}
+void Fib::unwatch_next_hop(PeerId peer, const IpAddress& next_hop) {
+  impl_->forwarder().unwatch_next_hop(peer, next_hop);
+}
+void Fib::watch_network(const Prefix& prefix, NetworkWatch watch) {
+  impl_->forwarder().watch_network(prefix, watch);
+  impl_->schedule();
+}
+void Fib::unwatch_network(const Prefix& prefix, NetworkWatch watch) {
+  impl_->forwarder().unwatch_network(prefix, watch);
+}
+void Fib::finish_adoption() {
+  impl_->forwarder().finish_adoption();
+  impl_->schedule();
+}
+void Fib::verify(std::function<void(const Comparison&)> done) { impl_->verify(std::move(done)); }
+void Fib::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+FibStatus Fib::status() const { return impl_->status(); }
+std::vector<RouteStatus> Fib::routes(const RouteFilter& filter) const { return impl_->forwarder().routes(filter); }
+std::vector<GroupStatus> Fib::groups() const { return impl_->forwarder().groups(); }
+std::vector<NextHopState> Fib::next_hops() const { return impl_->forwarder().next_hops(); }
+std::vector<InterfaceStatus> Fib::interfaces() const { return impl_->forwarder().map().interfaces(); }
+std::string Fib::interface_name(IfIndex index) const { return std::string(impl_->forwarder().map().name_of(index)); }
+std::vector<MemoryUse> Fib::memory() const { return impl_->forwarder().memory(); }
+
+}  // namespace minibgp::fib

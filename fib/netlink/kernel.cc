@@ -1,0 +1,270 @@
+#include <fib/netlink/kernel.h>
+#include <fib/netlink/link_watch.h>
+#include <fib/netlink/route_codec.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <linux/rtnetlink.h>
+
+namespace minibgp::netlink {
+namespace {
+
+/// One sendmsg holds at most this: well below the send buffer every kernel gives (208 KiB).
+constexpr std::size_t kBatchBytesMax = 64U << 10U;
+
+}  // namespace
+
+Kernel::Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers handlers)
+    : io_(io), forwarder_(forwarder), handlers_(std::move(handlers)) {}
+
+Kernel::~Kernel() {
+  for (const auto& socket : {commands_, dumps_, watch_})
+    if (socket) socket->close();
+}
+
+Result<void, std::error_code> Kernel::open() {
+  for (auto* socket : {&commands_, &dumps_, &watch_}) {
+    auto opened = Socket::open(io_, {});
+    if (!opened) return unexpected(opened.error());
+    *socket = std::move(*opened);
+  }
+  if (const auto ignoring = watch_->ignore_port(commands_->port_id()); !ignoring) return unexpected(ignoring.error());
+  // Never the neighbor groups: a flood of ARP would drown the routes.
+  for (const unsigned group :
+       {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}) {
+    if (const auto joined = watch_->join(group); !joined) return unexpected(joined.error());
+  }
+  (void)watch_->join(RTNLGRP_NEXTHOP);  // Before 5.3 there is none, and nothing to hear.
+  watch_->on_readable([this] { on_watch_readable(); });
+  dumps_->on_readable([this] { on_dump_readable(); });
+  return {};
+}
+
+void Kernel::fail(std::error_code error) {
+  const auto on_failed = handlers_.on_failed;
+  on_failed(error);
+}
+
+// --- Commands ------------------------------------------------------------------------------------------------------
+
+bool Kernel::transact(std::uint32_t first, std::size_t first_index, std::size_t count,
+                      std::vector<fib::OpError>& errors) {
+  // Only failures are answered, but for the last: its answer says that the kernel has worked on all.
+  writer_.add_flags(NLM_F_ACK);
+  if (const auto sent = commands_->send(writer_.bytes()); !sent) {
+    for (std::size_t i = 0; i < count; ++i) errors.push_back({first_index + i, sent.error().value(), {}});
+    return true;
+  }
+  for (;;) {
+    const Received received = commands_->receive();
+    if (received.kind == Received::Kind::failed) {
+      fail(received.error);
+      return false;
+    }
+    if (received.kind != Received::Kind::datagram) return false;
+    MessageReader messages(received.bytes);
+    while (const auto message = messages.next()) {
+      const auto answer = parse_answer(*message);
+      if (!answer) continue;
+      const std::size_t index = answer->sequence - first;
+      if (index >= count) continue;  // Of a batch before, which was given up on.
+      if (answer->error != 0) errors.push_back({first_index + index, answer->error, std::string(answer->text)});
+      if (index + 1 == count) return true;
+    }
+  }
+}
+
+void Kernel::send(std::span<const fib::NextHopOp> batch) {
+  errors_.clear();
+  writer_.clear();
+  std::uint32_t first = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const std::uint32_t sequence = commands_->next_sequence();
+    if (i == 0) first = sequence;
+    append_next_hop(writer_, batch[i], sequence);
+  }
+  const bool heard = transact(first, 0, batch.size(), errors_);
+  forwarder_.on_answers(batch, errors_, handlers_.now());
+  if (!heard) forwarder_.on_overrun();  // What was done is unknown: the tables tell.
+}
+
+void Kernel::send(std::span<const fib::RouteOp> batch) {
+  errors_.clear();
+  bool heard = true;
+  for (std::size_t begin = 0; begin < batch.size();) {
+    writer_.clear();
+    std::size_t end = begin;
+    std::uint32_t first = 0;
+    for (; end < batch.size() && writer_.size() < kBatchBytesMax; ++end) {
+      const std::uint32_t sequence = commands_->next_sequence();
+      if (end == begin) first = sequence;
+      append_route(writer_, batch[end], forwarder_.options().protocol, sequence);
+    }
+    heard = transact(first, begin, end - begin, errors_) && heard;
+    begin = end;
+  }
+  forwarder_.on_answers(batch, errors_, handlers_.now());
+  if (!heard) forwarder_.on_overrun();
+}
+
+// --- Dumps ---------------------------------------------------------------------------------------------------------
+
+fib::DumpPart Kernel::part_of(Table table) {
+  switch (table) {
+    case Table::links:
+    case Table::addresses:
+      return fib::DumpPart::links;
+    case Table::next_hops:
+      return fib::DumpPart::next_hops;
+    case Table::routes_v4:
+    case Table::routes_v6:
+      break;
+  }
+  return fib::DumpPart::routes;
+}
+
+void Kernel::dump(const fib::DumpRequest& what) {
+  const bool running = !waiting_.empty();
+  if (what.links) waiting_.insert(waiting_.end(), {Table::links, Table::addresses});
+  if (what.next_hops) waiting_.push_back(Table::next_hops);
+  if (what.routes) waiting_.insert(waiting_.end(), {Table::routes_v4, Table::routes_v6});
+  if (running || waiting_.empty()) return;
+  forwarder_.begin_dump(part_of(waiting_.front()));
+  part_complete_ = true;
+  request_next();
+}
+
+void Kernel::request_next() {
+  MessageWriter request;
+  dump_sequence_ = dumps_->next_sequence();
+  switch (waiting_.front()) {
+    case Table::links:
+      append_link_dump(request, dump_sequence_);
+      break;
+    case Table::addresses:
+      append_address_dump(request, dump_sequence_);
+      break;
+    case Table::next_hops:
+      append_next_hop_dump(request, dump_sequence_);
+      break;
+    case Table::routes_v4:
+      append_route_dump(request, Family::ipv4, dump_sequence_);
+      break;
+    case Table::routes_v6:
+      append_route_dump(request, Family::ipv6, dump_sequence_);
+      break;
+  }
+  if (const auto sent = dumps_->send(request.bytes()); !sent) fail(sent.error());
+}
+
+void Kernel::on_dump_readable() {
+  const Time until = handlers_.now() + kTurnSlice;
+  do {
+    const Received received = dumps_->receive();
+    switch (received.kind) {
+      case Received::Kind::nothing:
+        return;
+      case Received::Kind::failed:
+        fail(received.error);
+        return;
+      case Received::Kind::overrun:
+        // The kernel goes on with the dump; what was lost is not known.
+        part_complete_ = false;
+        break;
+      case Received::Kind::datagram:
+        on_dump_datagram(received.bytes);
+    }
+  } while (handlers_.now() < until);
+}
+
+void Kernel::on_dump_datagram(Bytes datagram) {
+  MessageReader messages(datagram);
+  while (const auto message = messages.next()) {
+    if (waiting_.empty() || message->sequence != dump_sequence_) continue;
+    if ((message->flags & NLM_F_DUMP_INTR) != 0) part_complete_ = false;
+    if (const auto answer = parse_answer(*message)) {
+      finish_table(answer->error);
+    } else {
+      hear(*message);
+    }
+  }
+}
+
+void Kernel::finish_table(int error) {
+  const Table table = waiting_.front();
+  if (error != 0) {
+    // Before 5.3 the kernel does not know the question.
+    if (table == Table::next_hops && (error == EOPNOTSUPP || error == EINVAL)) {
+      forwarder_.no_next_hop_objects();
+    } else if (table == Table::routes_v6 && (error == EOPNOTSUPP || error == EAFNOSUPPORT)) {
+      // A kernel without IPv6 has no IPv6 routes.
+    } else {
+      part_complete_ = false;
+    }
+  }
+  waiting_.pop_front();
+  const bool part_ends = waiting_.empty() || part_of(waiting_.front()) != part_of(table);
+  if (part_ends) {
+    forwarder_.end_dump(part_of(table), part_complete_, handlers_.now());
+    part_complete_ = true;
+    if (!waiting_.empty()) forwarder_.begin_dump(part_of(waiting_.front()));
+  }
+  if (!waiting_.empty()) request_next();
+  if (part_ends) handlers_.on_input();
+}
+
+// --- Notifications -------------------------------------------------------------------------------------------------
+
+void Kernel::on_watch_readable() {
+  const Time until = handlers_.now() + kTurnSlice;
+  bool heard = false;
+  for (bool more = true; more && handlers_.now() < until;) {
+    const Received received = watch_->receive();
+    switch (received.kind) {
+      case Received::Kind::nothing:
+        more = false;
+        break;
+      case Received::Kind::failed:
+        fail(received.error);
+        return;
+      case Received::Kind::overrun:
+        forwarder_.on_overrun();
+        heard = true;
+        break;
+      case Received::Kind::datagram:
+        MessageReader messages(received.bytes);
+        while (const auto message = messages.next()) hear(*message);
+        heard = true;
+    }
+  }
+  if (heard) handlers_.on_input();
+}
+
+void Kernel::hear(const Message& message) {
+  switch (message.type) {
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      if (const auto route = parse_route(message.payload)) {
+        message.type == RTM_NEWROUTE ? forwarder_.on_route(*route) : forwarder_.on_route_gone(*route);
+      }
+      break;
+    case RTM_NEWNEXTHOP:
+      if (const auto next_hop = parse_next_hop(message.payload)) forwarder_.on_next_hop(*next_hop);
+      break;
+    case RTM_DELNEXTHOP:
+      if (const auto next_hop = parse_next_hop(message.payload)) forwarder_.on_next_hop_gone(next_hop->id);
+      break;
+    default: {
+      const auto event = parse_link_event(message);
+      if (!event) break;
+      if (const auto* link = std::get_if<LinkEvent>(&*event)) {
+        link->gone ? forwarder_.on_link_gone(link->link.index) : forwarder_.on_link(link->link);
+      } else if (const auto* address = std::get_if<AddressEvent>(&*event)) {
+        address->gone ? forwarder_.on_address_gone(address->address) : forwarder_.on_address(address->address);
+      }
+    }
+  }
+}
+
+}  // namespace minibgp::netlink

@@ -1,0 +1,25 @@
+/// Links and addresses: rtnetlink messages -> the values fib/ knows, parsed by libnl.
+#pragma once
+
+#include <fib/netlink/message.h>
+#include <fib/next_hop_map.h>
+
+#include <optional>
+#include <variant>
+
+namespace minibgp::netlink {
+
+struct LinkEvent {
+  fib::LinkInfo link;
+  bool gone = false;
+};
+struct AddressEvent {
+  fib::AddressInfo address;
+  bool gone = false;
+};
+
+/// What an RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR or RTM_DELADDR says; nothing for other messages, for those about a
+/// bridge's ports (they are of another family and say nothing of the link itself), and for malformed ones.
+[[nodiscard]] std::optional<std::variant<LinkEvent, AddressEvent>> parse_link_event(const Message& message);
+
+}  // namespace minibgp::netlink

@@ -1,0 +1,411 @@
+#include <bgp/base/assert.h>
+#include <fib/reconciler.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace minibgp::fib {
+
+Reconciler::Reconciler(ForwardingTable& forwardings, Same same) : forwardings_(forwardings), same_(std::move(same)) {
+  (void)targets_.insert();  // Id 0 is kNoTarget.
+}
+
+// --- Keys and records ----------------------------------------------------------------------------------------------
+
+RouteKey Reconciler::key_of(const Record& record) const {
+  RouteKey key;
+  key.prefix.octets = record.octets;
+  key.prefix.length_bits = record.length_bits;
+  key.prefix.family = record.family == 0 ? Family::ipv4 : Family::ipv6;
+  key.table = tables_[record.table];
+  key.metric = record.metric;
+  return key;
+}
+
+std::uint64_t Reconciler::hash_of(const RouteKey& key, std::uint8_t table) const {
+  const std::uint64_t other = (std::uint64_t{key.metric} << 8U | table) * 0x9E3779B97F4A7C15U;
+  return minibgp::hash_of(key.prefix) ^ other;
+}
+
+std::uint8_t Reconciler::table_index(std::uint32_t table) const {
+  for (std::size_t i = 0; i < tables_.size(); ++i)
+    if (tables_[i] == table) return static_cast<std::uint8_t>(i);
+  return 0xFF;
+}
+
+std::uint32_t Reconciler::find_id(const RouteKey& key) const {
+  const std::uint8_t table = table_index(key.table);
+  if (table == 0xFF) return kNone;
+  return index_.find(hash_of(key, table), [&](std::uint32_t id) {
+    const Record& record = records_[id];
+    return record.octets == key.prefix.octets && record.length_bits == key.prefix.length_bits &&
+           record.family == static_cast<std::uint8_t>(key.prefix.family) && record.metric == key.metric &&
+           record.table == table;
+  });
+}
+
+std::uint32_t Reconciler::find_or_add(const RouteKey& key) {
+  if (const std::uint32_t id = find_id(key); id != kNone) return id;
+  std::uint8_t table = table_index(key.table);
+  if (table == 0xFF) {
+    BGP_ASSERT(tables_.size() < 0xFF);  // More routing tables than anybody configures.
+    table = static_cast<std::uint8_t>(tables_.size());
+    tables_.push_back(key.table);
+  }
+  const std::uint32_t id = records_.insert();
+  Record& record = records_[id];
+  record.octets = key.prefix.octets;
+  record.length_bits = key.prefix.length_bits;
+  record.family = key.prefix.family == Family::ipv4 ? 0U : 1U;
+  record.seen = seen_mark_ & 1U;
+  record.table = table;
+  record.metric = key.metric;
+  index_.insert(hash_of(key, table), id,
+                [this](std::uint32_t other) { return hash_of(key_of(records_[other]), records_[other].table); });
+  return id;
+}
+
+void Reconciler::release_if_empty(std::uint32_t id) {
+  const Record& record = records_[id];
+  if (record.target != kNoTarget || record.kernel != kNoForwarding || record.in_flight != 0) return;
+  // A dirty id that is erased would be worked on as whatever takes the id next, which is harmless.
+  index_.erase(hash_of(key_of(record), record.table), id);
+  errors_.erase(id);
+  records_.erase(id);
+}
+
+// --- Desired -------------------------------------------------------------------------------------------------------
+
+TargetId Reconciler::make_target(ForwardingId want) {
+  const TargetId id{targets_.insert()};
+  forwardings_.ref(want);
+  targets_[index(id)].want = want;
+  return id;
+}
+
+void Reconciler::set_target(TargetId target, ForwardingId want) {
+  Target& cell = targets_[index(target)];
+  if (cell.want == want) return;
+  forwardings_.ref(want);
+  forwardings_.unref(cell.want);
+  cell.want = want;
+  if (cell.routes != 0) rescan();
+}
+
+void Reconciler::release_target(TargetId target) {
+  Target& cell = targets_[index(target)];
+  BGP_ASSERT(cell.routes == 0);
+  forwardings_.unref(cell.want);
+  targets_.erase(index(target));
+}
+
+std::vector<TargetId> Reconciler::take_idle_targets() {
+  std::vector<TargetId> idle;
+  for (const TargetId target : std::exchange(idle_targets_, {})) {
+    if (!targets_.contains(index(target))) continue;
+    targets_[index(target)].idle_listed = false;
+    if (targets_[index(target)].routes == 0) idle.push_back(target);
+  }
+  return idle;
+}
+
+void Reconciler::move_target(Record& record, TargetId target) {
+  if (record.target != kNoTarget) {
+    Target& old = targets_[index(record.target)];
+    if (--old.routes == 0 && !old.idle_listed) {
+      old.idle_listed = true;
+      idle_targets_.push_back(record.target);
+    }
+  }
+  if (target != kNoTarget) ++targets_[index(target)].routes;
+  if (record.target == kNoTarget && target != kNoTarget) ++counts_.desired;
+  if (record.target != kNoTarget && target == kNoTarget) --counts_.desired;
+  record.target = target;
+}
+
+void Reconciler::set(const RouteKey& key, TargetId target) {
+  const std::uint32_t id = find_or_add(key);
+  Record& record = records_[id];
+  if (record.adopted != 0) record.adopted = 0, --counts_.adopted;
+  if (record.target == target) {
+    // Nothing new, but it may have been adopted until now.
+    consider(id);
+    return;
+  }
+  move_target(record, target);
+  forgive(id, record);
+  consider(id);
+}
+
+void Reconciler::erase(const RouteKey& key) {
+  const std::uint32_t id = find_id(key);
+  if (id == kNone) return;
+  Record& record = records_[id];
+  if (record.target == kNoTarget) return;
+  move_target(record, kNoTarget);
+  forgive(id, record);
+  consider(id);
+  release_if_empty(id);
+}
+
+TargetId Reconciler::target_of(const RouteKey& key) const {
+  const std::uint32_t id = find_id(key);
+  return id == kNone ? kNoTarget : records_[id].target;
+}
+
+// --- Kernel --------------------------------------------------------------------------------------------------------
+
+void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
+  if (record.kernel == kNoForwarding && kernel != kNoForwarding) ++counts_.installed;
+  if (record.kernel != kNoForwarding && kernel == kNoForwarding) {
+    --counts_.installed;
+    if (record.adopted != 0) record.adopted = 0, --counts_.adopted;
+  }
+  forwardings_.unref(record.kernel);
+  record.kernel = kernel;
+}
+
+void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwarding) {
+  const std::uint32_t id = find_or_add(key);
+  Record& record = records_[id];
+  record.seen = seen_mark_ & 1U;
+  if (dumping_ && record.touched != 0) return;
+  const ForwardingId kernel = forwardings_.intern(forwarding);
+  if (record.kernel == kernel) {
+    forwardings_.unref(kernel);
+    return;
+  }
+  const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
+  const bool unknown = record.target == kNoTarget && record.kernel == kNoForwarding;
+  set_kernel(record, kernel);
+  if (unknown && adopting_ && record.adopted == 0) record.adopted = 1, ++counts_.adopted;
+  forgive(id, record);
+  consider(id);
+  if (needed(record) && (was_right || (unknown && !adopting_))) ++totals_.drift;
+}
+
+void Reconciler::on_kernel_gone(const RouteKey& key) {
+  const std::uint32_t id = find_id(key);
+  if (id == kNone) return;
+  Record& record = records_[id];
+  if (record.kernel == kNoForwarding) return;
+  if (record.in_flight == 0 && record.target != kNoTarget && !needed(record)) ++totals_.drift;
+  set_kernel(record, kNoForwarding);
+  forgive(id, record);
+  consider(id);
+  release_if_empty(id);
+}
+
+void Reconciler::on_next_hop_gone(NextHopId next_hop) {
+  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
+    Record& record = records_[id];
+    if (record.kernel == kNoForwarding || forwardings_[record.kernel].next_hop != next_hop) continue;
+    on_kernel_gone(key_of(record));
+  }
+}
+
+void Reconciler::begin_dump() {
+  dumping_ = true;
+  seen_mark_ ^= 1U;
+  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1))
+    records_[id].touched = records_[id].in_flight;
+}
+
+void Reconciler::end_dump(bool complete) {
+  dumping_ = false;
+  if (!complete) return;
+  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
+    Record& record = records_[id];
+    const bool shown = record.seen == (seen_mark_ & 1U) || record.touched != 0;
+    record.seen = seen_mark_ & 1U;
+    if (!shown) on_kernel_gone(key_of(record));
+  }
+}
+
+void Reconciler::rescan() { scan_left_ = records_.bound(); }
+
+void Reconciler::retry_parked() {
+  for (const std::uint32_t id : std::exchange(parked_, {})) {
+    if (!records_.contains(id) || records_[id].parked == 0) continue;
+    records_[id].parked = 0;
+    consider(id);
+  }
+}
+
+void Reconciler::finish_adoption() {
+  if (!adopting_) return;
+  adopting_ = false;
+  rescan();
+}
+
+// --- Work ----------------------------------------------------------------------------------------------------------
+
+std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
+  const ForwardingId desired = desired_of(record);
+  if (desired == kNoForwarding) {
+    if (record.kernel == kNoForwarding || (record.adopted != 0 && adopting_)) return std::nullopt;
+    return RouteOp::Kind::remove;
+  }
+  if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
+  if (record.kernel == desired || same_(record.kernel, desired)) return std::nullopt;
+  return RouteOp::Kind::replace;
+}
+
+void Reconciler::consider(std::uint32_t id) {
+  const Record& record = records_[id];
+  const bool waits = record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0;
+  if (!waits && needed(record)) (void)dirty_.add(id);
+}
+
+void Reconciler::forgive(std::uint32_t id, Record& record) {
+  record.parked = record.waiting = record.given_up = 0;
+  if (!errors_.empty()) errors_.erase(id);
+}
+
+void Reconciler::scan(std::size_t limit) {
+  for (; scan_left_ != 0 && limit != 0; --limit) {
+    const std::uint32_t bound = records_.bound();
+    if (bound == 0) {
+      scan_left_ = 0;
+      return;
+    }
+    if (scan_at_ >= bound) scan_at_ = 0;
+    const std::uint32_t id = records_.next(scan_at_);
+    scan_left_ -= std::min<std::size_t>(scan_left_, id - scan_at_ + 1U);
+    scan_at_ = id + 1U;
+    if (id >= bound) continue;
+    Record& record = records_[id];
+    if (record.in_flight == 0 && !needed(record)) {
+      release_if_empty(id);
+      continue;
+    }
+    // What was refused under other circumstances gets another try.
+    record.parked = record.waiting = record.given_up = 0;
+    consider(id);
+  }
+}
+
+std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
+  batch_.clear();
+  if (now >= retry_at_ && !backing_off_.empty()) {
+    for (const std::uint32_t id : std::exchange(backing_off_, {})) {
+      if (!records_.contains(id) || records_[id].waiting == 0) continue;
+      records_[id].waiting = 0;
+      consider(id);
+    }
+    retry_at_ = kNever;
+  }
+  scan(kScannedPerBatch);
+  for (std::size_t looked_at = 0; batch_.size() < limit && !dirty_.empty() && looked_at < kScannedPerBatch;
+       ++looked_at) {
+    const std::uint32_t id = dirty_.take();
+    if (!records_.contains(id)) continue;
+    Record& record = records_[id];
+    if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0) continue;
+    const auto kind = needed(record);
+    if (!kind) {
+      release_if_empty(id);
+      continue;
+    }
+    RouteOp& op = batch_.emplace_back();
+    op.kind = *kind;
+    op.record = id;
+    op.key = key_of(record);
+    if (*kind != RouteOp::Kind::remove) {
+      op.want = desired_of(record);
+      forwardings_.ref(op.want);
+      op.forwarding = &forwardings_[op.want];
+    }
+    record.in_flight = 1;
+    record.touched = 1;
+  }
+  in_flight_ += batch_.size();
+  return batch_;
+}
+
+void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now) {
+  auto error = errors.begin();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const RouteOp& op = batch[i];
+    Record& record = records_[op.record];
+    BGP_ASSERT(record.in_flight != 0);
+    record.in_flight = 0;
+    --in_flight_;
+    int code = 0;
+    if (error != errors.end() && error->index == i) code = error++->error;
+    switch (kernel_answer(op.kind, code)) {
+      case Answer::done:
+        set_kernel(record, op.want);
+        if (op.kind == RouteOp::Kind::add) ++totals_.adds;
+        if (op.kind == RouteOp::Kind::replace) ++totals_.replaces;
+        if (op.kind == RouteOp::Kind::remove) ++totals_.removes;
+        back_off_ = kBackOffFirst;
+        forgive(op.record, record);
+        break;
+      case Answer::missing:
+        ++totals_.drift;
+        forwardings_.unref(op.want);
+        set_kernel(record, kNoForwarding);
+        break;
+      default:
+        forwardings_.unref(op.want);
+        refuse(op.record, op, code, now);
+    }
+    consider(op.record);
+    release_if_empty(op.record);
+  }
+}
+
+void Reconciler::refuse(std::uint32_t id, const RouteOp& op, int error, Time now) {
+  Record& record = records_[id];
+  ++totals_.refusals;
+  Refused& refused = errors_[id];
+  const bool first_time = refused.error != error;
+  if (first_time) refused = {error, 0};
+  if (refused.tries < 0xFF) ++refused.tries;
+
+  Answer answer = kernel_answer(op.kind, error);
+  if (error == EINVAL && refused.tries >= kInvalidTries) answer = Answer::give_up;
+  switch (answer) {
+    case Answer::occupied:
+      resync_ = resync_ || first_time;
+      record.parked = 1;
+      parked_.push_back(id);
+      break;
+    case Answer::park:
+      record.parked = 1;
+      parked_.push_back(id);
+      break;
+    case Answer::resync:
+      resync_ = true;
+      [[fallthrough]];
+    case Answer::back_off:
+      record.waiting = 1;
+      backing_off_.push_back(id);
+      if (retry_at_ == kNever) {
+        retry_at_ = now + back_off_;
+        back_off_ = std::min(back_off_ * 2, kBackOffMax);
+      }
+      break;
+    default:
+      record.given_up = 1;
+  }
+}
+
+// --- Reading -------------------------------------------------------------------------------------------------------
+
+Reconciler::View Reconciler::view(std::uint32_t id) const {
+  const Record& record = records_[id];
+  View result{
+      key_of(record), record.target, desired_of(record), record.kernel, record.adopted != 0, record.in_flight != 0, 0};
+  if (const auto refused = errors_.find(id); refused != errors_.end()) result.error = refused->second.error;
+  return result;
+}
+
+std::optional<Reconciler::View> Reconciler::find(const RouteKey& key) const {
+  const std::uint32_t id = find_id(key);
+  if (id == kNone) return std::nullopt;
+  return view(id);
+}
+
+}  // namespace minibgp::fib

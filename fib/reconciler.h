@@ -1,0 +1,238 @@
+/// Reconciler: drives the kernel's routes toward the desired ones. Two columns, "desired" and "kernel", and the
+/// difference; never a queue of commands. Pure: no sockets, no clock, no threads.
+///
+///   set()/erase(), set_target()  ->  next_batch()  ->  [kernel]  ->  on_answers()
+///   on_kernel_route() feeds what the kernel has: dumps and notifications.
+///
+/// Invariant: when idle() holds, the kernel has exactly the desired routes but for those refused (see error_of()) and,
+/// while adopting, what an earlier run left. Routes of other protocols are never passed in.
+///
+/// A route's desire is not a Forwarding but a *target*, a cell that holds one: when the next hops of a set change, one
+/// cell changes, and no route is touched until the scan behind it finds the routes whose kernel side now differs.
+#pragma once
+
+#include <bgp/base/dirty_set.h>
+#include <bgp/base/flat_index.h>
+#include <bgp/base/slab.h>
+#include <fib/forwarding.h>
+#include <fib/kernel_port.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace minibgp::fib {
+
+/// A cell that says what the routes that point to it should be. 0 is "no route desired".
+enum class TargetId : std::uint32_t {};
+inline constexpr TargetId kNoTarget{0};
+
+/// What the kernel's answer means for us.
+enum class Answer : std::uint8_t {
+  done,
+  missing,   ///< Nothing there to replace: the kernel dropped it behind our back. Add it.
+  occupied,  ///< Not there by our knowledge, yet it is: read the table again, then wait for its owner to take it away.
+  park,      ///< Wait for a link, an address, a next hop or somebody else's route to change.
+  back_off,  ///< Ask again, later and later: 50 ms to 5 s.
+  resync,    ///< Our picture of the kernel is wrong: read its table again, then ask again.
+  give_up,   ///< Report; ask again only when the desire or the kernel changes, or with the next audit.
+};
+
+/// The one place that says what an errno means.
+[[nodiscard]] constexpr Answer kernel_answer(RouteOp::Kind kind, int error) {
+  switch (error) {
+    case 0:
+      return Answer::done;
+    case ESRCH:
+    case ENOENT:
+      return kind == RouteOp::Kind::remove ? Answer::done : Answer::missing;
+    case EEXIST:
+      return Answer::occupied;
+    case ENETUNREACH:  // The gateway's network went,
+    case EHOSTUNREACH:
+    case ENODEV:  // or the link,
+    case ENETDOWN:
+      return Answer::park;
+    case EINVAL:  // or the next-hop object, or the preferred source: the event that took it is on its way to us.
+    case ENOMEM:
+    case EAGAIN:
+    case EBUSY:
+    case EINTR:
+      return Answer::back_off;
+    case ENOBUFS:
+      return Answer::resync;  // We lost messages.
+    default:
+      return Answer::give_up;  // EPERM, EOPNOTSUPP, ...: asking again does not help.
+  }
+}
+
+/// Back-off: the first and the longest delay, and after how many refusals in a row EINVAL counts as final.
+inline constexpr Duration kBackOffFirst = std::chrono::milliseconds{50};
+inline constexpr Duration kBackOffMax = std::chrono::seconds{5};
+inline constexpr std::uint8_t kInvalidTries = 8;  // 50 ms doubling: more than 6 s.
+
+class Reconciler {
+ public:
+  /// `forwardings` outlives it. `same` says whether two different Forwardings are one in effect (next-hop groups of
+  /// equal members); it is asked only where the ids differ.
+  using Same = std::function<bool(ForwardingId kernel, ForwardingId desired)>;
+  Reconciler(ForwardingTable& forwardings, Same same);
+
+  // --- Desired. O(1) each -----------------------------------------------------------------------------------------
+  [[nodiscard]] TargetId make_target(ForwardingId want);  ///< Takes its own reference.
+  /// All routes of the target should be `want` from now on; kNoForwarding: should not be in the kernel.
+  void set_target(TargetId target, ForwardingId want);
+  [[nodiscard]] ForwardingId want_of(TargetId target) const { return targets_[index(target)].want; }
+  [[nodiscard]] std::uint32_t routes_of(TargetId target) const { return targets_[index(target)].routes; }
+  /// Gives back a target that no route points to.
+  void release_target(TargetId target);
+  /// Targets whose last route left since the last call; may have routes again meanwhile.
+  [[nodiscard]] std::vector<TargetId> take_idle_targets();
+
+  void set(const RouteKey& key, TargetId target);
+  void erase(const RouteKey& key);
+  [[nodiscard]] TargetId target_of(const RouteKey& key) const;
+
+  // --- Kernel -----------------------------------------------------------------------------------------------------
+  void on_kernel_route(const RouteKey& key, const Forwarding& forwarding);
+  void on_kernel_gone(const RouteKey& key);
+  /// A next-hop object ceased to exist, and every route that referred to it with it.
+  void on_next_hop_gone(NextHopId id);
+  /// Around a dump of our routes. Ours that the dump does not show are gone, unless `complete` is false.
+  void begin_dump();
+  void end_dump(bool complete);
+  /// Compares every route again, some with each next_batch(): call it when the meaning of Forwardings changed.
+  void rescan();
+  /// Something outside changed (link, address, foreign route): parked and refused routes are worth another try.
+  void retry_parked();
+
+  // --- Adoption ---------------------------------------------------------------------------------------------------
+  /// While adopting, kernel routes that were never desired are kept. At the start it adopts.
+  void finish_adoption();
+  [[nodiscard]] bool adopting() const { return adopting_; }
+
+  // --- Work -------------------------------------------------------------------------------------------------------
+  /// The next operations, at most `limit`; empty when there is nothing to do now. Valid until the next call.
+  /// Looks at no more than a bounded number of routes, so an empty batch with !idle() means: call again.
+  [[nodiscard]] std::span<const RouteOp> next_batch(std::size_t limit, Time now);
+  /// The answers to one batch: whatever `errors` does not list was done. Batches are answered in order.
+  void on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now);
+  /// An answer said that our picture is wrong since the last call: dump the routes again.
+  [[nodiscard]] bool take_resync() { return std::exchange(resync_, false); }
+  /// When to call next_batch() again without another input; kNever: not.
+  [[nodiscard]] Time next_deadline() const { return backing_off_.empty() ? kNever : retry_at_; }
+  [[nodiscard]] bool has_work() const { return !dirty_.empty() || scan_left_ != 0; }
+  /// Nothing to do, nothing in flight, nothing waits for a retry.
+  [[nodiscard]] bool idle() const { return !has_work() && in_flight_ == 0 && backing_off_.empty(); }
+
+  // --- Reading ----------------------------------------------------------------------------------------------------
+  struct View {
+    RouteKey key;
+    TargetId target = kNoTarget;
+    ForwardingId desired = kNoForwarding, kernel = kNoForwarding;
+    bool adopted = false, in_flight = false;
+    int error = 0;  ///< The kernel's last refusal.
+  };
+  [[nodiscard]] std::optional<View> find(const RouteKey& key) const;
+  /// Calls visit(View) for each route, in no particular order. `visit` must not change the reconciler.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) visit(view(id));
+  }
+  struct Counts {
+    std::size_t desired = 0, installed = 0, adopted = 0;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] std::size_t pending() const { return dirty_.size() + in_flight_ + backing_off_.size(); }
+  [[nodiscard]] std::size_t refused() const { return errors_.size(); }
+  struct Totals {
+    std::uint64_t adds = 0, replaces = 0, removes = 0, refusals = 0, drift = 0;
+  };
+  [[nodiscard]] const Totals& totals() const { return totals_; }
+  [[nodiscard]] std::size_t record_octets() const { return records_.octets(); }
+  [[nodiscard]] std::size_t index_octets() const { return index_.octets() + dirty_.octets(); }
+
+ private:
+  /// 32 octets: what one route costs, beside its 7 octets of the index.
+  struct Record {
+    std::array<std::uint8_t, 16> octets{};
+    std::uint8_t length_bits = 0;
+    std::uint8_t family : 1 = 0;
+    std::uint8_t in_flight : 1 = 0;
+    std::uint8_t seen : 1 = 0;     ///< By the dump that runs, when equal to seen_mark_.
+    std::uint8_t touched : 1 = 0;  ///< Written since the dump that runs began: the dump's word is older.
+    std::uint8_t adopted : 1 = 0;  ///< Found in the kernel, never desired.
+    std::uint8_t parked : 1 = 0;   ///< Waits for an event.
+    std::uint8_t waiting : 1 = 0;  ///< Backs off.
+    std::uint8_t given_up : 1 = 0;
+    std::uint8_t table = 0;  ///< Index of tables_.
+    std::uint8_t unused = 0;
+    std::uint32_t metric = 0;
+    TargetId target = kNoTarget;
+    ForwardingId kernel = kNoForwarding;
+  };
+  static_assert(sizeof(Record) == 32);
+  struct Target {
+    ForwardingId want = kNoForwarding;
+    std::uint32_t routes = 0;
+    bool idle_listed = false;
+  };
+  struct Refused {
+    int error = 0;
+    std::uint8_t tries = 0;
+  };
+  static constexpr std::uint32_t kNone = base::FlatIndex::kNotFound;
+  static constexpr std::size_t kScannedPerBatch = 16384;  // About 0.1 ms.
+
+  static std::uint32_t index(TargetId id) { return static_cast<std::uint32_t>(id); }
+  [[nodiscard]] RouteKey key_of(const Record& record) const;
+  [[nodiscard]] std::uint64_t hash_of(const RouteKey& key, std::uint8_t table) const;
+  [[nodiscard]] std::uint8_t table_index(std::uint32_t table) const;  ///< 0xFF: not known yet.
+  [[nodiscard]] std::uint32_t find_id(const RouteKey& key) const;
+  [[nodiscard]] std::uint32_t find_or_add(const RouteKey& key);
+  [[nodiscard]] View view(std::uint32_t id) const;
+  [[nodiscard]] ForwardingId desired_of(const Record& record) const {
+    return record.target == kNoTarget ? kNoForwarding : targets_[index(record.target)].want;
+  }
+  /// What the kernel must be told about the route, if anything.
+  [[nodiscard]] std::optional<RouteOp::Kind> needed(const Record& record) const;
+  void consider(std::uint32_t id);
+  void move_target(Record& record, TargetId target);
+  void set_kernel(Record& record, ForwardingId kernel);  ///< Takes over one reference of `kernel`.
+  void release_if_empty(std::uint32_t id);
+  void forgive(std::uint32_t id, Record& record);
+  void refuse(std::uint32_t id, const RouteOp& op, int error, Time now);
+  void scan(std::size_t limit);
+
+  ForwardingTable& forwardings_;
+  Same same_;
+  base::Slab<Record> records_;
+  base::FlatIndex index_;
+  base::DirtySet dirty_;
+  std::vector<std::uint32_t> tables_;
+  base::Slab<Target, 64> targets_;
+  std::vector<TargetId> idle_targets_;
+  std::vector<RouteOp> batch_;
+  std::map<std::uint32_t, Refused> errors_;  ///< By record: the kernel's last refusal, until success.
+  std::vector<std::uint32_t> parked_;
+  std::vector<std::uint32_t> backing_off_;
+  Duration back_off_ = kBackOffFirst;
+  Time retry_at_ = kNever;
+  std::size_t in_flight_ = 0;
+  std::size_t scan_left_ = 0;  ///< Ids of the slab still to be compared again.
+  std::uint32_t scan_at_ = 0;
+  std::uint8_t seen_mark_ = 0;
+  bool dumping_ = false;
+  bool adopting_ = true;
+  bool resync_ = false;
+  Counts counts_;
+  Totals totals_;
+};
+
+}  // namespace minibgp::fib
