@@ -54,6 +54,9 @@ namespace notify = wire::notify;
 
 [[nodiscard]] std::string notification_text(const wire::MessageError& error) {
   std::string text = wire::to_text(error);
+  // A Hard Reset wraps the reason (RFC 8538 s.3).
+  if (error.code == notify::kCease && error.subcode == notify::kHardReset && error.data.size() >= 2)
+    text += " (" + wire::to_text(wire::MessageError{error.data[0], error.data[1], {}}) + ")";
   if (const std::string said = wire::shutdown_text(error); !said.empty()) text += " \"" + said + "\"";
   return text;
 }

@@ -41,7 +41,7 @@ struct Stream;
 
 struct NodeOptions {
   std::uint32_t as = 0;         ///< Required.
-  std::string name;             ///< For messages; "n1", "n2", ... when empty.
+  std::string name = {};            ///< For messages; "n1", "n2", ... when empty.
   std::uint32_t router_id = 0;  ///< 0: 10.255.0.1, .2, ... in order of adding.
   std::uint8_t maximum_paths = 1;
   Multipath multipath = Multipath::neighbor_as;
@@ -54,7 +54,7 @@ struct LinkOptions {
   std::size_t window_octets = 65536;  ///< In flight and unread, per direction.
   /// Changes of the defaults (PeerOptions', with every route accepted both ways) at the left (first), right or both
   /// nodes.
-  std::function<void(PeerOptions&)> left, right, both;
+  std::function<void(PeerOptions&)> left = {}, right = {}, both = {};
 };
 
 /// Fails the n-th I/O step (dial, connect, accept, read or write) of the whole world, counted from 0.
