@@ -71,7 +71,7 @@ struct FibOptions {
 struct PeerBinding {
   IpAddress address;
   std::string interface;  ///< The tunnel's or the device the session is bound to; empty: any.
-  /// The peer is on the link: its next hops may be reached through `interface` even without a matching address there.
+  /// The peer is on the link: a link-local next hop of its updates (RFC 2545) can be reached there.
   bool direct = true;
   bool operator==(const PeerBinding&) const = default;
 };

@@ -288,11 +288,9 @@ Resolution NextHopMap::resolve(const TrackedNextHop& next_hop) const {
   // 4. On a connected network.
   if (const LinkInfo* on = connected(address, bound); on != nullptr) return through(on, address, false);
 
-  // 5. On the peer's own link, though no address says so.
-  if (!bound.empty() && peer->second.binding.direct) {
-    if (link_local.is_link_local_v6()) return through(bound_link, link_local, false);
-    return through(bound_link, address, true);
-  }
+  // 5. By the link-local half of the next hop (RFC 2545 s.3), on the peer's own link.
+  if (link_local.is_link_local_v6() && !bound.empty() && peer->second.binding.direct)
+    return through(bound_link, link_local, false);
 
   // 6. By a route of somebody else, one level deep: gateways of kernel routes are on a link.
   return resolve_by_foreign(address);

@@ -70,7 +70,7 @@ struct Route {
 inline void normalize(std::vector<Via>& vias) {
   constexpr unsigned kWeightMax = 256;
   std::sort(vias.begin(), vias.end(), [](const Via& a, const Via& b) {
-    return std::tie(a.interface, a.gateway, a.onlink, a.weight) < std::tie(b.interface, b.gateway, b.onlink, b.weight);
+    return std::tie(a.gateway, a.interface, a.onlink, a.weight) < std::tie(b.gateway, b.interface, b.onlink, b.weight);
   });
   std::size_t kept = 0;
   for (std::size_t i = 0; i < vias.size(); ++i) {
