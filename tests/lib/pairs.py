@@ -1,0 +1,147 @@
+"""bgplite and one other daemon: the cases that every peer must pass, and the labs they run in."""
+import itertools
+
+from cases import Skip, case, check, check_equal, require
+from netlab import holds_for, wait_until
+from peers import Bgplite, Neighbor, Router, Unsupported
+from routes import VPC, check_learned, prefixes
+
+OURS = 155  # rtm_protocol of bgplite's routes (fib/fib.h).
+ON_PREMISES = ["172.16.20.0/24", "172.16.21.0/24"]
+ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+
+
+def pair(lab, peer, family=4, internal=False, passive=True, hold=30, keepalive=10, extra=None, start=True, **router):
+    """Two namespaces a and b on one link; bgplite in a, `peer` in b; started, Established. `passive`: bgplite waits for
+    the other side to dial, or the other way round. Returns (a, b, ours, theirs)."""
+    require(Bgplite.missing(), peer.missing())
+    a, b = lab.namespace("a"), lab.namespace("b")
+    lab.link(a, b, "up0", "up0", ["192.0.2.1/24", "2001:db8::1/64"], ["192.0.2.2/24", "2001:db8::2/64"])
+    local, remote = ADDRESSES[family]
+    their_as = 65530 if internal else 65535
+    timers = dict(hold=hold, keepalive=keepalive)
+    ours = Bgplite(
+        a,
+        Router(65530, "192.0.2.1", [Neighbor(remote, their_as, local=local, passive=passive, **timers)], **router),
+        extra=extra,
+    )
+    theirs = peer(
+        b,
+        Router(their_as, "192.0.2.2", [Neighbor(local, 65530, local=remote, passive=not passive, **timers)], **router),
+    )
+    if start:
+        theirs.start()
+        ours.start()
+        theirs.wait_established(local)
+        ours.wait_established(remote)
+    return a, b, ours, theirs
+
+
+def document(lab, peer=None, link_kind="veth", **router):
+    """The document's addresses: gateway and cloud joined by ipsec0 and ipsec1 (plain links here), VPC prefixes behind
+    the cloud, on-premises ones behind the gateway; bgplite and FRR, timers 10 30, ECMP."""
+    from peers import Frr
+
+    peer = peer or Frr
+    require(Bgplite.missing(), peer.missing())
+    gateway, cloud = lab.namespace("gateway", forward=True), lab.namespace("cloud", forward=True)
+    lab.link(gateway, cloud, "ipsec0", "ipsec0", ["169.254.10.2/30"], ["169.254.10.1/30"])
+    lab.link(gateway, cloud, "ipsec1", "ipsec1", ["169.254.20.2/30"], ["169.254.20.1/30"])
+    for space in (gateway, cloud):
+        space.sysctl(net__ipv4__fib_multipath_hash_policy=1)
+    router = {"maximum_paths": 32, **router}
+    timers = dict(hold=30, keepalive=10)
+    ours = Bgplite(
+        gateway,
+        Router(65530, "169.254.10.2", [Neighbor(f"169.254.{n}.1", 65535, **timers) for n in (10, 20)], **router),
+    )
+    theirs = peer(
+        cloud, Router(65535, "169.254.10.1", [Neighbor(f"169.254.{n}.2", 65530, **timers) for n in (10, 20)], **router)
+    )
+    ours.announce(ON_PREMISES)
+    theirs.announce(VPC)
+    theirs.start()
+    ours.start()
+    for n in (10, 20):
+        ours.wait_established(f"169.254.{n}.1")
+    return gateway, cloud, ours, theirs
+
+
+def hop(address):
+    """The one next hop of a pair: (gateway, device, weight)."""
+    return {(address, "up0", 1)}
+
+
+def register(peer):
+    """Registers the common cases for a peer whose kernel routes can be read."""
+    name = peer.__name__
+    for family, internal, passive in itertools.product((4, 6), (False, True), (False, True)):
+        kind = "iBGP" if internal else "eBGP"
+        side = "we listen" if passive else "we dial"
+
+        @case(f"{name}: IPv{family} {kind}, {side}: 5 and 10 000 routes each way, withdrawn, refreshed")
+        def routes(lab, family=family, internal=internal, passive=passive):
+            a, b, ours, theirs = pair(lab, peer, family, internal, passive)
+            local, remote = ADDRESSES[family]
+            few, more = prefixes(5, family, 0), prefixes(5, family, 1)
+            many, others = prefixes(10000, family, 2), prefixes(10000, family, 4)
+            theirs.announce(few)
+            ours.announce(more)
+            check_learned(a, few, hop(remote), OURS)
+            check_learned(b, more, hop(local), peer.kernel_protocol)
+            theirs.announce(many)
+            ours.announce(others)
+            check_learned(a, few + many, hop(remote), OURS, 40)
+            check_learned(b, more + others, hop(local), peer.kernel_protocol, 40)
+            ours.refresh(remote)
+            theirs.refresh(local)
+            # A refresh says everything again and must change nothing; that it arrived shows in our counters.
+            wait_until(lambda: counters(ours, remote)["refresh_received"] >= 1, 15, f"{name}'s ROUTE-REFRESH arrived")
+            check_learned(a, few + many, hop(remote), OURS)
+            theirs.withdraw(many)
+            ours.withdraw(others)
+            check_learned(a, few, hop(remote), OURS, 40)
+            check_learned(b, more, hop(local), peer.kernel_protocol, 40)
+            theirs.withdraw(few)
+            wait_until(lambda: not a.routes(family, OURS), 20, "the last routes are withdrawn")
+
+    @case(f"{name}: falls silent: the hold timer ends the session and its routes leave the kernel")
+    def silent(lab):
+        a, b, ours, theirs = pair(lab, peer, hold=3, keepalive=1)
+        theirs.announce(prefixes(5, 4))
+        check_learned(a, prefixes(5, 4), hop("192.0.2.2"), OURS)
+        theirs.pause()
+        wait_until(lambda: not a.routes(4, OURS), 8, "routes of the silent peer are gone")
+        check(not ours.established("192.0.2.2"), "the session is still up")
+        theirs.resume()
+        check_learned(a, prefixes(5, 4), hop("192.0.2.2"), OURS, 40)
+
+    @case(f"{name}: we fall silent: its hold timer ends the session and it forgets our routes")
+    def we_are_silent(lab):
+        a, b, ours, theirs = pair(lab, peer, hold=3, keepalive=1)
+        ours.announce(prefixes(5, 4))
+        check_learned(b, prefixes(5, 4), hop("192.0.2.1"), peer.kernel_protocol)
+        ours.pause()
+        theirs.wait_down("192.0.2.1", 8)
+        wait_until(lambda: not b.routes(4, peer.kernel_protocol), 8, "our routes have left its kernel")
+        ours.resume()
+        check_learned(b, prefixes(5, 4), hop("192.0.2.1"), peer.kernel_protocol, 40)
+
+    @case(f"{name}: NOTIFICATION both ways: each side resets, the session comes back with its routes")
+    def notification(lab):
+        a, b, ours, theirs = pair(lab, peer)
+        theirs.announce(prefixes(5, 4))
+        ours.announce(prefixes(5, 4, 1))
+        check_learned(a, prefixes(5, 4), hop("192.0.2.2"), OURS)
+        for side, address in ((theirs, "192.0.2.1"), (ours, "192.0.2.2")):
+            before = counters(ours, "192.0.2.2")
+            side.reset(address)
+            key = "notification_received" if side is theirs else "notification_sent"
+            wait_until(lambda: counters(ours, "192.0.2.2")[key] > before[key], 10, f"{key} counted")
+            check_learned(a, prefixes(5, 4), hop("192.0.2.2"), OURS, 40)
+            check_learned(b, prefixes(5, 4, 1), hop("192.0.2.1"), peer.kernel_protocol, 40)
+
+
+def counters(ours, address):
+    rows = ours.json("show", "peers", address)
+    return rows["counters"] if isinstance(rows, dict) else rows[0]["counters"]
