@@ -130,9 +130,15 @@ class Daemon:
         if self.processes:
             self.reload(before)
 
+    def _up(self, address):
+        ended = [p.name for p in self.processes if not p.running()]
+        if ended:
+            raise LabError(f"{type(self).__name__} {self.ns.name}: {', '.join(ended)} ended by itself")
+        return self.established(address)
+
     def wait_established(self, address, seconds=30):
         wait_until(
-            lambda: self.established(address),
+            lambda: self._up(address),
             seconds,
             lambda: f"{type(self).__name__} {self.ns.name}: session with {address} Established",
         )

@@ -346,7 +346,8 @@ def main():
         )
 
     seeds = {"MINIBGP_SEEDS": "20000" if options.full else "300"}
-    wanted = [k for k in kinds if k in PROGRAM_KINDS]
+    # Programs of kind interop make their own network namespaces.
+    wanted = [k for k in kinds if k in (*PROGRAM_KINDS, "interop")]
     if set(kinds) & {*PROGRAM_KINDS, "interop", "e2e", "bench"}:
         only = [f"all_{k}" for k in wanted] if set(kinds) <= {*PROGRAM_KINDS, "tidy"} and not everything else []
         if build(RELEASE, only, options.jobs, results):
