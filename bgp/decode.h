@@ -58,8 +58,8 @@ using MessageValue =
 [[nodiscard]] std::string_view message_name(const MessageValue& value);
 
 struct DecodedMessage {
-  /// How many octets the message takes. 0: the bytes end before it does; `value` then holds what could be read of it,
-  /// and the verdict is about that. With a wrong header: all of the bytes, because nobody knows where the next begins.
+  /// How many octets the message takes. 0: the bytes end before it does, and only its header, if that, was read. With a
+  /// wrong header: all of the bytes, because nobody knows where the next one begins.
   std::size_t octets = 0;
   MessageValue value;
   MessageVerdict verdict = MessageVerdict::ok;
@@ -74,13 +74,14 @@ struct DecodedMessage {
 enum class EncodeError : std::uint8_t {
   no_message,  ///< The value is monostate.
   too_long,    ///< It does not fit one message of the allowed size.
-  bad_family,  ///< A prefix or next hop is where its family cannot be.
-  empty,       ///< An UPDATE that says nothing, not even End-of-RIB.
+  bad_family,  ///< A prefix or next hop is where its family cannot be, or MP_REACH_NLRI would have two.
+  end_of_rib,  ///< End-of-RIB together with routes.
 };
 [[nodiscard]] std::string_view to_text(EncodeError error);
 
 /// One whole message, header included; decode_message() of it with the same options gives the value back. Attributes
-/// are written as given: a Partial bit is not added. An UPDATE's withdrawn IPv4 prefixes go into Withdrawn Routes.
+/// are written as given (a Partial bit is not added), except those that peers of this type may not send. An UPDATE's
+/// withdrawn IPv4 prefixes go into Withdrawn Routes. Without prefixes to announce, default attributes are not written.
 [[nodiscard]] Result<std::vector<std::uint8_t>, EncodeError> encode_message(const MessageValue& value,
                                                                             const DecodeOptions& options = {});
 

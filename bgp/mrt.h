@@ -76,10 +76,11 @@ class MrtReader {
   [[nodiscard]] const std::vector<MrtPeer>& peers() const { return peers_; }
 
  private:
+  enum class PathIds : bool { absent, present };
   bool next_entry(MrtRecord& out);
   bool next_record(MrtRecord& out);
   void on_peer_table(Bytes body, MrtRecord& out);
-  void on_rib(Bytes body, Family family, bool add_path, MrtRecord& out);
+  void on_rib(Bytes body, Family family, PathIds path_ids, MrtRecord& out);
   void on_session(Bytes body, MrtRecord& out);
 
   Bytes file_;
@@ -89,7 +90,7 @@ class MrtReader {
   // The table record in progress: entries that were not handed out yet.
   Bytes entries_;
   std::uint16_t entries_left_ = 0;
-  bool entries_have_path_id_ = false;
+  PathIds entries_path_ids_ = PathIds::absent;
 };
 
 }  // namespace minibgp

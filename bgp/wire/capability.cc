@@ -17,6 +17,13 @@ constexpr std::size_t kRestartFamilySize = 4, kAddPathFamilySize = 4, kNextHopEn
 
 constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
 
+/// For "show". Repeating a capability is allowed (RFC 5492 s.4) and says nothing new.
+void keep(std::uint8_t code, Bytes value, Capabilities& out) {
+  RawCapability raw{code, {value.begin(), value.end()}};
+  if (std::find(out.unknown.begin(), out.unknown.end(), raw) == out.unknown.end())
+    out.unknown.push_back(std::move(raw));
+}
+
 // --- One decoder a capability ---------------------------------------------------------------------------------------
 // A capability whose content we need must have the right length; otherwise the OPEN is refused, because guessing what
 // the peer meant (2-octet AS numbers after all? no IPv6?) leads to worse than no session. Of one that only is there or
@@ -25,8 +32,9 @@ constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(
 bool decode_multiprotocol(Bytes value, Capabilities& out) {
   if (value.size() != 4) return false;
   out.any_multiprotocol = true;
-  if (const auto family = family_of(base::load_u16(value.data()), value[3]))
-    out.multiprotocol[index_of(*family)] = true;
+  const auto family = family_of(base::load_u16(value.data()), value[3]);
+  if (family) out.multiprotocol[index_of(*family)] = true;
+  if (!family) keep(cap::kMultiprotocol, value, out);
   return true;
 }
 
@@ -162,10 +170,7 @@ void put_graceful_restart(const GracefulRestartCapability& restart, base::Writer
 bool decode_capability(std::uint8_t code, Bytes value, Capabilities& out) {
   const CapabilitySpec* spec = find_capability(code);
   if (spec != nullptr && spec->decode != nullptr) return spec->decode(value, out);
-  // RFC 5492 s.3: unknown ones are ignored; kept for "show". Repeating one is allowed and says nothing new.
-  RawCapability raw{code, {value.begin(), value.end()}};
-  if (std::find(out.unknown.begin(), out.unknown.end(), raw) == out.unknown.end())
-    out.unknown.push_back(std::move(raw));
+  keep(code, value, out);  // RFC 5492 s.3: ignored.
   return true;
 }
 

@@ -99,6 +99,7 @@ TEST(Capability, FamiliesWeDoNotSpeakAreSkipped) {
   EXPECT_TRUE(decode(hex("01 04 0019 00 46"), out));  // EVPN
   EXPECT_TRUE(out.any_multiprotocol);
   EXPECT_EQ(out.multiprotocol, (std::array<bool, kFamilies>{}));
+  EXPECT_EQ(out.unknown, (std::vector<RawCapability>{{1, hex("0019 00 46")}})) << "but shown";
   EXPECT_TRUE(decode(hex("45 08 0019 46 03 0001 01 04"), out));
   EXPECT_EQ(out.add_path, (std::array<std::uint8_t, kFamilies>{})) << "and a direction beyond 3 is ignored";
   EXPECT_TRUE(decode(hex("40 06 0078 0019 46 80"), out));
