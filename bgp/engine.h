@@ -42,24 +42,24 @@ struct SpeakerOptions {
   Multipath multipath = Multipath::neighbor_as;
   NextHopTracking next_hop_tracking = NextHopTracking::assume_usable;
   bool always_compare_med = false;
-  bool prefer_oldest = false;      ///< Instead of the lowest router id, as the tie-break between eBGP paths.
-  RouterId cluster_id{};           ///< 0: the router id (RFC 4456).
-  std::uint64_t seed = 0;          ///< Of the generator that jitters timers.
-  /// This is a restart and the forwarding state was preserved: the R bit is set, and best paths are neither reported nor
-  /// announced until End-of-RIB from every peer or `restart_deferral` after the start (RFC 4724 s.4.1).
+  bool prefer_oldest = false;  ///< Instead of the lowest router id, as the tie-break between eBGP paths.
+  RouterId cluster_id{};       ///< 0: the router id (RFC 4456).
+  std::uint64_t seed = 0;      ///< Of the generator that jitters timers.
+  /// This is a restart and the forwarding state was preserved: the R bit is set, and best paths are neither reported
+  /// nor announced until End-of-RIB from every peer or `restart_deferral` after the start (RFC 4724 s.4.1).
   bool forwarding_preserved = false;
   Duration restart_deferral = std::chrono::seconds{30};
   bool operator==(const SpeakerOptions&) const = default;
 };
 
 enum class ApiError : std::uint8_t {
-  bad_address,       ///< Unset, multicast or of the wrong family: give the peer's unicast address.
-  bad_asn,           ///< 0, 23456 (AS_TRANS): give the peer's AS number.
-  bad_timer,         ///< Hold time 1 or 2, or beyond its range.
-  duplicate_peer,    ///< A peer with that address (and device) exists: remove or update it.
-  too_many_peers,    ///< 65 534 is the end of PeerId.
-  unknown_peer,      ///< No such PeerId: it was removed.
-  session_is_up,     ///< Not possible while Established: stop the peer first.
+  bad_address,     ///< Unset, multicast or of the wrong family: give the peer's unicast address.
+  bad_asn,         ///< 0, 23456 (AS_TRANS): give the peer's AS number.
+  bad_timer,       ///< Hold time 1 or 2, or beyond its range.
+  duplicate_peer,  ///< A peer with that address (and device) exists: remove or update it.
+  too_many_peers,  ///< 65 534 is the end of PeerId.
+  unknown_peer,    ///< No such PeerId: it was removed.
+  session_is_up,   ///< Not possible while Established: stop the peer first.
 };
 
 /// A path that is in use: the best or one of its equal-cost companions.
@@ -67,31 +67,52 @@ struct BestPath {
   PeerId peer{};
   AttrId attributes{};
   NextHop next_hop;
-  std::uint16_t weight = 1;        ///< Relative share among the companions.
+  std::uint16_t weight = 1;  ///< Relative share among the companions.
 };
 
 /// The paths in use for one prefix changed. `paths` empty: none is (withdrawn, or our own announcement won).
 struct BestChange {
   Prefix prefix;
   std::span<const BestPath> paths;
-  const LocalAttributes* local = nullptr;   ///< Of the best path; null when there is none.
+  const LocalAttributes* local = nullptr;  ///< Of the best path; null when there is none.
 };
 
 // --- Outputs -------------------------------------------------------------------------------------------------------
 
 /// Open a TCP connection; answer with on_connected() or on_closed().
-struct Dial { ConnId conn{}; PeerId peer{}; };
+struct Dial {
+  ConnId conn{};
+  PeerId peer{};
+};
 /// outgoing(conn) has bytes; report progress with on_sent().
-struct Write { ConnId conn{}; };
+struct Write {
+  ConnId conn{};
+};
 /// Close the socket; do not call on_closed() for it. flush: after what outgoing() still holds (a NOTIFICATION) was sent
 /// or 1 s passed. Before the next poll(), take it: outgoing() and on_sent() until it is empty. Then the ConnId is gone.
-struct Close { ConnId conn{}; enum class How : std::uint8_t { flush, at_once } how = How::flush; };
-struct PeerChanged { PeerId peer{}; PeerState from{}, to{}; DownReason reason = DownReason::none; };
-struct EndOfRib { PeerId peer{}; Family family{}; };
+struct Close {
+  ConnId conn{};
+  enum class How : std::uint8_t { flush, at_once } how = How::flush;
+};
+struct PeerChanged {
+  PeerId peer{};
+  PeerState from{}, to{};
+  DownReason reason = DownReason::none;
+};
+struct EndOfRib {
+  PeerId peer{};
+  Family family{};
+};
 /// Next hops the speaker begins or ceases to depend on (NextHopTracking::tracked): answer with set_next_hop().
-struct NextHopInterest { PeerId peer{}; IpAddress next_hop; bool wanted = true; };
+struct NextHopInterest {
+  PeerId peer{};
+  IpAddress next_hop;
+  bool wanted = true;
+};
 /// Each prefix at most once; at most Limits' routes per turn.
-struct BestChanged { std::span<const BestChange> changes; };
+struct BestChanged {
+  std::span<const BestChange> changes;
+};
 /// Every enabled peer sent End-of-RIB, or `restart_deferral` passed since the start: adopted kernel state that the
 /// BestChanged so far did not confirm may go. Once per Engine.
 struct RestartComplete {};
@@ -105,23 +126,30 @@ struct PathSnapshot {
   Prefix prefix;
   PeerId peer{};
   std::uint32_t path_id = 0;
-  PathAttributes received;                  ///< Adj-RIB-In, before policy.
-  std::optional<PathAttributes> accepted;   ///< After policy; none: refused.
+  PathAttributes received;                 ///< Adj-RIB-In, before policy.
+  std::optional<PathAttributes> accepted;  ///< After policy; none: refused.
   bool best = false, multipath = false, stale = false, usable = true;
-  const char* rule = "";                    ///< Why it is, or is not, the best: the deciding rule against the best.
+  const char* rule = "";  ///< Why it is, or is not, the best: the deciding rule against the best.
 };
 
 struct RouteFilter {
   enum class Match : std::uint8_t { exact, longer, shorter, lookup };
   std::optional<Prefix> prefix;
   Match match = Match::exact;
-  std::optional<PeerId> peer;               ///< Only paths received from it.
+  std::optional<PeerId> peer;  ///< Only paths received from it.
   std::size_t max = SIZE_MAX;
 };
 
-struct AnnouncedSnapshot { Prefix prefix; PathAttributes attributes; };
+struct AnnouncedSnapshot {
+  Prefix prefix;
+  PathAttributes attributes;
+};
 
-struct MemoryUse { std::string_view what; std::size_t count = 0; std::size_t octets = 0; };
+struct MemoryUse {
+  std::string_view what;
+  std::size_t count = 0;
+  std::size_t octets = 0;
+};
 
 class EngineImpl;
 
@@ -149,7 +177,10 @@ class Engine {
   void set_transport_usable(PeerId peer, bool usable, Time now);
   /// NextHopState: from the FIB. cost is the IGP cost of rule 6.
   void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now);
-  void set_options(const SpeakerOptions& options, Time now);   ///< asn and router_id: resets every session.
+  /// Addresses that a learned route must not swallow (IKE end points): a prefix that contains one of them has
+  /// PolicyContext::covers_ike_endpoint.
+  void set_protected_addresses(std::vector<IpAddress> addresses, Time now);
+  void set_options(const SpeakerOptions& options, Time now);  ///< asn and router_id: resets every session.
 
   // Own announcements. O(1) each; peers hear of it after the current turn.
   void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);

@@ -20,56 +20,56 @@ enum class Role : std::uint8_t { none, provider, route_server, route_server_clie
 enum class GracefulRestart : std::uint8_t { off, helper, full };
 
 struct PeerTimers {
-  std::uint16_t hold_s = 90;        ///< 0 (no keepalives) or 3..65535; the smaller of both sides holds (RFC 4271 s.4.2).
-  std::uint16_t keepalive_s = 0;    ///< 0: a third of the negotiated hold time; never more than that third.
-  std::uint16_t connect_retry_s = 5;    ///< First delay between attempts; doubles to 120 s, jittered.
-  std::uint16_t send_hold_s = 0;    ///< RFC 9687; 0: twice the negotiated hold time, at least 480 s.
+  std::uint16_t hold_s = 90;      ///< 0 (no keepalives) or 3..65535; the smaller of both sides holds (RFC 4271 s.4.2).
+  std::uint16_t keepalive_s = 0;  ///< 0: a third of the negotiated hold time; never more than that third.
+  std::uint16_t connect_retry_s = 5;  ///< First delay between attempts; doubles to 120 s, jittered.
+  std::uint16_t send_hold_s = 0;      ///< RFC 9687; 0: twice the negotiated hold time, at least 480 s.
   bool operator==(const PeerTimers&) const = default;
 };
 
 struct PrefixLimit {
-  std::uint32_t max = 1'200'000;    ///< Received (import) or announced (export) prefixes, all families together.
+  std::uint32_t max = 1'200'000;  ///< Received (import) or announced (export) prefixes, all families together.
   std::uint8_t warn_percent = 80;
   bool warn_only = false;
-  std::uint32_t restart_after_s = 0;    ///< 0: stays idle until enabled by the operator.
+  std::uint32_t restart_after_s = 0;  ///< 0: stays idle until enabled by the operator.
   bool operator==(const PrefixLimit&) const = default;
 };
 
 struct PeerOptions {
-  IpAddress address;                ///< Required; with `device` when IPv6 link-local.
-  Asn remote_as{};                  ///< Required, not 0. Equal to the local AS: iBGP.
-  std::string name;                 ///< For logs and show; the address when empty.
-  std::string tunnel;               ///< Name of the tunnel it runs over; empty: none. Opaque to the speaker.
-  std::optional<Asn> local_as;      ///< Instead of the speaker's own, toward this peer (local-as).
-  IpAddress local_address;          ///< Unset: the kernel chooses.
-  std::string device;               ///< SO_BINDTODEVICE; empty: none.
-  std::uint16_t port = 179;         ///< Of the peer, when we dial.
-  bool passive = false;             ///< Wait for the peer to dial.
-  bool enabled = true;              ///< false: administratively down.
+  IpAddress address;            ///< Required; with `device` when IPv6 link-local.
+  Asn remote_as{};              ///< Required, not 0. Equal to the local AS: iBGP.
+  std::string name;             ///< For logs and show; the address when empty.
+  std::string tunnel;           ///< Name of the tunnel it runs over; empty: none. Opaque to the speaker.
+  std::optional<Asn> local_as;  ///< Instead of the speaker's own, toward this peer (local-as).
+  IpAddress local_address;      ///< Unset: the kernel chooses.
+  std::string device;           ///< SO_BINDTODEVICE; empty: none.
+  std::uint16_t port = 179;     ///< Of the peer, when we dial.
+  bool passive = false;         ///< Wait for the peer to dial.
+  bool enabled = true;          ///< false: administratively down.
   PeerTimers timers;
-  std::array<bool, kFamilies> families{true, false};   ///< By Family: unicast negotiated where both sides want it.
+  std::array<bool, kFamilies> families{true, false};  ///< By Family: unicast negotiated where both sides want it.
   GracefulRestart graceful_restart = GracefulRestart::full;
-  std::uint16_t restart_time_s = 120;   ///< What we announce, at most 4095.
-  bool add_path_receive = false;        ///< RFC 7911.
-  bool extended_messages = true;        ///< RFC 8654.
-  bool extended_next_hop = false;       ///< RFC 8950, IPv4 over an IPv6 session.
-  bool four_octet_as = true;            ///< false only to test 2-octet peers.
+  std::uint16_t restart_time_s = 120;  ///< What we announce, at most 4095.
+  bool add_path_receive = false;       ///< RFC 7911.
+  bool extended_messages = true;       ///< RFC 8654.
+  bool extended_next_hop = false;      ///< RFC 8950, IPv4 over an IPv6 session.
+  bool four_octet_as = true;           ///< false only to test 2-octet peers.
   Role role = Role::none;
   bool role_strict = false;
-  std::uint8_t ttl = 0;                 ///< 0: 1 for eBGP, 255 for iBGP. Greater than 1 is eBGP multihop.
-  std::uint8_t ttl_security_hops = 0;   ///< RFC 5082 (GTSM); 0: off.
-  std::uint16_t tcp_mss = 0;            ///< TCP_MAXSEG; 0: the kernel's.
-  std::uint32_t tcp_user_timeout_ms = 0;///< 0: the hold time.
-  std::string md5_key;                  ///< RFC 2385; empty: none. Never printed.
-  std::shared_ptr<const Policy> import_policy;   ///< null: reject_all for eBGP (RFC 8212), accept_all for iBGP.
-  std::shared_ptr<const Policy> export_policy;   ///< As import_policy.
+  std::uint8_t ttl = 0;                         ///< 0: 1 for eBGP, 255 for iBGP. Greater than 1 is eBGP multihop.
+  std::uint8_t ttl_security_hops = 0;           ///< RFC 5082 (GTSM); 0: off.
+  std::uint16_t tcp_mss = 0;                    ///< TCP_MAXSEG; 0: the kernel's.
+  std::uint32_t tcp_user_timeout_ms = 0;        ///< 0: the hold time.
+  std::string md5_key;                          ///< RFC 2385; empty: none. Never printed.
+  std::shared_ptr<const Policy> import_policy;  ///< null: reject_all for eBGP (RFC 8212), accept_all for iBGP.
+  std::shared_ptr<const Policy> export_policy;  ///< As import_policy.
   PrefixLimit import_limit;
-  PrefixLimit export_limit;             ///< Beyond it new prefixes are not announced; the session is kept.
-  bool next_hop_self = true;            ///< eBGP always; iBGP: also for routes learned from eBGP.
-  std::uint8_t prepend = 0;             ///< Additional times our AS is prepended on export.
+  PrefixLimit export_limit;   ///< Beyond it new prefixes are not announced; the session is kept.
+  bool next_hop_self = true;  ///< eBGP always; iBGP: also for routes learned from eBGP.
+  std::uint8_t prepend = 0;   ///< Additional times our AS is prepended on export.
   std::optional<std::uint32_t> export_med;
   std::uint32_t default_local_pref = 100;
-  std::uint8_t allow_as_in = 0;         ///< Our own AS may occur this often in AS_PATH.
+  std::uint8_t allow_as_in = 0;  ///< Our own AS may occur this often in AS_PATH.
   bool as_override = false;
   bool remove_private_as = false;
   bool enforce_first_as = true;         ///< RFC 4271 s.6.3: the leftmost AS must be the peer's.
@@ -83,8 +83,20 @@ enum class PeerState : std::uint8_t { idle, connect, active, open_sent, open_con
 
 /// Why a session ended or does not start. Text: to_text() in bgp/text.h.
 enum class DownReason : std::uint8_t {
-  none, admin_down, hold_timer_expired, send_hold_timer_expired, tcp_closed, tcp_failed, notification_sent,
-  notification_received, collision, transport_unusable, prefix_limit, configuration_changed, peer_removed, restarting,
+  none,
+  admin_down,
+  hold_timer_expired,
+  send_hold_timer_expired,
+  tcp_closed,
+  tcp_failed,
+  notification_sent,
+  notification_received,
+  collision,
+  transport_unusable,
+  prefix_limit,
+  configuration_changed,
+  peer_removed,
+  restarting,
 };
 
 struct Counters {
@@ -109,17 +121,17 @@ struct PeerStatus {
   PeerState state = PeerState::idle;
   bool enabled = true;
   RouterId remote_id{};
-  IpAddress local_address;              ///< Of the session; unset when there is none.
-  Time since{};                         ///< When `state` (Established or not) last changed.
+  IpAddress local_address;  ///< Of the session; unset when there is none.
+  Time since{};             ///< When `state` (Established or not) last changed.
   DownReason last_down = DownReason::none;
-  std::string last_down_detail;         ///< NOTIFICATION text, shutdown communication, errno text.
-  std::uint8_t last_code = 0, last_subcode = 0;    ///< Of the NOTIFICATION that ended it, if one did.
-  std::uint16_t hold_s = 0, keepalive_s = 0;       ///< Negotiated.
-  std::array<bool, kFamilies> families{};          ///< Negotiated.
+  std::string last_down_detail;                  ///< NOTIFICATION text, shutdown communication, errno text.
+  std::uint8_t last_code = 0, last_subcode = 0;  ///< Of the NOTIFICATION that ended it, if one did.
+  std::uint16_t hold_s = 0, keepalive_s = 0;     ///< Negotiated.
+  std::array<bool, kFamilies> families{};        ///< Negotiated.
   bool four_octet_as = false, route_refresh = false, enhanced_refresh = false, extended_messages = false;
   bool graceful_restart = false;
   std::uint16_t peer_restart_time_s = 0;
-  bool stale = false;                   ///< Down, its routes kept by graceful restart.
+  bool stale = false;  ///< Down, its routes kept by graceful restart.
   std::array<bool, kFamilies> end_of_rib_received{}, end_of_rib_sent{};
   std::uint32_t prefixes_received = 0, prefixes_accepted = 0, prefixes_best = 0, prefixes_announced = 0;
   std::vector<std::uint8_t> unknown_capabilities;

@@ -1,3 +1,4 @@
+/// decide() for tools (bgp/decide.h): the order in which paths would be best, by the same Selection the table uses.
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/decide.h>
 #include <bgp/rib/table.h>

@@ -1,3 +1,5 @@
+/// The engine's turns: what a poll hands out, in which order, and when the next turn is due; and the public face of
+/// bgp/engine.h. Peers are in peering.cc, graceful restart in restart.cc.
 #include <bgp/base/assert.h>
 #include <bgp/speaker/engine_impl.h>
 
@@ -26,8 +28,8 @@ EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
       seed_(options.seed),
       now_(now),
       table_(attributes_, next_hops_),
-      importer_(attributes_, table_, own_networks_),
-      exporter_(attributes_, table_, own_networks_),
+      importer_(attributes_, table_, facts_),
+      exporter_(attributes_, table_, facts_),
       sweeper_(table_),
       best_batch_(attributes_),
       restart_deadline_(now + options.restart_deferral) {
@@ -145,7 +147,7 @@ std::optional<Output> EngineImpl::poll() {
     }
     if (!best_told_) {
       best_told_ = true;
-      if (own_networks_changed_) own_networks_changed();
+      if (prefix_facts_changed_) prefix_facts_changed();
       if (auto output = next_best_changed()) return output;
       continue;
     }
@@ -202,8 +204,8 @@ void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes
   const auto [known, added] = announcements_.try_emplace(prefix, id);
   if (!added) attributes_.release(std::exchange(known->second, id));
   if (added) {
-    own_networks_.insert(prefix, 1);
-    own_networks_changed_ = true;
+    facts_.own_networks.insert(prefix, 1);
+    prefix_facts_changed_ = true;
   }
   table_.set_path(prefix, {kLocalPeer, 0}, id, id);
 }
@@ -215,19 +217,27 @@ void EngineImpl::withdraw(const Prefix& prefix, Time now) {
   table_.remove_path(prefix, {kLocalPeer, 0});
   attributes_.release(known->second);
   announcements_.erase(known);
-  own_networks_.erase(prefix);
-  own_networks_changed_ = true;
+  facts_.own_networks.erase(prefix);
+  prefix_facts_changed_ = true;
 }
 
-/// Policies may ask whether a prefix is covered by one of our own: what they said of others may be different now.
-void EngineImpl::own_networks_changed() {
-  own_networks_changed_ = false;
+/// Policies may ask whether a prefix is covered by one of our own, or covers a protected address: what they said of
+/// others may be different now.
+void EngineImpl::prefix_facts_changed() {
+  prefix_facts_changed_ = false;
   if (table_.route_count() <= announcements_.size()) return;  // Only our own routes: those are changed anyway.
   exporter_.reconsider_prefixes();
   for (const auto& peering : peers_) {
     if (peering == nullptr || peering->established == nullptr) continue;
     if (peering->import_rules.policy->reads_prefix()) sweeper_.judge_again(peering->id);
   }
+}
+
+void EngineImpl::set_protected_addresses(std::vector<IpAddress> addresses, Time now) {
+  begin_turn(now);
+  if (facts_.protected_addresses == addresses) return;
+  facts_.protected_addresses = std::move(addresses);
+  prefix_facts_changed_ = true;
 }
 
 void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
@@ -282,6 +292,9 @@ void Engine::set_transport_usable(PeerId peer, bool usable, Time now) {
 }
 void Engine::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
   impl_->set_next_hop(peer, next_hop, usable, cost, now);
+}
+void Engine::set_protected_addresses(std::vector<IpAddress> addresses, Time now) {
+  impl_->set_protected_addresses(std::move(addresses), now);
 }
 void Engine::set_options(const SpeakerOptions& options, Time now) { impl_->set_options(options, now); }
 void Engine::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {

@@ -2,7 +2,6 @@
 /// of the sessions it concerns; then, while polled, outputs that wait, changed best paths, and export.
 #pragma once
 
-#include <bgp/base/lpm_trie.h>
 #include <bgp/decide.h>
 #include <bgp/engine.h>
 #include <bgp/rib/attr_table.h>
@@ -13,6 +12,7 @@
 #include <bgp/speaker/export.h>
 #include <bgp/speaker/import.h>
 #include <bgp/speaker/peering.h>
+#include <bgp/speaker/prefix_facts.h>
 #include <bgp/speaker/sweep.h>
 
 #include <cstddef>
@@ -58,6 +58,7 @@ class EngineImpl {
   void set_options(const SpeakerOptions& options, Time now);
   void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);
   void withdraw(const Prefix& prefix, Time now);
+  void set_protected_addresses(std::vector<IpAddress> addresses, Time now);
   void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now);
 
   // peering.cc: peers and their sessions.
@@ -105,7 +106,7 @@ class EngineImpl {
   void sweep();
   void tell_writes();
   void end_of_turn_of(Connection& connection);
-  void own_networks_changed();
+  void prefix_facts_changed();
   [[nodiscard]] std::optional<Output> next_best_changed();
   [[nodiscard]] bool defers_selection() const { return options_.forwarding_preserved && !restart_done_; }
 
@@ -155,7 +156,7 @@ class EngineImpl {
   rib::AttrTable attributes_;
   rib::NextHopIndex next_hops_;
   rib::Table table_;
-  base::LpmTrie<std::uint8_t> own_networks_;
+  speaker::PrefixFacts facts_;
   std::map<Prefix, AttrId> announcements_;  ///< Each holds a reference.
   speaker::Importer importer_;
   speaker::Exporter exporter_;
@@ -174,7 +175,7 @@ class EngineImpl {
   bool best_told_ = false;       ///< This turn's batch was handed out.
   bool exported_ = false;        ///< This turn's export was done.
   bool export_more_ = false;
-  bool own_networks_changed_ = false;
+  bool prefix_facts_changed_ = false;
 
   Time restart_deadline_ = kNever;
   bool restart_done_ = false;  ///< Every table is complete, or the deferral ended.

@@ -6,8 +6,8 @@
 
 namespace minibgp::speaker {
 
-Exporter::Exporter(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks)
-    : attributes_(attributes), table_(table), view_{attributes, table, sources_, own_networks} {
+Exporter::Exporter(rib::AttrTable& attributes, rib::Table& table, const PrefixFacts& facts)
+    : attributes_(attributes), table_(table), view_{attributes, table, sources_, facts} {
   Source own;
   own.local = true;
   set_source(kLocalPeer, own);

@@ -17,7 +17,7 @@ namespace minibgp::speaker {
 
 class Exporter {
  public:
-  Exporter(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks);
+  Exporter(rib::AttrTable& attributes, rib::Table& table, const PrefixFacts& facts);
 
   /// What paths of `peer` mean for export; before its first path.
   /// Whether that differs from before.

@@ -168,7 +168,7 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   view.attributes.load(best.accepted, scratch.attributes);
   if (drop_med) scratch.attributes.med.reset();
   PolicyContext context = rules_.policy_context(prefix);
-  context.own_prefix = view.own_networks.covering(prefix) != nullptr;
+  view.facts.fill(context);
   const Judgement judgement = rules_.policy->judge(scratch.attributes, context);
   if (!judgement.accepted) return kNoAttributes;
   if (judgement.outcome == 0 && !drop_med) return best.accepted;

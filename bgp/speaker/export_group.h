@@ -3,12 +3,12 @@
 /// itself.
 #pragma once
 
-#include <bgp/base/lpm_trie.h>
 #include <bgp/rib/adj_out.h>
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/table.h>
 #include <bgp/session/session.h>
 #include <bgp/speaker/export_rules.h>
+#include <bgp/speaker/prefix_facts.h>
 #include <bgp/types.h>
 #include <bgp/wire/update.h>
 
@@ -34,8 +34,8 @@ inline constexpr std::size_t kQueueHardLimit = 1024 * 1024;
 struct ExportView {
   rib::AttrTable& attributes;
   rib::Table& table;
-  const std::vector<Source>& sources;               ///< By peer; see source_index().
-  const base::LpmTrie<std::uint8_t>& own_networks;  ///< What we announce ourselves.
+  const std::vector<Source>& sources;  ///< By peer; see source_index().
+  const PrefixFacts& facts;
 };
 /// kLocalPeer lies at the end of the number space; it is the first.
 [[nodiscard]] constexpr std::size_t source_index(PeerId peer) {

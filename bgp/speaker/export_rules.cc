@@ -72,11 +72,12 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   if (rules.policy == nullptr)
     rules.policy = rules.peer_type == PeerType::ebgp ? Policy::reject_all() : Policy::accept_all();
   const bool plain_policy = rules.policy == Policy::accept_all() || rules.policy == Policy::reject_all();
-  if (!plain_policy) {
+  if (rules.policy->reads_peer()) {
     rules.peer = options.name.empty() ? to_text(options.address) : options.name;
     rules.peer_address = to_text(options.address);
     rules.tunnel = options.tunnel;
   }
+  // `prepend leftmost` writes the peer's AS.
   if (!plain_policy || options.as_override) rules.peer_as = options.remote_as;
   rules.role = options.role;
   rules.families = negotiated.families;

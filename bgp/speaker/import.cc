@@ -4,8 +4,8 @@
 
 namespace minibgp::speaker {
 
-Importer::Importer(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks)
-    : attributes_(attributes), table_(table), own_networks_(own_networks) {}
+Importer::Importer(rib::AttrTable& attributes, rib::Table& table, const PrefixFacts& facts)
+    : attributes_(attributes), table_(table), facts_(facts) {}
 
 const wire::Update& Importer::on_update(const ImportRules& rules, Bytes body, const wire::UpdateContext& context,
                                         Counters& counters) {
@@ -90,7 +90,7 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   context.tunnel = rules.tunnel;
   context.local_as = rules.local_as;
   context.peer_as = rules.remote_as;
-  context.own_prefix = !own_networks_.empty() && own_networks_.covering(prefix) != nullptr;
+  facts_.fill(context);
   const Judgement judgement = rules.policy->judge(attributes, context);
   if (!judgement.accepted) return kNoAttributes;
 

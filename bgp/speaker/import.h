@@ -2,11 +2,11 @@
 /// UPDATE where the policy does not read the prefix, and kept as received, so that a new policy needs no refresh.
 #pragma once
 
-#include <bgp/base/lpm_trie.h>
 #include <bgp/peer.h>
 #include <bgp/policy.h>
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/table.h>
+#include <bgp/speaker/prefix_facts.h>
 #include <bgp/types.h>
 #include <bgp/wire/update.h>
 
@@ -36,7 +36,7 @@ struct ImportRules {
 
 class Importer {
  public:
-  Importer(rib::AttrTable& attributes, rib::Table& table, const base::LpmTrie<std::uint8_t>& own_networks);
+  Importer(rib::AttrTable& attributes, rib::Table& table, const PrefixFacts& facts);
 
   /// Works one UPDATE's body into the table. The answer says what it was (End-of-RIB, a session reset); valid until the
   /// next call.
@@ -66,7 +66,7 @@ class Importer {
 
   rib::AttrTable& attributes_;
   rib::Table& table_;
-  const base::LpmTrie<std::uint8_t>& own_networks_;
+  const PrefixFacts& facts_;
   wire::Update update_;
   PathAttributes scratch_;
   std::vector<Edited> edited_;

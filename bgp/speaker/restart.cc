@@ -1,3 +1,5 @@
+/// Graceful restart in both roles (RFC 4724, RFC 8538) and route refresh (RFC 2918, RFC 7313): when routes of a peer
+/// are old, how long they stay, and when everything was said.
 #include <bgp/speaker/engine_impl.h>
 #include <bgp/wire/numbers.h>
 
