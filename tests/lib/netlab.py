@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -410,3 +411,24 @@ class Lab:
                 text.append(f"--- {space.name}/{process.name} ({state})")
                 text.extend("    " + line for line in tail)
         return "\n".join(text)
+
+
+class RouteMonitor:
+    """Counts the kernel's route notifications in a namespace from now on; `protocol` is a number."""
+
+    def __init__(self, namespace, protocol):
+        self.pattern = re.compile(rf"\bproto {protocol}\b")
+        self.process = namespace.start("ip-monitor", "stdbuf", "-oL", "ip", "-N", "-o", "monitor", "route")
+        # It is listening once it reports a route that we add and take away for that purpose.
+        probe = "192.0.2.254/32"
+        wait_until(lambda: self._probe(namespace, probe), 10, "ip monitor listens")
+        self._skip = len(self.process.log().splitlines())
+
+    def _probe(self, namespace, prefix):
+        namespace.ip("route", "replace", "blackhole", prefix)
+        namespace.ip("route", "del", "blackhole", prefix)
+        return prefix.split("/")[0] in self.process.log()
+
+    def seen(self):
+        """The notifications about routes of the protocol, one line each."""
+        return [line for line in self.process.log().splitlines()[self._skip :] if self.pattern.search(line)]

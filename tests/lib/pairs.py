@@ -67,6 +67,22 @@ def document(lab, peer=None, link_kind="veth", **router):
     return gateway, cloud, ours, theirs
 
 
+def hosts(lab, gateway, cloud):
+    """A client behind the gateway and VPC hosts behind the cloud of document(). Returns (client, vpc)."""
+    client, vpc = lab.namespace("client"), lab.namespace("vpc")
+    lab.link(client, gateway, "eth0", "lan0", ["172.16.20.10/24"], ["172.16.20.80/24"])
+    client.ip("route", "add", "default", "via", "172.16.20.80")
+    lab.link(vpc, cloud, "eth0", "vsw0", ["192.168.10.11/24"], ["192.168.10.1/24"])
+    for n in (20, 30, 40, 50):
+        cloud.address("vsw0", f"192.168.{n}.1/24")
+        vpc.address("eth0", f"192.168.{n}.11/24")
+    vpc.ip("route", "add", "default", "via", "192.168.10.1")
+    return client, vpc
+
+
+VPC_HOSTS = [f"192.168.{n}.11" for n in (10, 20, 30, 40, 50)]
+
+
 def hop(address):
     """The one next hop of a pair: (gateway, device, weight)."""
     return {(address, "up0", 1)}

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# kind: default
+# seconds: 600
+"""bgplite is killed and started again while hosts talk through it: what is lost, and which kernel routes are touched.
+
+The document's two tunnels on plain links, FRR or BIRD as the cloud; 1000 numbered packets a second in each direction.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import pairs
+from cases import case, check, check_equal, main
+from loss import Loss
+from netlab import RouteMonitor, holds_for, wait_until
+from pairs import OURS, VPC_HOSTS
+from peers import Bird, Frr
+from routes import VPC, check_learned, learned
+
+BOTH_WAYS = {("169.254.10.1", "ipsec0", 1), ("169.254.20.1", "ipsec1", 1)}
+
+
+def scenario(lab, peer, **router):
+    gateway, cloud, ours, theirs = pairs.document(lab, peer, **router)
+    client, vpc = pairs.hosts(lab, gateway, cloud)
+    check_learned(gateway, VPC, BOTH_WAYS, OURS)
+    back = {("169.254.10.2", "ipsec0", 1), ("169.254.20.2", "ipsec1", 1)}
+    check_learned(cloud, pairs.ON_PREMISES, back, peer.kernel_protocol)
+    return gateway, cloud, ours, theirs, Loss(client, vpc, "172.16.20.10", VPC_HOSTS, rate=1000, flows=10)
+
+
+def restart_under_traffic(lab, peer, how):
+    gateway, cloud, ours, theirs, traffic = scenario(lab, peer)
+    monitor = RouteMonitor(gateway, OURS)
+    with traffic.watch((gateway, "ipsec0"), (gateway, "ipsec1"), (cloud, "ipsec0"), (cloud, "ipsec1")):
+        before = learned(gateway, 4, OURS)
+        how(ours)
+        check_equal(learned(gateway, 4, OURS), before, "kernel routes while bgplite is away")
+        ours.start()
+        for n in (10, 20):
+            ours.wait_established(f"169.254.{n}.1", 60)
+        # End-of-RIB and whatever bgplite would do wrongly after it.
+        holds_for(lambda: learned(gateway, 4, OURS) == before, 3, "kernel routes after the restart are those before it")
+    forth, back = traffic.report.forth, traffic.report.back
+    print(f"    {peer.__name__}: forth {forth.sent} sent, {forth.lost} lost; back {back.sent} sent, {back.lost} lost")
+    print(f"    paths: {traffic.paths_used()}")
+    check(all(count > 100 for count in traffic.paths_used().values()), f"a path was idle: {traffic.paths_used()}")
+    check_equal(forth.lost, 0, "packets lost on the way out")
+    check_equal(back.lost, 0, "packets lost on the way back")
+    check_equal(monitor.seen(), [], "notifications about routes that did not change")
+
+
+for peer in (Frr, Bird):
+
+    @case(f"{peer.__name__} helps (graceful restart): kill -9 and restart lose nothing and touch no route")
+    def killed(lab, peer=peer):
+        restart_under_traffic(lab, peer, lambda ours: ours.kill())
+
+    @case(f"{peer.__name__} helps (graceful restart): an orderly stop and start lose nothing and touch no route")
+    def stopped(lab, peer=peer):
+        restart_under_traffic(lab, peer, lambda ours: ours.stop())
+
+
+@case("nobody repairs: with bgplite stopped by SIGSTOP deleted routes show as loss; running, it puts them back")
+def repair(lab):
+    gateway, cloud, ours, theirs, traffic = scenario(lab, Frr)
+    before = learned(gateway, 4, OURS)
+    with traffic:
+        ours.pause()
+        gateway.ip("route", "flush", "proto", str(OURS))
+        holds_for(lambda: not gateway.routes(4, OURS), 1, "no route while nobody repairs")
+        ours.resume()
+        wait_until(lambda: learned(gateway, 4, OURS) == before, 5, "the routes are back")
+    check(traffic.report.forth.lost >= 900, f"a second without routes shows in the count: {traffic.report.forth}")
+    with Loss(lab["client"], lab["vpc"], "172.16.20.10", VPC_HOSTS, rate=1000, flows=10) as again:
+        gateway.ip("route", "flush", "proto", str(OURS))
+        wait_until(lambda: learned(gateway, 4, OURS) == before, 1, "repaired within a second")
+    check(again.report.forth.lost < 900, f"repair makes it short: {again.report.forth}")
+
+
+if __name__ == "__main__":
+    main()

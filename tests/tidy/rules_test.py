@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# kind: default
+"""The rules of tidy themselves: each finds the violation it exists for, in a small tree that has nothing else wrong."""
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import rules
+
+GOOD = {
+    "CMakeLists.txt": "project(minibgp VERSION 1.2.3 LANGUAGES CXX)\nadd_library(a bgp/wire/a.cc)\n",
+    "CHANGELOG.md": "# Changelog\n\n## 1.2.3\n",
+    "bgp/version.h": '/// Version.\n#pragma once\ninline constexpr char kVersion[] = "1.2.3";\n',
+    "bgp/types.h": "/// Values.\n#pragma once\n#include <cstdint>\n",
+    "bgp/result.h": "/// Result.\n#pragma once\n#include <tl/expected.hpp>\n",
+    "bgp/wire/a.h": "/// A.\n#pragma once\n#include <bgp/types.h>\n[[nodiscard]] Result<int, int> parse_a();\n",
+    "bgp/wire/a.cc": "#include <bgp/wire/a.h>\nint shared_mutexes(); // std::cout is only a word here\n",
+    "ARCHITECTURE.md": "See [types](bgp/types.h).\n\n```\n 1  bgp/wire/a.cc   shared_mutexes   text\n```\n",
+}
+
+# rule -> (file, content, text expected in the finding)
+BROKEN = [
+    ("includes", "bgp/wire/b.h", "/// B.\n#pragma once\n#include <bgp/rib/table.h>\n", "may include only"),
+    ("includes", "bgp/rib/b.h", "/// B.\n#pragma once\n#include <boost/asio.hpp>\n", "standard library only"),
+    ("includes", "fib/b.h", "/// B.\n#pragma once\n#include <netlink/netlink.h>\n", "standard library only"),
+    ("includes", "fib/b.h", "/// B.\n#pragma once\n#include <xfrm/tunnel.h>\n", "may include only"),
+    ("includes", "apps/b.h", "/// B.\n#pragma once\n#include <bgp/wire/a.h>\n", "may include only"),
+    ("includes", "bgp/wire/b.h", '/// B.\n#pragma once\n#include "a.h"\n', "from the root"),
+    ("includes", "bgp/wire/b.h", "/// B.\n#pragma once\n#include <thread>\n", "no place in a pure folder"),
+    ("includes", "fib/b.h", "/// B.\n#pragma once\n#include <tl/expected.hpp>\n", "bgp/result.h"),
+    ("banned_words", "bgp/net/b.cc", "auto t = std::chrono::steady_clock::now();\n", "Time now"),
+    ("banned_words", "bgp/rib/b.cc", "int x = rand();\n", "seeded"),
+    ("banned_words", "xfrm/vici/b.cc", "void f() { usleep(5); }\n", "deadline"),
+    ("banned_words", "fib/b.cc", 'void f() { std::cout << "x"; }\n', "LogSink"),
+    ("banned_words", "bgp/session/b.cc", "boost::asio::io_context* io;\n", "rim"),
+    ("banned_words", "bgp/session/b.cc", "void f() { throw 1; }\n", "Result"),
+    ("tests_do_not_wait", "tests/sim/b_test.cc", "void f() { sleep(1); }\n", "World"),
+    ("tests_do_not_give_up", "tests/unit/b_test.cc", "TEST(A, DISABLED_B) {}\n", "disabled"),
+    ("headers_open_well", "fib/b.h", "#include <cstdint>\n", "#pragma once"),
+    ("lines_fit", "fib/b.h", "// " + "x" * 120 + "\n", "columns"),
+    ("no_loose_ends", "fib/b.h", "// TO" + "DO later\n", "issue"),
+    ("results_are_not_dropped", "fib/b.h", "/// B.\n#pragma once\nResult<int, int> parse_b();\n", "nodiscard"),
+    ("names_are_unique", "bgp/zone/a.h", "/// A.\n#pragma once\n", "same base name"),
+    ("sources_are_built", "bgp/wire/b.cc", "int b;\n", "not built"),
+    ("scripts_are_found", "tests/interop/b_test.py", "print()\n", "# kind"),
+    ("version_is_one", "CHANGELOG.md", "# Changelog\n\n## 1.2.2\n", "1.2.3"),
+    ("version_is_one", "bgp/version.h", '/// Version.\n#pragma once\nconstexpr char kVersion[] = "1.2.4";\n', "1.2.3"),
+    ("links_resolve", "docs/b.md", "[gone](gone.md)\n", "there is no"),
+    ("links_resolve", "docs/b.md", "[gone](../ARCHITECTURE.md#nowhere)\n", "heading"),
+    ("architecture_is_true", "ARCHITECTURE.md", "`bgp/wire/gone.cc`\n", "there is no"),
+    ("architecture_is_true", "ARCHITECTURE.md", " 1  bgp/wire/a.cc   gone_function   text\n", "has no gone_function"),
+    ("include_table_is_documented", "ARCHITECTURE.md", "# nothing\n", "has no row"),
+    ("headers_stand_alone", "bgp/wire/b.h", "/// B.\n#pragma once\nstd::uint8_t x();\n", "by itself"),
+]
+
+
+def findings(rule, changes):
+    with tempfile.TemporaryDirectory(prefix="minibgp-tidy-") as root:
+        for path, text in {**GOOD, **changes}.items():
+            full = pathlib.Path(root) / path
+            full.parent.mkdir(parents=True, exist_ok=True)
+            full.write_text(text)
+        return list(getattr(rules, rule)(rules.Tree(root)))
+
+
+def main():
+    failed = 0
+    clean_rules = {rule for rule, *_ in BROKEN} - {"include_table_is_documented", "headers_stand_alone"}
+    for rule in sorted(clean_rules):
+        found = findings(rule, {})
+        failed += bool(found)
+        print(f"FAIL {rule} on a clean tree: {found[0]}" if found else f"ok {rule} is silent on a clean tree")
+    for rule, path, text, words in BROKEN:
+        found = findings(rule, {path: text})
+        seen = any(f.file == path and words in f.text for f in found)
+        failed += not seen
+        first = text.strip().splitlines()[-1][:50]
+        print(f"ok {rule} finds '{first}' in {path}" if seen else f"FAIL {rule} misses '{first}' in {path}: {found}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
