@@ -70,5 +70,10 @@ void add_all(Verbs& verbs);
 
 void add_run(Verbs& verbs);
 void add_check(Verbs& verbs);
+void add_show(Verbs& verbs);
+void add_explain(Verbs& verbs);  ///< explain, verify, monitor
+void add_doing(Verbs& verbs);    ///< announce, withdraw, enable, disable, reset, refresh
+void add_life(Verbs& verbs);     ///< plan, apply, confirm, rollback
+void add_policy(Verbs& verbs);   ///< policy eval, test, diff
 
 }  // namespace bgplite::cli

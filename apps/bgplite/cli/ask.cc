@@ -1,0 +1,41 @@
+#include <apps/bgplite/cli/ask.h>
+#include <apps/bgplite/config/yaml.h>
+
+#include <iostream>
+
+#include <unistd.h>
+
+namespace bgplite::cli {
+
+std::string socket_of(const Common& common) {
+  if (!common.socket.empty()) return common.socket;
+  // The default stays in place when the file is not there, or not for our eyes.
+  return load_config(common.config).config.control.socket;
+}
+
+minibgp::Result<Json, Exit> ask(const Common& common, const std::string& verb, const Json& arguments) {
+  auto answer = control::ask(socket_of(common), verb, arguments);
+  if (answer) return std::move(*answer);
+  if (common.json) std::cout << Json{{"error", answer.error().text}}.dump() << '\n';
+  return minibgp::unexpected(fail(static_cast<Exit>(answer.error().exit), answer.error().text));
+}
+
+Exit print(const Common& common, const Json& answer, const std::function<std::string(const Json&)>& text) {
+  std::cout << (common.json ? answer.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text(answer));
+  std::cout.flush();
+  return std::cout ? Exit::ok : Exit::io;
+}
+
+bool agreed(const Common& common, const std::string& loss) {
+  if (common.yes) return true;
+  if (::isatty(STDIN_FILENO) == 0) {
+    std::cerr << "bgplite: " << loss << "; say --yes if that is meant\n";
+    return false;
+  }
+  std::cerr << loss << ". Go on? [y/N] ";
+  std::string word;
+  std::getline(std::cin, word);
+  return word == "y" || word == "yes";
+}
+
+}  // namespace bgplite::cli

@@ -1,0 +1,70 @@
+/// Verbs that answer why: explain, verify, monitor.
+#include <apps/bgplite/cli/ask.h>
+#include <apps/bgplite/cli/render.h>
+
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace bgplite::cli {
+namespace {
+
+Exit run_explain(const Common& common, const std::string& prefix) {
+  const auto answer = ask(common, "explain", {{"prefix", prefix}});
+  if (!answer) return answer.error();
+  return print(common, *answer, [&](const Json& value) { return render_explain(value, common.color); });
+}
+
+Exit run_verify(const Common& common) {
+  const auto answer = ask(common, "verify");
+  if (!answer) return answer.error();
+  const bool same = answer->value("same", false);
+  const Exit printed = print(common, *answer, [&](const Json& value) {
+    std::string text;
+    for (const Json& line : value.value("differences", Json::array())) text += line.get<std::string>() + "\n";
+    return text + std::to_string(value.value("compared", 0)) + " routes compared with the kernel: " +
+           (same ? "all are as they should be\n"
+                 : std::to_string(value.value("difference_count", 0)) + " differed and are repaired\n");
+  });
+  if (printed != Exit::ok) return printed;
+  return same ? Exit::ok : Exit::assertion_failed;
+}
+
+std::string text_of(const Json& event) {
+  if (event.value("event", "") == "log") return event.value("text", "");
+  std::string line = event.value("event", "");
+  for (const auto& [key, value] : event.items())
+    if (key != "event" && !(value.is_string() && value.get<std::string>().empty()))
+      line += " " + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+  return line;
+}
+
+Exit run_monitor(const Common& common) {
+  const auto ended = control::follow(socket_of(common), "monitor", Json::object(), [&](const Json& event) {
+    std::cout << (common.json ? event.dump() : text_of(event)) << std::endl;
+    return static_cast<bool>(std::cout);
+  });
+  return ended ? Exit::ok : fail(static_cast<Exit>(ended.error().exit), ended.error().text);
+}
+
+}  // namespace
+
+void add_explain(Verbs& verbs) {
+  const Common& common = verbs.common();
+  auto prefix = std::make_shared<std::string>();
+  CLI::App& explain =
+      verbs.add("explain", "Why a prefix or address goes the way it goes: candidates, deciding rule, kernel, peers");
+  explain.add_option("PREFIX", *prefix, "Prefix, or an address (the route used for it)")->required();
+  verbs.action(explain, [prefix, &common] { return run_explain(common, *prefix); });
+
+  CLI::App& verify =
+      verbs.add("verify", "Read the kernel's table and compare: exit code 1 if it is not as it should be");
+  verbs.action(verify, [&common] { return run_verify(common); });
+
+  CLI::App& monitor =
+      verbs.add("monitor", "Print what happens as it happens: sessions, tunnels, next hops, routes, log lines");
+  verbs.action(monitor, [&common] { return run_monitor(common); });
+}
+
+}  // namespace bgplite::cli

@@ -1,0 +1,263 @@
+#include <apps/bgplite/cli/frr_json.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+
+namespace bgplite::cli {
+namespace {
+
+std::string text(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+long long number(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<long long>() : 0;
+}
+
+bool flag(const Json& json, const char* key) { return json.value(key, false); }
+
+/// FRR prints "never", "00:00:03" up to a day, "1d02h03m" up to a week, then "1w2d03h".
+std::string frr_time(long long seconds) {
+  std::array<char, 32> out{};
+  const long long days = seconds / 86400, hours = seconds / 3600 % 24, minutes = seconds / 60 % 60;
+  if (days == 0) {
+    std::snprintf(out.data(), out.size(), "%02lld:%02lld:%02lld", hours, minutes, seconds % 60);
+  } else if (days < 7) {
+    std::snprintf(out.data(), out.size(), "%lldd%02lldh%02lldm", days, hours, minutes);
+  } else {
+    std::snprintf(out.data(), out.size(), "%lldw%lldd%02lldh", days / 7, days % 7, hours);
+  }
+  return out.data();
+}
+
+bool established(const Json& peer) { return text(peer, "state") == "Established"; }
+
+std::string frr_state(const Json& peer) {
+  if (!flag(peer, "enabled")) return "Idle (Admin)";
+  const Json down = peer.value("last_down", Json::object());
+  if (text(peer, "state") == "Idle" && text(down, "reason") == "prefix limit") return "Idle (PfxCt)";
+  return text(peer, "state");
+}
+
+bool carries(const Json& peer, const char* family) {
+  const char* key = established(peer) ? "families" : "configured";
+  const Json& families = established(peer) ? peer.value(key, Json::array())
+                                           : peer.value(key, Json::object()).value("families", Json::array());
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+Json summary_peer(const Json& peer) {
+  const bool up = established(peer);
+  const Json prefixes = peer.value("prefixes", Json::object());
+  const Json messages = peer.value("messages", Json::object());
+  const long long for_s = number(peer, "state_for_s");
+  const bool ever = up || number(peer, "established") > 0;
+  Json json{{"remoteAs", number(peer, "asn")},
+            {"localAs", number(peer, "local_asn")},
+            {"version", 4},
+            {"msgRcvd", number(messages, "received")},
+            {"msgSent", number(messages, "sent")},
+            {"tableVersion", 0},
+            {"outq", 0},
+            {"inq", 0},
+            {"peerUptime", ever ? frr_time(for_s) : "never"},
+            {"peerUptimeMsec", ever ? for_s * 1000 : 0}};
+  if (up) json["peerUptimeEstablishedEpoch"] = number(peer, "since_epoch");
+  json["pfxRcd"] = number(prefixes, "received");
+  json["pfxSnt"] = number(prefixes, "announced");
+  json["state"] = frr_state(peer);
+  json["peerState"] = !flag(peer, "enabled") ? "Admin" : "OK";
+  json["connectionsEstablished"] = number(peer, "established");
+  json["connectionsDropped"] = number(peer, "dropped");
+  if (!text(peer, "name").empty()) json["desc"] = text(peer, "name");
+  json["idType"] = text(peer, "peer").find(':') == std::string::npos ? "ipv4" : "ipv6";
+  return json;
+}
+
+Json family_map(const Json& families, const Json& value) {
+  Json map = Json::object();
+  for (const Json& family : families) map[family.get<std::string>() + "Unicast"] = value;
+  return map;
+}
+
+Json capabilities(const Json& peer) {
+  const Json has = peer.value("capabilities", Json::object());
+  const auto both = [&](const char* key) { return flag(has, key) ? "advertisedAndReceived" : "advertised"; };
+  return {
+      {"4byteAs", both("four_octet_as")},
+      {"extendedMessage", both("extended_messages")},
+      {"routeRefresh", flag(has, "route_refresh") ? "advertisedAndReceivedNew" : "advertised"},
+      {"enhancedRouteRefresh", both("enhanced_refresh")},
+      {"multiprotocolExtensions", family_map(peer.value("families", Json::array()), {{"advertisedAndReceived", true}})},
+      {"gracefulRestart", both("graceful_restart")},
+      {"gracefulRestartRemoteTimerMsecs", number(has, "peer_restart_time_s") * 1000}};
+}
+
+Json neighbor(const Json& peer) {
+  const Json messages = peer.value("messages", Json::object());
+  const Json prefixes = peer.value("prefixes", Json::object());
+  const Json configured = peer.value("configured", Json::object());
+  const Json eor = peer.value("end_of_rib", Json::object());
+  const bool ebgp = text(peer, "type") == "ebgp";
+  const long long up_ms = established(peer) ? static_cast<long long>(peer.value("state_for_s", 0.0) * 1000) : 0;
+  Json json{{"remoteAs", number(peer, "asn")}, {"localAs", number(peer, "local_asn")}};
+  json[ebgp ? "nbrExternalLink" : "nbrInternalLink"] = true;
+  if (!text(peer, "name").empty()) json["nbrDesc"] = text(peer, "name");
+  json["bgpVersion"] = 4;
+  json["remoteRouterId"] = text(peer, "router_id").empty() ? "0.0.0.0" : text(peer, "router_id");
+  json["bgpState"] = text(peer, "state");
+  if (!flag(peer, "enabled")) json["adminShutDown"] = true;
+  if (established(peer)) {
+    json["bgpTimerUpMsec"] = up_ms;
+    json["bgpTimerUpString"] = frr_time(up_ms / 1000);
+    json["bgpTimerUpEstablishedEpoch"] = number(peer, "since_epoch");
+  }
+  json["bgpTimerConfiguredHoldTimeMsecs"] = number(configured, "hold_s") * 1000;
+  json["bgpTimerConfiguredKeepAliveIntervalMsecs"] = number(configured, "keepalive_s") * 1000;
+  json["bgpTimerHoldTimeMsecs"] = number(peer, "hold_s") * 1000;
+  json["bgpTimerKeepAliveIntervalMsecs"] = number(peer, "keepalive_s") * 1000;
+  if (established(peer)) json["neighborCapabilities"] = capabilities(peer);
+  json["gracefulRestartInfo"] = {{"endOfRibSend", family_map(eor.value("sent", Json::array()), true)},
+                                 {"endOfRibRecv", family_map(eor.value("received", Json::array()), true)}};
+  json["messageStats"] = {{"notificationsSent", number(messages, "notifications_sent")},
+                          {"notificationsRecv", number(messages, "notifications_received")},
+                          {"updatesSent", number(messages, "updates_sent")},
+                          {"updatesRecv", number(messages, "updates_received")},
+                          {"keepalivesSent", number(messages, "keepalives_sent")},
+                          {"keepalivesRecv", number(messages, "keepalives_received")},
+                          {"routeRefreshSent", number(messages, "refreshes_sent")},
+                          {"routeRefreshRecv", number(messages, "refreshes_received")},
+                          {"totalSent", number(messages, "sent")},
+                          {"totalRecv", number(messages, "received")}};
+  json["addressFamilyInfo"] = family_map(
+      peer.value("families", Json::array()),
+      {{"acceptedPrefixCounter", number(prefixes, "accepted")}, {"sentPrefixCounter", number(prefixes, "announced")}});
+  json["connectionsEstablished"] = number(peer, "established");
+  json["connectionsDropped"] = number(peer, "dropped");
+  if (peer.contains("last_down")) json["lastResetDueTo"] = text(peer["last_down"], "reason");
+  if (!text(peer, "local_address").empty()) json["hostLocal"] = text(peer, "local_address");
+  json["hostForeign"] = text(peer, "peer");
+  return json;
+}
+
+std::string frr_origin(const Json& path) {
+  const std::string origin = text(path, "origin");
+  return origin == "igp" ? "IGP" : (origin == "egp" ? "EGP" : "incomplete");
+}
+
+bool is_local(const Json& path) { return text(path, "peer") == "local"; }
+
+std::string next_hop(const Json& path, const std::string& prefix) {
+  const std::string address = text(path, "next_hop");
+  if (!address.empty()) return address;
+  return prefix.find(':') == std::string::npos ? "0.0.0.0" : "::";
+}
+
+Json next_hops(const Json& path, const std::string& prefix) {
+  const std::string address = next_hop(path, prefix);
+  return Json::array(
+      {{{"ip", address}, {"afi", address.find(':') == std::string::npos ? "ipv4" : "ipv6"}, {"used", true}}});
+}
+
+Json route_path(const Json& path, const std::string& prefix) {
+  Json json{{"valid", flag(path, "usable")}};
+  if (flag(path, "best")) json["bestpath"] = true, json["selectionReason"] = text(path, "rule");
+  if (flag(path, "multipath") && !flag(path, "best")) json["multipath"] = true;
+  if (flag(path, "stale")) json["stale"] = true;
+  const std::size_t slash = prefix.find('/');
+  json["pathFrom"] = "external";
+  json["prefix"] = prefix.substr(0, slash);
+  json["prefixLen"] = std::stoi(prefix.substr(slash + 1));
+  json["network"] = prefix;
+  if (path.contains("med")) json["metric"] = path["med"];
+  if (path.contains("local_pref")) json["locPrf"] = path["local_pref"];
+  json["weight"] = number(path, "weight");
+  json["peerId"] = is_local(path) ? "(unspec)" : text(path, "peer");
+  json["path"] = text(path, "as_path");
+  json["origin"] = frr_origin(path);
+  json["nexthops"] = next_hops(path, prefix);
+  return json;
+}
+
+}  // namespace
+
+Json frr_summary(const Json& summary) {
+  const Json router = summary.value("router", Json::object());
+  Json all = Json::object();
+  for (const char* family : {"ipv4", "ipv6"}) {
+    Json peers = Json::object();
+    long long failed = 0;
+    for (const Json& peer : summary.value("peers", Json::array())) {
+      if (!carries(peer, family)) continue;
+      peers[text(peer, "peer")] = summary_peer(peer);
+      failed += established(peer) ? 0 : 1;
+    }
+    if (peers.empty()) continue;
+    const auto count = static_cast<long long>(peers.size());
+    all[std::string{family} + "Unicast"] = {{"routerId", text(router, "router_id")},
+                                            {"as", number(router, "asn")},
+                                            {"vrfId", 0},
+                                            {"vrfName", "default"},
+                                            {"tableVersion", 0},
+                                            {"ribCount", number(summary, "routes")},
+                                            {"ribMemory", number(summary, "resident_octets")},
+                                            {"peerCount", count},
+                                            {"peerMemory", 0},
+                                            {"peers", std::move(peers)},
+                                            {"failedPeers", failed},
+                                            {"displayedPeers", count},
+                                            {"totalPeers", count},
+                                            {"dynamicPeers", 0},
+                                            {"bestPath", {{"multiPathRelax", "false"}}}};
+  }
+  return all;
+}
+
+Json frr_neighbors(const Json& peers) {
+  Json all = Json::object();
+  for (const Json& peer : peers.value("peers", Json::array())) all[text(peer, "peer")] = neighbor(peer);
+  return all;
+}
+
+Json frr_routes(const Json& routes, const Json& router) {
+  Json all = Json::object();
+  for (const Json& route : routes.value("routes", Json::array())) {
+    const std::string prefix = text(route, "prefix");
+    Json paths = Json::array();
+    for (const Json& path : route.value("paths", Json::array())) paths.push_back(route_path(path, prefix));
+    all[prefix] = std::move(paths);
+  }
+  return {{"vrfId", 0},
+          {"vrfName", "default"},
+          {"tableVersion", 0},
+          {"routerId", text(router, "router_id")},
+          {"defaultLocPrf", 100},
+          {"localAS", number(router, "asn")},
+          {"routes", std::move(all)}};
+}
+
+Json frr_route(const Json& routes) {
+  const Json all = routes.value("routes", Json::array());
+  if (all.empty()) return Json::object();
+  const Json& route = all.front();
+  const std::string prefix = text(route, "prefix");
+  Json paths = Json::array();
+  for (const Json& path : route.value("paths", Json::array())) {
+    Json one{
+        {"aspath", {{"string", text(path, "as_path")}}}, {"origin", frr_origin(path)}, {"valid", flag(path, "usable")}};
+    if (path.contains("med")) one["metric"] = path["med"];
+    if (path.contains("local_pref")) one["locPrf"] = path["local_pref"];
+    if (flag(path, "best")) one["bestpath"] = {{"overall", true}, {"selectionReason", text(path, "rule")}};
+    if (flag(path, "multipath")) one["multipath"] = true;
+    one["nexthops"] = next_hops(path, prefix);
+    one["peer"] = {{"peerId", is_local(path) ? "0.0.0.0" : text(path, "peer")}};
+    paths.push_back(std::move(one));
+  }
+  return {{"prefix", prefix}, {"paths", std::move(paths)}};
+}
+
+}  // namespace bgplite::cli

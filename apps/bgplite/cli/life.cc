@@ -1,0 +1,80 @@
+/// Verbs of the configuration's life: plan, apply, confirm, rollback.
+#include <apps/bgplite/cli/ask.h>
+#include <apps/bgplite/cli/render.h>
+#include <apps/bgplite/config/reader.h>
+
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace bgplite::cli {
+namespace {
+
+Exit print_outcome(const Common& common, const Json& answer) {
+  const Exit printed = print(common, answer, [&](const Json& value) { return render_plan(value, common.color); });
+  if (printed != Exit::ok) return printed;
+  return answer.value("ok", true) ? Exit::ok : Exit::bad_input;
+}
+
+Exit run_plan(const Common& common) {
+  const auto answer = ask(common, "plan");
+  return answer ? print_outcome(common, *answer) : answer.error();
+}
+
+bool loses_traffic(const Json& plan) {
+  for (const Json& step : plan.value("steps", Json::array()))
+    if (const std::string effect = step.value("effect", ""); effect == "reset" || effect == "tunnel") return true;
+  return false;
+}
+
+Exit run_apply(const Common& common, const std::string& confirm) {
+  Json arguments = Json::object();
+  if (!confirm.empty()) {
+    const auto time = parse_duration(confirm);
+    if (!time || time->count() < 1000)
+      return fail(Exit::bad_input, "--confirm takes a time of at least 1s: --confirm 60s");
+    arguments["confirm_s"] = time->count() / 1000;
+  }
+  const auto plan = ask(common, "plan");
+  if (!plan) return plan.error();
+  if (!plan->value("ok", true)) return print_outcome(common, *plan);
+  if (loses_traffic(*plan)) {
+    if (!common.json) std::cout << render_plan(*plan, common.color) << std::flush;
+    if (!agreed(common, "the steps marked ! interrupt sessions or tunnels")) return Exit::assertion_failed;
+  }
+  const auto answer = ask(common, "apply", arguments);
+  if (!answer) return answer.error();
+  const Exit code = print_outcome(common, *answer);
+  if (code == Exit::ok && !confirm.empty() && !common.json)
+    std::cout << "rolls back in " << confirm << " unless you say: bgplite confirm\n";
+  return code;
+}
+
+}  // namespace
+
+void add_life(Verbs& verbs) {
+  const Common& common = verbs.common();
+  CLI::App& plan =
+      verbs.add("plan", "What 'apply' would change: nothing, refresh, reset, tunnel by tunnel, peer by peer");
+  verbs.action(plan, [&common] { return run_plan(common); });
+
+  auto confirm = std::make_shared<std::string>();
+  CLI::App& apply = verbs.add("apply", "Make the daemon read its configuration again and carry the difference out");
+  apply.add_option("--confirm", *confirm, "Roll back unless 'bgplite confirm' comes within this time: 60s");
+  verbs.action(apply, [confirm, &common] { return run_apply(common, *confirm); });
+
+  CLI::App& confirmed = verbs.add("confirm", "Keep what 'apply --confirm' applied");
+  verbs.action(confirmed, [&common] {
+    const auto answer = ask(common, "confirm");
+    return answer ? print(common, *answer, [](const Json&) { return std::string{"confirmed\n"}; }) : answer.error();
+  });
+
+  CLI::App& rollback = verbs.add("rollback", "Back to the configuration before the last 'apply'");
+  verbs.action(rollback, [&common] {
+    const auto answer = ask(common, "rollback");
+    return answer ? print_outcome(common, *answer) : answer.error();
+  });
+}
+
+}  // namespace bgplite::cli

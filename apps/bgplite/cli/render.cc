@@ -1,0 +1,418 @@
+#include <apps/bgplite/cli/render.h>
+#include <apps/bgplite/cli/table.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace bgplite::cli {
+namespace {
+
+/// A member as text, whatever its type; empty when it is not there.
+std::string text(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return {};
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+double number(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+bool flag(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
+const Json& list(const Json& json, const char* key) {
+  static const Json none = Json::array();
+  const auto found = json.find(key);
+  return found != json.end() && found->is_array() ? *found : none;
+}
+
+std::string joined(const Json& values) {
+  std::string all;
+  for (const Json& value : values)
+    all += (all.empty() ? "" : " ") + (value.is_string() ? value.get<std::string>() : value.dump());
+  return all;
+}
+
+std::string count(double number, const std::string& noun, const std::string& ending = "s") {
+  const auto whole = static_cast<long long>(number);
+  return std::to_string(whole) + " " + noun + (whole == 1 ? "" : ending);
+}
+
+/// "label            value": the form of every detail view.
+std::string line(const std::string& label, const std::string& value) {
+  if (value.empty()) return {};
+  return "  " + label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + value + "\n";
+}
+
+Color state_color(const std::string& state) {
+  if (state == "Established" || state == "up") return Color::green;
+  if (state == "suspect" || state == "Idle (admin)") return Color::yellow;
+  return Color::red;
+}
+
+std::string state_of(const Json& peer) { return flag(peer, "enabled") ? text(peer, "state") : "Idle (admin)"; }
+
+std::string label_of(const Json& peer) {
+  const std::string name = text(peer, "name");
+  return name.empty() ? text(peer, "peer") : name;
+}
+
+std::string render_peers(const Json& answer, bool colors) {
+  Table table{{{"Peer", Align::left, Fit::cut},
+               {"AS", Align::right},
+               {"State"},
+               {"For", Align::right},
+               {"Rcvd", Align::right},
+               {"Acc", Align::right},
+               {"Sent", Align::right},
+               {"Tunnel", Align::left, Fit::cut}}};
+  for (const Json& peer : list(answer, "peers")) {
+    const Json& prefixes = peer.contains("prefixes") ? peer["prefixes"] : Json::object();
+    const std::string state = state_of(peer);
+    table.add({label_of(peer), text(peer, "asn"), Cell{state, state_color(state)},
+               short_duration(number(peer, "state_for_s")), text(prefixes, "received"), text(prefixes, "accepted"),
+               text(prefixes, "announced"), text(peer, "tunnel")});
+  }
+  return table.empty() ? "no peers are configured\n" : table.to_text(colors);
+}
+
+std::string render_tunnel_rows(const Json& tunnels, bool colors) {
+  Table table{{{"Tunnel", Align::left, Fit::cut},
+               {"State"},
+               {"For", Align::right},
+               {"Interface", Align::left, Fit::cut},
+               {"if_id", Align::right},
+               {"SAs in/out"},
+               {"Reason", Align::left, Fit::cut}}};
+  for (const Json& tunnel : tunnels) {
+    const std::string state = text(tunnel, "state");
+    const Json in = tunnel.value("inbound", Json::object());
+    const Json out = tunnel.value("outbound", Json::object());
+    table.add({text(tunnel, "tunnel"), Cell{state, state_color(state)}, short_duration(number(tunnel, "state_for_s")),
+               text(tunnel, "interface"), text(tunnel, "if_id"), text(in, "sas") + "/" + text(out, "sas"),
+               text(tunnel, "reason")});
+  }
+  return table.to_text(colors);
+}
+
+std::string fib_line(const Json& status) {
+  std::string state = flag(status, "synchronized") ? "in sync" : count(number(status, "pending"), "route") + " waiting";
+  if (number(status, "refused") > 0) state += ", " + count(number(status, "refused"), "route") + " refused";
+  if (flag(status, "adopting"))
+    state += ", " + count(number(status, "adopted"), "route") + " kept from before the restart";
+  return "kernel: " + count(number(status, "installed"), "route") + " (table " + text(status, "table") + ", metric " +
+         text(status, "metric") + ", protocol " + text(status, "protocol") + "): " + state + "\n";
+}
+
+std::string render_summary(const Json& answer, bool colors) {
+  const Json router = answer.value("router", Json::object());
+  std::string out = "bgplite " + text(router, "version") + ", AS " + text(router, "asn") + ", router id " +
+                    text(router, "router_id") + ", up " + short_duration(number(router, "uptime_s")) + "\n";
+  out += count(number(answer, "routes"), "prefix", "es") + ", " + short_octets(number(answer, "resident_octets")) +
+         " of memory\n";
+  if (answer.contains("fib")) out += fib_line(answer["fib"]);
+  if (answer.contains("unconfirmed_for_s"))
+    out += colored("configuration not confirmed: rolls back in " + short_duration(number(answer, "unconfirmed_for_s")),
+                   Color::yellow, colors) +
+           "\n";
+  out += "\n" + render_peers(answer, colors);
+  if (answer.contains("tunnels")) out += "\n" + render_tunnel_rows(answer["tunnels"], colors);
+  return out;
+}
+
+std::string yes(bool value) { return value ? "yes" : "no"; }
+
+std::string render_peer(const Json& answer, bool colors) {
+  std::string out;
+  for (const Json& peer : list(answer, "peers")) {
+    const std::string state = state_of(peer);
+    const Json prefixes = peer.value("prefixes", Json::object());
+    const Json messages = peer.value("messages", Json::object());
+    const Json capabilities = peer.value("capabilities", Json::object());
+    const Json eor = peer.value("end_of_rib", Json::object());
+    const Json configured = peer.value("configured", Json::object());
+    out += "peer " + text(peer, "peer") + (text(peer, "name").empty() ? "" : " (" + text(peer, "name") + ")") +
+           ", AS " + text(peer, "asn") + ", " + text(peer, "type") + "\n";
+    out += line("state", colored(state, state_color(state), colors) + " for " +
+                             short_duration(number(peer, "state_for_s")) +
+                             (flag(peer, "stale") ? ", its routes kept for its restart" : ""));
+    if (peer.contains("last_down")) {
+      const Json& down = peer["last_down"];
+      out += line("last down", text(down, "reason"));
+      out += line("", text(down, "detail"));
+    }
+    out += line("router id", text(peer, "router_id"));
+    out += line("our address", text(peer, "local_address"));
+    out += line("tunnel", text(peer, "tunnel"));
+    if (number(peer, "hold_s") > 0 || state == "Established")
+      out += line("timers", "hold " + text(peer, "hold_s") + "s, keepalive " + text(peer, "keepalive_s") +
+                                "s (configured " + text(configured, "hold_s") + "s, " +
+                                text(configured, "keepalive_s") + "s)");
+    out += line("families", joined(list(peer, "families")));
+    out += line("prefixes", text(prefixes, "received") + " received, " + text(prefixes, "accepted") + " accepted, " +
+                                text(prefixes, "best") + " in use, " + text(prefixes, "announced") + " announced");
+    out += line("limits", text(configured, "import_limit") + " in, " + text(configured, "export_limit") + " out");
+    out += line("messages", text(messages, "received") + " received, " + text(messages, "sent") + " sent");
+    out +=
+        line("updates", text(messages, "updates_received") + " received, " + text(messages, "updates_sent") + " sent");
+    if (number(peer, "treated_as_withdraw") + number(peer, "attribute_discards") > 0)
+      out += line("errors", text(peer, "treated_as_withdraw") + " updates treated as withdraw, " +
+                                text(peer, "attribute_discards") + " attributes discarded");
+    out += line("sessions", text(peer, "established") + " established, " + text(peer, "dropped") + " dropped");
+    if (!capabilities.empty()) {
+      out += line("graceful restart",
+                  flag(capabilities, "graceful_restart")
+                      ? "yes, the peer needs " + text(capabilities, "peer_restart_time_s") + "s at most"
+                      : "no");
+      out += line("capabilities", "4-octet AS " + yes(flag(capabilities, "four_octet_as")) + ", refresh " +
+                                      yes(flag(capabilities, "route_refresh")) + ", enhanced refresh " +
+                                      yes(flag(capabilities, "enhanced_refresh")));
+      out += line("", "extended messages " + yes(flag(capabilities, "extended_messages")));
+      out += line("end of RIB", "received: " + joined(list(eor, "received")) + "; sent: " + joined(list(eor, "sent")));
+    }
+    const Json policy = peer.value("policy", Json());
+    if (policy.is_string()) out += line("policy", "accept_all: every route, both ways");
+    if (policy.is_object())
+      out += line("policy", "import " + (text(policy, "import").empty() ? "none" : text(policy, "import")) +
+                                ", export " + (text(policy, "export").empty() ? "none" : text(policy, "export")));
+  }
+  return out;
+}
+
+/// FRR's flags: > the best, = shares the traffic with it; S stale, ! not usable, x refused by policy.
+std::string flags_of(const Json& path) {
+  if (!flag(path, "accepted")) return "x ";
+  std::string flags = flag(path, "stale") ? "S" : (flag(path, "usable") ? "*" : "!");
+  return flags + (flag(path, "best") ? ">" : (flag(path, "multipath") ? "=" : " "));
+}
+
+std::string origin_letter(const Json& path) {
+  const std::string origin = text(path, "origin");
+  return origin == "igp" ? "i" : (origin == "egp" ? "e" : "?");
+}
+
+std::string as_path_of(const Json& path) {
+  const std::string as_path = text(path, "as_path");
+  return as_path.empty() ? origin_letter(path) : as_path + " " + origin_letter(path);
+}
+
+std::string next_hop_of(const Json& path) {
+  const std::string next_hop = text(path, "next_hop");
+  return next_hop.empty() ? "self" : next_hop;
+}
+
+std::string ending(const Json& answer, std::size_t shown) {
+  if (answer.value("complete", true)) return count(static_cast<double>(shown), "route") + "\n";
+  return "the first " + std::to_string(shown) + " of " + text(answer, "total") + "; all: --limit 0\n";
+}
+
+std::string render_routes(const Json& answer, bool colors) {
+  const Json& routes = list(answer, "routes");
+  if (routes.empty()) return "no routes\n";
+  Table table{{{""},
+               {"Prefix", Align::left, Fit::cut},
+               {"Next hop", Align::left, Fit::cut},
+               {"From", Align::left, Fit::cut},
+               {"LPref", Align::right},
+               {"MED", Align::right},
+               {"AS path", Align::left, Fit::cut}}};
+  for (const Json& route : routes) {
+    bool first = true;
+    for (const Json& path : list(route, "paths")) {
+      const std::string flags = flags_of(path);
+      const Color color =
+          flags[0] == 'x' || flags[0] == '!' ? Color::red : (flags[1] == ' ' ? Color::none : Color::green);
+      table.add({Cell{flags, color}, std::exchange(first, false) ? text(route, "prefix") : "", next_hop_of(path),
+                 text(path, "peer"), text(path, "local_pref"), text(path, "med"), as_path_of(path)});
+    }
+  }
+  return "* usable, > best, = shares the traffic, S kept for a restart, ! unusable, x refused\n" +
+         table.to_text(colors) + ending(answer, routes.size());
+}
+
+std::string render_announced(const Json& answer, bool colors) {
+  const Json& routes = list(answer, "routes");
+  if (routes.empty()) return "no routes\n";
+  Table table{{{"Prefix", Align::left, Fit::cut},
+               {"Next hop", Align::left, Fit::cut},
+               {"MED", Align::right},
+               {"Communities", Align::left, Fit::cut},
+               {"AS path", Align::left, Fit::cut}}};
+  for (const Json& route : routes)
+    table.add({text(route, "prefix"), next_hop_of(route), text(route, "med"), joined(list(route, "communities")),
+               as_path_of(route)});
+  return table.to_text(colors) + ending(answer, routes.size());
+}
+
+std::string via_text(const Json& via) {
+  const std::string gateway = text(via, "gateway");
+  std::string out = gateway.empty() ? "" : "via " + gateway + " ";
+  out += "dev " + text(via, "interface");
+  if (via.contains("weight")) out += " weight " + text(via, "weight");
+  return out;
+}
+
+std::string kernel_state(const Json& route) {
+  if (route.contains("refused")) return "refused: " + text(route["refused"], "reason");
+  if (!flag(route, "desired")) return flag(route, "adopted") ? "kept" : "leaving";
+  if (!flag(route, "installed")) return "waiting";
+  return flag(route, "in_sync") ? "ok" : "changing";
+}
+
+std::string render_fib(const Json& answer, bool colors) {
+  std::string out = fib_line(answer.value("status", Json::object()));
+  const Json& routes = list(answer, "routes");
+  if (!routes.empty()) {
+    Table table{{{"Prefix", Align::left, Fit::cut}, {"Way", Align::left, Fit::cut}, {"State", Align::left, Fit::cut}}};
+    for (const Json& route : routes) {
+      const std::string state = kernel_state(route);
+      bool first = true;
+      for (const Json& via : list(route, "vias")) {
+        table.add({first ? text(route, "prefix") : "", via_text(via),
+                   Cell{first ? state : "", state == "ok" ? Color::green : Color::yellow}});
+        first = false;
+      }
+      if (first) table.add({text(route, "prefix"), "-", Cell{state, Color::red}});
+    }
+    out += "\n" + table.to_text(colors) + ending(answer, routes.size());
+  }
+  const Json& next_hops = list(answer, "next_hops");
+  if (!next_hops.empty()) {
+    Table table{{{"Next hop", Align::left, Fit::cut},
+                 {"Peer", Align::left, Fit::cut},
+                 {"Usable"},
+                 {"Through", Align::left, Fit::cut},
+                 {"Reason", Align::left, Fit::cut}}};
+    for (const Json& state : next_hops)
+      table.add({text(state, "next_hop"), text(state, "peer"),
+                 flag(state, "usable") ? Cell{"yes", Color::green} : Cell{"no", Color::red},
+                 flag(state, "usable") ? text(state, "gateway") + " " + text(state, "interface") : "",
+                 text(state, "reason")});
+    out += "\n" + table.to_text(colors);
+  }
+  return out;
+}
+
+std::string render_tunnels(const Json& answer, bool colors) {
+  std::string out = render_tunnel_rows(list(answer, "tunnels"), colors);
+  for (const Json& tunnel : list(answer, "tunnels")) {
+    const std::string name = text(tunnel, "tunnel");
+    if (tunnel.contains("ike_failure"))
+      out += name + ": " + text(tunnel["ike_failure"], "reason") + ": " + text(tunnel["ike_failure"], "text") + "\n";
+    if (tunnel.contains("problem")) out += name + ": " + text(tunnel, "problem") + "\n";
+    if (tunnel.contains("held_for_s"))
+      out += name + ": held down for " + short_duration(number(tunnel, "held_for_s")) + "\n";
+  }
+  for (const Json& warning : list(answer, "warnings")) out += "warning: " + warning.get<std::string>() + "\n";
+  const std::string version = text(answer, "charon_version");
+  out += "charon: " + text(answer, "charon") + (version.empty() ? "" : ", strongSwan " + version) + "\n";
+  return out;
+}
+
+std::string render_version(const Json& answer) {
+  return "bgplite " + text(answer, "version") + ", process " + text(answer, "process") + ", up " +
+         short_duration(number(answer, "uptime_s")) + ", " + count(number(answer, "reloads"), "reload") + "\n";
+}
+
+std::string render_memory(const Json& answer, bool colors) {
+  Table table{{{"Part"}, {"What", Align::left, Fit::cut}, {"Count", Align::right}, {"Memory", Align::right}}};
+  for (const Json& part : list(answer, "parts"))
+    table.add({text(part, "part"), text(part, "what"), text(part, "count"), short_octets(number(part, "octets"))});
+  return table.to_text(colors) + "resident: " + short_octets(number(answer, "resident_octets")) + "\n";
+}
+
+std::string render_config(const Json& answer) {
+  const Json router = answer.value("router", Json::object());
+  std::string out = "configuration from " + joined(list(answer, "files")) + "\n";
+  out += line("router", "AS " + text(router, "asn") + ", " + text(router, "router_id"));
+  out += line("maximum paths", text(router, "maximum_paths"));
+  for (const auto& [label, key] :
+       {std::pair{"networks", "networks"}, std::pair{"by command", "announced_by_command"}, std::pair{"peers", "peers"},
+        std::pair{"tunnels", "tunnels"}, std::pair{"policies", "policies"}})
+    for (const Json& value : list(answer, key)) out += line(label, value.get<std::string>());
+  out += line("on exit", text(answer, "on_exit"));
+  return out;
+}
+
+}  // namespace
+
+std::string render(View view, const Json& answer, bool colors) {
+  switch (view) {
+    case View::summary:
+      return render_summary(answer, colors);
+    case View::peers:
+      return render_peers(answer, colors);
+    case View::peer:
+      return render_peer(answer, colors);
+    case View::routes:
+      return render_routes(answer, colors);
+    case View::announced:
+      return render_announced(answer, colors);
+    case View::fib:
+      return render_fib(answer, colors);
+    case View::tunnels:
+      return render_tunnels(answer, colors);
+    case View::version:
+      return render_version(answer);
+    case View::memory:
+      return render_memory(answer, colors);
+    case View::config:
+      return render_config(answer);
+  }
+  return {};
+}
+
+std::string render_explain(const Json& answer, bool colors) {
+  std::string out = text(answer, "prefix");
+  if (text(answer, "asked") != text(answer, "prefix")) out += " (the route used for " + text(answer, "asked") + ")";
+  out += "\n";
+  for (const Json& path : list(answer, "candidates")) {
+    const std::string why = text(path, "why_not");
+    const bool best = flag(path, "best");
+    const std::string rule = text(path, "rule");
+    const std::string state = best ? (rule == "only-path" ? "best: the only path" : "best: by " + rule)
+                                   : (why.empty() ? "shares the traffic with the best" : why);
+    out += "  " + flags_of(path) + " from " + text(path, "peer") + ", next hop " + next_hop_of(path) + "\n";
+    out += "       " + colored(state, why.empty() ? Color::green : Color::yellow, colors) + "\n";
+    std::string facts = "AS path " + as_path_of(path);
+    if (path.contains("local_pref")) facts += ", local_pref " + text(path, "local_pref");
+    if (path.contains("med")) facts += ", MED " + text(path, "med");
+    out += "       " + facts + "\n";
+  }
+  for (const Json& state : list(answer, "next_hops"))
+    out += line("next hop",
+                text(state, "next_hop") + ": " +
+                    (flag(state, "usable") ? "through " + text(state, "gateway") + " dev " + text(state, "interface")
+                                           : "not usable: " + text(state, "reason") + " " + text(state, "detail")));
+  for (const Json& route : list(answer, "kernel")) {
+    out += line("kernel", kernel_state(route) + ", metric " + text(route, "metric"));
+    for (const Json& via : list(route, "vias")) out += line("", via_text(via));
+    if (route.contains("refused")) out += line("", text(route["refused"], "detail"));
+  }
+  for (const Json& peer : list(answer, "announced_to"))
+    out += line(flag(peer, "announced") ? "announced to" : "not announced to",
+                text(peer, "peer") + (flag(peer, "announced") ? "" : ": " + text(peer, "why_not")));
+  return out;
+}
+
+std::string render_plan(const Json& answer, bool colors) {
+  std::string out;
+  for (const Json& one : list(answer, "diagnostics"))
+    out += text(one, "file") + ":" + text(one, "line") + ":" + text(one, "column") + ": " + text(one, "severity") +
+           ": " + text(one, "text") + (text(one, "hint").empty() ? "" : " (" + text(one, "hint") + ")") + "\n";
+  if (!answer.value("ok", true)) return out;
+  const Json& steps = list(answer, "steps");
+  if (steps.empty()) return out + "nothing would change\n";
+  for (const Json& step : steps) {
+    const std::string effect = text(step, "effect");
+    const bool loses = effect == "reset" || effect == "tunnel";
+    out += colored(loses ? "! " : "  ", Color::red, colors) + text(step, "text") + "\n";
+  }
+  return out;
+}
+
+}  // namespace bgplite::cli

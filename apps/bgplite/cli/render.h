@@ -1,0 +1,20 @@
+/// Text for people from the daemon's answers: one function per view. Every line fits 80 columns.
+#pragma once
+
+#include <apps/bgplite/cli/show_words.h>
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace bgplite::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// `answer` is what the control socket gave for the view's verb.
+[[nodiscard]] std::string render(View view, const Json& answer, bool colors);
+[[nodiscard]] std::string render_explain(const Json& answer, bool colors);
+/// A plan's steps, or "nothing would change".
+[[nodiscard]] std::string render_plan(const Json& answer, bool colors);
+
+}  // namespace bgplite::cli

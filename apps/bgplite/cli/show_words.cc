@@ -1,0 +1,157 @@
+#include <apps/bgplite/cli/show_words.h>
+#include <apps/bgplite/config/diagnostic.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace bgplite::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool is_prefix(const std::string& word) {
+  return minibgp::parse_prefix(word, minibgp::HostBits::mask) || minibgp::parse_address(word);
+}
+
+/// Each word that begins a view, with its synonyms.
+struct Name {
+  std::string_view word;
+  View view;
+};
+constexpr Name kNames[] = {
+    {"summary", View::summary}, {"peers", View::peers},          {"peer", View::peers},
+    {"neighbors", View::peers}, {"neighbor", View::peers},       {"neighbours", View::peers},
+    {"routes", View::routes},   {"route", View::routes},         {"rib", View::routes},
+    {"fib", View::fib},         {"nexthop", View::fib},          {"tunnels", View::tunnels},
+    {"tunnel", View::tunnels},  {"version", View::version},      {"memory", View::memory},
+    {"config", View::config},   {"configuration", View::config}, {"running-config", View::config},
+};
+
+/// FRR's last word of "show bgp neighbors X ...", and ours.
+std::string direction_of(const std::string& word) {
+  if (word == "in" || word == "received-routes" || word == "adj-in") return "in";
+  if (word == "out" || word == "advertised-routes" || word == "adj-out") return "out";
+  if (word == "filtered" || word == "filtered-routes") return "filtered";
+  return {};
+}
+
+minibgp::Result<ShowRequest, std::string> routes(const Words& words, ShowRequest request) {
+  request.view = View::routes;
+  request.verb = "show.routes";
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const std::string direction = direction_of(word);
+    if (!direction.empty()) {
+      if (i + 1 == words.size())
+        return minibgp::unexpected("'" + word + "' of which peer? show routes " + word + " PEER");
+      request.arguments["direction"] = direction;
+      request.arguments["peer"] = words[++i];
+      if (direction == "out") request.view = View::announced;
+    } else if (word == "longer" || word == "longer-prefixes") {
+      request.arguments["match"] = "longer";
+    } else if (word == "shorter" || word == "shorter-prefixes") {
+      request.arguments["match"] = "shorter";
+    } else if (is_prefix(word)) {
+      request.arguments["prefix"] = word;
+      // An address asks for the route that is used for it.
+      if (word.find('/') == std::string::npos && !request.arguments.contains("match"))
+        request.arguments["match"] = "lookup";
+    } else {
+      return minibgp::unexpected("'" + word + "' is neither a prefix nor in, out, filtered, longer or shorter");
+    }
+  }
+  return request;
+}
+
+minibgp::Result<ShowRequest, std::string> peers(const Words& words, ShowRequest request) {
+  request.view = View::peers;
+  request.verb = "show.peers";
+  if (words.empty()) return request;
+  const std::string direction = words.size() > 1 ? direction_of(words[1]) : std::string{};
+  if (!direction.empty()) return routes({direction, words[0]}, std::move(request));
+  if (words.size() > 1 && words[1] == "routes") return routes({"in", words[0]}, std::move(request));
+  if (words.size() > 1) return minibgp::unexpected("'" + words[1] + "' is not known here");
+  request.view = View::peer;
+  request.arguments["peer"] = words[0];
+  return request;
+}
+
+}  // namespace
+
+minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
+  ShowRequest request;
+  if (!words.empty() && words.back() == "json") {
+    request.json = true;
+    words.pop_back();
+  }
+  // "show ip route" is zebra's: the kernel. "show ip bgp", "show bgp ipv4 unicast" are the BGP table.
+  if (words.size() >= 2 && (words[0] == "ip" || words[0] == "ipv6") && words[1] == "route") {
+    words.erase(words.begin());
+    words[0] = "fib";
+    words.erase(std::remove(words.begin(), words.end(), "bgp"), words.end());
+  }
+  while (!words.empty() &&
+         (words[0] == "ip" || words[0] == "bgp" || words[0] == "ipv4" || words[0] == "ipv6" || words[0] == "unicast")) {
+    request.frr = true;
+    words.erase(words.begin());
+  }
+  if (words.empty()) {
+    if (request.frr) return routes({}, std::move(request));
+    request.verb = "show.summary";
+    return request;
+  }
+  if (is_prefix(words[0])) return routes(words, std::move(request));
+  const auto name =
+      std::find_if(std::begin(kNames), std::end(kNames), [&](const Name& one) { return one.word == words[0]; });
+  if (name == std::end(kNames)) {
+    std::vector<std::string_view> known;
+    for (const Name& one : kNames) known.push_back(one.word);
+    const std::string hint = did_you_mean(words[0], known);
+    return minibgp::unexpected("cannot show '" + words[0] + "'" + (hint.empty() ? "" : " (" + hint + ")"));
+  }
+  const Words rest{words.begin() + 1, words.end()};
+  request.view = name->view;
+  switch (name->view) {
+    case View::routes:
+      return routes(rest, std::move(request));
+    case View::peers:
+      return peers(rest, std::move(request));
+    case View::fib:
+      request.verb = "show.fib";
+      for (const std::string& word : rest) {
+        if (is_prefix(word)) {
+          request.arguments["prefix"] = word;
+        } else if (word == "longer") {
+          request.arguments["match"] = "longer";
+        } else {
+          return minibgp::unexpected("'" + word + "' is not a prefix");
+        }
+      }
+      return request;
+    case View::tunnels:
+      request.verb = "show.tunnels";
+      if (!rest.empty()) request.arguments["tunnel"] = rest[0];
+      if (rest.size() > 1) return minibgp::unexpected("'" + rest[1] + "' is not known here");
+      return request;
+    case View::summary:
+      request.verb = "show.summary";
+      break;
+    case View::version:
+      request.verb = "show.version";
+      break;
+    case View::memory:
+      request.verb = "show.memory";
+      break;
+    case View::config:
+      request.verb = "show.config";
+      break;
+    case View::peer:
+    case View::announced:
+      break;  // Never named by a word.
+  }
+  if (!rest.empty()) return minibgp::unexpected("'" + rest[0] + "' is not known here");
+  return request;
+}
+
+}  // namespace bgplite::cli
