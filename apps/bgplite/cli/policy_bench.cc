@@ -1,0 +1,99 @@
+#include <apps/bgplite/cli/policy_bench.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+
+namespace bgplite::cli {
+
+using minibgp::Direction;
+using minibgp::PeerType;
+using minibgp::Policy;
+
+PolicyBench::PolicyBench(Loaded loaded) : loaded_(std::move(loaded)) {
+  for (const auto& [name, tunnel] : loaded_.config.tunnels) {
+    if (!tunnel.options.ike) continue;
+    for (const std::string& text : tunnel.options.ike->remote_addresses)
+      if (const auto address = minibgp::parse_address(text)) endpoints_.push_back(*address);
+  }
+}
+
+std::optional<Seat> PolicyBench::seat_at_peer(const std::string& peer, Direction direction, std::string& error) const {
+  const auto& peers = loaded_.config.peers;
+  const auto found = std::find_if(peers.begin(), peers.end(), [&](const auto& one) {
+    const minibgp::PeerOptions& options = one.second.options;
+    return one.first == peer || options.name == peer || (!options.tunnel.empty() && options.tunnel == peer);
+  });
+  if (found == peers.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& [key, config] : peers) known.emplace_back(config.options.name.empty() ? key : config.options.name);
+    const std::string hint = did_you_mean(peer, known);
+    error = "no peer '" + peer + "'" + (hint.empty() ? "" : " (" + hint + ")");
+    return std::nullopt;
+  }
+  const PeerConfig& config = found->second;
+  const minibgp::PeerOptions& options = config.options;
+  Seat seat;
+  seat.peer_address = to_text(options.address);
+  seat.peer = options.name.empty() ? seat.peer_address : options.name;
+  seat.tunnel = options.tunnel;
+  seat.direction = direction;
+  seat.local_as = options.local_as.value_or(loaded_.config.router.asn);
+  seat.peer_as = options.remote_as;
+  seat.peer_type = seat.peer_as == seat.local_as ? PeerType::ibgp : PeerType::ebgp;
+  seat.policy = direction == Direction::import ? config.import_policy : config.export_policy;
+  if (!seat.policy.empty()) return seat;
+  const bool open = config.accept_all || seat.peer_type == PeerType::ibgp;
+  seat.policy = open ? "accept_all" : "reject_all (RFC 8212)";
+  seat.built_in = open ? Policy::accept_all() : Policy::reject_all();
+  return seat;
+}
+
+std::optional<Seat> PolicyBench::seat_of_policy(const std::string& policy, std::string& error) const {
+  const auto& policies = loaded_.config.policies;
+  if (policies.count(policy) == 0) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, definition] : policies) known.emplace_back(name);
+    const std::string hint = did_you_mean(policy, known);
+    error = "no policy '" + policy + "'" + (hint.empty() ? "" : " (" + hint + ")");
+    return std::nullopt;
+  }
+  Seat seat;
+  seat.policy = policy;
+  seat.local_as = loaded_.config.router.asn;
+  return seat;
+}
+
+minibgp::PolicyContext PolicyBench::context(const Seat& seat, const PolicyRoute& route) const {
+  minibgp::PolicyContext context;
+  context.prefix = route.prefix.value_or(minibgp::Prefix{});
+  context.direction = seat.direction;
+  context.peer_type = route.peer_type.value_or(seat.peer_type);
+  context.peer = route.peer ? *route.peer : seat.peer;
+  context.peer_address = route.peer ? std::string_view{} : std::string_view{seat.peer_address};
+  context.tunnel = route.tunnel ? *route.tunnel : seat.tunnel;
+  context.local_as = route.local_as.value_or(seat.local_as);
+  context.peer_as = route.peer_as.value_or(seat.peer_as);
+  context.rpki = route.rpki.value_or(minibgp::RpkiState::not_found);
+  const auto& networks = loaded_.config.networks;
+  context.own_prefix = route.own_prefix.value_or(std::any_of(
+      networks.begin(), networks.end(), [&](const Network& ours) { return ours.prefix.covers(context.prefix); }));
+  context.covers_ike_endpoint = route.covers_ike_endpoint.value_or(
+      std::any_of(endpoints_.begin(), endpoints_.end(),
+                  [&](const minibgp::IpAddress& endpoint) { return context.prefix.contains(endpoint); }));
+  return context;
+}
+
+const Policy& PolicyBench::policy(const Seat& seat) const {
+  return seat.built_in ? *seat.built_in : *loaded_.config.policies.at(seat.policy).compiled;
+}
+
+std::optional<PolicyBench> open_bench(const std::string& path, Diagnostics& diagnostics) {
+  Loaded loaded = load_policies(path);
+  // Warnings are `bgplite check`'s to show.
+  for (const Diagnostic& one : loaded.diagnostics.all())
+    if (one.severity == Severity::error) diagnostics.add(one);
+  if (loaded.diagnostics.has_errors()) return std::nullopt;
+  return PolicyBench(std::move(loaded));
+}
+
+}  // namespace bgplite::cli

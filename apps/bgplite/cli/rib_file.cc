@@ -1,0 +1,215 @@
+#include <apps/bgplite/cli/rib_file.h>
+#include <bgp/decode.h>
+#include <bgp/mrt.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace bgplite::cli {
+namespace {
+
+using nlohmann::json;
+using Use = std::function<void(const PolicyRoute&)>;
+
+constexpr std::size_t kProblemsMax = 20;
+
+void problem(RibSummary& summary, std::string text) {
+  ++summary.skipped;
+  if (summary.problems.size() < kProblemsMax) summary.problems.push_back(std::move(text));
+}
+
+/// MRT begins with a time and then a type from a short list (RFC 6396 s.4).
+bool looks_like_mrt(const std::vector<std::uint8_t>& file) {
+  if (file.size() < 12) return false;
+  const auto type = static_cast<unsigned>(file[4] << 8U | file[5]);
+  return type == 11 || type == 12 || type == 13 || type == 16 || type == 17;
+}
+
+/// Names of peers are looked up once per address, not once per route.
+void set_peer(PolicyRoute& route, const minibgp::MrtPeer& peer, minibgp::MrtPeer& last) {
+  if (route.peer && last == peer) return;
+  last = peer;
+  route.peer = minibgp::to_text(peer.address);
+  route.peer_as = peer.asn;
+}
+
+void announced(const minibgp::UpdateMessage& update, PolicyRoute& route, const Use& use, RibSummary& summary) {
+  route.attributes = update.attributes;
+  for (const minibgp::Nlri& nlri : update.announced) {
+    route.prefix = nlri.prefix;
+    ++summary.routes;
+    use(route);
+  }
+  route.attributes.next_hop = update.mp_next_hop;
+  for (const minibgp::Nlri& nlri : update.mp_announced) {
+    route.prefix = nlri.prefix;
+    ++summary.routes;
+    use(route);
+  }
+  summary.skipped += update.withdrawn.size();
+}
+
+void read_mrt(const std::vector<std::uint8_t>& file, const Use& use, RibSummary& summary) {
+  minibgp::MrtReader reader{file};
+  minibgp::MrtRecord record;
+  minibgp::MrtPeer last_peer;
+  PolicyRoute route;
+  route.prefix = minibgp::Prefix{};
+  while (reader.next(record)) {
+    switch (record.kind) {
+      case minibgp::MrtRecord::Kind::route:
+        if (record.problem != nullptr) {
+          problem(summary, "offset " + std::to_string(record.offset) + ": " + record.problem);
+          break;
+        }
+        set_peer(route, record.peer, last_peer);
+        route.prefix = record.prefix;
+        // The record's memory and the route's go back and forth, so that neither allocates again.
+        std::swap(route.attributes, record.attributes);
+        ++summary.routes;
+        use(route);
+        std::swap(route.attributes, record.attributes);
+        break;
+      case minibgp::MrtRecord::Kind::message: {
+        minibgp::DecodeOptions options;
+        options.four_octet_as = record.four_octet_as;
+        options.add_path.fill(record.add_path);
+        options.extended_messages = true;
+        options.accept_as_set = true;
+        const minibgp::DecodedMessage message = minibgp::decode_message(record.message, options);
+        const auto* update = std::get_if<minibgp::UpdateMessage>(&message.value);
+        if (update == nullptr) break;
+        if (message.verdict >= minibgp::MessageVerdict::treat_as_withdraw) {
+          problem(summary, "offset " + std::to_string(record.offset) + ": UPDATE with errors");
+          break;
+        }
+        set_peer(route, record.peer, last_peer);
+        announced(*update, route, use, summary);
+        break;
+      }
+      case minibgp::MrtRecord::Kind::peer_table:
+      case minibgp::MrtRecord::Kind::state_change:
+        break;
+      case minibgp::MrtRecord::Kind::skipped:
+        problem(summary, "offset " + std::to_string(record.offset) + ": " +
+                             (record.problem != nullptr ? record.problem : "not a route"));
+        break;
+    }
+  }
+  if (reader.error())
+    problem(summary, "offset " + std::to_string(reader.error()->offset) + ": " + reader.error()->text);
+}
+
+std::vector<std::string> texts_of(const json& value) {
+  std::vector<std::string> texts;
+  const auto add = [&](const json& one) { texts.push_back(one.is_string() ? one.get<std::string>() : one.dump()); };
+  if (value.is_array()) {
+    for (const json& one : value) add(one);
+  } else if (!value.is_null()) {
+    add(value);
+  }
+  return texts;
+}
+
+/// One path of `show routes --json`; keys that are not a route's (best, rule, age) are passed over.
+void read_path(const json& path, const std::string& prefix, const Use& use, RibSummary& summary) {
+  PolicyRoute route;
+  std::optional<std::string> wrong = set_route_field(route, "prefix", {prefix});
+  for (const auto& [name, value] : path.items()) {
+    if (wrong || value.is_object()) continue;
+    if (auto error = set_route_field(route, name, texts_of(value)); error && !error->starts_with("unknown"))
+      wrong = error;
+  }
+  if (wrong) return problem(summary, prefix + ": " + *wrong);
+  ++summary.routes;
+  use(route);
+}
+
+void read_routes(const json& node, const Use& use, RibSummary& summary) {
+  if (node.is_array()) {
+    for (const json& one : node) read_routes(one, use, summary);
+  } else if (node.is_object() && node.contains("prefix") && node["prefix"].is_string()) {
+    const std::string prefix = node["prefix"];
+    if (node.contains("paths") && node["paths"].is_array()) {
+      for (const json& path : node["paths"]) read_path(path, prefix, use, summary);
+    } else {
+      read_path(node, prefix, use, summary);
+    }
+  } else if (node.is_object() && node.contains("routes")) {
+    read_routes(node["routes"], use, summary);
+  } else {
+    problem(summary, "an entry that is no route");
+  }
+}
+
+void read_line(std::string_view line, std::size_t number, const Use& use, RibSummary& summary) {
+  PolicyRoute route;
+  std::optional<std::string> wrong;
+  for (std::size_t at = 0; at < line.size() && !wrong;) {
+    const std::size_t begin = line.find_first_not_of(" \t\r", at);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(line.find_first_of(" \t\r", begin), line.size());
+    const std::string_view word = line.substr(begin, end - begin);
+    at = end;
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos) {
+      wrong = route.prefix ? std::optional{"'" + std::string(word) + "' is no field=value"}
+                           : set_route_field(route, "prefix", {std::string(word)});
+      continue;
+    }
+    std::vector<std::string> values(1);
+    for (const char c : word.substr(equals + 1)) {
+      // Members of an AS_SET have commas of their own.
+      const bool inside_set =
+          values.back().find('{') != std::string::npos && values.back().find('}') == std::string::npos;
+      if (c == ',' && !inside_set) {
+        values.emplace_back();
+      } else {
+        values.back() += c;
+      }
+    }
+    wrong = set_route_field(route, word.substr(0, equals), values);
+  }
+  if (!wrong && !route.prefix) return;
+  if (wrong) return problem(summary, "line " + std::to_string(number) + ": " + *wrong);
+  ++summary.routes;
+  use(route);
+}
+
+void read_text(std::string_view text, const Use& use, RibSummary& summary) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    read_line(line.substr(0, line.find('#')), number, use, summary);
+  }
+}
+
+}  // namespace
+
+bool each_route(const std::vector<std::uint8_t>& file, const Use& use, RibSummary& summary, std::string& error) {
+  if (looks_like_mrt(file)) {
+    summary.format = RibFormat::mrt;
+    read_mrt(file, use, summary);
+    return true;
+  }
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && (text[first] == '{' || text[first] == '[')) {
+    summary.format = RibFormat::json;
+    const json root = json::parse(text, nullptr, false);
+    if (root.is_discarded()) return error = "not valid JSON", false;
+    read_routes(root, use, summary);
+    return true;
+  }
+  if (text.find('\0') != std::string_view::npos) return error = "neither MRT, JSON nor a list of routes", false;
+  summary.format = RibFormat::text;
+  read_text(text, use, summary);
+  return true;
+}
+
+}  // namespace bgplite::cli

@@ -1,0 +1,258 @@
+#include <apps/bgplite/config/policy_cases.h>
+#include <apps/bgplite/config/policy_reader.h>
+#include <apps/bgplite/config/policy_yaml.h>
+
+#include <algorithm>
+
+namespace bgplite {
+namespace {
+
+class CasesReader {
+ public:
+  CasesReader(PolicyReader& reader, PolicyTests& into) : reader_(reader), into_(into) {}
+
+  void list(const YAML::Node& node, const PolicyCase& given, unsigned depth = 0) {
+    constexpr unsigned kGroupDepthMax = 8;
+    if (!node.IsSequence()) return reader_.error(node, "tests must be a list of cases and groups");
+    if (depth > kGroupDepthMax) return reader_.error(node, "groups nest too deeply");
+    for (const YAML::Node& one : node) {
+      if (one.IsMap() && one["cases"].IsDefined()) {
+        group(one, given, depth);
+      } else {
+        single(one, given);
+      }
+    }
+  }
+
+  void route(const YAML::Node& node, PolicyRoute& into) {
+    reader_.entries(node, "route fields", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+      std::vector<std::string> values;
+      if (value.IsNull()) {
+        values = {"none"};
+      } else if (value.IsScalar() || value.IsSequence()) {
+        reader_.each_scalar(value, "text", [&](const std::string& text, const YAML::Node&) { values.push_back(text); });
+      } else {
+        return reader_.error(value, name + " must be text or a list");
+      }
+      if (const auto wrong = set_route_field(into, name, values))
+        reader_.error(wrong->starts_with("unknown") ? key : value, *wrong, did_you_mean(name, route_field_names()));
+    });
+  }
+
+ private:
+  void group(const YAML::Node& node, const PolicyCase& given, unsigned depth) {
+    PolicyCase shared = given;
+    YAML::Node cases;
+    reader_.entries(
+        node, "group, given and cases", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+          if (name == "group") {
+            const std::string text = reader_.scalar(value, "a name").value_or("");
+            shared.group += (shared.group.empty() ? "" : " / ") + text;
+          } else if (name == "given") {
+            what_is_given(value, shared);
+          } else if (name == "cases") {
+            cases = value;
+          } else {
+            reader_.error(key, "unknown key '" + name + "'", did_you_mean(name, {"group", "given", "cases"}));
+          }
+        });
+    list(cases, shared, depth + 1);
+  }
+
+  void what_is_given(const YAML::Node& node, PolicyCase& shared) {
+    reader_.entries(node, "policy, peer, direction, route and expect",
+                    [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                      if (!key_of_case(name, value, shared)) unknown(key, name);
+                    });
+  }
+
+  void single(const YAML::Node& node, const PolicyCase& given) {
+    PolicyCase made = given;
+    made.place = reader_.place(node);
+    reader_.entries(node, "name, policy or peer and direction, route, expect",
+                    [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                      if (name == "name") {
+                        made.name = reader_.scalar(value, "a name").value_or("");
+                      } else if (!key_of_case(name, value, made)) {
+                        unknown(key, name);
+                      }
+                    });
+    if (!node.IsMap()) return;
+    if (!made.route.prefix) reader_.error(node, "the case has no prefix", "route: { prefix: 192.168.10.0/24 }");
+    if (made.policy.empty() == made.peer.empty())
+      reader_.error(node, made.peer.empty() ? "the case names neither a policy nor a peer" : "both a policy and a peer",
+                    "policy: NAME, or peer: NAME with direction: import or export");
+    const PolicyCase::Expect& expect = made.expect;
+    if (!expect.accept && !expect.term && expect.set.empty() && expect.unchanged.empty() && !expect.all_unchanged)
+      reader_.error(node, "the case expects nothing",
+                    "expect: accept, or reject, or { action: accept, term: NAME, set: {...} }");
+    if (made.name.empty()) made.name = "case " + std::to_string(into_.cases.size() + 1);
+    into_.cases.push_back(std::move(made));
+  }
+
+  void unknown(const YAML::Node& key, const std::string& name) {
+    reader_.error(
+        key, "unknown key '" + name + "'",
+        did_you_mean(name, {"name", "policy", "peer", "direction", "route", "expect", "group", "given", "cases"}));
+  }
+
+  bool key_of_case(const std::string& name, const YAML::Node& value, PolicyCase& into) {
+    if (name == "policy") {
+      into.policy = reader_.scalar(value, "a policy's name").value_or("");
+      into.peer.clear();
+    } else if (name == "peer") {
+      into.peer = reader_.scalar(value, "a peer's name").value_or("");
+      into.policy.clear();
+    } else if (name == "direction") {
+      const auto text = reader_.scalar(value, "import or export");
+      if (text && *text != "import" && *text != "export")
+        reader_.error(value, "'" + *text + "' is neither import nor export");
+      into.direction = text == "export" ? minibgp::Direction::export_ : minibgp::Direction::import;
+    } else if (name == "route") {
+      route(value, into.route);
+    } else if (name == "expect") {
+      expect(value, into.expect);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  void action(const YAML::Node& node, PolicyCase::Expect& into) {
+    const auto text = reader_.scalar(node, "accept or reject");
+    if (text && *text != "accept" && *text != "reject")
+      return reader_.error(node, "'" + *text + "' is neither accept nor reject",
+                           did_you_mean(*text, {"accept", "reject"}));
+    if (text) into.accept = *text == "accept";
+  }
+
+  void expect(const YAML::Node& node, PolicyCase::Expect& into) {
+    if (node.IsScalar()) return action(node, into);
+    reader_.entries(node, "action, term, set and unchanged",
+                    [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                      if (name == "action") {
+                        action(value, into);
+                      } else if (name == "term") {
+                        into.term = reader_.scalar(value, "a term's name");
+                      } else if (name == "set") {
+                        expected_values(value, into);
+                      } else if (name == "unchanged") {
+                        unchanged(value, into);
+                      } else {
+                        reader_.error(key, "unknown key '" + name + "'",
+                                      did_you_mean(name, {"action", "term", "set", "unchanged"}));
+                      }
+                    });
+  }
+
+  void expected_values(const YAML::Node& node, PolicyCase::Expect& into) {
+    reader_.entries(node, "attributes", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+      std::vector<std::string> values;
+      reader_.each_scalar(value, "text", [&](const std::string& text, const YAML::Node&) { values.push_back(text); });
+      std::string error;
+      if (const auto text = expected_text(name, values, error)) {
+        into.set.emplace_back(name, *text);
+      } else {
+        reader_.error(key, error, did_you_mean(name, route_field_names()));
+      }
+    });
+  }
+
+  void unchanged(const YAML::Node& node, PolicyCase::Expect& into) {
+    reader_.each_scalar(node, "an attribute or true", [&](const std::string& name, const YAML::Node& at) {
+      std::string error;
+      if (name == "true") {
+        into.all_unchanged = true;
+      } else if (const auto known = attribute_texts({});
+                 std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name == name; })) {
+        into.unchanged.push_back(name);
+      } else {
+        reader_.error(at, "'" + name + "' is no attribute", did_you_mean(name, route_field_names()));
+      }
+    });
+  }
+
+  PolicyReader& reader_;
+  PolicyTests& into_;
+};
+
+std::string beside(const std::string& file, const std::string& path) {
+  if (path.starts_with('/')) return path;
+  return file.substr(0, file.rfind('/') + 1) + path;
+}
+
+/// The one document of a text; what is wrong with it goes to `diagnostics`.
+std::optional<YAML::Node> parse(const std::string& text, const std::string& file, Diagnostics& diagnostics) {
+  try {
+    return YAML::Load(text);
+  } catch (const YAML::Exception& exception) {
+    const bool placed = !exception.mark.is_null();
+    diagnostics.error({file, placed ? static_cast<unsigned>(exception.mark.line + 1) : 0,
+                       placed ? static_cast<unsigned>(exception.mark.column + 1) : 0},
+                      "not valid YAML: " + exception.msg);
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+PolicyTests read_policy_tests(const std::string& path, Diagnostics& diagnostics) {
+  PolicyTests tests;
+  tests.file = path;
+  tests.config = path;
+  std::string why;
+  const auto text = read_set_file(path, why);
+  if (!text) {
+    diagnostics.error({path, 0, 0}, "cannot read '" + path + "': " + why);
+    return tests;
+  }
+  const auto root = parse(*text, path, diagnostics);
+  if (!root) return tests;
+  PolicyReader reader(path, 0, diagnostics);
+  if (!root->IsMap()) {
+    reader.error(*root, "must be a mapping with 'tests'");
+    return tests;
+  }
+  if (const YAML::Node config = (*root)["config"])
+    tests.config = beside(path, reader.scalar(config, "a path").value_or(path));
+  CasesReader cases(reader, tests);
+  bool any = false;
+  for (const char* key : {"tests", "policy_tests"}) {
+    const YAML::Node list = (*root)[key];
+    if (!list.IsDefined()) continue;
+    any = true;
+    cases.list(list, {});
+  }
+  if (!any)
+    reader.error(*root, "no tests in this file", "tests: [ { name: ..., policy: ..., route: {...}, expect: accept } ]");
+  if (const YAML::Node list = (*root)["equivalent_mutants"])
+    reader.each_scalar(list, "a mutant's text", [&](const std::string& mutant, const YAML::Node& at) {
+      tests.equivalent_mutants.emplace_back(mutant, reader.place(at));
+    });
+  // A file of its own has no other keys; a configuration has its own reader.
+  if (tests.config != path)
+    for (const auto& pair : *root)
+      if (const std::string key = pair.first.IsScalar() ? pair.first.Scalar() : "";
+          key != "config" && key != "tests" && key != "policy_tests" && key != "equivalent_mutants")
+        reader.error(pair.first, "unknown key '" + key + "'",
+                     did_you_mean(key, {"config", "tests", "equivalent_mutants"}));
+  return tests;
+}
+
+std::optional<PolicyRoute> read_policy_route(const std::string& text, const std::string& called,
+                                             Diagnostics& diagnostics) {
+  const auto root = parse(text, called, diagnostics);
+  if (!root) return std::nullopt;
+  PolicyReader reader(called, 0, diagnostics);
+  PolicyTests unused;
+  PolicyRoute route;
+  CasesReader(reader, unused).route(*root, route);
+  if (diagnostics.has_errors()) return std::nullopt;
+  if (!route.prefix) {
+    reader.error(*root, "the route has no prefix", "{ prefix: 192.168.10.0/24, as_path: 65535 }");
+    return std::nullopt;
+  }
+  return route;
+}
+
+}  // namespace bgplite
