@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace minibgp {
 
@@ -51,6 +52,8 @@ class Speaker {
   void set_transport_usable(PeerId peer, bool usable);
   void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0);
   void set_options(const SpeakerOptions& options);
+  /// Replaces the addresses that policies know as IKE endpoints (PolicyContext::covers_ike_endpoint).
+  void set_protected_addresses(std::vector<IpAddress> addresses);
 
   /// Originates `prefix` toward every peer whose export policy accepts it (without a policy, an eBGP peer gets nothing:
   /// RFC 8212). Replaces an earlier announcement of `prefix`. An unset next hop becomes the session's own address.

@@ -1,8 +1,10 @@
+/// Speaker: the public face of Driver and Engine. Every call becomes an input of the engine (driver.h says when).
 #include <bgp/net/driver.h>
 #include <bgp/speaker.h>
 
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace minibgp {
 
@@ -77,6 +79,10 @@ void Speaker::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, 
 
 void Speaker::set_options(const SpeakerOptions& options) {
   driver_->input([options](Engine& engine, Time at) { engine.set_options(options, at); });
+}
+
+void Speaker::set_protected_addresses(std::vector<IpAddress> addresses) {
+  driver_->input([list = std::move(addresses)](Engine& engine, Time at) { engine.set_protected_addresses(list, at); });
 }
 
 void Speaker::announce(const Prefix& prefix, const PathAttributes& attributes) {
