@@ -76,6 +76,7 @@ enum class EncodeError : std::uint8_t {
   too_long,    ///< It does not fit one message of the allowed size.
   bad_family,  ///< A prefix or next hop is where its family cannot be, or MP_REACH_NLRI would have two.
   end_of_rib,  ///< End-of-RIB together with routes.
+  empty,       ///< An UPDATE that says nothing: its bytes would mean End-of-RIB.
 };
 [[nodiscard]] std::string_view to_text(EncodeError error);
 

@@ -21,7 +21,8 @@ struct AsPath {
   enum class SegmentType : std::uint8_t { set = 1, sequence = 2 };
   struct Segment {
     SegmentType type = SegmentType::sequence;
-    std::uint16_t count = 0;  ///< ASNs of this segment. Adjacent sequences are merged; may exceed 255 (split on the wire).
+    /// ASNs of this segment. Adjacent sequences are merged, so it may exceed 255 (they are split on the wire).
+    std::uint16_t count = 0;
     constexpr auto operator<=>(const Segment&) const = default;
   };
   std::vector<Segment> segments;

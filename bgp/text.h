@@ -1,5 +1,5 @@
-/// Text of the shared values, both ways: "203.0.113.0/24", "65001:100", "AS4200000001". Parsing is strict and total: the
-/// whole text must be the value.
+/// Text of the shared values, both ways: "203.0.113.0/24", "65001:100", "AS4200000001". Parsing is strict and total:
+/// the whole text must be the value.
 #pragma once
 
 #include <bgp/path.h>

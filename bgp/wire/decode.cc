@@ -176,6 +176,8 @@ Result<std::vector<std::uint8_t>, EncodeError> encode_update(const UpdateMessage
     wire::encode_end_of_rib(*update.end_of_rib, out);
     return out;
   }
+  const bool has_attributes = update.attributes != PathAttributes{};
+  if (!announces && !has_attributes && update.withdrawn.empty()) return unexpected(EncodeError::empty);
   if (!families_fit(update)) return unexpected(EncodeError::bad_family);
 
   std::vector<std::uint8_t> withdrawn;
@@ -185,7 +187,7 @@ Result<std::vector<std::uint8_t>, EncodeError> encode_update(const UpdateMessage
   bool fits = update.mp_announced.empty() || append_mp_reach(update, options, attributes);
   if (std::any_of(update.withdrawn.begin(), update.withdrawn.end(), is_ipv6))
     fits = append_mp_unreach(update.withdrawn, options, attributes) && fits;
-  if (announces || update.attributes != PathAttributes{}) {
+  if (announces || has_attributes) {
     wire::EncodedAttributes list;
     const wire::EncodeScope scope{.next_hop = !update.announced.empty(), .partial = wire::PartialBit::as_given};
     wire::encode_attribute_list(update.attributes, scope, context_of(options), list);
@@ -287,6 +289,8 @@ std::string_view to_text(EncodeError error) {
       return "a prefix or next hop of the wrong address family";
     case EncodeError::end_of_rib:
       return "End-of-RIB together with routes";
+    case EncodeError::empty:
+      return "an UPDATE that says nothing";
   }
   return "";
 }

@@ -231,6 +231,7 @@ class Decoder {
   /// What only the whole message can tell.
   void judge_whole() {
     reachable_ |= !announced_field_.empty();
+    if (out_.mp_announced.empty()) out_.mp_next_hop = {};
     if (scope_.as4_path.data() != nullptr || scope_.as4_aggregator) {
       const AttrFault fault = finish_as4(scope_);
       if (fault.severity != Severity::none) note(fault, attr::kAs4Path, offsets_[attr::kAs4Path]);

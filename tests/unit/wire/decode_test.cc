@@ -142,6 +142,7 @@ TEST(EncodeMessage, SaysWhatCannotBe) {
   update = route();
   update.end_of_rib = Family::ipv4;
   EXPECT_EQ(encode_message(update).error(), EncodeError::end_of_rib);
+  EXPECT_EQ(encode_message(UpdateMessage{}).error(), EncodeError::empty);
   OpenMessage open;
   open.capabilities.unknown = {{200, std::vector<std::uint8_t>(256)}};
   EXPECT_EQ(encode_message(open).error(), EncodeError::too_long);
