@@ -19,7 +19,9 @@
 #include <system_error>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
+namespace boost::asio {
+class io_context;
+}  // namespace boost::asio
 
 namespace minibgp::xfrm {
 
@@ -82,7 +84,7 @@ class Tunnels {
   void set_tunnels(const std::vector<TunnelOptions>& tunnels, const std::vector<FollowGroup>& follow = {});
 
   /// Ends watching. With OnExit::remove also takes away what we made: connections, interfaces, routes; `done` runs when
-  /// that is through (at most about 2 s). Without it everything stays and goes on working.
+  /// that is through (at most about 5 s). Without it everything stays and goes on working.
   void stop(std::function<void()> done);
 
   /// What an echo probe through the tunnel found. unknown: not probing (any more).

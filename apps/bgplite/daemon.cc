@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <unordered_map>
 #include <utility>
 
 #include <fcntl.h>
@@ -387,7 +388,14 @@ void Daemon::set_tunnels() {
     follow.push_back(std::move(group));
   }
   tunnels_->set_tunnels(tunnels, follow);
-  if (fib_) fib_->set_underlay_endpoints(tunnels_->underlay_endpoints());
+  guard_underlay();
+}
+
+/// No route of ours, and no policy unasked, may take over the path of the tunnels' own packets.
+void Daemon::guard_underlay() {
+  const std::vector<minibgp::IpAddress> endpoints = tunnels_->underlay_endpoints();
+  if (fib_) fib_->set_underlay_endpoints(endpoints);
+  speaker_->set_protected_addresses(endpoints);
 }
 
 void Daemon::set_static_routes() {
@@ -414,8 +422,8 @@ void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
   if (fib_) {
     if (const std::string interface = interface_of(tunnel); !interface.empty())
       fib_->set_interface_usable(interface, usable, minibgp::xfrm::to_text(change.reason));
-    fib_->set_underlay_endpoints(tunnels_->underlay_endpoints());
   }
+  guard_underlay();
   for (const auto& [key, id] : ids_) {
     const auto peer = config_.peers.find(key);
     if (peer == config_.peers.end() || peer->second.options.tunnel != tunnel) continue;
@@ -511,10 +519,14 @@ Plan Daemon::apply(Config wanted) {
   wanted.fib.next_hop_objects = config_.fib.next_hop_objects;
   wanted.ipsec = config_.ipsec;
   config_ = std::move(wanted);
-  const auto network = [](const std::vector<Network>& networks, const std::string& key) {
-    return std::find_if(networks.begin(), networks.end(),
-                        [&](const Network& one) { return to_text(one.prefix) == key; });
+  // By the text that a step names them with: a plan may have thousands of them.
+  const auto by_text = [](const std::vector<Network>& networks) {
+    std::unordered_map<std::string, const Network*> index;
+    for (const Network& network : networks) index.emplace(to_text(network.prefix), &network);
+    return index;
   };
+  const auto old_by_text = by_text(old_networks);
+  const auto new_by_text = by_text(config_.networks);
   bool tunnels_done = false;
   for (const Step& step : plan) {
     switch (step.kind) {
@@ -540,13 +552,13 @@ Plan Daemon::apply(Config wanted) {
         update_peer(step.key, config_.peers.at(step.key));
         break;
       case Step::Kind::withdraw:
-        if (const auto old = network(old_networks, step.key); old != old_networks.end()) remove_network(*old);
+        if (const auto old = old_by_text.find(step.key); old != old_by_text.end()) remove_network(*old->second);
         break;
       case Step::Kind::announce: {
-        const auto old = network(old_networks, step.key);
-        const auto now = network(config_.networks, step.key);
-        if (old != old_networks.end() && old->when != now->when) remove_network(*old);
-        add_network(*now);
+        const auto old = old_by_text.find(step.key);
+        const Network& now = *new_by_text.at(step.key);
+        if (old != old_by_text.end() && old->second->when != now.when) remove_network(*old->second);
+        add_network(now);
         break;
       }
       case Step::Kind::static_routes:

@@ -102,6 +102,7 @@ class Daemon final : private minibgp::Observer,
   void remove_network(const Network& network);
   void set_own_networks();
   void set_tunnels();
+  void guard_underlay();
   void set_static_routes();
   void event(std::string_view kind, std::initializer_list<Fact> facts) const;
   [[nodiscard]] std::string interface_of(const std::string& tunnel) const;

@@ -143,7 +143,7 @@ Life::Outcome Life::apply(std::optional<std::chrono::seconds> confirm) {
   } else {
     timer_.cancel();
     waiting_ = false;
-    good_ = std::move(candidate.bundle);
+    if (candidate.bundle != good_) before_ = std::exchange(good_, std::move(candidate.bundle));
     static_cast<void>(store(good_file(directory), good_));
     ::unlink(unconfirmed_file(directory).c_str());
   }
@@ -154,8 +154,7 @@ Life::Outcome Life::apply(std::optional<std::chrono::seconds> confirm) {
 bool Life::confirm() {
   if (!std::exchange(waiting_, false)) return false;
   timer_.cancel();
-  good_ = std::move(candidate_);
-  candidate_.clear();
+  before_ = std::exchange(good_, std::exchange(candidate_, {}));
   const std::string& directory = daemon_.config().state_dir;
   if (store(good_file(directory), good_)) ::unlink(unconfirmed_file(directory).c_str());
   log_.info(LogArea::config, "the applied configuration is confirmed");
@@ -164,7 +163,12 @@ bool Life::confirm() {
 
 Life::Outcome Life::rollback(const std::string& why) {
   timer_.cancel();
-  waiting_ = false;
+  // A file that was applied for good and is taken back is not to be run by the next start either.
+  if (!std::exchange(waiting_, false) && !before_.empty()) {
+    static_cast<void>(store(unconfirmed_file(daemon_.config().state_dir), good_));
+    good_ = std::exchange(before_, {});
+    static_cast<void>(store(good_file(daemon_.config().state_dir), good_));
+  }
   candidate_.clear();
   Loaded loaded = load_config(path_, from_bundle(good_));
   Outcome outcome{std::move(loaded.diagnostics), {}, {}};

@@ -50,7 +50,7 @@ class Life {
   Outcome apply(std::optional<std::chrono::seconds> confirm = std::nullopt);
   /// False: nothing waits for it.
   bool confirm();
-  /// Back to the last good configuration.
+  /// Back to the last good configuration; when nothing waits for a confirmation, to the one before it.
   Outcome rollback(const std::string& why);
   /// Time left to confirm; none when nothing waits.
   [[nodiscard]] std::optional<std::chrono::seconds> unconfirmed_for() const;
@@ -67,6 +67,7 @@ class Life {
   Logging& log_;
   std::string path_;
   Bundle good_;       ///< What a rollback goes back to.
+  Bundle before_;     ///< The good one before the last apply; empty: none.
   Bundle candidate_;  ///< What waits for its confirmation.
   bool waiting_ = false;
   boost::asio::steady_timer timer_;

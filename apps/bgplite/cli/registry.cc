@@ -1,3 +1,4 @@
+/// Every verb of the program.
 #include <apps/bgplite/cli/verbs.h>
 
 namespace bgplite::cli {

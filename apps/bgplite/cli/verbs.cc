@@ -1,11 +1,14 @@
 #include <apps/bgplite/cli/verbs.h>
+#include <apps/bgplite/config/diagnostic.h>
 #include <bgp/version.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
@@ -47,6 +50,16 @@ void Verbs::action(CLI::App& verb, std::function<Exit()> run) {
 }
 
 std::function<Exit()> Verbs::parse(int argc, char** argv) {
+  // CLI11 would say "a subcommand is required" to a mistyped one.
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app_->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (!first.empty() && first[0] != '-' && std::find(names.begin(), names.end(), first) == names.end()) {
+    const std::string hint = did_you_mean(first, {names.begin(), names.end()});
+    const std::string text = "no verb '" + first + "'" + (hint.empty() ? "" : " (" + hint + ")");
+    return [text] { return fail(Exit::bad_input, text + "; see bgplite --help"); };
+  }
   try {
     app_->parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -81,7 +81,7 @@ struct FibConfig {
   bool enabled = true;
   std::uint32_t table = 254;
   std::uint32_t metric = 20;
-  std::uint8_t protocol = 0;  ///< 0: the FIB's own default.
+  std::uint8_t protocol = minibgp::fib::kDefaultProtocol;
   enum class Prefsrc : std::uint8_t { automatic, none, address } prefsrc = Prefsrc::automatic;
   minibgp::IpAddress prefsrc_address;
   std::chrono::seconds adopt_timeout{120};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 namespace bgplite {
 namespace {
@@ -127,19 +128,22 @@ class Differ {
   }
 
   void networks() {
-    const auto find = [](const Config& config, const minibgp::Prefix& prefix) {
-      return std::find_if(config.networks.begin(), config.networks.end(),
-                          [&](const Network& network) { return network.prefix == prefix; });
+    const auto by_prefix = [](const Config& config) {
+      std::unordered_map<minibgp::Prefix, const Network*> index;
+      for (const Network& network : config.networks) index.emplace(network.prefix, &network);
+      return index;
     };
+    const auto running = by_prefix(running_);
+    const auto wanted = by_prefix(wanted_);
     for (const Network& network : running_.networks)
-      if (find(wanted_, network.prefix) == wanted_.networks.end())
+      if (wanted.count(network.prefix) == 0)
         add(Kind::withdraw, to_text(network.prefix), Effect::live,
             "network " + to_text(network.prefix) + ": withdrawn");
     for (const Network& network : wanted_.networks) {
-      const auto old = find(running_, network.prefix);
-      if (old != running_.networks.end() && *old == network) continue;
+      const auto old = running.find(network.prefix);
+      if (old != running.end() && *old->second == network) continue;
       add(Kind::announce, to_text(network.prefix), Effect::live,
-          "network " + to_text(network.prefix) + (old == running_.networks.end() ? ": announced" : ": changed"));
+          "network " + to_text(network.prefix) + (old == running.end() ? ": announced" : ": changed"));
     }
   }
 

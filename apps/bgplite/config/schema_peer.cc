@@ -1,3 +1,4 @@
+/// The keys of a peer: rows of the schema (schema.h).
 #include <apps/bgplite/config/reader.h>
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
