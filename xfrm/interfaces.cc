@@ -26,7 +26,7 @@ std::vector<IpAddress> endpoints(const TunnelOptions& options) {
 void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
   std::vector<Entry> next;
   for (const TunnelOptions& options : tunnels) {
-    Entry entry{options, std::nullopt, {}};
+    Entry entry{options, std::nullopt, {}, 0};
     const auto old = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const Entry& it) { return it.options.name == options.name; });
     if (old != entries_.end() && old->options == options) entry = *old;
@@ -118,7 +118,8 @@ bool Interfaces::is_local(const IpAddress& address) const {
   return false;
 }
 
-Interfaces::Wish Interfaces::link_wish(const TunnelOptions& options) const {
+Interfaces::Wish Interfaces::link_wish(const Entry& entry) const {
+  const TunnelOptions& options = entry.options;
   std::uint32_t underlying = 0;
   if (!options.underlay.device.empty()) {
     const Link* device = find_link(options.underlay.device);
@@ -142,19 +143,19 @@ Interfaces::Wish Interfaces::link_wish(const TunnelOptions& options) const {
                                                        : std::string{"is not an XFRM interface"})};
     return {CreateLink{name, options.if_id, underlying, mtu}, {}};
   }
-  const bool ours = link->alias == kOurAlias;
+  const bool unmarked = entry.made_if_id == options.if_id && link->alias.empty();
+  const bool ours = link->alias == kOurAlias || unmarked;
   std::string problem;
   if (link->underlying != underlying && underlying != 0) {
     if (ours) return {DeleteLink{link->index}, {}};
     problem = "interface " + link->name + " is bound to another device than " + options.underlay.device +
               "; delete it and it is made anew";
   }
-  // One that somebody else made keeps its MTU unless one is configured.
-  if (link->mtu != mtu && (ours || options.mtu != 0))
-    return {ChangeLink{link->index, mtu, std::nullopt, false}, problem};
-  if (link->master != master && (ours || !options.vrf.empty()))
-    return {ChangeLink{link->index, std::nullopt, master, false}, problem};
-  if (!link->up) return {ChangeLink{link->index, std::nullopt, std::nullopt, true}, problem};
+  ChangeLink change{link->index, std::nullopt, std::nullopt, unmarked, !link->up};
+  // One that somebody else made keeps its MTU and VRF unless they are configured.
+  if (link->mtu != mtu && (ours || options.mtu != 0)) change.mtu = mtu;
+  if (link->master != master && (ours || !options.vrf.empty())) change.master = master;
+  if (change != ChangeLink{link->index, std::nullopt, std::nullopt, false, false}) return {change, problem};
   for (const InterfaceAddress& address : options.addresses)
     if (!has_address(link->index, address)) return {ChangeAddress{link->index, address, true}, problem};
   if (ours && !options.addresses.empty()) {
@@ -189,10 +190,10 @@ Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
 
 Interfaces::Wish Interfaces::wish(const Entry& entry) const {
   Wish result;
-  if (entry.options.mode == Mode::interface) result = link_wish(entry.options);
+  if (entry.options.mode == Mode::interface) result = link_wish(entry);
   if (result.step) return result;
   Wish route = route_wish(entry.options);
-  if (!result.problem.empty() && route.problem.empty()) route.problem = std::move(result.problem);
+  if (!result.problem.empty()) route.problem = std::move(result.problem);
   return route;
 }
 
@@ -228,6 +229,7 @@ void Interfaces::answered(std::uint64_t id, int error, Time now) {
       routes_.erase(std::get<ChangeRoute>(entry.pending->step).destination);
     }
     if (error == 0) {
+      if (const auto* made = std::get_if<CreateLink>(&entry.pending->step)) entry.made_if_id = made->if_id;
       entry.problem.clear();
       return;
     }

@@ -66,6 +66,7 @@ struct ChangeLink {
   std::uint32_t index = 0;
   std::optional<std::uint32_t> mtu;
   std::optional<std::uint32_t> master;
+  bool mark = false;  ///< Sets kOurAlias, which the kernel does not take when it makes the interface.
   bool set_up = false;
   bool operator==(const ChangeLink&) const = default;
 };
@@ -142,6 +143,7 @@ class Interfaces {
     TunnelOptions options;
     std::optional<Pending> pending;
     std::string problem;
+    std::uint32_t made_if_id = 0;  ///< Of the interface we just made and have not marked yet; 0: none.
   };
   struct Wish {
     std::optional<LinkStep> step;
@@ -152,7 +154,7 @@ class Interfaces {
   [[nodiscard]] const Link* find_link(std::string_view name) const;
   [[nodiscard]] bool has_address(std::uint32_t index, const InterfaceAddress& address) const;
   [[nodiscard]] Wish wish(const Entry& entry) const;
-  [[nodiscard]] Wish link_wish(const TunnelOptions& options) const;
+  [[nodiscard]] Wish link_wish(const Entry& entry) const;
   [[nodiscard]] Wish route_wish(const TunnelOptions& options) const;
   [[nodiscard]] const Entry* find(std::string_view tunnel) const;
 

@@ -179,8 +179,10 @@ void TunnelTable::child_up(const ChildSa& child) {
 }
 
 void TunnelTable::child_down(const ChildSa& child) {
-  // Kept, as the verdict over its SAs, until the next snapshot.
-  children_[child.id] = Child{child, Reason::child_down};
+  // Kept, as the verdict over its SAs, until the next snapshot; of two causes the first stays.
+  const auto known = children_.find(child.id);
+  const bool condemned = known != children_.end() && known->second.gone != Reason::ready;
+  children_[child.id] = Child{child, condemned ? known->second.gone : Reason::child_down};
 }
 
 void TunnelTable::child_rekeyed(std::uint32_t old_id, const ChildSa& successor) {

@@ -204,7 +204,6 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const CreateLink& st
   out.begin(RTM_NEWLINK, kChange | NLM_F_CREATE | NLM_F_EXCL, sequence, link_header(0));
   out.put_text(IFLA_IFNAME, step.name);
   out.put(IFLA_MTU, step.mtu);
-  out.put_text(IFLA_IFALIAS, kOurAlias);
   const std::size_t info = out.begin_nested(IFLA_LINKINFO);
   out.put_text(IFLA_INFO_KIND, "xfrm");
   const std::size_t data = out.begin_nested(IFLA_INFO_DATA);
@@ -226,6 +225,7 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const ChangeLink& st
   out.begin(RTM_NEWLINK, kChange, sequence, header);
   if (step.mtu) out.put(IFLA_MTU, *step.mtu);
   if (step.master) out.put(IFLA_MASTER, *step.master);
+  if (step.mark) out.put_text(IFLA_IFALIAS, kOurAlias);
   out.end();
 }
 

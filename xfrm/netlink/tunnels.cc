@@ -26,7 +26,7 @@ namespace minibgp::xfrm {
 namespace {
 
 /// How long stop() waits for charon and the kernel to take away what we made.
-constexpr std::chrono::seconds kStopPatience{2};
+constexpr std::chrono::seconds kStopPatience{5};
 
 TunnelsOptions checked(TunnelsOptions options) {
   // Zero would make the loop spin.
@@ -91,11 +91,6 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     if (options_.on_exit == TunnelsOptions::OnExit::keep) return finish_stop();
     stop_deadline_ = now() + kStopPatience;
     keeper_.unload_all();
-    if (options_.manage_interfaces)
-      for (const LinkStep& step : interfaces_.removal()) {
-        ++removals_;
-        monitor_.execute(kRemovalId, step);
-      }
     pump();
   }
 
@@ -330,8 +325,22 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     } while (again_ && running_);
     pumping_ = false;
     if (!running_) return;
-    if (stopping_ && ((removals_ == 0 && keeper_.idle()) || now() >= stop_deadline_)) return finish_stop();
+    if (stopping_ && leave()) return finish_stop();
     arm();
+  }
+
+  /// The end with OnExit::remove: charon first, while its packets still find their way, then the kernel. True: done.
+  bool leave() {
+    const bool patient = now() < stop_deadline_;
+    if (!leaving_kernel_ && keeper_.idle()) {
+      leaving_kernel_ = true;
+      if (options_.manage_interfaces)
+        for (const LinkStep& step : interfaces_.removal()) {
+          ++removals_;
+          monitor_.execute(kRemovalId, step);
+        }
+    }
+    return !patient || (leaving_kernel_ && removals_ == 0);
   }
 
   void pump_once() {
@@ -492,6 +501,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   Time next_sync_{}, next_counters_{};
   std::function<void()> stopping_;
   Time stop_deadline_ = kNever;
+  bool leaving_kernel_ = false;
   std::size_t removals_ = 0;
 };
 

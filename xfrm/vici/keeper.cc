@@ -371,9 +371,11 @@ void IkeKeeper::unload_all() {
   for (const Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     const std::string connection = connection_name(tunnel.options);
+    // The peer is told, and given the time to answer; then it ends without it.
+    add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "1000"));
+    add(Step::load, "terminate", Section{}.add("ike", connection).add("force", "yes").add("timeout", "-1"));
     add(Step::load, "unload-conn", Section{}.add("name", connection));
     add(Step::load, "unload-shared", Section{}.add("id", connection));
-    add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
   }
 }
 

@@ -1,0 +1,260 @@
+// The VICI client against a scripted charon on a Unix socket: one that answers slowly, wrongly, never, or dies in the
+// middle of an answer costs an answer, never the loop's time.
+#include <xfrm/vici/client.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using Stream = asio::local::stream_protocol;
+/// Real time: a loop that waits is what this test looks for.
+using Clock = std::chrono::steady_clock;
+using ::testing::HasSubstr;
+
+/// A charon that registers every event and then does as its script says with each command.
+class FakeCharon {
+ public:
+  /// Gets the request; what it returns is written as it is. Empty: says nothing.
+  using Script = std::function<std::vector<std::uint8_t>(const Packet&)>;
+
+  FakeCharon(asio::io_context& io, std::string path, Script script)
+      : io_(io), acceptor_(io, Stream::endpoint(path)), script_(std::move(script)) {
+    accept();
+  }
+  std::function<void()> after_answer;  ///< E.g. close_all().
+  void close_all() {
+    for (const auto& peer : peers_) {
+      boost::system::error_code ignored;
+      peer->socket.close(ignored);
+    }
+    peers_.clear();
+  }
+  void send_event(const Packet& packet) {
+    for (const auto& peer : peers_) {
+      boost::system::error_code ignored;
+      asio::write(peer->socket, asio::buffer(*encode_packet(packet)), ignored);
+    }
+  }
+  std::vector<std::string> commands;
+
+ private:
+  struct Peer {
+    explicit Peer(Stream::socket s) : socket(std::move(s)) {}
+    Stream::socket socket;
+    Framer framer;
+    std::array<std::uint8_t, 4096> buffer{};
+  };
+  void accept() {
+    acceptor_.async_accept([this](const boost::system::error_code& error, Stream::socket socket) {
+      if (error) return;
+      peers_.push_back(std::make_shared<Peer>(std::move(socket)));
+      read(peers_.back());
+      accept();
+    });
+  }
+  void read(const std::shared_ptr<Peer>& peer) {
+    peer->socket.async_read_some(asio::buffer(peer->buffer),
+                                 [this, peer](const boost::system::error_code& error, std::size_t count) {
+                                   if (error) return;
+                                   peer->framer.feed(Bytes{peer->buffer.data(), count});
+                                   for (auto frame = peer->framer.next(); frame && *frame; frame = peer->framer.next())
+                                     handle(*peer, *decode_packet(**frame));
+                                   if (peer->socket.is_open()) read(peer);
+                                 });
+  }
+  void handle(Peer& peer, const Packet& packet) {
+    boost::system::error_code ignored;
+    if (packet.type == PacketType::event_register) {
+      const auto answer = packet.name == "alert" ? PacketType::event_unknown : PacketType::event_confirm;
+      asio::write(peer.socket, asio::buffer(*encode_packet({answer, "", {}})), ignored);
+      return;
+    }
+    commands.push_back(packet.name);
+    asio::write(peer.socket, asio::buffer(script_(packet)), ignored);
+    if (after_answer) after_answer();
+  }
+
+  asio::io_context& io_;
+  Stream::acceptor acceptor_;
+  Script script_;
+  std::vector<std::shared_ptr<Peer>> peers_;
+};
+
+class Watched : public ::testing::Test, public ClientEvents {
+ protected:
+  Watched() {
+    std::string name = (std::filesystem::temp_directory_path() / "vici-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+    options_.socket = directory_ + "/charon.vici";
+    options_.timeout = 200ms;
+    options_.reconnect_first = 20ms;
+    options_.reconnect_last = 40ms;
+  }
+  ~Watched() override { std::filesystem::remove_all(directory_); }
+
+  ClientEvents& events() { return *this; }
+  void start(FakeCharon::Script script) {
+    charon_ = std::make_unique<FakeCharon>(io_, options_.socket, std::move(script));
+    client_ = std::make_unique<Client>(io_, options_, events(), nullptr);
+    client_->start();
+    run_until([&] { return connected_ > 0; });
+  }
+  /// Runs the loop until `done`, and notes how long the longest single turn took.
+  void run_until(const std::function<bool()>& done) {
+    const auto limit = Clock::now() + 10s;
+    while (!done()) {
+      const auto before = Clock::now();
+      ASSERT_LT(before, limit) << "it never happened";
+      if (io_.poll_one() == 0) {
+        asio::steady_timer pause(io_, 1ms);
+        pause.async_wait([](const boost::system::error_code&) {});
+        io_.run_one_for(2ms);
+        continue;
+      }
+      longest_turn_ = std::max(longest_turn_, Clock::now() - before);
+    }
+  }
+  void ask(const std::string& name) {
+    client_->request(name, Section{}.add("data", "secret"), [this](IkeReply reply) { replies_.push_back(reply); });
+  }
+
+  void on_ike_connected() override { ++connected_; }
+  void on_ike_disconnected(std::string_view why) override { lost_.emplace_back(why); }
+  void on_ike_event(std::string_view name, const Section&) override { events_.emplace_back(name); }
+
+  asio::io_context io_;
+  std::string directory_;
+  ClientOptions options_;
+  std::unique_ptr<FakeCharon> charon_;
+  std::unique_ptr<Client> client_;
+  int connected_ = 0;
+  std::vector<std::string> lost_, events_;
+  std::vector<IkeReply> replies_;
+  std::chrono::steady_clock::duration longest_turn_{};
+};
+
+std::vector<std::uint8_t> yes() {
+  return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")});
+}
+
+TEST_F(Watched, AnswersInOrderWithStreamedEvents) {
+  start([](const Packet& request) {
+    std::vector<std::uint8_t> bytes;
+    if (request.name == "list-sas")
+      for (const char* name : {"a", "b"}) {
+        const auto event = *encode_packet({PacketType::event, "list-sa", Section{}.add_section(name, {})});
+        bytes.insert(bytes.end(), event.begin(), event.end());
+      }
+    const auto last = request.name == "nonsense" ? *encode_packet({PacketType::cmd_unknown, "", {}}) : yes();
+    bytes.insert(bytes.end(), last.begin(), last.end());
+    return bytes;
+  });
+  for (const char* name : {"version", "list-sas", "nonsense"}) ask(name);
+  run_until([&] { return replies_.size() == 3; });
+  EXPECT_TRUE(replies_[0].message.yes("success"));
+  EXPECT_EQ(replies_[1].streamed.size(), 2U);
+  EXPECT_EQ(replies_[2].outcome, IkeReply::Outcome::unknown_command);
+  EXPECT_EQ(charon_->commands, (std::vector<std::string>{"version", "list-sas", "nonsense"}));
+  charon_->send_event({PacketType::event, "child-updown", {}});
+  run_until([&] { return !events_.empty(); });
+  EXPECT_EQ(events_.front(), "child-updown");
+}
+
+struct Bad {
+  const char* name;
+  std::vector<std::uint8_t> (*answer)();
+  bool dies;
+  const char* why;
+};
+class BadCharon : public Watched, public ::testing::WithParamInterface<Bad> {};
+
+TEST_P(BadCharon, CostsTheAnswersAndNothingElse) {
+  bool good = false;
+  start([&good](const Packet&) { return good ? yes() : GetParam().answer(); });
+  if (GetParam().dies) charon_->after_answer = [&] { charon_->close_all(); };
+  ask("version");
+  ask("get-conns");
+  run_until([&] { return replies_.size() == 2; });
+  EXPECT_EQ(replies_[0].outcome, IkeReply::Outcome::lost);
+  EXPECT_EQ(replies_[1].outcome, IkeReply::Outcome::lost);
+  ASSERT_FALSE(lost_.empty());
+  EXPECT_THAT(lost_.front(), HasSubstr(GetParam().why));
+  // And it comes back.
+  good = true;
+  charon_->after_answer = nullptr;
+  run_until([&] { return connected_ > 1; });
+  ask("version");
+  run_until([&] { return replies_.size() == 3; });
+  EXPECT_EQ(replies_[2].outcome, IkeReply::Outcome::answered);
+  EXPECT_LT(longest_turn_, 50ms) << "BGP would have waited";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, BadCharon,
+    ::testing::Values(Bad{"silent", [] { return std::vector<std::uint8_t>{}; }, false,
+                          "no answer to version for 200 ms"},
+                      Bad{"slow",
+                          [] {
+                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
+                          },
+                          false, "no answer to version"},
+                      Bad{"dies_mid_answer",
+                          [] {
+                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
+                          },
+                          true, "charon closed"},
+                      Bad{"dies_without_answer", [] { return std::vector<std::uint8_t>{}; }, true, "charon closed"},
+                      Bad{"not_vici", [] { return std::vector<std::uint8_t>{0, 0, 0, 2, 1, 99}; }, false, "not VICI"},
+                      Bad{"endless_frame",
+                          [] {
+                            return std::vector<std::uint8_t>{0xFF, 0xFF, 0xFF, 0xFF};
+                          },
+                          false, "frame too long"},
+                      Bad{"answers_twice",
+                          [] {
+                            auto bytes = *encode_packet({PacketType::event_confirm, "", {}});
+                            return bytes;
+                          },
+                          false, "unexpected packet"}),
+    [](const auto& param) { return std::string{param.param.name}; });
+
+TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
+  client_ = std::make_unique<Client>(io_, options_, events(), nullptr);
+  client_->start();
+  ask("version");
+  run_until([&] { return replies_.size() == 1 && lost_.size() >= 3; });
+  EXPECT_EQ(replies_[0].outcome, IkeReply::Outcome::lost);
+  charon_ = std::make_unique<FakeCharon>(io_, options_.socket, [](const Packet&) { return yes(); });
+  run_until([&] { return connected_ == 1; });
+}
+
+TEST_F(Watched, NothingIsCalledAfterStop) {
+  start([](const Packet&) { return std::vector<std::uint8_t>{}; });
+  ask("version");
+  client_->stop();
+  EXPECT_EQ(replies_.size(), 1U);
+  const std::size_t before = lost_.size();
+  client_.reset();
+  charon_->close_all();
+  io_.run_for(100ms);
+  EXPECT_EQ(lost_.size(), before);
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm::vici

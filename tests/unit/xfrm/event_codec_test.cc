@@ -1,0 +1,185 @@
+#include <xfrm/netlink/event_codec.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+namespace minibgp::xfrm {
+namespace {
+
+using netlink::MessageWriter;
+
+const IpAddress kLocal = IpAddress::v4(0xAC101450);
+const IpAddress kRemote = IpAddress::v4(0xCB007197);
+
+xfrm_usersa_info info(std::uint8_t protocol = IPPROTO_ESP) {
+  xfrm_usersa_info it{};
+  it.id.daddr = to_kernel(kLocal);
+  it.id.spi = htonl(0xC0FFEE01);
+  it.id.proto = protocol;
+  it.saddr = to_kernel(kRemote);
+  it.family = AF_INET;
+  it.reqid = 1;
+  return it;
+}
+
+/// The first message of what was written.
+netlink::Message first(const MessageWriter& writer) { return *netlink::MessageReader(writer.bytes()).next(); }
+
+void put_sa(MessageWriter& writer, std::uint16_t type, bool keyed, std::uint32_t if_id) {
+  writer.begin(type, 0, 1, info());
+  if (keyed) {
+    const std::vector<std::uint8_t> key(sizeof(xfrm_algo) + 16, 0x5A);
+    writer.put(XFRMA_ALG_CRYPT, Bytes{key});
+  }
+  if (if_id != 0) writer.put(XFRMA_IF_ID, if_id);
+  writer.end();
+}
+
+TEST(XfrmEvent, ReadsAnSa) {
+  for (const std::uint16_t type : {XFRM_MSG_NEWSA, XFRM_MSG_UPDSA}) {
+    MessageWriter writer;
+    put_sa(writer, type, true, 42);
+    const auto event = decode_xfrm(first(writer));
+    ASSERT_TRUE(event.has_value());
+    EXPECT_EQ(std::get<Sa>(*event), (Sa{{kLocal, 0xC0FFEE01, 50}, kRemote, 42, 1, SaDirection::unknown}));
+  }
+}
+
+TEST(XfrmEvent, ReadsTheDirectionWhereTheKernelSaysIt) {
+  MessageWriter writer;
+  writer.begin(XFRM_MSG_NEWSA, 0, 1, info());
+  writer.put(XFRMA_ALG_AEAD, Bytes{});
+  writer.put(std::uint16_t{33}, std::uint8_t{2});
+  writer.end();
+  EXPECT_EQ(std::get<Sa>(*decode_xfrm(first(writer))).direction, SaDirection::outbound);
+}
+
+TEST(XfrmEvent, AReservedSpiIsNoSa) {
+  MessageWriter writer;
+  put_sa(writer, XFRM_MSG_NEWSA, false, 0);
+  EXPECT_FALSE(decode_xfrm(first(writer)).has_value());
+}
+
+TEST(XfrmEvent, OtherProtocolsAreNotOurs) {
+  MessageWriter writer;
+  writer.begin(XFRM_MSG_NEWSA, 0, 1, info(IPPROTO_AH));
+  writer.put(XFRMA_ALG_AUTH, Bytes{});
+  writer.end();
+  EXPECT_FALSE(decode_xfrm(first(writer)).has_value());
+}
+
+TEST(XfrmEvent, ReadsTheEndOfAnSa) {
+  MessageWriter deleted;
+  xfrm_usersa_id id{};
+  id.daddr = to_kernel(kLocal);
+  id.spi = htonl(0xC0FFEE01);
+  id.family = AF_INET;
+  id.proto = IPPROTO_ESP;
+  deleted.begin(XFRM_MSG_DELSA, 0, 1, id);
+  deleted.end();
+  EXPECT_EQ(std::get<SaGone>(*decode_xfrm(first(deleted))), (SaGone{{kLocal, 0xC0FFEE01, 50}, Reason::sa_deleted}));
+
+  for (const std::uint8_t hard : {std::uint8_t{0}, std::uint8_t{1}}) {
+    MessageWriter expired;
+    xfrm_user_expire expire{};
+    expire.state = info();
+    expire.hard = hard;
+    expired.begin(XFRM_MSG_EXPIRE, 0, 1, expire);
+    expired.end();
+    const auto event = decode_xfrm(first(expired));
+    ASSERT_EQ(event.has_value(), hard != 0) << "a soft expiry is a reminder";
+    if (event.has_value()) {
+      EXPECT_EQ(std::get<SaGone>(*event).why, Reason::sa_expired);
+    }
+  }
+
+  MessageWriter flushed;
+  flushed.begin(XFRM_MSG_FLUSHSA, 0, 1, xfrm_usersa_flush{IPPROTO_ESP});
+  flushed.end();
+  EXPECT_TRUE(std::holds_alternative<SasFlushed>(*decode_xfrm(first(flushed))));
+}
+
+TEST(XfrmEvent, ReadsCountersWithoutKeys) {
+  MessageWriter writer;
+  xfrm_aevent_id id{};
+  id.sa_id.daddr = to_kernel(kLocal);
+  id.sa_id.spi = htonl(7);
+  id.sa_id.family = AF_INET;
+  id.sa_id.proto = IPPROTO_ESP;
+  writer.begin(XFRM_MSG_NEWAE, 0, 1, id);
+  writer.put(XFRMA_LTIME_VAL, xfrm_lifetime_cur{1000, 10, 0, 0});
+  writer.end();
+  EXPECT_EQ(std::get<SaCounters>(*decode_xfrm(first(writer))), (SaCounters{{kLocal, 7, 50}, 10, 1000}));
+}
+
+TEST(XfrmEvent, APolicyGoesBackAsItCame) {
+  PolicySeen policy;
+  policy.info.dir = XFRM_POLICY_OUT;
+  policy.info.priority = 375424;
+  policy.templates.resize(1);
+  policy.templates[0].id.daddr = to_kernel(kRemote);
+  policy.templates[0].reqid = 7;
+  MessageWriter writer;
+  update_policy(writer, 1, policy);
+  const auto event = decode_xfrm(first(writer));
+  ASSERT_TRUE(event.has_value());
+  const auto& back = std::get<PolicySeen>(*event);
+  EXPECT_EQ(std::memcmp(&back.info, &policy.info, sizeof policy.info), 0);
+  ASSERT_EQ(back.templates.size(), 1U);
+  EXPECT_EQ(std::memcmp(&back.templates[0], &policy.templates[0], sizeof(xfrm_user_tmpl)), 0);
+}
+
+TEST(LinkEvent, ReadsAnXfrmInterfaceWeAskedFor) {
+  MessageWriter writer;
+  request_step(writer, 1, CreateLink{"ipsec0", 42, 2, 1360}, {});
+  const auto event = decode_link(first(writer));
+  // A request has no index yet; what the kernel announces does.
+  EXPECT_FALSE(event.has_value());
+  std::vector<std::uint8_t> bytes(writer.bytes().begin(), writer.bytes().end());
+  ifinfomsg header{};
+  std::memcpy(&header, bytes.data() + NLMSG_HDRLEN, sizeof header);
+  header.ifi_index = 9;
+  header.ifi_flags = IFF_UP;
+  std::memcpy(bytes.data() + NLMSG_HDRLEN, &header, sizeof header);
+  const auto seen = decode_link(*netlink::MessageReader(bytes).next());
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(std::get<Link>(*seen), (Link{9, "ipsec0", "xfrm", "", 42, 2, 0, 1360, true, false}));
+}
+
+TEST(LinkEvent, ReadsAddresses) {
+  const InterfaceAddress inner{IpAddress::v4(0xA9FE0A02), 30};
+  for (const bool add : {true, false}) {
+    MessageWriter writer;
+    request_step(writer, 1, ChangeAddress{9, inner, add}, {});
+    EXPECT_EQ(std::get<AddressSeen>(*decode_link(first(writer))), (AddressSeen{9, inner, !add}));
+  }
+}
+
+TEST(LinkEvent, ReadsTheRouteThatWasFound) {
+  MessageWriter writer;
+  request_step(writer, 1, ChangeRoute{kRemote, kLocal, 2, true}, {156, 254});
+  EXPECT_EQ(std::get<RouteFound>(*decode_link(first(writer))), (RouteFound{Prefix::of(kRemote, 32), kLocal, 2, 156}));
+}
+
+TEST(NetlinkEvents, AnyBytesAreReadWithinTheirBounds) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    std::vector<std::uint8_t> payload(random() % 400);
+    for (auto& octet : payload) octet = static_cast<std::uint8_t>(random() % 3 == 0 ? random() % 64 : random());
+    const netlink::Message message{static_cast<std::uint16_t>(16 + random() % 24), 0, 1, 0, payload};
+    (void)decode_xfrm(message);
+    (void)decode_link(message);
+  }
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm

@@ -1,0 +1,205 @@
+#include <xfrm/vici/ike_config.h>
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// The first tunnel of the strongSwan document.
+TunnelOptions document_tunnel() {
+  TunnelOptions tunnel;
+  tunnel.name = "ipsec0";
+  tunnel.if_id = 42;
+  tunnel.addresses = {{IpAddress::v4(0xA9FE0A02), 30}};
+  IkeOptions& ike = tunnel.ike.emplace();
+  ike.local_addresses = {"172.16.20.80"};
+  ike.remote_addresses = {"203.0.113.151"};
+  ike.local_id = "203.0.113.202";
+  ike.remote_id = "203.0.113.151";
+  ike.psk_file = "/etc/bgplite/psk/ipsec0";
+  ike.proposals = "aes128-sha1-modp1024";
+  ike.esp_proposals = "aes128-sha1-modp1024";
+  ike.encap = true;
+  ike.dpd_delay = 10s;
+  ike.rekey_time = 84600s;
+  ike.over_time = 1800s;
+  ike.child_rekey_time = 85500s;
+  ike.child_life_time = 86400s;
+  return tunnel;
+}
+
+TEST(IkeConfig, SaysWhatTheDocumentsFileSays) {
+  const Section message = load_conn_message(document_tunnel());
+  const Section* connection = message.section("bgplite-ipsec0");
+  ASSERT_NE(connection, nullptr);
+  EXPECT_EQ(connection->value("version"), "2");
+  EXPECT_THAT(connection->list("local_addrs"), ElementsAre("172.16.20.80"));
+  EXPECT_THAT(connection->list("remote_addrs"), ElementsAre("203.0.113.151"));
+  EXPECT_EQ(connection->value("dpd_delay"), "10s");
+  EXPECT_EQ(connection->value("rekey_time"), "84600s");
+  EXPECT_EQ(connection->value("over_time"), "1800s");
+  EXPECT_THAT(connection->list("proposals"), ElementsAre("aes128-sha1-modp1024"));
+  EXPECT_EQ(connection->value("encap"), "yes");
+  EXPECT_EQ(connection->section("local")->value("auth"), "psk");
+  EXPECT_EQ(connection->section("local")->value("id"), "203.0.113.202");
+  EXPECT_EQ(connection->section("remote")->value("id"), "203.0.113.151");
+  const Section* child = connection->section("children")->section("ipsec0");
+  ASSERT_NE(child, nullptr);
+  EXPECT_THAT(child->list("local_ts"), ElementsAre("0.0.0.0/0"));
+  EXPECT_THAT(child->list("remote_ts"), ElementsAre("0.0.0.0/0"));
+  EXPECT_EQ(child->value("mode"), "tunnel");
+  EXPECT_EQ(child->value("rekey_time"), "85500s");
+  EXPECT_EQ(child->value("life_time"), "86400s");
+  EXPECT_EQ(child->value("dpd_action"), "restart");
+  EXPECT_EQ(child->value("close_action"), "start");
+  EXPECT_THAT(child->list("esp_proposals"), ElementsAre("aes128-sha1-modp1024"));
+  EXPECT_EQ(child->value("if_id_in"), "42");
+  EXPECT_EQ(child->value("if_id_out"), "42");
+}
+
+TEST(IkeConfig, TriesForEverAndLeavesMobikeOffAndStartsByTheKeeper) {
+  const Section message = load_conn_message(document_tunnel());
+  const Section* connection = message.section("bgplite-ipsec0");
+  EXPECT_EQ(connection->value("keyingtries"), "0");
+  EXPECT_EQ(connection->value("mobike"), "no");
+  EXPECT_EQ(connection->section("children")->section("ipsec0")->value("start_action"), "none");
+}
+
+TEST(IkeConfig, PolicyModeHasItsSelectorsAndPriorityAndNoInterface) {
+  TunnelOptions tunnel = document_tunnel();
+  tunnel.mode = Mode::policy;
+  tunnel.ike->local_ts = {"172.16.0.0/16"};
+  tunnel.ike->remote_ts = {"192.168.0.0/16", "10.0.0.0/8"};
+  tunnel.ike->priority = 2;
+  const Section message = load_conn_message(tunnel);
+  const Section* child = message.section("bgplite-ipsec0")->section("children")->section("ipsec0");
+  EXPECT_THAT(child->list("remote_ts"), ElementsAre("192.168.0.0/16", "10.0.0.0/8"));
+  EXPECT_EQ(child->value("priority"), "2");
+  EXPECT_EQ(child->value("if_id_in"), "");
+}
+
+TEST(IkeConfig, SeveralProposalsAndWordsOfTheUsersOwn) {
+  TunnelOptions tunnel = document_tunnel();
+  tunnel.ike->proposals = "aes256gcm16-sha384-ecp384, aes256-sha256-modp2048";
+  tunnel.ike->extra = {{"fragmentation", "no"}};
+  tunnel.ike->child_extra = {{"copy_df", "no"}};
+  const Section message = load_conn_message(tunnel);
+  const Section* connection = message.section("bgplite-ipsec0");
+  EXPECT_THAT(connection->list("proposals"), ElementsAre("aes256gcm16-sha384-ecp384", "aes256-sha256-modp2048"));
+  EXPECT_EQ(connection->value("fragmentation"), "no");
+  EXPECT_EQ(connection->section("children")->section("ipsec0")->value("copy_df"), "no");
+}
+
+TEST(IkeConfig, TheKeyBelongsToBothIdentities) {
+  const Section message = load_shared_message(document_tunnel(), "key");
+  EXPECT_EQ(message.value("id"), "bgplite-ipsec0");
+  EXPECT_EQ(message.value("type"), "IKE");
+  EXPECT_EQ(message.value("data"), "key");
+  EXPECT_THAT(message.list("owners"), ElementsAre("203.0.113.202", "203.0.113.151"));
+  TunnelOptions unnamed = document_tunnel();
+  unnamed.ike->local_id.clear();
+  EXPECT_THAT(key_owners(*unnamed.ike), ElementsAre("172.16.20.80", "203.0.113.151"));
+}
+
+TEST(KeyFileText, TakesTheFirstLineAndStrongSwansEncodings) {
+  EXPECT_EQ(*parse_key("ChangeMe***\n"), "ChangeMe***");
+  EXPECT_EQ(*parse_key("with space \r\nrest"), "with space ");
+  EXPECT_EQ(*parse_key("0x414243"), "ABC");
+  EXPECT_EQ(*parse_key("0sQUJD\n"), "ABC");
+  EXPECT_EQ(*parse_key("0sQUI="), "AB");
+  EXPECT_EQ(parse_key("").error(), KeyError::empty);
+  EXPECT_EQ(parse_key("\nkey").error(), KeyError::empty);
+  EXPECT_EQ(parse_key("0x4").error(), KeyError::bad_hex);
+  EXPECT_EQ(parse_key("0xzz").error(), KeyError::bad_hex);
+  EXPECT_EQ(parse_key("0s*").error(), KeyError::bad_base64);
+}
+
+bool complains(const TunnelOptions& tunnel, Complaint::Weight weight, std::string_view key) {
+  for (const Complaint& complaint : check(tunnel))
+    if (complaint.weight == weight && complaint.key == key) return true;
+  return false;
+}
+
+TEST(IkeCheck, TheDocumentIsFine) { EXPECT_THAT(check(document_tunnel()), IsEmpty()); }
+
+struct Case {
+  const char* name;
+  Complaint::Weight weight;
+  const char* key;
+  void (*spoil)(TunnelOptions&);
+};
+class IkeCheckRule : public ::testing::TestWithParam<Case> {};
+TEST_P(IkeCheckRule, ComplainsOfThatKey) {
+  TunnelOptions tunnel = document_tunnel();
+  GetParam().spoil(tunnel);
+  EXPECT_TRUE(complains(tunnel, GetParam().weight, GetParam().key));
+  EXPECT_EQ(check(tunnel).size(), 1U);
+}
+constexpr auto kError = Complaint::Weight::error;
+constexpr auto kWarning = Complaint::Weight::warning;
+INSTANTIATE_TEST_SUITE_P(
+    Rules, IkeCheckRule,
+    ::testing::Values(
+        Case{"version", kError, "ike.version", [](TunnelOptions& it) { it.ike->version = 3; }},
+        Case{"remote", kError, "ike.remote", [](TunnelOptions& it) { it.ike->remote_addresses.clear(); }},
+        Case{"ikev1_selectors", kError, "ike.local_ts",
+             [](TunnelOptions& it) {
+               it.ike->version = 1;
+               it.ike->local_ts = {"172.16.20.0/24", "172.16.21.0/24"};
+             }},
+        Case{"policy_selectors", kError, "ike.local_ts", [](TunnelOptions& it) { it.mode = Mode::policy; }},
+        Case{"key", kError, "ike.psk_file", [](TunnelOptions& it) { it.ike->psk_file.clear(); }},
+        Case{"lifetime", kWarning, "ike.rekey_time", [](TunnelOptions& it) { it.ike->over_time = 1801s; }},
+        Case{"child_lifetime", kWarning, "ike.child.rekey_time",
+             [](TunnelOptions& it) { it.ike->child_rekey_time = 86400s; }},
+        Case{"dpd", kWarning, "ike.dpd_delay", [](TunnelOptions& it) { it.ike->dpd_delay = 0s; }},
+        Case{"mobike", kWarning, "ike.mobike", [](TunnelOptions& it) { it.ike->mobike = true; }},
+        Case{"keyingtries", kWarning, "ike.keyingtries", [](TunnelOptions& it) { it.ike->keyingtries = 1; }}),
+    [](const auto& param) { return std::string{param.param.name}; });
+
+TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {
+  IkeOptions ike = *document_tunnel().ike;
+  const Section charon = Section{}
+                             .add_section("encryption", Section{}.add("AES_CBC", "aes"))
+                             .add_section("integrity", Section{}.add("HMAC_SHA1_96", "hmac"))
+                             .add_section("ke", Section{}.add("MODP_2048", "gmp"));
+  const auto missing = missing_algorithms(ike, charon);
+  ASSERT_EQ(missing.size(), 2U);
+  EXPECT_THAT(missing[0], HasSubstr("aes128-sha1-modp1024: charon has not loaded MODP_1024 (plugin gmp"));
+  EXPECT_THAT(missing[1], HasSubstr("ESP proposal"));
+  ike.proposals = "aes256gcm16-sha384-ecp384";
+  ike.esp_proposals = "aes256gcm16";
+  const auto modern = missing_algorithms(ike, charon);
+  ASSERT_EQ(modern.size(), 3U);
+  EXPECT_THAT(modern[0], HasSubstr("AES_GCM_16"));
+  EXPECT_THAT(modern[1], HasSubstr("HMAC_SHA2_384_192"));
+  EXPECT_THAT(modern[2], HasSubstr("ECP_384"));
+}
+
+TEST(IkeAlgorithms, KeyExchangesWereCalledDhBeforeStrongSwan6) {
+  IkeOptions ike;
+  ike.proposals = "aes128-sha1-modp2048";
+  const Section charon = Section{}
+                             .add_section("encryption", Section{}.add("AES_CBC", "aes"))
+                             .add_section("integrity", Section{}.add("HMAC_SHA1_96", "hmac"))
+                             .add_section("dh", Section{}.add("MODP_2048", "gmp"));
+  EXPECT_THAT(missing_algorithms(ike, charon), IsEmpty());
+}
+
+TEST(IkeDetection, DefaultsTakeAlmostThreeMinutes) {
+  EXPECT_NEAR(static_cast<double>(give_up_after({}).count()), 165056, 10);
+  EXPECT_NEAR(static_cast<double>(worst_detection(*document_tunnel().ike, {}).count()), 175056, 10);
+  EXPECT_EQ(give_up_after({1.0, 1.0, 4}).count(), 5000);
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm::vici

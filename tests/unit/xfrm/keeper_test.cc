@@ -1,0 +1,280 @@
+#include <xfrm/vici/keeper.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace minibgp::xfrm::vici {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class Keys final : public KeySource {
+ public:
+  std::optional<std::uint64_t> stamp(const std::string& path) override {
+    const auto found = files.find(path);
+    return found == files.end() ? std::nullopt : std::optional{std::hash<std::string>{}(found->second)};
+  }
+  Result<std::string, std::string> read(const std::string& path) override {
+    const auto found = files.find(path);
+    if (found == files.end()) return unexpected("cannot read the key " + path);
+    return found->second;
+  }
+  std::map<std::string, std::string> files{{"/psk/ipsec0", "one\n"}, {"/psk/ipsec1", "two\n"}};
+};
+
+/// As much of charon as the keeper sees.
+class Charon {
+ public:
+  IkeReply answer(const IkeRequest& request) {
+    asked.push_back(request.name);
+    IkeReply reply;
+    if (request.name == "version") reply.message.add("version", "5.9.8");
+    if (request.name == "get-conns") reply.message.add_list("conns", {connections.begin(), connections.end()});
+    if (request.name == "get-shared") {
+      std::vector<std::string> names;
+      for (const auto& [name, key] : keys) names.push_back(name);
+      reply.message.add_list("keys", names);
+    }
+    if (request.name == "load-conn") {
+      if (refuse_conns) {
+        reply.message.add("success", "no").add("errmsg", "invalid value for: proposals");
+        return reply;
+      }
+      connections.insert(request.message.entries().front().name);
+    }
+    if (request.name == "load-shared") keys[std::string{request.message.value("id")}] = request.message.value("data");
+    if (request.name == "unload-conn") connections.erase(std::string{request.message.value("name")});
+    if (request.name == "unload-shared") keys.erase(std::string{request.message.value("id")});
+    if (request.name == "initiate") {
+      initiated.emplace_back(request.message.value("ike"));
+      if (peer_accepts) up.insert(initiated.back());
+    }
+    if (request.name == "terminate") {
+      terminated.emplace_back(request.message.value("ike"));
+      up.erase(terminated.back());
+    }
+    if (request.name == "list-sas")
+      for (const std::string& name : up)
+        reply.streamed.push_back(Section{}.add_section(
+            name, Section{}
+                      .add("uniqueid", "1")
+                      .add("state", "ESTABLISHED")
+                      .add_section("child-sas", Section{}.add_section(
+                                                    "c-1", Section{}.add("uniqueid", "2").add("state", "INSTALLED")))));
+    reply.message.add("success", "yes");
+    return reply;
+  }
+  std::set<std::string> connections, up;
+  std::map<std::string, std::string> keys;
+  std::vector<std::string> asked, initiated, terminated;
+  bool peer_accepts = true, refuse_conns = false;
+};
+
+TunnelOptions tunnel(const std::string& name) {
+  TunnelOptions it;
+  it.name = name;
+  it.if_id = name == "ipsec0" ? 42 : 43;
+  IkeOptions& ike = it.ike.emplace();
+  ike.remote_addresses = {name == "ipsec0" ? "203.0.113.151" : "198.51.100.87"};
+  ike.psk_file = "/psk/" + name;
+  return it;
+}
+
+class Keeper : public ::testing::Test {
+ protected:
+  Keeper() {
+    keeper_.set_tunnels(tunnels_, now_);
+    keeper_.connected(now_);
+  }
+  /// Everything that is due now.
+  void settle() {
+    for (int i = 0; i < 100; ++i) {
+      const auto request = keeper_.next_request(now_);
+      if (!request) return;
+      keeper_.replied(charon_.answer(*request), now_);
+    }
+    FAIL() << "the keeper does not come to rest";
+  }
+  void pass(Duration time) {
+    now_ += time;
+    charon_.asked.clear();
+    charon_.initiated.clear();
+    charon_.terminated.clear();
+    settle();
+  }
+  Keys keys_;
+  Charon charon_;
+  std::vector<TunnelOptions> tunnels_{tunnel("ipsec0"), tunnel("ipsec1")};
+  IkeKeeper keeper_{keys_, 2s};
+  Time now_{1h};
+};
+
+TEST_F(Keeper, LoadsAndInitiatesWhatIsMissing) {
+  settle();
+  EXPECT_THAT(charon_.connections, ElementsAre("bgplite-ipsec0", "bgplite-ipsec1"));
+  EXPECT_EQ(charon_.keys.at("bgplite-ipsec0"), "one");
+  EXPECT_EQ(charon_.keys.at("bgplite-ipsec1"), "two");
+  EXPECT_THAT(charon_.initiated, ElementsAre("bgplite-ipsec0", "bgplite-ipsec1"));
+  EXPECT_EQ(keeper_.version(), "5.9.8");
+  EXPECT_TRUE(keeper_.view("ipsec0").loaded);
+}
+
+TEST_F(Keeper, IsIdempotent) {
+  settle();
+  for (int i = 0; i < 10; ++i) {
+    pass(2s);
+    EXPECT_THAT(charon_.asked, ElementsAre("get-conns", "get-shared", "list-sas"));
+  }
+  EXPECT_EQ(keeper_.next_deadline(), now_ + 2s);
+}
+
+TEST_F(Keeper, LoadsAgainWhatSomebodyUnloadedAndLeavesTheSasAlone) {
+  settle();
+  charon_.connections.erase("bgplite-ipsec1");
+  charon_.keys.clear();
+  pass(2s);
+  EXPECT_TRUE(charon_.connections.contains("bgplite-ipsec1"));
+  EXPECT_EQ(charon_.keys.size(), 2U);
+  EXPECT_THAT(charon_.initiated, IsEmpty());
+  EXPECT_THAT(keeper_.take_log(), Contains(HasSubstr("ipsec1: somebody unloaded its connection")));
+}
+
+TEST_F(Keeper, UnloadsWhatIsOursAndGoneButNothingElse) {
+  charon_.connections = {"bgplite-old", "mine"};
+  charon_.keys = {{"bgplite-old", "k"}, {"ike-mine", "k"}};
+  settle();
+  EXPECT_THAT(charon_.connections, ElementsAre("bgplite-ipsec0", "bgplite-ipsec1", "mine"));
+  EXPECT_TRUE(charon_.keys.contains("ike-mine"));
+  EXPECT_FALSE(charon_.keys.contains("bgplite-old"));
+}
+
+TEST_F(Keeper, AChangeOfOneTunnelTouchesNoOther) {
+  settle();
+  tunnels_[0].ike->encap = true;
+  keeper_.set_tunnels(tunnels_, now_);
+  pass(0s);
+  EXPECT_EQ(std::count(charon_.asked.begin(), charon_.asked.end(), "load-conn"), 1);
+  EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-ipsec0"));
+  EXPECT_THAT(charon_.initiated, ElementsAre("bgplite-ipsec0"));
+  EXPECT_THAT(charon_.asked, Not(Contains("load-shared")));
+}
+
+TEST_F(Keeper, TriesAgainWithGrowingPatience) {
+  charon_.peer_accepts = false;
+  settle();
+  keeper_.symptom({Symptom::Kind::final_failure, IkeFailure::authentication, "bgplite-ipsec0",
+                   "received AUTHENTICATION_FAILED notify error"},
+                  now_);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::authentication);
+  int tries = 0;
+  for (int second = 0; second < 300; ++second) {
+    pass(1s);
+    tries += static_cast<int>(charon_.initiated.size());
+  }
+  EXPECT_GT(tries, 2 * 8);
+  EXPECT_LT(tries, 2 * 20);
+  charon_.peer_accepts = true;
+  for (int second = 0; second <= 34; ++second) pass(1s);
+  EXPECT_EQ(charon_.up.size(), 2U);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::none);
+}
+
+TEST_F(Keeper, ANewKeyIsLoadedAndTriedAtOnce) {
+  charon_.peer_accepts = false;
+  settle();
+  for (int i = 0; i < 60; ++i) pass(1s);
+  keys_.files["/psk/ipsec0"] = "mended\n";
+  charon_.peer_accepts = true;
+  pass(2s);
+  EXPECT_EQ(charon_.keys.at("bgplite-ipsec0"), "mended");
+  EXPECT_THAT(charon_.initiated, Contains("bgplite-ipsec0"));
+}
+
+TEST_F(Keeper, AMissingKeyIsAProblemOfThatTunnelOnly) {
+  keys_.files.erase("/psk/ipsec0");
+  settle();
+  EXPECT_THAT(keeper_.view("ipsec0").problem, HasSubstr("cannot read the key /psk/ipsec0"));
+  EXPECT_EQ(keeper_.view("ipsec1").problem, "");
+  EXPECT_TRUE(charon_.up.contains("bgplite-ipsec1"));
+}
+
+TEST_F(Keeper, ARefusedConnectionSaysWhy) {
+  charon_.refuse_conns = true;
+  settle();
+  EXPECT_THAT(keeper_.view("ipsec0").problem, HasSubstr("invalid value for: proposals"));
+  EXPECT_THAT(charon_.initiated, IsEmpty());
+  charon_.refuse_conns = false;
+  pass(2s);
+  EXPECT_EQ(charon_.up.size(), 2U);
+}
+
+TEST_F(Keeper, ANewCharonGetsEverythingAgain) {
+  settle();
+  keeper_.disconnected();
+  EXPECT_FALSE(keeper_.next_request(now_).has_value());
+  EXPECT_EQ(keeper_.next_deadline(), kNever);
+  charon_ = Charon{};
+  keeper_.connected(now_);
+  settle();
+  EXPECT_EQ(charon_.connections.size(), 2U);
+  EXPECT_EQ(charon_.keys.size(), 2U);
+  EXPECT_EQ(charon_.up.size(), 2U);
+}
+
+TEST_F(Keeper, OperatorsRequestsDoNotEndARound) {
+  for (int step = 0; step < 12; ++step) {
+    charon_ = Charon{};
+    keeper_.disconnected();
+    keeper_.connected(now_);
+    for (int i = 0; i < step; ++i)
+      if (const auto request = keeper_.next_request(now_)) keeper_.replied(charon_.answer(*request), now_);
+    const auto under_way = keeper_.next_request(now_);
+    keeper_.terminate("ipsec0", now_);
+    if (under_way) keeper_.replied(charon_.answer(*under_way), now_);
+    settle();
+    EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-ipsec0"));
+    pass(2s);
+    EXPECT_EQ(charon_.up.size(), 2U) << "it comes back, interrupted at step " << step;
+  }
+}
+
+TEST_F(Keeper, StartsNothingThatIsNotAskedTo) {
+  tunnels_[0].ike->start_action = "trap";
+  keeper_.set_tunnels(tunnels_, now_);
+  settle();
+  EXPECT_THAT(charon_.initiated, ElementsAre("bgplite-ipsec1"));
+  keeper_.initiate("ipsec0", now_);
+  pass(0s);
+  EXPECT_THAT(charon_.initiated, ElementsAre("bgplite-ipsec0"));
+}
+
+TEST_F(Keeper, AWatchedTunnelIsNeverConfigured) {
+  tunnels_[0].ike.reset();
+  tunnels_[0].watch_connection = "vco1";
+  keeper_.set_tunnels(tunnels_, now_);
+  settle();
+  EXPECT_THAT(charon_.connections, ElementsAre("bgplite-ipsec1"));
+}
+
+TEST_F(Keeper, UnloadsAllAtTheEnd) {
+  settle();
+  keeper_.unload_all();
+  settle();
+  EXPECT_THAT(charon_.connections, IsEmpty());
+  EXPECT_THAT(charon_.keys, IsEmpty());
+  EXPECT_THAT(charon_.up, IsEmpty());
+  EXPECT_TRUE(keeper_.idle());
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm::vici

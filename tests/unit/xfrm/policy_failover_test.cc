@@ -1,0 +1,70 @@
+#include <xfrm/policy_failover.h>
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace minibgp::xfrm {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Follower : public ::testing::Test {
+ protected:
+  /// One sample with so many new packets on each tunnel.
+  std::optional<InboundFollower::Move> sample(std::vector<std::uint64_t> fresh, Duration after = 500ms) {
+    now_ += after;
+    for (std::size_t i = 0; i < fresh.size(); ++i) tunnels_[i].inbound += fresh[i];
+    return follower_.sample(tunnels_, now_);
+  }
+  InboundFollower follower_;
+  std::vector<InboundFollower::Sample> tunnels_{{true, 0}, {true, 0}};
+  Time now_{1h};
+};
+
+TEST_F(Follower, BeginsWithTheFirstUsable) {
+  tunnels_[0].usable = false;
+  EXPECT_EQ(sample({0, 0})->to, 1U);
+  tunnels_[0].usable = true;
+  EXPECT_FALSE(sample({0, 0})) << "nothing says that the peer went back";
+}
+
+TEST_F(Follower, GoesWhereThePeerSends) {
+  sample({0, 0});
+  sample({100, 1}, 10s);
+  EXPECT_FALSE(sample({0, 100})) << "once may be a burst";
+  const auto move = sample({0, 100});
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->from, 0U);
+  EXPECT_EQ(move->to, 1U);
+  EXPECT_EQ(move->why, "inbound traffic moved");
+}
+
+TEST_F(Follower, ProbesAndKeepalivesAreNoise) {
+  sample({0, 0});
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(sample({1, 4}, 1s));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(sample({100, 300}, 1s)) << "both carry traffic";
+}
+
+TEST_F(Follower, StaysForAWhile) {
+  sample({0, 0});
+  sample({100, 0}, 10s);
+  sample({0, 100});
+  ASSERT_TRUE(sample({0, 100}));
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(sample({100, 0})) << "within the dwell time";
+  EXPECT_TRUE(sample({100, 0}, InboundFollower::kDwell));
+}
+
+TEST_F(Follower, LeavesADeadTunnelAtOnce) {
+  sample({0, 0});
+  tunnels_[0].usable = false;
+  const auto move = sample({0, 0}, 0ms);
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->to, 1U);
+  EXPECT_EQ(move->why, "previous tunnel is down");
+  tunnels_[1].usable = false;
+  EXPECT_EQ(sample({0, 0}, 0ms)->to, InboundFollower::kNone);
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm

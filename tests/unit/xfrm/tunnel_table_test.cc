@@ -1,0 +1,314 @@
+#include <xfrm/tunnel_table.h>
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace minibgp::xfrm {
+namespace {
+
+using namespace std::chrono_literals;
+
+const IpAddress kLocal = IpAddress::v4(0xAC101450);
+const IpAddress kRemote = IpAddress::v4(0xCB007197);
+
+/// Two tunnels with interfaces that are there, a charon that answers, and shorthands.
+class Table : public ::testing::Test {
+ protected:
+  Table() {
+    for (const std::uint32_t id : {42U, 43U}) {
+      TunnelOptions tunnel;
+      tunnel.name = "ipsec" + std::to_string(id - 42);
+      tunnel.if_id = id;
+      options_.push_back(tunnel);
+    }
+    table_.set_tunnels(options_);
+    for (const TunnelOptions& tunnel : options_) table_.set_link(tunnel.name, &kLink);
+    table_.set_children({});
+    (void)settle();
+  }
+
+  ChildSa child(std::uint32_t id, std::uint32_t if_id = 42) {
+    ChildSa it;
+    it.id = id;
+    it.ike_id = 1000 + if_id;
+    it.if_id = if_id;
+    it.spi_in = 2 * id;
+    it.spi_out = 2 * id + 1;
+    return it;
+  }
+  static Sa inbound(const ChildSa& it) { return {{kLocal, it.spi_in, 50}, kRemote, it.if_id, 1, SaDirection::inbound}; }
+  static Sa outbound(const ChildSa& it) {
+    return {{kRemote, it.spi_out, 50}, kLocal, it.if_id, 1, SaDirection::outbound};
+  }
+  void install(const ChildSa& it) {
+    table_.sa_added(inbound(it));
+    table_.sa_added(outbound(it));
+    table_.child_up(it);
+  }
+  void remove(const ChildSa& it, Reason why = Reason::sa_deleted) {
+    table_.sa_gone(inbound(it).key, why);
+    table_.sa_gone(outbound(it).key, why);
+  }
+  std::vector<TunnelChange> settle(Duration after = 0s) {
+    now_ += after;
+    return table_.settle(now_);
+  }
+  TunnelStatus status(std::string_view name = "ipsec0") {
+    TunnelStatus it;
+    EXPECT_TRUE(table_.fill(name, it));
+    return it;
+  }
+
+  static constexpr TunnelLink kLink{7, true, true};
+  std::vector<TunnelOptions> options_;
+  TunnelTable table_;
+  Time now_{1s};
+};
+
+TEST_F(Table, IsUpWithSasInBothDirections) {
+  const ChildSa it = child(1);
+  table_.sa_added(inbound(it));
+  EXPECT_TRUE(settle().empty());
+  table_.sa_added(outbound(it));
+  table_.child_up(it);
+  const auto changes = settle();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].tunnel, "ipsec0");
+  EXPECT_EQ(changes[0].state, TunnelState::up);
+  EXPECT_EQ(changes[0].previous, TunnelState::down);
+  EXPECT_EQ(changes[0].reason, Reason::ready);
+  EXPECT_EQ(changes[0].if_index, 7U);
+  EXPECT_EQ(status().inbound_spi, it.spi_in);
+  EXPECT_EQ(status("ipsec1").state, TunnelState::down);
+}
+
+TEST_F(Table, ARekeyAndADuplicateChangeNothing) {
+  install(child(1));
+  (void)settle();
+  table_.sa_added(inbound(child(2)));
+  table_.sa_added(outbound(child(2)));
+  table_.child_rekeyed(1, child(2));
+  remove(child(1));
+  EXPECT_TRUE(settle().empty());
+  install(child(3));            // A duplicate,
+  table_.child_down(child(2));  // whose older twin goes:
+  remove(child(2));
+  EXPECT_TRUE(settle().empty());
+  table_.child_down(child(1));  // and a "down" that comes much too late.
+  EXPECT_TRUE(settle().empty());
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, AFailedNegotiationIsNoLoss) {
+  install(child(1));
+  (void)settle();
+  table_.sa_gone({kLocal, 999, 50}, Reason::sa_deleted);
+  EXPECT_TRUE(settle().empty());
+}
+
+struct Loss {
+  const char* name;
+  Reason reason;
+  void (*happens)(TunnelTable&, const ChildSa&, const Sa&, const Sa&);
+};
+class LossReason : public Table, public ::testing::WithParamInterface<Loss> {};
+TEST_P(LossReason, IsTold) {
+  const ChildSa it = child(1);
+  install(it);
+  (void)settle();
+  GetParam().happens(table_, it, inbound(it), outbound(it));
+  const auto changes = settle();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].state, TunnelState::down);
+  EXPECT_EQ(to_text(changes[0].reason), to_text(GetParam().reason));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Losses, LossReason,
+    ::testing::Values(
+        Loss{"deleted", Reason::sa_deleted,
+             [](TunnelTable& it, const ChildSa&, const Sa& in, const Sa&) { it.sa_gone(in.key, Reason::sa_deleted); }},
+        Loss{
+            "expired", Reason::sa_expired,
+            [](TunnelTable& it, const ChildSa&, const Sa&, const Sa& out) { it.sa_gone(out.key, Reason::sa_expired); }},
+        Loss{"flushed", Reason::sa_flushed,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) { it.sas_flushed(); }},
+        Loss{"missed", Reason::sa_missing,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) {
+               it.dump_begins();
+               it.dump_ended();
+             }},
+        Loss{"child", Reason::child_down,
+             [](TunnelTable& it, const ChildSa& child, const Sa&, const Sa&) { it.child_down(child); }},
+        Loss{"ike", Reason::ike_down,
+             [](TunnelTable& it, const ChildSa& child, const Sa&, const Sa&) { it.ike_down(child.ike_id); }},
+        Loss{"ike_first_cause_stays", Reason::ike_down,
+             [](TunnelTable& it, const ChildSa& child, const Sa& in, const Sa& out) {
+               it.ike_down(child.ike_id);
+               it.child_down(child);
+               it.sa_gone(in.key, Reason::sa_deleted);
+               it.sa_gone(out.key, Reason::sa_deleted);
+             }},
+        Loss{"interface_gone", Reason::interface_missing,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) { it.set_link("ipsec0", nullptr); }},
+        Loss{"interface_down", Reason::interface_down,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) {
+               const TunnelLink link{7, false, true};
+               it.set_link("ipsec0", &link);
+             }},
+        Loss{"address", Reason::address_missing,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) {
+               const TunnelLink link{7, true, false};
+               it.set_link("ipsec0", &link);
+             }},
+        Loss{"probe", Reason::probe_lost,
+             [](TunnelTable& it, const ChildSa&, const Sa&, const Sa&) { it.set_probe("ipsec0", ProbeResult::lost); }}),
+    [](const auto& param) { return std::string{param.param.name}; });
+
+TEST_F(Table, AnIkeRekeyTakesTheChildrenAlong) {
+  install(child(1));
+  (void)settle();
+  table_.ike_rekeyed(1042, 2042);
+  table_.ike_down(1042);
+  EXPECT_TRUE(settle().empty());
+  table_.ike_down(2042);
+  EXPECT_EQ(settle().size(), 1U);
+}
+
+TEST_F(Table, SasThatANewCharonDoesNotKnowAreSuspectAfterTheGrace) {
+  install(child(1));
+  (void)settle();
+  table_.charon_gone();
+  EXPECT_TRUE(settle(1h).empty()) << "without charon the kernel's word counts";
+  table_.set_children({});
+  EXPECT_TRUE(settle().empty());
+  EXPECT_EQ(table_.next_deadline(), now_ + TunnelTable::kConfirmGrace);
+  const auto changes = settle(TunnelTable::kConfirmGrace);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].state, TunnelState::suspect);
+  EXPECT_EQ(changes[0].reason, Reason::sa_orphaned);
+}
+
+TEST_F(Table, ADumpThatMissesAnEventIsTheTruth) {
+  install(child(1));
+  (void)settle();
+  table_.dump_begins();
+  table_.sa_added(inbound(child(2)));
+  table_.sa_added(outbound(child(2)));
+  EXPECT_TRUE(settle().empty());
+  table_.dump_ended();
+  table_.child_rekeyed(1, child(2));
+  EXPECT_TRUE(settle().empty());
+  EXPECT_EQ(status().inbound_sas, 1U);
+  EXPECT_EQ(status().inbound_spi, child(2).spi_in);
+}
+
+TEST_F(Table, ASilentPeerIsSuspectOnlyWhenWeSend) {
+  table_.set_silence(20s);
+  const ChildSa it = child(1);
+  install(it);
+  (void)settle();
+  EXPECT_TRUE(settle(60s).empty()) << "nobody sends";
+  table_.set_counters(outbound(it).key, 100, 10000);
+  auto changes = settle(20s);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].reason, Reason::no_inbound);
+  table_.set_counters(inbound(it).key, 1, 100);
+  changes = settle();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].state, TunnelState::up);
+}
+
+TEST_F(Table, ARepeatedRequestIsSuspect) {
+  options_[0].watch_connection = "vco1";
+  table_.set_tunnels(options_);
+  install(child(1));
+  (void)settle();
+  table_.set_retransmitting("vco1", true);
+  ASSERT_EQ(settle().size(), 1U);
+  EXPECT_EQ(status().state, TunnelState::suspect);
+  table_.set_retransmitting("vco1", false);
+  ASSERT_EQ(settle().size(), 1U);
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, APolicyTunnelKnowsItsSasByTheRemoteAddress) {
+  TunnelOptions policy;
+  policy.name = "vco1";
+  policy.mode = Mode::policy;
+  policy.ike.emplace().remote_addresses = {"203.0.113.151"};
+  options_ = {policy};
+  table_.set_tunnels(options_);
+  ChildSa it = child(1, 0);
+  it.connection = "bgplite-vco1";
+  Sa in = inbound(it), out = outbound(it);
+  in.direction = out.direction = SaDirection::unknown;
+  table_.sa_added(in);
+  table_.sa_added(out);
+  (void)settle();
+  EXPECT_EQ(table_.state("vco1"), TunnelState::up);
+}
+
+class Flapping : public Table {
+ protected:
+  Flapping() {
+    Damping damping;
+    damping.free_flaps = 1;
+    damping.first_hold = 1000ms;
+    damping.longest_hold = 4000ms;
+    damping.forget_after = 60s;
+    table_.set_damping(damping);
+    install(child(9, 43));  // The other way out is there.
+    install(child(10));
+    (void)settle();
+  }
+  /// One loss and one return; the hold it costs.
+  Duration flap() {
+    remove(child(last_));
+    (void)settle(10ms);
+    install(child(++last_));
+    (void)settle(10ms);
+    return status().held_until > now_ ? status().held_until - now_ : Duration{};
+  }
+  std::uint32_t last_ = 10;
+};
+
+TEST_F(Flapping, CostsGrowingAndCappedTime) {
+  for (const Duration expected : {0s, 1s, 2s, 4s, 4s}) EXPECT_EQ(flap(), Duration{expected});
+  EXPECT_EQ(status().reason, Reason::damped);
+  EXPECT_EQ(status().state, TunnelState::down);
+  EXPECT_EQ(table_.next_deadline(), status().held_until);
+  (void)settle(4s);
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Flapping, NeverTakesTheLastWayOut) {
+  for (int i = 0; i < 5; ++i) flap();
+  ASSERT_EQ(status().reason, Reason::damped);
+  remove(child(9, 43));
+  (void)settle(10ms);
+  EXPECT_EQ(status().state, TunnelState::up);
+  EXPECT_EQ(status("ipsec1").state, TunnelState::down);
+}
+
+TEST_F(Flapping, IsForgotten) {
+  flap();
+  flap();
+  ASSERT_GT(status().flaps, 0U);
+  (void)settle(10min);
+  EXPECT_EQ(status().flaps, 0U);
+}
+
+TEST_F(Table, KeepsWhatItKnowsOfTunnelsThatStay) {
+  install(child(1));
+  (void)settle();
+  options_.erase(options_.begin() + 1);
+  options_[0].mtu = 1300;
+  table_.set_tunnels(options_);
+  EXPECT_TRUE(settle().empty());
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+}  // namespace
+}  // namespace minibgp::xfrm
