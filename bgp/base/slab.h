@@ -19,7 +19,7 @@ namespace minibgp::base {
 /// goes costs no allocation.
 template <typename T, std::size_t kChunkRecords = 2048>
 class Slab {
-  static_assert((kChunkRecords & (kChunkRecords - 1)) == 0 && kChunkRecords <= 0x8000);
+  static_assert((kChunkRecords & (kChunkRecords - 1)) == 0 && kChunkRecords >= 64 && kChunkRecords <= 0x8000);
 
  public:
   using Id = std::uint32_t;
