@@ -30,6 +30,7 @@ class Neighbor:
     passive: bool = False  # Waits for the other side to dial.
     hold: int = None  # Seconds; None: the daemon's default.
     keepalive: int = None
+    connect_retry: int = None  # Seconds between attempts to dial; None: the daemon's default.
     families: tuple = None  # (4,), (6,) or both; None: the family of the address.
     password: str = None  # TCP-MD5 (RFC 2385).
     ttl_security: bool = False  # GTSM (RFC 5082).
@@ -59,6 +60,13 @@ class Router:
     graceful_restart: bool = False  # Asks its peers to keep its routes when it restarts (RFC 4724).
 
 
+def merged(value, more):
+    """`more` over `value`, mapping by mapping."""
+    if not isinstance(value, dict) or not isinstance(more, dict):
+        return more
+    return {**value, **{key: merged(value.get(key), item) for key, item in more.items()}}
+
+
 def family_of(prefix):
     return 6 if ":" in prefix else 4
 
@@ -73,6 +81,7 @@ class Daemon:
 
     program = ""
     user = None
+    kernel_protocol = None  # rtm_protocol of its kernel routes; None: it has none, learned() tells instead.
 
     def __init__(self, namespace, router):
         self.ns, self.router = namespace, router
@@ -202,6 +211,8 @@ class Frr(Daemon):
                 out.append(f" neighbor {n.address} interface {n.device}")
             if n.hold is not None:
                 out.append(f" neighbor {n.address} timers {n.keepalive} {n.hold}")
+            if n.connect_retry:
+                out.append(f" neighbor {n.address} timers connect {n.connect_retry}")
             if n.passive:
                 out.append(f" neighbor {n.address} passive")
             if n.local:
@@ -698,7 +709,7 @@ class Exabgp(Daemon):
 
 
 class Bgplite(Daemon):
-    """Ours. `extra` is merged into the configuration, section by section."""
+    """Ours. `extra` is merged into the configuration."""
 
     def __init__(self, namespace, router, extra=None, user=None):
         super().__init__(namespace, router)
@@ -732,8 +743,7 @@ class Bgplite(Daemon):
             "peers": peers,
             "fib": {"enabled": r.kernel},
         }
-        for section, content in self.extra.items():
-            value[section] = {**value[section], **content} if isinstance(value.get(section), dict) else content
+        value = merged(value, self.extra)
         return json.dumps(value, indent=1) + "\n"  # JSON is YAML.
 
     def start(self):
@@ -755,9 +765,8 @@ class Bgplite(Daemon):
         done = self.cli("show", "peers", "--json", check=False)
         if done.returncode:
             return False
-        rows = json.loads(done.stdout)
-        rows = rows.get("peers", rows) if isinstance(rows, dict) else rows
-        return any(row.get("address") == address and row.get("state") == "established" for row in rows)
+        rows = json.loads(done.stdout)["peers"]
+        return any(row["peer"] == address and row["state"] == "Established" for row in rows)
 
     def refresh(self, address):
         self.cli("refresh", address)

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# kind: default
+# seconds: 240
+"""The demo ends well, shows what it promises and leaves nothing behind.
+
+demo_vm_test.py: the same on XFRM interfaces."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+import needs
+from cases import case, check, check_equal, main
+
+
+def namespaces():
+    return set(subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines())
+
+
+@case("the demo shows sessions, ECMP routes, pings over both paths, and traffic that outlives a tunnel")
+def demo(lab):
+    before = namespaces()
+    done = subprocess.run(
+        [ROOT / "apps/demo/run.sh", "--no-build"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "BGPLITE": needs.built("bgplite")},
+    )
+    print(done.stdout)
+    check(done.returncode == 0, f"status {done.returncode}: {done.stderr.strip()[-500:]}")
+    has_xfrm = needs.xfrm_interfaces() is None
+    check(("tunnels: XFRM interfaces" in done.stdout) == has_xfrm, "it says what the tunnels are made of")
+    hops = r"nexthop via 169\.254\.10\.1 dev ipsec0 [^\n]*\n\s*nexthop via 169\.254\.20\.1 dev ipsec1"
+    route = r"192\.168\.10\.0/24 [^\n]*\n\s*" + hops
+    check_equal(len(re.findall(route, done.stdout)), 2, "times that 192.168.10.0/24 is shown with both tunnels")
+    over = re.search(r"packets over ipsec0: (\d+), over ipsec1: (\d+)", done.stdout)
+    check(over and all(int(n) > 0 for n in over.groups()), "each path carried some")
+    lost = re.search(r"(\d+) of 200 lost in all", done.stdout)
+    check(lost and int(lost[1]) <= 20, f"lost during the cut: {lost and lost[1]}")
+    check_equal(namespaces(), before, "namespaces afterwards")
+    check(not os.path.exists("/run/bgplite-demo"), "its files are gone")
+
+
+@case("a wrong option is refused before anything is touched")
+def wrong_option(lab):
+    done = subprocess.run([ROOT / "apps/demo/run.sh", "--kep"], capture_output=True, text=True)
+    check_equal(done.returncode, 2, "status")
+    check("unknown option '--kep'" in done.stderr, done.stderr)
+
+
+if __name__ == "__main__":
+    main()
