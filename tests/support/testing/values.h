@@ -2,25 +2,30 @@
 /// program: it is a mistake in the test.
 #pragma once
 
-#include <bgp/base/assert.h>
 #include <bgp/text.h>
 #include <bgp/types.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
 namespace minibgp::testing::literals {
 
+inline void must(bool condition) {
+  if (!condition) std::abort();
+}
+
 [[nodiscard]] inline Prefix operator""_prefix(const char* text, std::size_t size) {
   const auto prefix = parse_prefix({text, size});
-  BGP_ASSERT(prefix.has_value());
+  must(prefix.has_value());
   return *prefix;
 }
 
 [[nodiscard]] inline IpAddress operator""_ip(const char* text, std::size_t size) {
   const auto address = parse_address({text, size});
-  BGP_ASSERT(address.has_value());
+  must(address.has_value());
   return *address;
 }
 
@@ -29,13 +34,13 @@ namespace minibgp::testing::literals {
   const auto digit = [](char c) -> unsigned {
     if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
     if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10U;
-    BGP_ASSERT(c >= 'A' && c <= 'F');
+    must(c >= 'A' && c <= 'F');
     return static_cast<unsigned>(c - 'A') + 10U;
   };
   std::vector<std::uint8_t> octets;
   for (std::size_t i = 0; i < size; ++i) {
     if (text[i] == ' ' || text[i] == '\n') continue;
-    BGP_ASSERT(i + 1 < size);
+    must(i + 1 < size);
     octets.push_back(static_cast<std::uint8_t>(digit(text[i]) << 4U | digit(text[i + 1])));
     ++i;
   }
