@@ -119,9 +119,6 @@ link() { # SPACE DEVICE ADDRESS SPACE DEVICE ADDRESS
 }
 link host eth0 172.16.20.10/24 gateway lan0 172.16.20.80/24
 on host ip route add default via 172.16.20.80
-on gateway ip link add lan1 type dummy
-on gateway ip address add 172.16.21.248/24 dev lan1
-on gateway ip link set lan1 up
 link cloud vsw0 192.168.10.1/24 vpc eth0 192.168.10.11/24
 for n in 20 30 40 50; do
   on cloud ip address add "192.168.$n.1/24" dev vsw0

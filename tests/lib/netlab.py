@@ -209,7 +209,9 @@ class Namespace:
 
     def dummy(self, device, *addresses):
         """A link that leads nowhere, up, for addresses and connected routes."""
-        self.batch(f"link add {device} type dummy", f"link set {device} up")
+        # Not of kind dummy, which not every kernel has: a veth pair whose other end nobody uses.
+        far = f"{device}-far"[:15]
+        self.batch(f"link add {device} type veth peer name {far}", f"link set {far} up", f"link set {device} up")
         if addresses:
             self.address(device, *addresses)
 
