@@ -91,7 +91,9 @@ std::vector<Variant<NumberRange>> others(const NumberRange& range) {
   std::vector<Variant<NumberRange>> made;
   if (range.max < 0xFFFFFFFFU) made.push_back({"one more at the end", {range.min, range.max + 1}});
   if (range.min < range.max) made.push_back({"one less at the front", {range.min + 1, range.max}});
-  if (range.min < range.max) made.push_back({"one less at the end", {range.min, range.max - 1}});
+  // An open end stays open: no number of a route comes near it.
+  if (range.min < range.max && range.max < 0xFFFFFFFFU)
+    made.push_back({"one less at the end", {range.min, range.max - 1}});
   if (range.min > 0) made.push_back({"one more at the front", {range.min - 1, range.max}});
   return made;
 }

@@ -74,6 +74,8 @@ void add_show(Verbs& verbs);
 void add_explain(Verbs& verbs);  ///< explain, verify, monitor
 void add_doing(Verbs& verbs);    ///< announce, withdraw, enable, disable, reset, refresh
 void add_life(Verbs& verbs);     ///< plan, apply, confirm, rollback
+void add_document(Verbs& verbs);
 void add_policy(Verbs& verbs);   ///< policy eval, test, diff
+void add_import(Verbs& verbs);   ///< import frr
 
 }  // namespace bgplite::cli

@@ -1,0 +1,611 @@
+#include <apps/bgplite/cli/import_frr_policy.h>
+#include <apps/bgplite/config/policy_reader.h>
+#include <bgp/text.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace bgplite::cli {
+namespace {
+
+using minibgp::NumberChange;
+using minibgp::PolicyEdit;
+using minibgp::PolicyMatch;
+using minibgp::PolicyTerm;
+using minibgp::PrefixRange;
+using minibgp::TermVerdict;
+namespace match = minibgp::match;
+namespace edit = minibgp::edit;
+
+template <typename Condition>
+PolicyMatch when(Condition condition) {
+  return {std::move(condition), {}};
+}
+template <typename Action>
+PolicyEdit then(Action action) {
+  return {std::move(action), {}};
+}
+
+std::optional<std::uint32_t> number_of(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "200", "+10", "-10".
+std::optional<NumberChange> change_of(const std::string& text) {
+  NumberChange change;
+  if (text.starts_with('+')) change.op = NumberChange::Op::add;
+  if (text.starts_with('-')) change.op = NumberChange::Op::subtract;
+  const auto value = number_of(std::string_view(text).substr(change.op == NumberChange::Op::set ? 0 : 1));
+  if (!value) return std::nullopt;
+  change.value = *value;
+  return change;
+}
+
+/// FRR's older spellings of well-known communities.
+std::optional<minibgp::CommunityPattern> community_of(const std::string& text) {
+  if (text == "local-AS") return minibgp::parse_community_pattern("no-export-subconfed");
+  if (text.find('*') != std::string::npos) return std::nullopt;
+  return minibgp::parse_community_pattern(text);
+}
+
+/// Expanded lists match the communities' text by regular expression; what of that is one community or all of an AS can
+/// be said here: "_65001:100_", "_65001:.*_", "_65001:[0-9]+_".
+std::optional<minibgp::CommunityPattern> community_of_regex(std::string text) {
+  if (text.size() < 3 || text.front() != '_') return std::nullopt;
+  text.erase(0, 1);
+  const auto ends_with = [&](const std::string& tail) {
+    if (!text.ends_with(tail)) return false;
+    text.resize(text.size() - tail.size());
+    return true;
+  };
+  if (ends_with(":.*_") || ends_with(":.*") || ends_with(":[0-9]+_") || ends_with(":[0-9]*_")) {
+    if (!number_of(text)) return std::nullopt;
+    return minibgp::parse_community_pattern(text + ":*");
+  }
+  if (!ends_with("_")) return std::nullopt;
+  if (text.find_first_not_of("0123456789:") != std::string::npos) return std::nullopt;
+  return minibgp::parse_community_pattern(text);
+}
+
+/// Attributes that matches read and sets write; the same letter means the same attribute.
+char attribute_read_by(const PolicyMatch& one) {
+  return std::visit(
+      [](const auto& m) {
+        using M = std::decay_t<decltype(m)>;
+        if constexpr (std::is_same_v<M, match::CommunityIn>) return 'c';
+        if constexpr (std::is_same_v<M, match::LargeCommunityIn>) return 'l';
+        if constexpr (std::is_same_v<M, match::ExtendedCommunityIn>) return 'e';
+        if constexpr (std::is_same_v<M, match::AsPathRegex>) return 'a';
+        if constexpr (std::is_same_v<M, match::MedIs>) return 'm';
+        if constexpr (std::is_same_v<M, match::LocalPrefIs>) return 'p';
+        if constexpr (std::is_same_v<M, match::OriginIs>) return 'o';
+        if constexpr (std::is_same_v<M, match::NextHopIn>) return 'n';
+        return ' ';
+      },
+      one.condition);
+}
+char attribute_written_by(const PolicyEdit& one) {
+  return std::visit(
+      [](const auto& e) {
+        using E = std::decay_t<decltype(e)>;
+        if constexpr (std::is_same_v<E, edit::Communities>) return 'c';
+        if constexpr (std::is_same_v<E, edit::LargeCommunities>) return 'l';
+        if constexpr (std::is_same_v<E, edit::ExtendedCommunities>) return 'e';
+        if constexpr (std::is_same_v<E, edit::Prepend>) return 'a';
+        if constexpr (std::is_same_v<E, edit::Med>) return 'm';
+        if constexpr (std::is_same_v<E, edit::LocalPref>) return 'p';
+        if constexpr (std::is_same_v<E, edit::SetOrigin>) return 'o';
+        if constexpr (std::is_same_v<E, edit::SetNextHop>) return 'n';
+        return '-';
+      },
+      one.action);
+}
+
+}  // namespace
+
+const std::string& FrrLine::at(std::size_t i) const {
+  static const std::string none;
+  return i < words.size() ? words[i] : none;
+}
+
+std::string FrrLine::from(std::size_t i) const {
+  std::string text;
+  for (; i < words.size(); ++i) text += (text.empty() ? "" : " ") + words[i];
+  return text;
+}
+
+// --- Lists -----------------------------------------------------------------------------------------------------------
+
+bool FrrPolicies::list_line(const FrrLine& line) {
+  if (line.at(0) == "ip" && line.at(1) == "prefix-list") return prefix_list(line, minibgp::Family::ipv4);
+  if (line.at(0) == "ipv6" && line.at(1) == "prefix-list") return prefix_list(line, minibgp::Family::ipv6);
+  const bool bgp = line.at(0) == "bgp" || line.at(0) == "ip";
+  if (bgp && line.at(1) == "as-path" && line.at(2) == "access-list") return as_path_list(line);
+  if (bgp && line.at(1) == "community-list") return community_list(line, "community");
+  if (bgp && line.at(1) == "large-community-list") return community_list(line, "large-community");
+  if (bgp && line.at(1) == "extcommunity-list") return community_list(line, "extcommunity");
+  return false;
+}
+
+void FrrPolicies::add_entry(const std::string& kind, const std::string& name, FrrListEntry entry) {
+  std::vector<FrrListEntry>& entries = lists_[{kind, name}].entries;
+  // Without a number an entry goes behind the last one, as FRR numbers them: in steps of five.
+  if (entry.sequence == 0) entry.sequence = entries.empty() ? 5 : (entries.back().sequence / 5 + 1) * 5;
+  const auto after = std::find_if(entries.begin(), entries.end(),
+                                  [&](const FrrListEntry& other) { return other.sequence >= entry.sequence; });
+  if (after != entries.end() && after->sequence == entry.sequence) {
+    *after = std::move(entry);
+  } else {
+    entries.insert(after, std::move(entry));
+  }
+}
+
+/// ip prefix-list NAME [seq N] permit|deny PREFIX|any [ge N] [le N]
+bool FrrPolicies::prefix_list(const FrrLine& line, minibgp::Family family) {
+  const std::string& name = line.at(2);
+  if (line.at(3) == "description") return true;
+  FrrListEntry entry;
+  std::size_t at = 3;
+  if (line.at(at) == "seq") {
+    entry.sequence = number_of(line.at(at + 1)).value_or(0);
+    at += 2;
+  }
+  entry.permit = line.at(at) == "permit";
+  const bool any = line.at(at + 1) == "any";
+  const bool v4 = family == minibgp::Family::ipv4;
+  std::string text = any ? (v4 ? "0.0.0.0/0 le 32" : "::/0 le 128") : line.from(at + 1);
+  auto range = minibgp::parse_prefix_range(text);
+  if (!range) {
+    // FRR takes host bits and cuts them off.
+    const auto masked = minibgp::parse_prefix(line.at(at + 1), minibgp::HostBits::mask);
+    if (masked) range = minibgp::parse_prefix_range(minibgp::to_text(*masked) + " " + line.from(at + 2));
+  }
+  const bool known = line.at(at) == "permit" || line.at(at) == "deny";
+  if (!known || !range || range->prefix.family != family) {
+    lists_[{"prefix-list", name}].incomplete = true;
+    report_(line.number, "not understood");
+    return true;
+  }
+  match::PrefixIn in;
+  in.items.push_back(*range);
+  entry.matches.push_back(when(in));
+  add_entry(v4 ? "prefix-list" : "ipv6 prefix-list", name, std::move(entry));
+  return true;
+}
+
+/// bgp as-path access-list NAME [seq N] permit|deny REGEX
+bool FrrPolicies::as_path_list(const FrrLine& line) {
+  FrrListEntry entry;
+  std::size_t at = 4;
+  if (line.at(at) == "seq") {
+    entry.sequence = number_of(line.at(at + 1)).value_or(0);
+    at += 2;
+  }
+  entry.permit = line.at(at) == "permit";
+  entry.matches.push_back(when(match::AsPathRegex{{line.from(at + 1)}}));
+  add_entry("as-path", line.at(3), std::move(entry));
+  return true;
+}
+
+/// bgp community-list [standard|expanded] NAME [seq N] permit|deny VALUES
+bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
+  std::size_t at = 2;
+  bool expanded = line.at(at) == "expanded";
+  if (expanded || line.at(at) == "standard") ++at;
+  const std::string& name = line.at(at++);
+  // Numbers say the type: 1-99 standard, 100-500 expanded.
+  if (const auto number = number_of(name)) expanded = *number >= 100;
+  FrrListEntry entry;
+  if (line.at(at) == "seq") {
+    entry.sequence = number_of(line.at(at + 1)).value_or(0);
+    at += 2;
+  }
+  entry.permit = line.at(at++) == "permit";
+  const auto unknown = [&](const std::string& why) {
+    lists_[{kind, name}].incomplete = true;
+    report_(line.number, why);
+    return true;
+  };
+  if (expanded) {
+    const auto pattern = kind == "community" ? community_of_regex(line.from(at)) : std::nullopt;
+    if (!pattern) return unknown("only one community, or all of one AS, can be said of a regular expression");
+    match::CommunityIn in;
+    in.items.push_back(*pattern);
+    entry.matches.push_back(when(in));
+    add_entry(kind, name, std::move(entry));
+    return true;
+  }
+  // The communities of one entry must all be there.
+  match::CommunityIn standard;
+  match::LargeCommunityIn large;
+  match::ExtendedCommunityIn extended;
+  standard.quantifier = large.quantifier = extended.quantifier = minibgp::Quantifier::all;
+  for (; at < line.words.size(); ++at) {
+    std::string text = line.at(at);
+    if (kind == "community" && text == "internet") continue;  // Every route has it.
+    if (kind == "community") {
+      const auto pattern = community_of(text);
+      if (!pattern) return unknown("'" + text + "' is not a community");
+      standard.items.push_back(*pattern);
+    } else if (kind == "large-community") {
+      const auto pattern = minibgp::parse_large_community_pattern(text);
+      if (!pattern) return unknown("'" + text + "' is not a large community");
+      large.items.push_back(*pattern);
+    } else {
+      if (text == "rt" || text == "soo") text = (text == "rt" ? "rt:" : "ro:") + line.at(++at);
+      const auto pattern = minibgp::parse_extended_community_pattern(text);
+      if (!pattern) return unknown("'" + text + "' is not an extended community");
+      extended.items.push_back(*pattern);
+    }
+  }
+  if (!standard.items.empty()) entry.matches.push_back(when(standard));
+  if (!large.items.empty()) entry.matches.push_back(when(large));
+  if (!extended.items.empty()) entry.matches.push_back(when(extended));
+  add_entry(kind, name, std::move(entry));
+  return true;
+}
+
+PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string& name) {
+  const PolicyMatch never = when(match::Not{{when(match::AnyOf{
+      {{when(match::FamilyIs{minibgp::Family::ipv4})}, {when(match::FamilyIs{minibgp::Family::ipv6})}}})}});
+  const auto found = lists_.find({kind, name});
+  if (found == lists_.end() || found->second.entries.empty()) return never;  // FRR: an unknown list matches nothing.
+  const std::vector<FrrListEntry>& entries = found->second.entries;
+  const bool permits_only =
+      std::all_of(entries.begin(), entries.end(), [](const FrrListEntry& entry) { return entry.permit; });
+  const auto known = made_.find({kind, name});
+
+  // Of prefix lists that only permit: a set, which the order does not matter to.
+  if (permits_only && (kind == "prefix-list" || kind == "ipv6 prefix-list")) {
+    match::PrefixIn in;
+    if (known != made_.end()) {
+      in.sets.push_back({known->second, {}});
+      return when(in);
+    }
+    minibgp::NamedSet<PrefixRange> set{unique_name(name), {}, {}};
+    for (const FrrListEntry& entry : entries) {
+      const auto& items = std::get<match::PrefixIn>(entry.matches[0].condition).items;
+      set.items.insert(set.items.end(), items.begin(), items.end());
+    }
+    made_[{kind, name}] = set.name;
+    in.sets.push_back({set.name, {}});
+    library_.prefix_sets.push_back(std::move(set));
+    return when(in);
+  }
+  if (entries.size() == 1 && permits_only && entries[0].matches.size() == 1) return entries[0].matches[0];
+  if (permits_only && kind == "as-path") {
+    match::AsPathRegex any;
+    for (const FrrListEntry& entry : entries)
+      any.any.push_back(std::get<match::AsPathRegex>(entry.matches[0].condition).any[0]);
+    return when(any);
+  }
+  // Otherwise the first entry that matches decides: that is a policy.
+  if (known == made_.end()) {
+    std::vector<PolicyTerm> terms;
+    for (const FrrListEntry& entry : entries) {
+      PolicyTerm term;
+      term.name = "seq-" + std::to_string(entry.sequence);
+      term.matches = entry.matches;
+      term.verdict = entry.permit ? TermVerdict::accept : TermVerdict::reject;
+      terms.push_back(std::move(term));
+    }
+    made_[{kind, name}] = add_policy(name, std::move(terms));
+  }
+  return when(match::PolicyAccepts{{made_[{kind, name}], {}}});
+}
+
+// --- Route maps ------------------------------------------------------------------------------------------------------
+
+FrrMapEntry& FrrPolicies::map_entry(const std::string& name, std::uint32_t sequence, bool permit) {
+  FrrMapEntry& entry = maps_[name].entries[sequence];
+  entry.permit = permit;
+  return entry;
+}
+
+std::string FrrPolicies::unique_name(const std::string& wanted) {
+  std::string name;
+  for (const char c : wanted) name += is_name(std::string("a") + c) ? c : '_';
+  if (!is_name(name)) name = "list-" + name;
+  std::string unique = name;
+  for (int i = 2; !names_.insert(unique).second; ++i) unique = name + "-" + std::to_string(i);
+  return unique;
+}
+
+std::string FrrPolicies::add_policy(const std::string& wanted_name, std::vector<PolicyTerm> terms) {
+  library_.policies.push_back({unique_name(wanted_name), std::move(terms), {}});
+  return library_.policies.back().name;
+}
+
+std::string FrrPolicies::policy_for_map(const std::string& name) { return make_map(name, As::policy); }
+
+std::string FrrPolicies::make_map(const std::string& name, As as) {
+  const std::string kind = as == As::policy ? "route-map" : "called route-map";
+  if (const auto known = made_.find({kind, name}); known != made_.end()) return known->second;
+  const std::string ours = unique_name(as == As::policy ? name : name + "-called");
+  made_[{kind, name}] = ours;
+  const TermVerdict permitted = as == As::policy ? TermVerdict::accept : TermVerdict::return_;
+
+  std::vector<PolicyTerm> terms;
+  std::vector<std::vector<PolicyMatch>> went_on;  // Matches of entries that permitted and went on.
+  std::string written;                            // Attributes they changed.
+  making_.insert(name);
+  for (const auto& [sequence, entry] : maps_[name].entries) {
+    PolicyTerm term;
+    term.name = "seq-" + std::to_string(sequence);
+    term.verdict = entry.permit ? permitted : TermVerdict::reject;
+    bool usable = true;
+    bool goes_on = false;
+    for (const FrrLine& line : entry.lines) {
+      const std::string& verb = line.at(0);
+      if (verb == "match") {
+        const std::size_t before = term.matches.size();
+        if (!match_line(line, term.matches)) usable = false;
+        for (std::size_t i = before; i < term.matches.size(); ++i)
+          if (written.find(attribute_read_by(term.matches[i])) != std::string::npos)
+            report_(line.number,
+                    "matches what an earlier entry sets: FRR reads the changed value, here the route's own");
+      } else if (verb == "set") {
+        if (!entry.permit || !set_line(line, term.edits)) {
+          if (entry.permit) report_(line.number, "not carried over");
+        }
+      } else if (verb == "call") {
+        if (making_.count(line.at(1)) != 0) {
+          report_(line.number, "a route-map that calls itself");
+        } else if (entry.permit) {
+          term.call = minibgp::NameRef{make_map(line.at(1), As::called), {}};
+        }
+      } else if ((verb == "on-match" && line.at(1) == "next") || (verb == "continue" && line.at(1).empty())) {
+        goes_on = entry.permit;
+      } else if (verb == "on-match" || verb == "continue") {
+        // Going to the very next entry is the same as going on.
+        const std::string& target = verb == "continue" ? line.at(1) : line.at(2);
+        const auto next = maps_[name].entries.upper_bound(sequence);
+        if (next != maps_[name].entries.end() && std::to_string(next->first) == target) {
+          goes_on = entry.permit;
+        } else {
+          report_(line.number, "jumps over entries; write the entries it jumps to as a policy of their own");
+          usable = false;
+        }
+      } else if (verb != "description") {
+        report_(line.number, "not carried over");
+      }
+    }
+    // What cannot be said errs on the side of refusing: a permit is left out whole, a deny keeps the conditions that
+    // could be carried over and so denies more.
+    if (!usable) {
+      const std::string which = "entry " + std::to_string(sequence);
+      for (const FrrLine& line : entry.lines)
+        if (line.at(0) == "match")
+          report_(line.number, which + (entry.permit ? " was left out: it permits nothing here"
+                                                     : " denies more here: not every condition was carried over"));
+      if (entry.permit) continue;
+    }
+    for (const PolicyEdit& one : term.edits) written += attribute_written_by(one);
+    if (goes_on) {
+      term.verdict = TermVerdict::next;
+      went_on.push_back(term.matches);
+    }
+    terms.push_back(std::move(term));
+  }
+  making_.erase(name);
+  // A route that some entry permitted, and that no later one matched, is permitted.
+  const bool always = std::any_of(went_on.begin(), went_on.end(), [](const auto& matches) { return matches.empty(); });
+  if (!went_on.empty()) {
+    PolicyTerm rest;
+    rest.name = "went-on";
+    if (!always) rest.matches = {when(match::AnyOf{went_on})};
+    rest.verdict = permitted;
+    terms.push_back(std::move(rest));
+  }
+  if (as == As::called) {
+    PolicyTerm end;
+    end.name = "end";
+    end.verdict = TermVerdict::reject;
+    terms.push_back(std::move(end));
+  }
+  library_.policies.push_back({ours, std::move(terms), {}});
+  return ours;
+}
+
+bool FrrPolicies::match_line(const FrrLine& line, std::vector<PolicyMatch>& into) {
+  const std::string what = line.from(1);
+  const auto starts = [&](std::string_view words) { return what.starts_with(words); };
+  const auto no = [&](const std::string& why) {
+    report_(line.number, why);
+    return false;
+  };
+  const auto by_list = [&](const std::string& kind, const std::string& name) {
+    const auto found = lists_.find({kind, name});
+    if (found != lists_.end() && found->second.incomplete)
+      return no("the list '" + name + "' could not be carried over");
+    into.push_back(permitted_by(kind, name));
+    return true;
+  };
+  if (starts("ip address prefix-list ")) return by_list("prefix-list", line.at(4));
+  if (starts("ipv6 address prefix-list ")) return by_list("ipv6 prefix-list", line.at(4));
+  if (starts("ip address prefix-len ") || starts("ipv6 address prefix-len ")) {
+    const auto length = number_of(line.at(4));
+    const bool v4 = starts("ip ");
+    if (!length || *length > (v4 ? 32U : 128U)) return no("not understood");
+    match::PrefixIn in;
+    const minibgp::Prefix all = minibgp::Prefix::of(v4 ? minibgp::IpAddress{} : minibgp::IpAddress::v6({}), 0);
+    in.items.push_back({all, static_cast<std::uint8_t>(*length), static_cast<std::uint8_t>(*length), {}});
+    into.push_back(when(in));
+    return true;
+  }
+  if (starts("as-path ")) return by_list("as-path", line.at(2));
+  for (const char* kind : {"community", "large-community", "extcommunity"}) {
+    if (line.at(1) != kind) continue;
+    if (line.at(3) == "exact-match") return no("exact-match cannot be said");
+    return by_list(kind, line.at(2));
+  }
+  if (starts("local-preference ") || starts("metric ")) {
+    const auto value = number_of(line.at(2));
+    if (!value) return no("not understood");
+    const minibgp::NumberRange range{*value, *value};
+    into.push_back(line.at(1) == "metric" ? when(match::MedIs{range}) : when(match::LocalPrefIs{range}));
+    return true;
+  }
+  if (starts("origin ")) {
+    for (const auto origin : {minibgp::Origin::igp, minibgp::Origin::egp, minibgp::Origin::incomplete})
+      if (line.at(2) == minibgp::to_text(origin)) return into.push_back(when(match::OriginIs{origin})), true;
+    return no("not understood");
+  }
+  if (starts("ip next-hop address ")) {
+    const auto range = minibgp::parse_address_range(line.at(4));
+    if (!range) return no("not understood");
+    match::NextHopIn in;
+    in.items.push_back(*range);
+    into.push_back(when(in));
+    return true;
+  }
+  if (starts("ip next-hop prefix-list ")) {
+    const auto found = lists_.find({"prefix-list", line.at(4)});
+    match::NextHopIn in;
+    bool plain = found != lists_.end();
+    for (std::size_t i = 0; plain && i < found->second.entries.size(); ++i) {
+      const FrrListEntry& entry = found->second.entries[i];
+      const PrefixRange& range = std::get<match::PrefixIn>(entry.matches[0].condition).items[0];
+      // The next hop is matched as a host route.
+      plain = entry.permit && range.le == minibgp::address_bits(range.prefix.family);
+      in.items.push_back({range.prefix, {}});
+    }
+    if (!plain || in.items.empty()) return no("only lists that permit host routes (le 32) can be said of next hops");
+    into.push_back(when(in));
+    return true;
+  }
+  if (starts("peer ")) {
+    if (line.at(2) == "local") return no("routes of our own do not pass policies");
+    into.push_back(when(match::PeerIs{{line.at(2)}}));
+    return true;
+  }
+  if (starts("rpki ")) {
+    const std::string& state = line.at(2);
+    const auto wanted = state == "valid"     ? minibgp::RpkiState::valid
+                        : state == "invalid" ? minibgp::RpkiState::invalid
+                                             : minibgp::RpkiState::not_found;
+    into.push_back(when(match::RpkiIs{wanted}));
+    return true;
+  }
+  return no("no such condition here");
+}
+
+bool FrrPolicies::delete_communities(const FrrLine& line, std::vector<PolicyEdit>& into) {
+  const bool large = line.at(1) == "large-comm-list";
+  const auto found = lists_.find({large ? "large-community" : "community", line.at(2)});
+  if (line.at(3) != "delete" || found == lists_.end() || found->second.incomplete) return false;
+  edit::Communities standard;
+  edit::LargeCommunities of_large;
+  standard.op = of_large.op = edit::ListOp::remove;
+  for (const FrrListEntry& entry : found->second.entries) {
+    if (!entry.permit || entry.matches.size() != 1) return false;
+    if (const auto* in = std::get_if<match::CommunityIn>(&entry.matches[0].condition)) {
+      // FRR puts each community of the route before the list by itself: an entry of two matches none.
+      if (in->items.size() == 1) standard.items.push_back(in->items[0]);
+    } else if (const auto* other = std::get_if<match::LargeCommunityIn>(&entry.matches[0].condition)) {
+      if (other->items.size() == 1) of_large.items.push_back(other->items[0]);
+    }
+  }
+  if (standard.items.empty() && of_large.items.empty()) return false;
+  into.push_back(large ? then(of_large) : then(standard));
+  return true;
+}
+
+bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
+  const std::string& what = line.at(1);
+  const auto add = [&](auto action) { return into.push_back(then(std::move(action))), true; };
+  if (what == "local-preference" || what == "metric" || what == "weight") {
+    const auto change = change_of(line.at(2));
+    if (!change || line.words.size() > 3) return false;
+    if (what == "metric") return add(edit::Med{*change});
+    if (what == "weight") return add(edit::Weight{*change});
+    return add(edit::LocalPref{*change});
+  }
+  if (what == "origin") {
+    for (const auto origin : {minibgp::Origin::igp, minibgp::Origin::egp, minibgp::Origin::incomplete})
+      if (line.at(2) == minibgp::to_text(origin)) return add(edit::SetOrigin{origin});
+    return false;
+  }
+  if (what == "as-path" && line.at(2) == "prepend") {
+    if (line.at(3) == "last-as") {
+      const auto times = number_of(line.at(4));
+      if (!times || *times == 0 || *times > minibgp::kPrependMax) return false;
+      return add(edit::Prepend{{minibgp::AsnChoice::Which::leftmost, {}}, *times});
+    }
+    // The first one named ends up in front, so they are prepended from the back.
+    std::vector<PolicyEdit> prepends;
+    for (std::size_t i = line.words.size(); i-- > 3;) {
+      const auto asn = minibgp::parse_asn(line.at(i));
+      if (!asn) return false;
+      const minibgp::AsnChoice choice{minibgp::AsnChoice::Which::given, *asn};
+      auto* last = prepends.empty() ? nullptr : std::get_if<edit::Prepend>(&prepends.back().action);
+      if (last != nullptr && last->asn == choice && last->times < minibgp::kPrependMax) {
+        ++last->times;
+      } else {
+        prepends.push_back(then(edit::Prepend{choice, 1}));
+      }
+    }
+    into.insert(into.end(), prepends.begin(), prepends.end());
+    return !prepends.empty();
+  }
+  if (what == "comm-list" || what == "large-comm-list") return delete_communities(line, into);
+  if (what == "community" || what == "large-community") {
+    const bool additive = line.words.back() == "additive";
+    const auto op = additive ? edit::ListOp::add : edit::ListOp::set;
+    edit::Communities standard;
+    edit::LargeCommunities large;
+    standard.op = large.op = op;
+    const bool none = line.at(2) == "none";
+    for (std::size_t i = 2; !none && i < line.words.size() - (additive ? 1 : 0); ++i) {
+      const auto one = what == "community" ? community_of(line.at(i)) : std::nullopt;
+      const auto other = what == "community" ? std::nullopt : minibgp::parse_large_community_pattern(line.at(i));
+      if (!one && !other) return false;
+      if (one) standard.items.push_back(*one);
+      if (other) large.items.push_back(*other);
+    }
+    return what == "community" ? add(standard) : add(large);
+  }
+  if (what == "extcommunity" && (line.at(2) == "rt" || line.at(2) == "soo")) {
+    // FRR replaces all extended communities by these.
+    edit::ExtendedCommunities extended;
+    extended.op = edit::ListOp::set;
+    for (std::size_t i = 3; i < line.words.size(); ++i) {
+      const auto one = minibgp::parse_extended_community_pattern((line.at(2) == "rt" ? "rt:" : "ro:") + line.at(i));
+      if (!one) return false;
+      extended.items.push_back(*one);
+    }
+    return add(extended);
+  }
+  if (what == "ip" && line.at(2) == "next-hop") {
+    using Choice = minibgp::NextHopChoice;
+    if (line.at(3) == "peer-address") return add(edit::SetNextHop{Choice::peer, {}});
+    if (line.at(3) == "unchanged") return add(edit::SetNextHop{Choice::unchanged, {}});
+    const auto address = minibgp::parse_address(line.at(3));
+    return address && add(edit::SetNextHop{Choice::address, *address});
+  }
+  if (what == "ipv6" && line.at(2) == "next-hop" && line.at(3) == "global") {
+    const auto address = minibgp::parse_address(line.at(4));
+    return address && add(edit::SetNextHop{minibgp::NextHopChoice::address, *address});
+  }
+  if (what == "src") {
+    const auto address = minibgp::parse_address(line.at(2));
+    return address && add(edit::FibPrefsrc{*address});
+  }
+  if (what == "table") {
+    const auto table = number_of(line.at(2));
+    return table && add(edit::FibTable{*table});
+  }
+  return false;
+}
+
+minibgp::PolicyLibrary FrrPolicies::take() {
+  for (const auto& [name, map] : maps_)
+    if (made_.count({"called route-map", name}) == 0) static_cast<void>(make_map(name, As::policy));
+  return std::move(library_);
+}
+
+}  // namespace bgplite::cli
