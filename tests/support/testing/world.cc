@@ -503,6 +503,7 @@ void World::read(const std::shared_ptr<Stream>& stream, int side) {
     pipe.unread.erase(pipe.unread.begin(), cut);
     pipe.in_window -= size;
     const Node& writer = *stream->ends[static_cast<std::size_t>(1 - side)].node;
+    if (tap_) tap_(writer, *reader.node, bytes);
     pipe.watch.feed(bytes, [&](std::uint8_t type) {
       constexpr std::uint8_t keepalive = 4;
       if (type != keepalive) note_activity();

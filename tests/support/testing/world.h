@@ -41,7 +41,7 @@ struct Stream;
 
 struct NodeOptions {
   std::uint32_t as = 0;         ///< Required.
-  std::string name = {};            ///< For messages; "n1", "n2", ... when empty.
+  std::string name = {};        ///< For messages; "n1", "n2", ... when empty.
   std::uint32_t router_id = 0;  ///< 0: 10.255.0.1, .2, ... in order of adding.
   std::uint8_t maximum_paths = 1;
   Multipath multipath = Multipath::neighbor_as;
@@ -213,6 +213,8 @@ class World {
   [[nodiscard]] const std::deque<std::unique_ptr<Link>>& links() const { return links_; }
   /// One line for every message that was delivered, with time, sender, receiver and type: to compare two runs.
   void record(std::function<void(std::string_view line)> sink) { record_ = std::move(sink); }
+  /// Every piece of a stream as a speaker reads it.
+  void tap(std::function<void(const Node& from, const Node& to, Bytes)> sink) { tap_ = std::move(sink); }
 
  private:
   friend class Node;
@@ -260,6 +262,7 @@ class World {
   std::vector<std::weak_ptr<Stream>> streams_;
   std::vector<std::function<void()>> checks_;
   std::function<void(std::string_view)> record_;
+  std::function<void(const Node&, const Node&, Bytes)> tap_;
 };
 
 }  // namespace minibgp::testing

@@ -1,0 +1,344 @@
+/// FakeKernel: links, addresses, next-hop objects and routes as Linux keeps them, in memory: what it refuses, what it
+/// takes along without a word, what it tells. Seeded, so that every failure replays. It stands behind fib::KernelPort;
+/// answers, notifications and dumps come when deliver() lets them, in order, and notifications may be lost.
+#pragma once
+
+#include <fib/forwarder.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace minibgp::testing {
+
+class FakeKernel final : public fib::KernelPort {
+ public:
+  struct Route {
+    std::uint8_t protocol = 0;
+    fib::Forwarding forwarding;
+  };
+  struct Link {
+    bool up = true;
+    std::vector<fib::AddressInfo> addresses;
+  };
+
+  explicit FakeKernel(std::uint64_t seed) : random_(seed) {}
+  void attach(fib::Forwarder& forwarder) { forwarder_ = &forwarder; }
+  /// A new program on the old kernel: nothing of the former one's conversation is left.
+  void forget_conversation() {
+    events_.clear();
+    answers_.clear();
+    dump_.clear();
+    overrun_ = false;
+  }
+
+  unsigned refuse_one_in = 0;  ///< One operation in so many fails with EBUSY, ENOMEM or ENOBUFS; 0: none.
+  unsigned lose_one_in = 0;    ///< One notification in so many is lost, and an overrun reported instead; 0: none.
+  bool has_objects = true;     ///< false: a kernel before 5.3.
+
+  // --- What the world does to it ------------------------------------------------------------------------------------
+  void add_link(fib::IfIndex index, const std::string& name) {
+    links_[index] = {};
+    names_[index] = name;
+    tell_link(index);
+  }
+  void set_link(fib::IfIndex index, bool up) {
+    Link& link = links_.at(index);
+    if (link.up == up) return;
+    link.up = up;
+    if (!up) take_link_along(index);
+    tell_link(index);
+  }
+  void add_address(const fib::AddressInfo& address) {
+    auto& addresses = links_.at(address.interface).addresses;
+    for (const auto& known : addresses)
+      if (known == address) return;
+    addresses.push_back(address);
+    tell([address](fib::Forwarder& to) { to.on_address(address); });
+  }
+  void remove_address(const fib::AddressInfo& address) {
+    auto& addresses = links_.at(address.interface).addresses;
+    if (std::erase(addresses, address) == 0) return;
+    // Routes with it as their source go without a word.
+    drop_routes([&](const Route& route) { return route.forwarding.preferred_source == address.local; });
+    if (addresses.empty()) drop_routes([&](const Route& route) { return only_by(route, address.interface); });
+    tell([address](fib::Forwarder& to) { to.on_address_gone(address); });
+  }
+  /// As a user's `ip route replace`: whatever is there is overwritten, and everybody hears of the new one.
+  void overwrite(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via) {
+    if (!link_usable(via.interface)) return;
+    routes_[key] = {protocol, {{via}, fib::kNoNextHopId, false, {}}};
+    tell_route(key);
+  }
+  void remove_by_user(const fib::RouteKey& key) {
+    const auto found = routes_.find(key);
+    if (found == routes_.end()) return;
+    const fib::KernelRoute gone = told(key, found->second);
+    routes_.erase(found);
+    tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+  }
+  void remove_object_by_user(fib::NextHopId id) {
+    if (!objects_.contains(id)) return;
+    remove_object(id, /*tell_it=*/true);
+  }
+
+  // --- KernelPort -------------------------------------------------------------------------------------------------
+  void send(std::span<const fib::NextHopOp> batch) override {
+    Answers answers;
+    answers.next_hops.assign(batch.begin(), batch.end());
+    for (std::size_t i = 0; i < batch.size(); ++i) note(answers, i, apply(batch[i]));
+    answers_.push_back(std::move(answers));
+  }
+  void send(std::span<const fib::RouteOp> batch) override {
+    Answers answers;
+    answers.routes.assign(batch.begin(), batch.end());
+    for (std::size_t i = 0; i < batch.size(); ++i) note(answers, i, apply(batch[i]));
+    answers_.push_back(std::move(answers));
+  }
+  void dump(const fib::DumpRequest& what) override {
+    if (what.links) dump_.push_back({fib::DumpPart::links, false, std::nullopt});
+    if (what.next_hops) dump_.push_back({fib::DumpPart::next_hops, false, std::nullopt});
+    if (what.routes) dump_.push_back({fib::DumpPart::routes, false, std::nullopt});
+  }
+
+  // --- Delivery -----------------------------------------------------------------------------------------------------
+  /// One thing that waits, of a kind chosen at random; false when nothing waits.
+  bool deliver(Time now) {
+    const bool waits[] = {!answers_.empty(), !events_.empty() || overrun_, !dump_.empty()};
+    if (!waits[0] && !waits[1] && !waits[2]) return false;
+    for (;;) {
+      const std::size_t kind = random_() % 3;
+      if (!waits[kind]) continue;
+      if (kind == 0) deliver_answers(now);
+      if (kind == 1) deliver_event();
+      if (kind == 2) deliver_dump(now);
+      return true;
+    }
+  }
+
+  // --- Reading ------------------------------------------------------------------------------------------------------
+  [[nodiscard]] const std::map<fib::RouteKey, Route>& routes() const { return routes_; }
+  [[nodiscard]] const std::map<fib::NextHopId, fib::KernelNextHop>& objects() const { return objects_; }
+  [[nodiscard]] const Link& link(fib::IfIndex index) const { return links_.at(index); }
+  /// The ways a packet can take, objects looked up.
+  [[nodiscard]] std::vector<fib::Via> ways(const Route& route) const {
+    std::vector<fib::Via> vias = route.forwarding.vias;
+    if (const auto found = objects_.find(route.forwarding.next_hop); found != objects_.end()) {
+      if (found->second.entries.empty()) {
+        vias.push_back(found->second.via);
+      } else {
+        for (const auto& entry : found->second.entries) {
+          vias.push_back(objects_.at(entry.id).via);
+          vias.back().weight = entry.weight;
+        }
+      }
+    }
+    normalize(vias);
+    return vias;
+  }
+  [[nodiscard]] std::uint64_t writes() const { return writes_; }
+
+ private:
+  using Event = std::function<void(fib::Forwarder&)>;
+  struct Answers {
+    std::vector<fib::NextHopOp> next_hops;
+    std::vector<fib::RouteOp> routes;
+    std::vector<fib::OpError> errors;
+  };
+  struct Dump {
+    fib::DumpPart part;
+    bool begun = false;
+    std::optional<fib::RouteKey> after;
+  };
+
+  void tell(Event event) {
+    if (lose_one_in != 0 && random_() % lose_one_in == 0) {
+      overrun_ = true;
+    } else {
+      events_.push_back(std::move(event));
+    }
+  }
+  [[nodiscard]] fib::LinkInfo told(fib::IfIndex index) const { return {index, names_.at(index), links_.at(index).up}; }
+  void tell_link(fib::IfIndex index) {
+    tell([link = told(index)](fib::Forwarder& to) { to.on_link(link); });
+  }
+  [[nodiscard]] static fib::KernelRoute told(const fib::RouteKey& key, const Route& route) {
+    return {key, route.protocol, true, route.forwarding};
+  }
+  void tell_route(const fib::RouteKey& key) {
+    tell([route = told(key, routes_.at(key))](fib::Forwarder& to) { to.on_route(route); });
+  }
+
+  [[nodiscard]] bool link_usable(fib::IfIndex index) const {
+    const auto found = links_.find(index);
+    return found != links_.end() && found->second.up;
+  }
+  [[nodiscard]] bool is_local(const IpAddress& address) const {
+    for (const auto& [index, link] : links_)
+      for (const auto& known : link.addresses)
+        if (known.local == address) return true;
+    return false;
+  }
+  [[nodiscard]] int check(const fib::Via& via) const {
+    const auto found = links_.find(via.interface);
+    if (found == links_.end()) return ENODEV;
+    if (!found->second.up) return ENETDOWN;
+    if (!via.gateway.is_set() || via.onlink) return 0;
+    for (const auto& address : found->second.addresses)
+      if (Prefix::of(address.local, address.length_bits).contains(via.gateway)) return 0;
+    return ENETUNREACH;
+  }
+  [[nodiscard]] static bool only_by(const Route& route, fib::IfIndex index) {
+    if (route.forwarding.vias.empty()) return false;
+    for (const fib::Via& via : route.forwarding.vias)
+      if (via.interface != index) return false;
+    return true;
+  }
+  template <typename Which>
+  void drop_routes(Which which) {
+    std::erase_if(routes_, [&](const auto& item) { return which(item.second); });
+  }
+  /// Objects on the link go, groups lose them, routes go with either: nobody is told.
+  void take_link_along(fib::IfIndex index) {
+    std::vector<fib::NextHopId> gone;
+    for (const auto& [id, object] : objects_)
+      if (object.entries.empty() && object.via.interface == index) gone.push_back(id);
+    for (const auto id : gone) remove_object(id, false);
+    drop_routes([&](const Route& route) { return only_by(route, index); });
+  }
+  void remove_object(fib::NextHopId id, bool tell_it) {
+    objects_.erase(id);
+    drop_routes([id](const Route& route) { return route.forwarding.next_hop == id; });
+    if (tell_it) tell([id](fib::Forwarder& to) { to.on_next_hop_gone(id); });
+    std::vector<fib::NextHopId> empty;
+    for (auto& [other, object] : objects_) {
+      if (std::erase_if(object.entries, [id](const fib::GroupEntry& entry) { return entry.id == id; }) == 0) continue;
+      if (object.entries.empty()) {
+        empty.push_back(other);
+      } else if (tell_it) {
+        tell([group = object](fib::Forwarder& to) { to.on_next_hop(group); });
+      }
+    }
+    for (const auto other : empty) remove_object(other, tell_it);
+  }
+
+  int refusal() {
+    static constexpr int kBusy[] = {EBUSY, ENOMEM, ENOBUFS};
+    return refuse_one_in != 0 && random_() % refuse_one_in == 0 ? kBusy[random_() % 3] : 0;
+  }
+  int apply(const fib::NextHopOp& op) {
+    ++writes_;
+    if (const int error = refusal()) return error;
+    const fib::KernelNextHop& next_hop = op.next_hop;
+    if (op.kind == fib::NextHopOp::Kind::remove) {
+      if (!objects_.contains(next_hop.id)) return ENOENT;
+      remove_object(next_hop.id, false);
+      return 0;
+    }
+    if (next_hop.entries.empty()) {
+      if (const int error = check(next_hop.via)) return error;
+    }
+    std::set<fib::NextHopId> members;
+    for (const auto& entry : next_hop.entries) {
+      const auto member = objects_.find(entry.id);
+      if (member == objects_.end() || !member->second.entries.empty() || !members.insert(entry.id).second)
+        return EINVAL;
+    }
+    const auto existing = objects_.find(next_hop.id);
+    if (existing != objects_.end() && existing->second.entries.empty() != next_hop.entries.empty()) return EINVAL;
+    objects_[next_hop.id] = next_hop;
+    return 0;
+  }
+  int apply(const fib::RouteOp& op) {
+    ++writes_;
+    if (const int error = refusal()) return error;
+    const auto existing = routes_.find(op.key);
+    if (op.kind == fib::RouteOp::Kind::remove) {
+      if (existing == routes_.end() || existing->second.protocol != protocol()) return ESRCH;
+      routes_.erase(existing);
+      return 0;
+    }
+    const fib::Forwarding& forwarding = *op.forwarding;
+    if (forwarding.next_hop != fib::kNoNextHopId && !objects_.contains(forwarding.next_hop)) return EINVAL;
+    for (const fib::Via& via : forwarding.vias)
+      if (const int error = check(via)) return error;
+    if (forwarding.preferred_source.is_set() && !is_local(forwarding.preferred_source)) return EINVAL;
+    if (op.kind == fib::RouteOp::Kind::add && existing != routes_.end()) return EEXIST;
+    if (op.kind == fib::RouteOp::Kind::replace && existing == routes_.end()) return ENOENT;
+    routes_[op.key] = {protocol(), forwarding};
+    return 0;
+  }
+  [[nodiscard]] std::uint8_t protocol() const { return forwarder_->options().protocol; }
+  static void note(Answers& answers, std::size_t index, int error) {
+    if (error != 0) answers.errors.push_back({index, error, {}});
+  }
+
+  void deliver_answers(Time now) {
+    const Answers answers = std::move(answers_.front());
+    answers_.pop_front();
+    if (answers.next_hops.empty()) {
+      forwarder_->on_answers(answers.routes, answers.errors, now);
+    } else {
+      forwarder_->on_answers(answers.next_hops, answers.errors, now);
+    }
+  }
+  void deliver_event() {
+    if (events_.empty()) {
+      overrun_ = false;
+      forwarder_->on_overrun();
+      return;
+    }
+    const Event event = std::move(events_.front());
+    events_.pop_front();
+    event(*forwarder_);
+  }
+  /// A dump is read live, a few routes at a time, while the table changes under it.
+  void deliver_dump(Time now) {
+    Dump& dump = dump_.front();
+    if (!std::exchange(dump.begun, true)) forwarder_->begin_dump(dump.part);
+    if (dump.part == fib::DumpPart::routes) {
+      auto at = dump.after ? routes_.upper_bound(*dump.after) : routes_.begin();
+      for (int i = 0; i < 8 && at != routes_.end(); ++i, ++at) {
+        forwarder_->on_route(told(at->first, at->second));
+        dump.after = at->first;
+      }
+      if (at != routes_.end()) return;
+    }
+    if (dump.part == fib::DumpPart::next_hops) {
+      if (!has_objects) forwarder_->no_next_hop_objects();
+      for (const auto& [id, object] : objects_) forwarder_->on_next_hop(object);
+    }
+    if (dump.part == fib::DumpPart::links) {
+      for (const auto& [index, link] : links_) {
+        forwarder_->on_link(told(index));
+        for (const auto& address : link.addresses) forwarder_->on_address(address);
+      }
+    }
+    const fib::DumpPart part = dump.part;
+    dump_.pop_front();
+    forwarder_->end_dump(part, true, now);
+  }
+
+  std::mt19937_64 random_;
+  fib::Forwarder* forwarder_ = nullptr;
+  std::map<fib::IfIndex, Link> links_;
+  std::map<fib::IfIndex, std::string> names_;
+  std::map<fib::NextHopId, fib::KernelNextHop> objects_;
+  std::map<fib::RouteKey, Route> routes_;
+  std::deque<Event> events_;
+  std::deque<Answers> answers_;
+  std::deque<Dump> dump_;
+  bool overrun_ = false;
+  std::uint64_t writes_ = 0;
+};
+
+}  // namespace minibgp::testing
