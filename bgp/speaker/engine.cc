@@ -55,6 +55,7 @@ void EngineImpl::begin_turn(Time now) {
   now_ = std::max(now_, now);
   work_left_ = kWorkPerTurn;
   best_told_ = exported_ = false;
+  check_restart_done();
 }
 
 void EngineImpl::on_time(Time now) {
@@ -128,8 +129,9 @@ Time EngineImpl::next_deadline() const {
     deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at});
     for (const Connection* connection : peering->connections)
       deadline = std::min(deadline, connection->session->next_deadline());
-    if (!restart_done_ && peering->established != nullptr)
-      deadline = std::min(deadline, std::max(now_, peering->since + kInitialTableTime));
+    if (restart_done_ || peering->established == nullptr) continue;
+    const Time complete = peering->since + kInitialTableTime;
+    if (complete > now_) deadline = std::min(deadline, complete);  // Past ones were looked at; others are waited for.
   }
   return deadline;
 }
