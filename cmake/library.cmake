@@ -18,7 +18,7 @@ set(exports_map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 # minibgp_library(name OBJECTS targets... LINK targets-and-libraries... [NEEDS names...]): libNAME, shared and static.
 # What is visible is said once, in exports.map, and not by a macro at every declaration.
 function(minibgp_library name)
-  cmake_parse_arguments(ARG "" "EXPORT;DESCRIPTION;REQUIRES;PRIVATE_LIBS" "OBJECTS;LINK;NEEDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXPORT;DESCRIPTION;REQUIRES" "OBJECTS;LINK;NEEDS;PRIVATE_LIBS" ${ARGN})
   set(objects)
   foreach(part ${ARG_OBJECTS})
     if(TARGET ${part})
@@ -65,7 +65,7 @@ minibgp_library(
   LINK tl::expected Boost::headers)
 minibgp_library(
   minibgp_fib EXPORT fib DESCRIPTION "Routes into the Linux kernel" REQUIRES "minibgp = ${PROJECT_VERSION}"
-  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp PRIVATE_LIBS "nl-route-3;nl-3")
+  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp PRIVATE_LIBS nl-route-3 nl-3)
 minibgp_library(
   minibgp_xfrm EXPORT xfrm DESCRIPTION "IPsec tunnels: make them, know which carry traffic"
   REQUIRES "minibgp = ${PROJECT_VERSION}" OBJECTS xfrm_core xfrm_netlink fib_netlink_socket NEEDS minibgp)
