@@ -77,5 +77,7 @@ if ((fast)); then options+=(--no-sanitize); fi
 status=0
 python3 "$here/lib/runner.py" "${options[@]}" "${passed_on[@]}" "${kinds[@]}" || status=$?
 # A build made through sudo belongs to who asked for it.
-if [[ ${SUDO_UID:-} && $EUID == 0 && -d $root/build ]]; then chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$root/build"; fi
+if [[ ${SUDO_UID:-} && $EUID == 0 && -d $root/build ]]; then
+  chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$root/build"
+fi
 exit $status

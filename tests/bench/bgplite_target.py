@@ -3,8 +3,8 @@
     run.py --target-file tests/bench/bgplite_target.py --target bgplite,bird,frr --scenario a,b,c,d,f --runs 3 \\
         --out results.json
 
-The binary is $BGPLITE, or the release build's. The configuration is the default one: Adj-RIB-In kept, everything accepted
-and announced, as for the other targets. tests/bench/ratios.py prints the comparison.
+The binary is $BGPLITE, or the release build's. The configuration is the default one: Adj-RIB-In kept, everything
+accepted and announced, as for the other targets. tests/bench/ratios.py prints the comparison.
 """
 import json
 import os

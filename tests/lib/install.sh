@@ -23,8 +23,8 @@ fi
 command -v apt-get > /dev/null || { printf 'No apt-get here; please install: %s\n' "${missing[*]}" >&2; exit 1; }
 printf '== installing %s\n' "${missing[*]}"
 
-# invoke-rc.d and deb-systemd-invoke ask this file before they start anything; 101 is "no". A policy of the user's is put
-# back afterwards, also after an earlier run that was killed.
+# invoke-rc.d and deb-systemd-invoke ask this file before they start anything; 101 is "no". A policy of the user's is
+# put back afterwards, also after an earlier run that was killed.
 policy=/usr/sbin/policy-rc.d saved=/usr/sbin/policy-rc.d.before-minibgp
 mark='# Put here by minibgp while it installs packages.'
 restore() {

@@ -5,11 +5,12 @@
 
 The guest's files are this machine's: / comes in read-only over 9p below a throw-away tmpfs overlay, so whatever is
 installed or built here runs there unchanged, at the same path, and can break nothing. --out DIR is /out ($OUT) in the
-guest, writable. The guest has no network but lo: make namespaces (tests/lib/netlab.py). Process 1 is guest.sh, not systemd;
-with --systemd the command runs beside a real systemd (systemd.sh).
+guest, writable. The guest has no network but lo: make namespaces (tests/lib/netlab.py). Process 1 is guest.sh, not
+systemd; with --systemd the command runs beside a real systemd (systemd.sh).
 
-Output of COMMAND comes out on stdout. Exit status: COMMAND's; 124 after the time limit; 125 when the VM itself failed, with
-the last lines of its console. Boot takes about 12 s; code runs some twenty times slower than outside, timers in real time.
+Output of COMMAND comes out on stdout. Exit status: COMMAND's; 124 after the time limit; 125 when the VM itself failed,
+with the last lines of its console. Boot takes about 12 s; code runs some twenty times slower than outside, timers in
+real time.
 
 The kernel is what linux-image-amd64 depends on now: downloaded by apt-get download, unpacked into
 ${XDG_CACHE_HOME:-~/.cache}/minibgp-vm (400 MB), never installed. Without a network the newest cached one is taken.
