@@ -6,7 +6,7 @@ from netlab import LabError, wait_until
 from peers import Bgplite, Neighbor, Router, Unsupported
 from routes import VPC, check_learned, prefixes
 
-OURS = 0  # rtm_protocol of bgplite's routes (fib/fib.h).
+OURS = 155  # rtm_protocol of bgplite's routes (fib/fib.h).
 ON_PREMISES = ["172.16.20.0/24", "172.16.21.0/24"]
 ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 

@@ -227,7 +227,7 @@ def run_script(script, full, results, env):
     if script.where != "here":
         out = ROOT / "build" / "vm" / script.path.stem
         systemd = ["--systemd"] if script.where == "systemd" else []
-        argv = [ROOT / "tests/e2e/vm/vm.py", "--out", out, "--timeout", seconds, *systemd, "--", *argv]
+        argv = [ROOT / "tests/e2e/vm/vm.py", "--out", out, "--timeout", seconds, "--cpus", 1, *systemd, "--", *argv]
         seconds += 60
     started = time.monotonic()
     output, status = run_limited(argv, seconds, env=env)
@@ -357,11 +357,9 @@ def main():
     if "tidy" in kinds:
         for script in [s for s in todo if s.kind == "tidy"]:
             run_script(script, options.full, results, env)
-    # Namespaces do not meet, so scripts run side by side; a VM takes every core that there is.
-    here = [s for s in todo if s.kind != "tidy" and s.where == "here"]
-    run_all([(run_script, script, options.full, results, env) for script in here])
-    for script in [s for s in todo if s.where != "here"]:
-        run_script(script, options.full, results, env)
+    # Namespaces and VMs do not meet, so scripts run side by side; those that may take longest first.
+    rest = sorted((s for s in todo if s.kind != "tidy"), key=lambda s: -s.seconds)
+    run_all([(run_script, script, options.full, results, env) for script in rest])
     if sanitize and set(kinds) & set(SANITIZED_KINDS):
         checked = [k for k in kinds if k in SANITIZED_KINDS]
         if build(SANITIZED, [f"all_{k}" for k in checked], options.jobs, results):
