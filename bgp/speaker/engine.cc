@@ -90,7 +90,7 @@ void EngineImpl::work_through(Peering& peering) {
     drain(*connection);
     end_of_turn_of(*connection);
   }
-  if (peering.stale_until <= now_) drop_routes(peering);
+  if (peering.stale_until <= now_) stale_time_is_over(peering);
   if (peering.enable_at <= now_) enable_peer(peering.id, now_);
   dial_if_due(peering);
   report_state(peering, DownReason::none);

@@ -142,6 +142,7 @@ class EngineImpl {
   void drop_routes(Peering& peering);
   void came_back(Peering& peering);
   void end_stale(Peering& peering, Family family);
+  void stale_time_is_over(Peering& peering);
   void on_end_of_rib(Peering& peering, Family family);
   void on_refresh(Connection& connection, const wire::Refresh& refresh);
   void check_restart_done();

@@ -95,6 +95,13 @@ void EngineImpl::end_stale(Peering& peering, Family family) {
   sweeper_.remove_old(peering.id, family, peering.refreshing[i] ? 1 : 0);
 }
 
+/// The peer did not come back, or came back and never said End-of-RIB: then what it did say stays.
+void EngineImpl::stale_time_is_over(Peering& peering) {
+  if (peering.established == nullptr) return drop_routes(peering);
+  for (const Family family : kBothFamilies)
+    if (peering.stale[index_of(family)]) end_stale(peering, family);
+}
+
 void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
   const std::size_t i = index_of(family);
   if (!peering.negotiated.families[i]) return;

@@ -1,0 +1,310 @@
+// Graceful restart in both roles, enhanced refresh, prefix limits and administrative ends: what stays, what goes, when.
+#include <bgp/wire/numbers.h>
+#include <tests/unit/speaker/raw_peer.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace minibgp::speaker {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const Prefix kFirst = "203.0.113.0/24"_prefix;
+const Prefix kSecond = "198.51.100.0/24"_prefix;
+
+enum class Forwarding : std::uint8_t { lost, preserved };
+
+/// The peer's OPEN offers graceful restart (RFC 4724), with the N bit of RFC 8538 where asked for.
+std::function<void(wire::Open&)> graceful(Forwarding forwarding, bool notification = false, bool restarting = false) {
+  return [=](wire::Open& open) {
+    wire::GracefulRestartCapability capability;
+    capability.restarting = restarting;
+    capability.notification = notification;
+    capability.restart_time_s = 60;
+    capability.families = {true, false};
+    capability.forwarding_preserved = {forwarding == Forwarding::preserved, false};
+    open.capabilities.graceful_restart = capability;
+  };
+}
+
+struct Helper : ::testing::Test {
+  Bench bench;
+  RawPeer& peer = bench.add(1, Asn{65001});
+  RawPeer& other = bench.add(2, Asn{65002});
+
+  void come_up(bool notification = false) {
+    peer.edit_open = graceful(Forwarding::preserved, notification);
+    bench.establish(peer);
+    bench.establish(other);
+    bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+    bench.end_of_rib(peer);
+    bench.run_for(1min);  // A session of some standing.
+    other.changes.clear();
+  }
+  [[nodiscard]] bool stale(const Prefix& prefix) const {
+    RouteFilter filter;
+    filter.prefix = prefix;
+    return bench.engine.routes(filter).at(0).stale;
+  }
+  void notify(std::uint8_t code, std::uint8_t subcode, std::vector<std::uint8_t> data = {}) {
+    std::vector<std::uint8_t> octets;
+    wire::encode_notification({code, subcode, std::move(data)}, octets);
+    bench.say(peer, octets);
+  }
+};
+
+TEST_F(Helper, KeepsRoutesOverACutSessionAndDropsWhatIsNotSaidAgain) {
+  come_up();
+  bench.cut(peer);
+  EXPECT_TRUE(bench.status(peer).stale);
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_TRUE(stale(kFirst));
+  EXPECT_THAT(other.changes, IsEmpty()) << "nobody else hears of it";
+
+  bench.run_for(10s);
+  peer.edit_open = graceful(Forwarding::preserved, false, true);
+  bench.establish(peer);
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  EXPECT_FALSE(stale(kFirst));
+  EXPECT_TRUE(stale(kSecond));
+  bench.end_of_rib(peer);
+  EXPECT_EQ(bench.best.size(), 1U);
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_FALSE(bench.status(peer).stale);
+  EXPECT_THAT(other.changes, ElementsAre(std::pair{kSecond, false}));
+}
+
+TEST_F(Helper, GivesUpWhenTheRestartTimeIsOver) {
+  come_up();
+  bench.cut(peer);
+  bench.run_for(59s);
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.run_for(2s);
+  EXPECT_THAT(bench.best, IsEmpty());
+  EXPECT_FALSE(bench.status(peer).stale);
+}
+
+TEST_F(Helper, DropsRoutesAtOnceWhenThePeerDidNotGoOnForwarding) {
+  come_up();
+  bench.cut(peer);
+  bench.run_for(10s);
+  peer.edit_open = graceful(Forwarding::lost, false, true);
+  bench.establish(peer);
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(Helper, DropsWhatWasStaleAlreadyWhenTheSessionFallsAgain) {
+  come_up();
+  bench.cut(peer);
+  bench.run_for(10s);
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  bench.cut(peer);  // Before End-of-RIB: the second prefix was not confirmed in time.
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_FALSE(bench.best.contains(kSecond));
+}
+
+TEST_F(Helper, GivesUpOnAPeerThatComesBackAndNeverSaysEndOfRib) {
+  come_up();
+  bench.cut(peer);
+  bench.run_for(10s);
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  bench.run_for(359s);
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.run_for(2s);
+  EXPECT_EQ(bench.best.size(), 1U);
+  EXPECT_TRUE(bench.established(peer));
+}
+
+TEST_F(Helper, ANotificationEndsItUnlessBothSaidOtherwise) {  // RFC 8538
+  come_up(false);
+  notify(wire::notify::kCease, wire::notify::kAdminReset);
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(Helper, ANotificationIsSurvivedWhereBothSaidSo) {
+  come_up(true);
+  notify(wire::notify::kCease, wire::notify::kAdminReset);
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_EQ(bench.status(peer).last_subcode, wire::notify::kAdminReset);
+}
+
+TEST_F(Helper, AHardResetIsMeantForGood) {
+  come_up(true);
+  notify(wire::notify::kCease, wire::notify::kHardReset, {wire::notify::kCease, wire::notify::kAdminShutdown});
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(Helper, TheOperatorsWordEndsItAndIsSentAsAHardReset) {
+  come_up(true);
+  bench.engine.disable_peer(peer.id, "maintenance", bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+  ASSERT_TRUE(peer.notification.has_value());
+  EXPECT_EQ(peer.notification->code, wire::notify::kCease);
+  EXPECT_EQ(peer.notification->subcode, wire::notify::kHardReset);
+  EXPECT_TRUE(peer.closed);
+}
+
+TEST_F(Helper, APeerThatIsGoneOnPurposeLeavesNothing) {
+  come_up();
+  bench.cut(peer);
+  bench.engine.disable_peer(peer.id, {}, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty()) << "also what was kept for a restart";
+}
+
+TEST_F(Helper, ARemovedPeersNumberIsFreeOnceItsRoutesAreGone) {
+  come_up();
+  const PeerId number = peer.id;
+  bench.engine.remove_peer(peer.id, bench.now);
+  EXPECT_FALSE(bench.engine.peer(number).has_value());
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+  EXPECT_EQ(bench.add(3, Asn{65003}).id, number);
+}
+
+// --- Enhanced refresh ----------------------------------------------------------------------------------------------
+
+TEST_F(Helper, WhatARefreshDoesNotRepeatGoesAtItsEnd) {  // RFC 7313
+  peer.edit_open = [](wire::Open& open) { open.capabilities.enhanced_refresh = true; };
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  bench.engine.refresh_peer(peer.id, Direction::import, bench.now);
+  bench.pump();
+  ASSERT_EQ(peer.refreshes.size(), 1U);
+  EXPECT_EQ(peer.refreshes[0].kind, wire::RefreshKind::request);
+  bench.ask_again(peer, wire::RefreshKind::begin);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.ask_again(peer, wire::RefreshKind::end);
+  EXPECT_EQ(bench.best.size(), 1U);
+  EXPECT_TRUE(bench.best.contains(kFirst));
+}
+
+// --- We restart ----------------------------------------------------------------------------------------------------
+
+struct Restarting : ::testing::Test {
+  Bench bench{
+      {.asn = Asn{65000}, .router_id = RouterId{0x0A000001}, .forwarding_preserved = true, .restart_deferral = 30s}};
+  RawPeer& a = bench.add(1, Asn{65001});
+  RawPeer& b = bench.add(2, Asn{65002});
+  Restarting() {
+    a.edit_open = graceful(Forwarding::preserved);
+    b.edit_open = graceful(Forwarding::preserved);
+  }
+};
+
+TEST_F(Restarting, NothingIsReportedOrAnnouncedBeforeEveryPeerIsDone) {  // RFC 4724 s.4.1
+  bench.establish(a);
+  ASSERT_TRUE(a.open.has_value() && a.open->capabilities.graceful_restart.has_value());
+  EXPECT_TRUE(a.open->capabilities.graceful_restart->restarting);
+  EXPECT_TRUE(a.open->capabilities.graceful_restart->forwarding_preserved[0]);
+  bench.establish(b);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  bench.end_of_rib(a);
+  bench.run_for(10s);
+  EXPECT_THAT(bench.best, IsEmpty());
+  EXPECT_THAT(b.heard, IsEmpty());
+  EXPECT_THAT(b.end_of_rib, IsEmpty());
+  EXPECT_FALSE(bench.restart_complete);
+
+  bench.announce(b, route_of(b, "65002"), {kSecond});
+  bench.end_of_rib(b);
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_TRUE(bench.restart_complete);
+  EXPECT_TRUE(b.heard.contains(kFirst));
+  EXPECT_THAT(b.end_of_rib, ElementsAre(Family::ipv4));
+}
+
+TEST_F(Restarting, APeerThatDoesNotComeIsNotWaitedForLongerThanTheDeferral) {
+  bench.establish(a);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  bench.end_of_rib(a);
+  bench.run_for(29s);
+  EXPECT_FALSE(bench.restart_complete);
+  bench.run_for(2s);
+  EXPECT_TRUE(bench.restart_complete);
+  EXPECT_TRUE(bench.best.contains(kFirst));
+}
+
+TEST_F(Restarting, APeerThatRestartsTooIsNotWaitedFor) {
+  b.edit_open = graceful(Forwarding::preserved, false, true);
+  bench.establish(b);
+  bench.establish(a);
+  bench.end_of_rib(a);
+  EXPECT_TRUE(bench.restart_complete);
+}
+
+TEST(Start, WithoutPreservedForwardingNothingWaits) {
+  Bench bench;
+  RawPeer& a = bench.add(1, Asn{65001});
+  a.edit_open = graceful(Forwarding::preserved);
+  bench.add(2, Asn{65002});
+  bench.establish(a);
+  EXPECT_FALSE(a.open->capabilities.graceful_restart->restarting);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_FALSE(bench.restart_complete) << "but what was adopted stays until every peer had its say";
+  bench.run_for(31s);
+  EXPECT_TRUE(bench.restart_complete);
+}
+
+TEST(Stop, KeepSaysNothingToThoseWhoHelpAndCeaseToTheOthers) {
+  Bench bench;
+  RawPeer& helps = bench.add(1, Asn{65001});
+  RawPeer& plain = bench.add(2, Asn{65002});
+  helps.edit_open = graceful(Forwarding::preserved);
+  bench.establish(helps);
+  bench.establish(plain);
+  bench.engine.stop(Engine::Stop::keep, "upgrade", bench.now);
+  bench.pump();
+  EXPECT_TRUE(helps.closed);
+  EXPECT_FALSE(helps.notification.has_value());
+  EXPECT_TRUE(plain.closed);
+  ASSERT_TRUE(plain.notification.has_value());
+  EXPECT_EQ(plain.notification->code, wire::notify::kCease);
+  EXPECT_EQ(wire::shutdown_text(*plain.notification), "upgrade");
+}
+
+// --- Prefix limit --------------------------------------------------------------------------------------------------
+
+TEST(ImportLimit, EndsTheSessionAndItsRoutesUntilTheTimeIsOver) {
+  Bench bench;
+  RawPeer& peer = bench.add(1, Asn{65001}, [](PeerOptions& options) {
+    options.import_limit.max = 1;
+    options.import_limit.restart_after_s = 60;
+  });
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  EXPECT_TRUE(bench.established(peer));
+  bench.announce(peer, route_of(peer, "65001"), {kSecond});
+  EXPECT_THAT(bench.best, IsEmpty());
+  ASSERT_TRUE(peer.notification.has_value());
+  EXPECT_EQ(peer.notification->subcode, wire::notify::kMaxPrefixes);
+  EXPECT_EQ(bench.status(peer).last_down, DownReason::prefix_limit);
+  EXPECT_FALSE(bench.engine.on_accepted(peer.options.address, peer.local, {}, bench.now).has_value());
+  bench.run_for(61s);
+  bench.establish(peer);
+  EXPECT_TRUE(bench.established(peer));
+}
+
+TEST(ImportLimit, MayOnlyWarn) {
+  Bench bench;
+  RawPeer& peer = bench.add(1, Asn{65001}, [](PeerOptions& options) {
+    options.import_limit.max = 1;
+    options.import_limit.warn_only = true;
+  });
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_TRUE(bench.established(peer));
+}
+
+}  // namespace
+}  // namespace minibgp::speaker
