@@ -102,10 +102,10 @@ class Importer {
     if (line.at(0) == "router" && line.at(1) == "bgp" && line.words.size() == 3) {
       section_ = Section::router;
       asn_ = line.at(2);
-    } else if (line.at(0) == "route-map" && line.words.size() == 4) {
+    } else if (line.at(0) == "route-map" && line.words.size() == 4 && line.at(3).size() < 6 &&
+               line.at(3).find_first_not_of("0123456789") == std::string::npos) {
       section_ = Section::route_map;
-      std::uint32_t sequence = 0;
-      for (const char c : line.at(3)) sequence = sequence * 10 + static_cast<std::uint32_t>(c - '0');
+      const auto sequence = static_cast<std::uint32_t>(std::stoul(line.at(3)));
       map_entry_ = &policies_.map_entry(line.at(1), sequence, line.at(2) == "permit");
     } else {
       report(line.number, line.at(0) == "router" ? "only one BGP instance, in the default VRF" : "not carried over");

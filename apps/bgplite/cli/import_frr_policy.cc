@@ -384,8 +384,16 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
                                                      : " denies more here: not every condition was carried over"));
       if (entry.permit) continue;
     }
-    for (const PolicyEdit& one : term.edits) written += attribute_written_by(one);
+    if (term.call) {
+      // The called route-map sees what this entry, and those that went on to it, have set.
+      std::string seen = written;
+      for (const PolicyEdit& one : term.edits) seen += attribute_written_by(one);
+      for (const FrrLine& line : entry.lines)
+        if (line.at(0) == "call" && reads_one_of(term.call->name, seen))
+          report_(line.number, "the called route-map matches what is set before: FRR reads the changed value");
+    }
     if (goes_on) {
+      for (const PolicyEdit& one : term.edits) written += attribute_written_by(one);
       term.verdict = TermVerdict::next;
       went_on.push_back(term.matches);
     }
@@ -409,6 +417,16 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
   }
   library_.policies.push_back({ours, std::move(terms), {}});
   return ours;
+}
+
+bool FrrPolicies::reads_one_of(const std::string& policy, const std::string& attributes) const {
+  for (const minibgp::PolicyDefinition& definition : library_.policies) {
+    if (definition.name != policy) continue;
+    for (const PolicyTerm& term : definition.terms)
+      for (const PolicyMatch& one : term.matches)
+        if (attributes.find(attribute_read_by(one)) != std::string::npos) return true;
+  }
+  return false;
 }
 
 bool FrrPolicies::match_line(const FrrLine& line, std::vector<PolicyMatch>& into) {
@@ -570,9 +588,9 @@ bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
     return what == "community" ? add(standard) : add(large);
   }
   if (what == "extcommunity" && (line.at(2) == "rt" || line.at(2) == "soo")) {
-    // FRR replaces all extended communities by these.
+    // Unlike communities, FRR always adds them.
     edit::ExtendedCommunities extended;
-    extended.op = edit::ListOp::set;
+    extended.op = edit::ListOp::add;
     for (std::size_t i = 3; i < line.words.size(); ++i) {
       const auto one = minibgp::parse_extended_community_pattern((line.at(2) == "rt" ? "rt:" : "ro:") + line.at(i));
       if (!one) return false;

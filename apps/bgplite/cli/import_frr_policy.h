@@ -70,6 +70,8 @@ class FrrPolicies {
   bool community_list(const FrrLine& line, const std::string& kind);
   void add_entry(const std::string& kind, const std::string& name, FrrListEntry entry);
   [[nodiscard]] std::string make_map(const std::string& name, As as);
+  /// Whether a policy made so far has a condition on one of these attributes.
+  [[nodiscard]] bool reads_one_of(const std::string& policy, const std::string& attributes) const;
   [[nodiscard]] bool match_line(const FrrLine& line, std::vector<minibgp::PolicyMatch>& into);
   [[nodiscard]] bool set_line(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);
   [[nodiscard]] bool delete_communities(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);

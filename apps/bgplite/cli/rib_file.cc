@@ -119,7 +119,10 @@ std::vector<std::string> texts_of(const json& value) {
 void read_path(const json& path, const std::string& prefix, const Use& use, RibSummary& summary) {
   PolicyRoute route;
   std::optional<std::string> wrong = set_route_field(route, "prefix", {prefix});
-  for (const auto& [name, value] : path.items()) {
+  // What policy has changed already stands beside what was received: that is what goes through the policies again.
+  const bool edited = path.contains("received") && path["received"].is_object();
+  if (edited && path.contains("peer")) wrong = set_route_field(route, "peer", texts_of(path["peer"]));
+  for (const auto& [name, value] : (edited ? path["received"] : path).items()) {
     if (wrong || value.is_object()) continue;
     if (auto error = set_route_field(route, name, texts_of(value)); error && !error->starts_with("unknown"))
       wrong = error;

@@ -72,6 +72,8 @@ Json to_json(const minibgp::PathSnapshot& path, const std::string& peer) {
             {"rule", path.rule}};
   if (path.path_id != 0) json["path_id"] = path.path_id;
   json.update(to_json(path.accepted ? *path.accepted : path.received));
+  // What policy changed can be seen, and replayed (bgplite policy diff), only with what it changed it from.
+  if (path.accepted && *path.accepted != path.received) json["received"] = to_json(path.received);
   return json;
 }
 

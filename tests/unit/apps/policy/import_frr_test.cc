@@ -1,0 +1,277 @@
+/// Golden tests of `bgplite import frr`: what is carried over, what is listed, and that what comes out compiles.
+#include <apps/bgplite/cli/import_frr.h>
+#include <apps/bgplite/config/yaml.h>
+#include <tests/unit/apps/policy/run_verb.h>
+
+#include <gmock/gmock.h>
+
+namespace bgplite::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> left_out(const cli::ImportedFrr& imported) {
+  std::vector<std::string> lines;
+  for (const auto& one : imported.left_out) lines.push_back(std::to_string(one.line) + ": " + one.why);
+  return lines;
+}
+
+/// The import, which has to load without an error.
+cli::ImportedFrr imported(const std::string& conf) {
+  cli::ImportedFrr result = cli::import_frr(conf);
+  const Loaded loaded = load_policies(write_file("imported.yaml", result.yaml));
+  EXPECT_FALSE(loaded.diagnostics.has_errors()) << loaded.diagnostics.to_text() << result.yaml;
+  return result;
+}
+
+TEST(ImportFrr, TheDocumentsConfiguration) {
+  const auto result = imported(R"(frr defaults traditional
+route-map allow-all permit 1
+exit
+!
+router bgp 65530
+ bgp router-id 169.254.10.2
+ neighbor 169.254.10.1 remote-as 65535
+ neighbor 169.254.10.1 timers 10 30
+ no bgp network import-check
+ !
+ address-family ipv4 unicast
+  network 172.16.20.0/24
+  neighbor 169.254.10.1 soft-reconfiguration inbound
+  neighbor 169.254.10.1 route-map allow-all in
+  neighbor 169.254.10.1 route-map allow-all out
+  maximum-paths 32
+ exit-address-family
+exit
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  EXPECT_EQ(result.yaml,
+            "router: { asn: 65530, router_id: 169.254.10.2, maximum_paths: 32, multipath: exact }\n"
+            "networks:\n"
+            "  - 172.16.20.0/24\n"
+            "peers:\n"
+            "  169.254.10.1:\n"
+            "    asn: 65535\n"
+            "    timers: { hold: 30s, keepalive: 10s }\n"
+            "    import: allow-all\n"
+            "    export: allow-all\n"
+            "policies:\n"
+            "  allow-all:\n"
+            "    - { name: seq-1, accept: true }\n");
+}
+
+TEST(ImportFrr, ListsBecomeSetsOrPolicies) {
+  const auto result = imported(R"(ip prefix-list only seq 10 permit 10.0.0.0/8 le 24
+ip prefix-list only seq 5 permit 192.168.0.0/16
+ip prefix-list mixed permit 172.16.0.0/12 ge 16
+ip prefix-list mixed deny any
+bgp as-path access-list one permit _65001_
+bgp community-list standard both permit 65001:1 65001:2
+bgp community-list expanded of-as permit _65002:.*_
+route-map m permit 10
+ match ip address prefix-list only
+ match as-path one
+ match community both
+route-map m permit 20
+ match ip address prefix-list mixed
+ match community of-as
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  EXPECT_EQ(result.yaml,
+            "prefix_sets:\n  only:\n    - 192.168.0.0/16\n    - 10.0.0.0/8 le 24\n"
+            "policies:\n"
+            "  mixed:\n"
+            "    - { name: seq-5, match: { prefix: 172.16.0.0/12 ge 16 }, accept: true }\n"
+            "    - { name: seq-10, match: { prefix: 0.0.0.0/0 le 32 }, reject: true }\n"
+            "  m:\n"
+            "    - { name: seq-10, match: { prefix: only, as_path: '_65001_', community_all: [65001:1, 65001:2] }, "
+            "accept: true }\n"
+            "    - { name: seq-20, match: { policy: mixed, community: '65002:*' }, accept: true }\n");
+}
+
+TEST(ImportFrr, EverySetClause) {
+  const auto result = imported(R"(bgp community-list standard gone permit 65001:9
+route-map m permit 10
+ set local-preference 200
+ set metric +5
+ set weight 7
+ set origin egp
+ set as-path prepend 65001 65001 65002
+ set as-path prepend last-as 2
+ set community 65001:1 no-export
+ set community 65001:2 additive
+ set comm-list gone delete
+ set large-community 65001:1:2 additive
+ set extcommunity rt 65001:5
+ set ip next-hop 192.0.2.9
+ set ip next-hop peer-address
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  EXPECT_THAT(
+      result.yaml,
+      HasSubstr("then: [{ local_pref: 200 }, { med: +5 }, { weight: 7 }, { origin: egp }, "
+                "{ prepend: { asn: 65002, times: 1 } }, { prepend: { asn: 65001, times: 2 } }, "
+                "{ prepend: { asn: leftmost, times: 2 } }, { set_community: [65001:1, no-export] }, "
+                "{ add_community: 65001:2 }, { remove_community: 65001:9 }, { add_large_community: 65001:1:2 }, "
+                "{ add_extended_community: rt:65001:5 }, { next_hop: 192.0.2.9 }, { next_hop: peer }], accept: true"));
+}
+
+TEST(ImportFrr, CallsAndOnMatchNext) {
+  const auto result = imported(R"(route-map sub permit 10
+ match metric 5
+route-map m permit 10
+ match origin igp
+ set weight 1
+ on-match next
+route-map m permit 20
+ call sub
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  EXPECT_EQ(result.yaml,
+            "policies:\n"
+            "  sub-called:\n"
+            "    - { name: seq-10, match: { med: 5 }, return: true }\n"
+            "    - { name: end, reject: true }\n"
+            "  m:\n"
+            "    - { name: seq-10, match: { origin: igp }, then: { weight: 1 } }\n"
+            "    - { name: seq-20, call: sub-called, accept: true }\n"
+            "    - { name: went-on, match: { any: [{ origin: igp }] }, accept: true }\n");
+}
+
+TEST(ImportFrr, NeighborsGroupsFiltersAndStaticRoutes) {
+  const auto result = imported(R"(router bgp 65530
+ bgp router-id 192.0.2.1
+ no bgp ebgp-requires-policy
+ bgp bestpath as-path multipath-relax
+ neighbor clouds peer-group
+ neighbor clouds remote-as 65535
+ neighbor clouds timers 3 9
+ neighbor 192.0.2.2 peer-group clouds
+ neighbor 192.0.2.2 description the first one
+ neighbor 192.0.2.3 remote-as internal
+ neighbor 192.0.2.3 update-source 192.0.2.1
+ neighbor 192.0.2.3 shutdown
+ neighbor 192.0.2.4 remote-as 65001
+ neighbor 192.0.2.4 ebgp-multihop 4
+ address-family ipv4 unicast
+  neighbor 192.0.2.4 prefix-list good in
+  neighbor 192.0.2.4 filter-list path in
+  neighbor 192.0.2.4 route-map rm in
+  neighbor 192.0.2.4 maximum-prefix 100 90 warning-only
+  maximum-paths 4
+ exit-address-family
+exit
+ip prefix-list good permit 10.0.0.0/8 le 24
+bgp as-path access-list path permit ^65001_
+route-map rm permit 10
+ set local-preference 150
+exit
+ip route 10.1.0.0/16 192.0.2.9 20
+ip route 10.1.0.0/16 ipsec0
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  EXPECT_EQ(result.yaml,
+            "router: { asn: 65530, router_id: 192.0.2.1, maximum_paths: 4, multipath: relax }\n"
+            "peers:\n"
+            "  192.0.2.2:  # the first one\n"
+            "    asn: 65535\n"
+            "    timers: { hold: 9s, keepalive: 3s }\n"
+            "    accept_all: true\n"
+            "  192.0.2.3:\n"
+            "    asn: 65530\n"
+            "    enabled: false\n"
+            "    local_address: 192.0.2.1\n"
+            "    timers: { keepalive: 60s, hold: 180s }\n"
+            "  192.0.2.4:\n"
+            "    asn: 65001\n"
+            "    import_limit: { max: 100, warn_percent: 90, warn_only: true }\n"
+            "    ttl: 4\n"
+            "    timers: { keepalive: 60s, hold: 180s }\n"
+            "    import: peer-192.0.2.4-in\n"
+            "    export: [ { accept: true } ]\n"
+            "static_routes:\n"
+            "  - { prefix: 10.1.0.0/16, via: [{ gateway: 192.0.2.9, metric: 20 }, { device: ipsec0 }] }\n"
+            "prefix_sets:\n  good:\n    - 10.0.0.0/8 le 24\n"
+            "policies:\n"
+            "  rm:\n"
+            "    - { name: seq-10, then: { local_pref: 150 }, accept: true }\n"
+            "  peer-192.0.2.4-in:\n"
+            "    - { name: good, match: { not: { prefix: good } }, reject: true }\n"
+            "    - { name: path, match: { not: { as_path: '^65001_' } }, reject: true }\n"
+            "    - { name: rest, call: rm }\n");
+}
+
+TEST(ImportFrr, WhatIsNotCarriedOverIsListedAndErrsOnTheSideOfRefusing) {
+  const auto result = imported(R"(bgp community-list expanded bad permit 6500.:1
+router ospf
+ network 10.0.0.0/8 area 0
+exit
+route-map m permit 10
+ match community bad
+route-map m deny 20
+ match origin igp
+ match tag 5
+route-map m permit 30
+ match metric 5
+ set local-preference 300
+ on-match next
+route-map m permit 40
+ match local-preference 300
+ set tag 7
+route-map m permit 50
+ on-match goto 70
+router bgp 65530
+ bgp router-id 192.0.2.1
+ bgp dampening
+ neighbor 192.0.2.2 remote-as 65535
+ neighbor 192.0.2.2 password secret
+ neighbor eth0 interface remote-as external
+ address-family l2vpn evpn
+  advertise-all-vni
+ exit-address-family
+)");
+  EXPECT_THAT(
+      left_out(result),
+      ElementsAre("1: only one community, or all of one AS, can be said of a regular expression",
+                  "2: only one BGP instance, in the default VRF", "3: belongs to a section that is not carried over",
+                  "6: the list 'bad' could not be carried over",
+                  "8: entry 20 denies more here: not every condition was carried over", "9: no such condition here",
+                  "15: matches what an earlier entry sets: FRR reads the changed value, here the route's own",
+                  "16: not carried over",
+                  "18: jumps over entries; write the entries it jumps to as a policy of their own",
+                  "21: not carried over",
+                  "23: the key does not belong into a configuration: write it to /etc/bgplite/md5/192.0.2.2",
+                  "24: not carried over", "25: only IPv4 and IPv6 unicast",
+                  "26: belongs to a section that is not carried over"));
+  EXPECT_THAT(result.yaml, HasSubstr("  m:\n"
+                                     "    - { name: seq-20, match: { origin: igp }, reject: true }\n"
+                                     "    - { name: seq-30, match: { med: 5 }, then: { local_pref: 300 } }\n"));
+  // The key itself never gets into a file that others may read.
+  EXPECT_EQ(result.yaml.find("secret"), std::string::npos);
+}
+
+TEST(ImportFrr, TheVerbPrintsYamlAndWhatIsLeftWithItsLine) {
+  const std::string conf = write_file("frr.conf", "route-map m permit 10\n set tag 7\n");
+  const Ran ran = run_verb({"import", "frr", conf});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out,
+            "policies:\n  m:\n    - { name: seq-10, accept: true }\n"
+            "# frr.conf:2: set tag 7  -- not carried over\n");
+  EXPECT_THAT(ran.err, HasSubstr("1 lines of frr.conf were not carried over"));
+}
+
+TEST(ImportFrr, WrongInput) {
+  EXPECT_EQ(run_verb({"import", "frr", "/nonexistent"}).exit, 3);
+  EXPECT_EQ(run_verb({"import", "frr", write_file("empty", "")}).exit, 2);
+  EXPECT_EQ(run_verb({"import", "frr"}).exit, 2);
+  EXPECT_EQ(run_verb({"import", "bird", "x"}).exit, 2);
+  // Nonsense is listed, never a crash.
+  static_cast<void>(
+      cli::import_frr("route-map\nroute-map m permit x\nip prefix-list\nneighbor\nrouter bgp\nset\nip route\n"
+                      "bgp community-list\nbgp as-path access-list\nrouter bgp 1\n neighbor\n network\n"));
+}
+
+}  // namespace
+}  // namespace bgplite::testing
