@@ -28,6 +28,22 @@ namespace {
 /// How long stop() waits for charon and the kernel to take away what we made.
 constexpr std::chrono::seconds kStopPatience{5};
 
+/// Policy-based tunnels with the same selectors: only one of them can be in the kernel's policies, so it has to be the
+/// one that the peer uses, asked for or not.
+std::vector<FollowGroup> policy_groups(const std::vector<TunnelOptions>& tunnels) {
+  std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, FollowGroup> groups;
+  for (const TunnelOptions& tunnel : tunnels) {
+    if (tunnel.mode != Mode::policy || !tunnel.ike) continue;
+    FollowGroup& group = groups[{tunnel.ike->local_ts, tunnel.ike->remote_ts}];
+    if (group.tunnels.empty()) group.name = "policies of " + tunnel.name;
+    group.tunnels.push_back(tunnel.name);
+  }
+  std::vector<FollowGroup> shared;
+  for (auto& [selectors, group] : groups)
+    if (group.tunnels.size() > 1) shared.push_back(std::move(group));
+  return shared;
+}
+
 TunnelsOptions checked(TunnelsOptions options) {
   // Zero would make the loop spin.
   options.sync_interval = std::max(options.sync_interval, std::chrono::milliseconds{100});
@@ -72,8 +88,10 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     interfaces_.set_tunnels(tunnels_);
     table_.set_tunnels(tunnels_);
     keeper_.set_tunnels(tunnels_, now());
+    std::vector<FollowGroup> groups = follow;
+    for (FollowGroup& group : policy_groups(tunnels_)) groups.push_back(std::move(group));
     std::vector<Follow> next;
-    for (const FollowGroup& group : follow) {
+    for (const FollowGroup& group : groups) {
       const auto old =
           std::find_if(follow_.begin(), follow_.end(), [&](const Follow& it) { return it.group == group; });
       next.push_back(old != follow_.end() ? *old : Follow{group, {}, {}});

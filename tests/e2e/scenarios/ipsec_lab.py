@@ -1,11 +1,11 @@
 """The dual-tunnel scenario with two real strongSwans and a real kernel, in namespaces of one machine (the VM).
 
-     client 172.16.20.10 --+-- br0 internet wan1 203.0.113.202 ---- 203.0.113.151 eth0 cloud vsw -- vpc
-     onprem eth0 172.16.20.80 -+   (NAT)                                          eth1       192.168.10-50.11
-     onprem eth1 172.16.21.248 --- lan1     wan2 198.51.100.127 --- 198.51.100.87
+    client 172.16.20.10 --+-- br0 internet wan1 203.0.113.202 ---- 203.0.113.151 eth0 cloud vsw -- vpc
+    onprem eth0 172.16.20.80 -+   (NAT)                                          eth1       192.168.10-50.11
+    onprem eth1 172.16.21.248 --- lan1     wan2 198.51.100.127 --- 198.51.100.87
 
-`client` and `vpc` are the hosts at the ends, `onprem` is the device under test, `internet` both its LAN gateways and the
-1:1 NAT, `cloud` plays the VPN gateway: strongSwan (its configuration is swanctl's, so none of our code is on that side)
+`client` and `vpc` are the hosts at the ends, `onprem` is the device under test, `internet` both its LAN gateways and
+the 1:1 NAT, `cloud` plays the VPN gateway: strongSwan (its configuration is swanctl's, so none of our code is on that side)
 and FRR. The wire between the gateways is captured in `internet`, and clear_packets() says what on it was not IKE, ESP
 or ARP.
 

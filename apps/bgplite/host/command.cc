@@ -1,0 +1,93 @@
+#include <apps/bgplite/host/command.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace bgplite::host {
+namespace {
+
+constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A pipe whose ends close themselves and are not inherited past exec.
+struct Pipe {
+  Pipe() {
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) ends = {-1, -1};
+  }
+  ~Pipe() {
+    close(0);
+    close(1);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void close(std::size_t end) {
+    if (ends[end] >= 0) ::close(ends[end]);
+    ends[end] = -1;
+  }
+  std::array<int, 2> ends{-1, -1};
+};
+
+}  // namespace
+
+Finished run_command(const std::vector<std::string>& argv, std::string_view input, std::chrono::milliseconds limit) {
+  Finished finished;
+  Pipe in, out;
+  if (argv.empty() || in.ends[0] < 0 || out.ends[0] < 0) return finished;
+  std::vector<char*> words;
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));  // NOLINT: exec's signature.
+  words.push_back(nullptr);
+  const ::pid_t child = ::fork();
+  if (child < 0) return finished;
+  if (child == 0) {
+    ::dup2(in.ends[0], 0);
+    ::dup2(out.ends[1], 1);
+    ::dup2(out.ends[1], 2);
+    ::setenv("PATH", kPath, 1);
+    ::setenv("LC_ALL", "C", 1);
+    ::execvp(words[0], words.data());
+    ::_exit(127);
+  }
+  in.close(0);
+  out.close(1);
+  ::fcntl(in.ends[1], F_SETFL, O_NONBLOCK);
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  bool open = true, late = false;
+  while (open) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) {
+      late = true;
+      break;
+    }
+    if (input.empty()) in.close(1);
+    std::array<pollfd, 2> fds{pollfd{out.ends[0], POLLIN, 0}, pollfd{in.ends[1], POLLOUT, 0}};
+    if (::poll(fds.data(), in.ends[1] < 0 ? 1 : 2, static_cast<int>(left.count())) < 0 && errno != EINTR) break;
+    if (in.ends[1] >= 0 && fds[1].revents != 0) {
+      const auto wrote = ::write(in.ends[1], input.data(), input.size());
+      if (wrote > 0) input.remove_prefix(static_cast<std::size_t>(wrote));
+      if (wrote < 0 && errno != EAGAIN && errno != EINTR) input = {};
+    }
+    if (fds[0].revents != 0) {
+      std::array<char, 16384> buffer{};
+      const auto got = ::read(out.ends[0], buffer.data(), buffer.size());
+      if (got == 0 || (got < 0 && errno != EINTR)) open = false;
+      if (got > 0 && finished.output.size() < kOutputMax)
+        finished.output.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+  }
+  if (late) ::kill(child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!late && WIFEXITED(status)) finished.status = WEXITSTATUS(status);
+  return finished;
+}
+
+}  // namespace bgplite::host

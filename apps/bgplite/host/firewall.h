@@ -1,0 +1,27 @@
+/// Firewall: does the host's nftables ruleset let IKE, ESP and forwarded packets through? Reads `nft -j list ruleset`
+/// and follows the packet through every base chain, as the kernel does: an accept in one table does not help when
+/// another table drops.
+///
+/// What it does not understand in a rule (sets by name, marks, time of day) it takes as not matching, so a drop that
+/// depends on such a thing is not reported. Pure.
+#pragma once
+
+#include <apps/bgplite/host/facts.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bgplite::host {
+
+struct FirewallFacts {
+  bool readable = false;
+  std::vector<FirewallDrop> drops;
+  bool mss_clamped = false;
+};
+
+/// `ruleset` is nft's JSON. `tunnels` are the interfaces of the tunnels, `device` is the underlay's.
+[[nodiscard]] FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::string>& tunnels,
+                                          std::string_view device);
+
+}  // namespace bgplite::host

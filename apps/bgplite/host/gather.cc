@@ -1,0 +1,271 @@
+// Gathering the facts doctor judges: sysctls, modules, the firewall, charon, counters, routes. Everything is read only.
+#include <apps/bgplite/control/client.h>
+#include <apps/bgplite/host/command.h>
+#include <apps/bgplite/host/facts.h>
+#include <apps/bgplite/host/firewall.h>
+#include <apps/bgplite/host/host.h>
+#include <bgp/text.h>
+#include <xfrm/stat.h>
+#include <xfrm/vici/client.h>
+#include <xfrm/vici/ike_config.h>
+#include <xfrm/vici/sa_view.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace bgplite::host {
+namespace {
+
+using minibgp::xfrm::IkeFailure;
+using minibgp::xfrm::IkeReply;
+using minibgp::xfrm::Mode;
+using minibgp::xfrm::TunnelOptions;
+namespace vici = minibgp::xfrm::vici;
+using Json = nlohmann::json;
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+Json parse(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_discarded() ? Json{} : json;
+}
+
+/// Loaded, built in, or there to be loaded on demand.
+bool has_module(const std::string& name) {
+  struct stat status {};
+  if (::stat(("/sys/module/" + name).c_str(), &status) == 0) return true;
+  return run_command({"modprobe", "-n", "-q", name}).ok();
+}
+
+/// charon's answers to a few questions, within `limit` altogether.
+class Charon final : private vici::ClientEvents {
+ public:
+  Charon(const std::string& socket, std::chrono::milliseconds limit)
+      : client_(io_, {.socket = socket, .timeout = limit}, *this, nullptr), limit_(limit) {
+    client_.start();
+    io_.run_for(limit_);
+    io_.restart();
+  }
+  ~Charon() override { client_.stop(); }
+  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] const std::string& error() const { return error_; }
+  [[nodiscard]] IkeReply ask(const std::string& name, vici::Section message = {}) {
+    IkeReply answer{IkeReply::Outcome::lost, {}, {}};
+    client_.request(name, std::move(message), [&](IkeReply reply) {
+      answer = std::move(reply);
+      io_.stop();
+    });
+    io_.run_for(limit_);
+    io_.restart();
+    return answer;
+  }
+
+ private:
+  void on_ike_connected() override {
+    connected_ = true;
+    io_.stop();
+  }
+  void on_ike_disconnected(std::string_view why) override {
+    connected_ = false;
+    error_ = why;
+    io_.stop();
+  }
+  void on_ike_event(std::string_view, const vici::Section&) override {}
+
+  boost::asio::io_context io_;
+  vici::Client client_;
+  std::chrono::milliseconds limit_;
+  bool connected_ = false;
+  std::string error_;
+};
+
+void gather_charon(const Config& config, const GatherOptions& options, Facts& facts) {
+  struct stat status {};
+  facts.vici_socket_present = ::stat(options.vici_socket.c_str(), &status) == 0;
+  if (config.tunnels.empty() || !facts.vici_socket_present) return;
+  constexpr std::chrono::milliseconds kLimit{3000};
+  Charon charon(options.vici_socket, kLimit);
+  facts.vici_reachable = charon.connected();
+  facts.vici_error = charon.error();
+  if (!facts.vici_reachable) return;
+  facts.strongswan_version = charon.ask("version").message.value("version");
+  const IkeReply algorithms = charon.ask("get-algorithms");
+  const auto loaded = charon.ask("get-conns").message;
+  const IkeReply list = charon.ask("list-sas", vici::Section{}.add("noblock", "yes"));
+  for (const auto& [name, tunnel] : config.tunnels) {
+    TunnelFacts& found = facts.tunnels[name];
+    if (tunnel.options.ike && algorithms.outcome == IkeReply::Outcome::answered)
+      for (const std::string& sentence : vici::missing_algorithms(*tunnel.options.ike, algorithms.message))
+        facts.algorithm_problems.push_back("tunnel " + name + ": " + sentence);
+    const std::string connection = vici::connection_name(tunnel.options);
+    for (const std::string& conn : loaded.list("conns")) found.connection_loaded |= conn == connection;
+    for (const vici::Section& event : list.streamed)
+      for (const auto& entry : event.entries()) {
+        if (entry.name != connection) continue;
+        found.ike_established |= entry.section.value("state") == "ESTABLISHED";
+        const vici::Section* children = entry.section.section("child-sas");
+        if (!children) continue;
+        for (const auto& child : children->entries()) {
+          if (child.section.value("state") != "INSTALLED") continue;
+          found.child_installed = true;
+          for (const std::string& ts : child.section.list("local-ts")) found.local_ts.push_back(ts);
+          for (const std::string& ts : child.section.list("remote-ts")) found.remote_ts.push_back(ts);
+          found.packets_in += child.section.number("packets-in").value_or(0);
+          found.packets_out += child.section.number("packets-out").value_or(0);
+        }
+      }
+  }
+}
+
+/// What the running daemon knows of negotiations, flaps and the peers' timers.
+void gather_daemon(const Config& config, Facts& facts) {
+  if (const auto shown = control::ask(config.control.socket, "show.tunnels")) {
+    for (const auto& row : shown->value("tunnels", Json::array())) {
+      const auto found = facts.tunnels.find(row.value("name", row.value("tunnel", std::string{})));
+      if (found == facts.tunnels.end()) continue;
+      TunnelFacts& tunnel = found->second;
+      const Json told = row.value("ike_failure", Json::object());
+      tunnel.failure_text = told.value("text", std::string{});
+      const std::string failure = told.value("reason", std::string{});
+      for (int i = 0; i <= static_cast<int>(IkeFailure::kernel); ++i)
+        if (const auto one = static_cast<IkeFailure>(i); !failure.empty() && failure == to_text(one))
+          tunnel.failure = one;
+      tunnel.restarts_lately = row.value("flaps", 0U);
+    }
+  }
+}
+
+void gather_links(const Config& config, Facts& facts) {
+  const Json links = parse(run_command({"ip", "-j", "-d", "link", "show", "type", "xfrm"}).output);
+  for (const auto& [name, tunnel] : config.tunnels) {
+    TunnelFacts& found = facts.tunnels[name];
+    for (const Json& link : links) {
+      if (!link.is_object() || !link.contains("linkinfo")) continue;
+      const std::string if_id = link["linkinfo"].value("info_data", Json::object()).value("if_id", std::string{"0"});
+      if (std::strtoul(if_id.c_str(), nullptr, 0) != tunnel.options.if_id || tunnel.options.if_id == 0) continue;
+      found.interface_present = true;
+      found.interface = link.value("ifname", std::string{});
+      found.mtu = link.value("mtu", 0U);
+      for (const Json& flag : link.value("flags", Json::array())) found.interface_up |= flag == "UP";
+      const std::string path = "net/ipv4/conf/" + found.interface + "/rp_filter";
+      if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
+    }
+    if (!tunnel.options.ike || tunnel.options.ike->remote_addresses.empty()) continue;
+    const std::string& remote = tunnel.options.ike->remote_addresses.front();
+    const Json route = parse(run_command({"ip", "-j", "route", "get", remote}).output);
+    found.routed = route.is_array() && !route.empty() && route[0].is_object();
+    if (!found.routed) continue;
+    found.route_device = route[0].value("dev", std::string{});
+    found.route_gateway = route[0].value("gateway", std::string{});
+  }
+}
+
+void gather_keys(const Config& config, Facts& facts) {
+  for (const auto& [name, tunnel] : config.tunnels) {
+    if (!tunnel.options.ike) continue;
+    TunnelFacts& found = facts.tunnels[name];
+    const std::string& path = tunnel.options.ike->psk_file;
+    // A credential's directory is the daemon's; it is not there for us.
+    if (path.empty() || path.front() != '/') {
+      found.psk_exists = true;
+      continue;
+    }
+    struct stat status {};
+    found.psk_exists = ::stat(path.c_str(), &status) == 0;
+    found.psk_mode = status.st_mode & 07777U;
+  }
+}
+
+/// The largest packet that gets through to the tunnel's BGP peer with DF set, by halving; 0: not even a small one does.
+std::uint32_t largest_through(const std::string& interface, const std::string& target, std::uint32_t mtu) {
+  constexpr std::uint32_t kHeaders = 28, kSmallest = 576;
+  const auto passes = [&](std::uint32_t size) {
+    return run_command({"ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s",
+                        std::to_string(size - kHeaders), "-I", interface, target})
+        .ok();
+  };
+  if (mtu <= kSmallest || passes(mtu)) return mtu;
+  if (!passes(kSmallest)) return 0;
+  std::uint32_t low = kSmallest, high = mtu;
+  constexpr std::uint32_t kPrecise = 8;
+  while (high - low > kPrecise) {
+    const std::uint32_t middle = (low + high) / 2;
+    (passes(middle) ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace
+
+Facts gather(const Config& config, const GatherOptions& options) {
+  Facts facts;
+  utsname system{};
+  if (::uname(&system) == 0) facts.kernel_release = system.release;
+  facts.is_root = ::geteuid() == 0;
+  facts.xfrm_interface_module = has_module("xfrm_interface");
+  facts.esp4_module = has_module("esp4");
+  for (const auto& [name, tunnel] : config.tunnels) facts.tunnels[name];
+  for (const char* path : {"net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter", "net/ipv4/fib_multipath_hash_policy",
+                           "net/ipv4/ping_group_range"})
+    if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
+
+  gather_charon(config, options, facts);
+  gather_links(config, facts);
+  gather_keys(config, facts);
+  gather_daemon(config, facts);
+
+  std::vector<std::string> interfaces;
+  std::string device;
+  for (const auto& [name, tunnel] : config.tunnels) {
+    if (tunnel.options.mode == Mode::interface)
+      interfaces.push_back(tunnel.options.interface.empty() ? name : tunnel.options.interface);
+    if (device.empty()) device = tunnel.options.underlay.device;
+  }
+  const FirewallFacts firewall =
+      read_firewall(run_command({"nft", "-j", "list", "ruleset"}).output, interfaces, device);
+  facts.nft_readable = firewall.readable;
+  facts.firewall_drops = firewall.drops;
+  facts.mss_clamped = firewall.mss_clamped;
+
+  facts.routes_220 = parse(run_command({"ip", "-j", "route", "show", "table", "220"}).output).size();
+  facts.rule_220 = run_command({"ip", "rule", "show", "table", "220"}).output.find("lookup") != std::string::npos;
+  timex clock{};
+  facts.clock_synchronized = ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) == 0;
+
+  facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  boost::asio::io_context idle;
+  boost::asio::steady_timer observed(idle, options.observe);
+  observed.wait();
+  facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  Facts later;
+  for (const auto& [name, tunnel] : config.tunnels) later.tunnels[name];
+  gather_charon(config, options, later);
+  for (auto& [name, tunnel] : facts.tunnels) {
+    tunnel.packets_in_later = later.tunnels[name].packets_in;
+    tunnel.packets_out_later = later.tunnels[name].packets_out;
+  }
+  if (options.probe_path_mtu)
+    for (auto& [name, tunnel] : facts.tunnels) {
+      const std::string& peer = config.tunnels.at(name).peer;
+      if (!tunnel.child_installed || !tunnel.interface_up || !minibgp::parse_address(peer)) continue;
+      tunnel.path_mtu_probed = true;
+      tunnel.path_mtu = largest_through(tunnel.interface, peer, tunnel.mtu);
+    }
+  return facts;
+}
+
+}  // namespace bgplite::host

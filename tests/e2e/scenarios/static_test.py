@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# kind: default
+# where: vm
+# seconds: 1800
+"""The document's scenarios with static routing and protected data flows: bgplite and strongSwan against a strongSwan
+cloud that is route-based, so that the test can say which tunnel it sends on."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from cases import case, check, check_equal, main
+from ipsec_lab import ONPREM_NET, VPC_NET, tunnels
+from netlab import wait_until
+from scenario import PATIENCE, Scenario
+
+FLOWS = dict(local_ts=(ONPREM_NET,), remote_ts=(VPC_NET,))
+
+
+def cloud_sends_on(s, device):
+    s.cloud.batch(f"route replace {ONPREM_NET} dev {device}")
+
+
+@case("2 dual egress, static: the route leaves with its tunnel and comes back with it")
+def dual_egress_static(lab):
+    s = Scenario(lab, "2 dual egress static", tunnels(2), bgp=False)
+    via = [{"tunnel": "ipsec0", "metric": 100}, {"tunnel": "ipsec1", "metric": 101}]
+    s.start(s.config(static_routes=[{"prefix": VPC_NET, "via": via}]))
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.wait_routes(devices=["ipsec0"])
+    s.wait_both_ways()
+    with s.survives("tunnel 1 refused by the cloud"):
+        s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1")
+        key, s.tunnels[0].key = s.tunnels[0].key, "another-key"
+        s.ipsec.load_cloud()
+        s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1", check=False)
+        cloud_sends_on(s, "ipsec1")
+        s.wait_routes(devices=["ipsec1"])
+        s.wait_both_ways()
+        s.tunnels[0].key = key
+        s.ipsec.load_cloud()
+        s.wait_routes(devices=["ipsec0"])
+    s.finish()
+
+
+@case("4 single egress, protected data flows: the cloud switches to its standby tunnel, nothing is lost")
+def protected_flows(lab):
+    s = Scenario(lab, "4 single egress static, protected data flows", tunnels(1, **FLOWS), bgp=False)
+    via = [{"tunnel": "ipsec0"}, {"tunnel": "ipsec1"}]
+    s.start(s.config(static_routes=[{"prefix": VPC_NET, "via": via, "follow": "inbound"}]))
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.wait_routes(devices=["ipsec0"])
+    s.wait_both_ways()
+    with s.survives("the cloud's switch under traffic"):
+        with s.traffic(rate=60) as traffic:
+            cloud_sends_on(s, "ipsec1")
+            s.wait_routes(devices=["ipsec1"])
+        check_equal((traffic.report.forth.lost, traffic.report.back.lost), (0, 0), "packets lost")
+        s.wait_both_ways()
+    s.finish()
+
+
+@case("4 the same in mode: policy: our policies follow the tunnel the cloud sends on")
+def protected_flows_by_policy(lab):
+    s = Scenario(lab, "4 protected data flows, mode: policy", tunnels(1, **FLOWS), bgp=False)
+    config = s.config()
+    for tunnel in config["tunnels"].values():
+        tunnel["mode"] = "policy"
+        del tunnel["if_id"]
+    # As in the document, a route leads the traffic to the uplink, where the policies catch it.
+    s.onprem.batch(f"route add {VPC_NET} via 172.16.20.253 dev eth0")
+    s.start(config)
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.row["routes up"] = True
+    s.wait_both_ways()
+    with s.survives("the cloud's switch under traffic"):
+        with s.traffic(rate=60) as traffic:
+            cloud_sends_on(s, "ipsec1")
+            remote = s.tunnels[1].remote
+            wait_until(lambda: f"dst {remote}" in s.onprem.ip("xfrm", "policy"), PATIENCE, "policies of tunnel 2")
+        back = traffic.report.back
+        print(f"note mode: policy: return direction lost {back.lost} of {back.sent} packets, "
+              f"longest gap {back.longest_gap_s:.2f} s, until our policies followed", flush=True)
+        s.wait_both_ways()
+        check(any("now lead through it" in line for line in s.daemon.processes[0].log().splitlines()),
+              "the swap was not logged")
+    s.finish()
+
+
+@case("5 single tunnel, legacy", full=True)
+def single_tunnel(lab):
+    s = Scenario(lab, "5 single tunnel", tunnels(1, **FLOWS)[:1], bgp=False)
+    s.start(s.config(static_routes=[{"prefix": VPC_NET, "via": [{"tunnel": "ipsec0"}]}]))
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.wait_routes()
+    s.wait_both_ways()
+    with s.survives("charon killed and started again"):
+        s.ipsec.charons["onprem"].kill()
+        s.ipsec.start_charon(s.onprem)
+        s.wait_sas()
+        s.wait_routes()
+        s.wait_both_ways()
+    s.finish()
+
+
+@case("8 protected data flows with two CIDR blocks")
+def two_blocks(lab):
+    blocks = dict(local_ts=("172.16.20.0/24", "172.16.21.0/24"), remote_ts=(VPC_NET,))
+    s = Scenario(lab, "8 two CIDR blocks", tunnels(2, **blocks)[:1], bgp=False)
+    s.start(s.config(static_routes=[{"prefix": VPC_NET, "via": [{"tunnel": "ipsec0"}]}]))
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.wait_routes()
+    s.wait_both_ways()
+    check(s.ipsec.ping(s.vpc, "172.16.21.248", seconds=20, count=3), "the second block is not reached")
+    with s.survives("a rekey"):
+        before = s.ipsec.spis(s.onprem)
+        s.ipsec.swanctl(s.onprem, "--rekey", "--child", "ipsec0")
+        wait_until(lambda: s.ipsec.spis(s.onprem) - before, PATIENCE, "new SAs")
+        s.wait_both_ways()
+    s.finish()
+
+
+if __name__ == "__main__":
+    main()

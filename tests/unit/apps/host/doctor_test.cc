@@ -1,0 +1,289 @@
+// Every fault doctor knows, planted one by one into a healthy host, is named with a remedy; a healthy host has none;
+// and five pairs at once are named both.
+#include <apps/bgplite/host/doctor.h>
+#include <apps/bgplite/host/firewall.h>
+#include <apps/bgplite/host/host.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bgplite::host {
+namespace {
+
+using minibgp::IpAddress;
+using minibgp::xfrm::IkeFailure;
+using minibgp::xfrm::Mode;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// The document's first scenario, and a machine on which it works.
+struct World {
+  Config config;
+  Facts facts;
+
+  World() {
+    for (const int i : {0, 1}) {
+      TunnelConfig tunnel;
+      tunnel.options.name = "ipsec" + std::to_string(i);
+      tunnel.options.if_id = static_cast<std::uint32_t>(42 + i);
+      tunnel.options.addresses = {{IpAddress::v4(0xA9FE0A02U + 0xA00U * static_cast<unsigned>(i)), 30}};
+      tunnel.options.underlay = {"eth" + std::to_string(i), IpAddress::v4(0xAC1014FDU)};
+      auto& ike = tunnel.options.ike.emplace();
+      ike.remote_addresses = {"203.0.113.15" + std::to_string(i)};
+      ike.psk_file = "/psk/" + tunnel.options.name;
+      tunnel.peer = i == 0 ? "169.254.10.1" : "169.254.20.1";
+      config.peers[tunnel.peer].options.timers.hold_s = 30;
+      config.tunnels[tunnel.options.name] = tunnel;
+
+      TunnelFacts& found = facts.tunnels[tunnel.options.name];
+      found.interface_present = found.interface_up = true;
+      found.interface = tunnel.options.name;
+      found.mtu = 1360;
+      found.routed = true;
+      found.route_device = tunnel.options.underlay.device;
+      found.connection_loaded = found.ike_established = found.child_installed = true;
+      found.local_ts = found.remote_ts = {"0.0.0.0/0"};
+      found.packets_in = found.packets_in_later = found.packets_out = found.packets_out_later = 10;
+      found.path_mtu_probed = true;
+      found.path_mtu = 1360;
+      found.psk_exists = true;
+      found.psk_mode = 0600;
+      found.peer_hold_time = 30;
+    }
+    facts.kernel_release = "6.1.0-50-amd64";
+    facts.xfrm_interface_module = facts.esp4_module = facts.is_root = true;
+    facts.vici_socket_present = facts.vici_reachable = true;
+    facts.strongswan_version = "5.9.8";
+    facts.sysctls = {{"net/ipv4/ip_forward", "1"}, {"net/ipv4/conf/all/rp_filter", "0"}};
+    facts.nft_readable = facts.mss_clamped = true;
+    facts.xfrm_stat = facts.xfrm_stat_later = {{"XfrmInTmplMismatch", 5}, {"XfrmInNoStates", 2}};
+    facts.clock_synchronized = true;
+  }
+  TunnelFacts& tunnel() { return facts.tunnels["ipsec0"]; }
+  [[nodiscard]] std::set<std::string> named() const {
+    std::set<std::string> ids;
+    for (const Finding& finding : examine(config, facts)) ids.insert(std::string{finding.check});
+    return ids;
+  }
+};
+
+TEST(Doctor, FindsNothingOnAHealthySystem) { EXPECT_THAT(World{}.named(), IsEmpty()); }
+
+struct Fault {
+  const char* check;
+  void (*plant)(World&);
+  const char* remedy;  ///< A part of it.
+};
+
+void drop(World& world, FirewallDrop::What what) {
+  world.facts.firewall_drops.push_back({what, "inet", "filter", "input", "nft"});
+}
+void fail_with(World& world, IkeFailure failure) {
+  world.tunnel().child_installed = false;
+  world.tunnel().failure = failure;
+}
+
+const std::vector<Fault> kFaults = {
+    {"kernel", [](World& w) { w.facts.kernel_release = "4.18.0-el8"; }, "newer kernel"},
+    {"module", [](World& w) { w.facts.xfrm_interface_module = false; }, "modprobe xfrm_interface"},
+    {"charon", [](World& w) { w.facts.vici_socket_present = w.facts.vici_reachable = false; }, "systemctl enable"},
+    {"charon", [](World& w) { w.facts.vici_reachable = false; }, "restart strongswan"},
+    {"charon-version", [](World& w) { w.facts.strongswan_version = "5.7.2"; }, "5.8.0"},
+    {"algorithms", [](World& w) { w.facts.algorithm_problems = {"MODP_1024"}; }, "libstrongswan"},
+    {"forwarding", [](World& w) { w.facts.sysctls["net/ipv4/ip_forward"] = "0"; }, "sysctl -w net.ipv4.ip_forward=1"},
+    {"firewall-ike", [](World& w) { drop(w, FirewallDrop::What::ike); },
+     "nft insert rule inet filter input udp dport 500 accept"},
+    {"firewall-nat-t", [](World& w) { drop(w, FirewallDrop::What::nat_t); }, "udp dport 4500 accept"},
+    {"firewall-esp", [](World& w) { drop(w, FirewallDrop::What::esp); }, "meta l4proto esp accept"},
+    {"firewall-forward", [](World& w) { drop(w, FirewallDrop::What::forward); }, "{ ipsec0, ipsec1 }"},
+    {"route", [](World& w) { w.tunnel().routed = false; }, "eth0"},
+    {"route-loop", [](World& w) { w.tunnel().route_device = "ipsec1"; }, "underlay"},
+    {"psk-mismatch", [](World& w) { fail_with(w, IkeFailure::authentication); }, "psk_file"},
+    {"psk-mismatch", [](World& w) { fail_with(w, IkeFailure::no_key); }, "psk_file"},
+    {"ike-proposal", [](World& w) { fail_with(w, IkeFailure::ike_proposal); }, "ike.proposals"},
+    {"esp-proposal", [](World& w) { fail_with(w, IkeFailure::esp_proposal); }, "ike.esp_proposals"},
+    {"ike-version", [](World& w) { fail_with(w, IkeFailure::version); }, "ike.version"},
+    {"peer-silent", [](World& w) { fail_with(w, IkeFailure::peer_silent); }, "UDP 500 and 4500"},
+    {"id-mismatch", [](World& w) { fail_with(w, IkeFailure::identity); }, "ike.remote.id"},
+    {"selectors", [](World& w) { fail_with(w, IkeFailure::traffic_selectors); }, "ike.local_ts"},
+    {"kernel-refused", [](World& w) { fail_with(w, IkeFailure::kernel); }, "modprobe"},
+    {"selectors-bgp", [](World& w) { w.tunnel().remote_ts = {"192.168.0.0/16"}; }, "0.0.0.0/0"},
+    {"no-inbound",
+     [](World& w) {
+       w.tunnel().packets_out_later = 20;
+       w.tunnel().packets_in = w.tunnel().packets_in_later = 0;
+     },
+     "encap"},
+    {"xfrm-stat", [](World& w) { w.facts.xfrm_stat_later["XfrmInTmplMismatch"] = 9; }, "follow: inbound"},
+    {"rp-filter", [](World& w) { w.facts.sysctls["net/ipv4/conf/all/rp_filter"] = "1"; },
+     "net.ipv4.conf.ipsec0.rp_filter=2"},
+    {"path-mtu", [](World& w) { w.tunnel().path_mtu = 1300; }, "mtu: 1300"},
+    {"mss", [](World& w) { w.facts.mss_clamped = false; }, "mss_clamp: manage"},
+    {"detection", [](World& w) { w.config.tunnels["ipsec0"].peer.clear(); }, "probe"},
+    {"flapping", [](World& w) { w.tunnel().restarts_lately = 9; }, "dpd_delay: 30s"},
+    {"table-220",
+     [](World& w) {
+       w.facts.rule_220 = true;
+       w.facts.routes_220 = 2;
+     },
+     "ip route flush table 220"},
+    {"duplicates", [](World& w) { w.config.tunnels["ipsec1"].options.if_id = 42; }, "another if_id"},
+    {"duplicates",
+     [](World& w) { w.config.tunnels["ipsec1"].options.addresses = w.config.tunnels["ipsec0"].options.addresses; },
+     "/30 of its own"},
+    {"psk-file", [](World& w) { w.tunnel().psk_mode = 0644; }, "chmod 600 /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk_exists = false; }, "install -m 600"},
+    {"timers", [](World& w) { w.tunnel().peer_hold_time = 180; }, "hold: 180s"},
+    {"clock",
+     [](World& w) {
+       w.config.tunnels["ipsec0"].options.ike->local_auth = "pubkey";
+       w.facts.clock_synchronized = false;
+     },
+     "timedatectl"},
+};
+
+TEST(Doctor, NamesEachFaultAloneWithItsRemedy) {
+  std::set<std::string> planted;
+  for (const Fault& fault : kFaults) {
+    SCOPED_TRACE(fault.check);
+    World world;
+    fault.plant(world);
+    EXPECT_THAT(world.named(), ::testing::ElementsAre(fault.check));
+    std::vector<std::string> remedies;
+    for (const Finding& finding : examine(world.config, world.facts)) {
+      EXPECT_FALSE(finding.what.empty());
+      EXPECT_FALSE(finding.why.empty());
+      remedies.push_back(finding.remedy);
+    }
+    EXPECT_THAT(remedies, Contains(HasSubstr(fault.remedy)));
+    planted.insert(fault.check);
+  }
+  for (const Check& check : checks()) EXPECT_THAT(planted, Contains(std::string{check.id})) << "no fault is planted";
+}
+
+TEST(Doctor, NamesBothOfTwoFaultsAtOnce) {
+  const std::vector<std::pair<const char*, const char*>> kPairs = {{"forwarding", "firewall-ike"},
+                                                                   {"psk-mismatch", "mss"},
+                                                                   {"rp-filter", "path-mtu"},
+                                                                   {"charon", "route"},
+                                                                   {"table-220", "xfrm-stat"}};
+  for (const auto& [one, other] : kPairs) {
+    World world;
+    for (const Fault& fault : kFaults)
+      if (std::string_view{fault.check} == one || std::string_view{fault.check} == other) fault.plant(world);
+    EXPECT_THAT(world.named(), ::testing::UnorderedElementsAre(one, other));
+  }
+}
+
+// --- Firewall --------------------------------------------------------------------------------------------------------
+
+std::string chain(std::string_view table, std::string_view name, std::string_view hook, std::string_view policy) {
+  return R"({"chain":{"family":"inet","table":")" + std::string{table} + R"(","name":")" + std::string{name} +
+         (hook.empty()
+              ? std::string{"\"}}"}
+              : R"(","hook":")" + std::string{hook} + R"(","prio":0,"policy":")" + std::string{policy} + "\"}}");
+}
+std::string rule(std::string_view table, std::string_view name, std::string_view expr) {
+  return R"({"rule":{"family":"inet","table":")" + std::string{table} + R"(","chain":")" + std::string{name} +
+         R"(","expr":)" + std::string{expr} + "}}";
+}
+std::vector<FirewallDrop::What> dropped(const std::vector<std::string>& objects) {
+  std::string json = R"({"nftables":[)";
+  for (const std::string& object : objects) json += (json.back() == '[' ? "" : ",") + object;
+  const FirewallFacts facts = read_firewall(json + "]}", {"ipsec0"}, "eth0");
+  EXPECT_TRUE(facts.readable);
+  std::vector<FirewallDrop::What> what;
+  for (const FirewallDrop& it : facts.drops) what.push_back(it.what);
+  return what;
+}
+constexpr auto kPorts = R"([{"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":)"
+                        R"({"set":[500,4500]}}},{"accept":null}])";
+constexpr auto kEsp = R"([{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":"esp"}},{"accept":null}])";
+constexpr auto kReplies = R"([{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":["established","related"]}},)"
+                          R"({"accept":null}])";
+using What = FirewallDrop::What;
+
+TEST(Firewall, AnOpenOneDropsNothing) {
+  EXPECT_THAT(dropped({}), IsEmpty());
+  EXPECT_THAT(dropped({chain("filter", "input", "input", "accept")}), IsEmpty());
+}
+
+TEST(Firewall, APolicyOfDropDropsWhatNoRuleLetsIn) {
+  const std::string base = chain("filter", "input", "input", "drop");
+  EXPECT_THAT(dropped({base, rule("filter", "input", kReplies)}),
+              ::testing::ElementsAre(What::ike, What::nat_t, What::esp));
+  EXPECT_THAT(dropped({base, rule("filter", "input", kPorts)}), ::testing::ElementsAre(What::esp));
+  EXPECT_THAT(dropped({base, rule("filter", "input", kPorts), rule("filter", "input", kEsp)}), IsEmpty());
+}
+
+TEST(Firewall, AnAcceptInOneTableDoesNotHelpAgainstAnother) {
+  EXPECT_THAT(dropped({chain("ours", "input", "input", "accept"), rule("ours", "input", kPorts),
+                       rule("ours", "input", kEsp), chain("filter", "input", "input", "drop")}),
+              ::testing::ElementsAre(What::ike, What::nat_t, What::esp));
+}
+
+TEST(Firewall, FollowsJumps) {
+  EXPECT_THAT(dropped({chain("filter", "input", "input", "accept"), chain("filter", "wan", "", ""),
+                       rule("filter", "input", R"([{"jump":{"target":"wan"}}])"), rule("filter", "wan", kPorts),
+                       rule("filter", "wan", R"([{"drop":null}])")}),
+              ::testing::ElementsAre(What::esp));
+}
+
+TEST(Firewall, SeesADropOfForwardedPackets) {
+  EXPECT_THAT(dropped({chain("filter", "forward", "forward", "drop")}), ::testing::ElementsAre(What::forward));
+  EXPECT_THAT(
+      dropped({chain("filter", "forward", "forward", "drop"),
+               rule("filter", "forward",
+                    R"([{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":"ipsec*"}},{"accept":null}])")}),
+      IsEmpty());
+}
+
+TEST(Firewall, WhatIsNotJsonIsNotReadable) { EXPECT_FALSE(read_firewall("nft: not found", {}, "").readable); }
+
+// --- What is managed -------------------------------------------------------------------------------------------------
+
+TEST(HostSettings, OnlyWhatIsManagedIsWanted) {
+  World world;
+  EXPECT_THAT(wanted_sysctls(world.config), IsEmpty());
+  EXPECT_EQ(wanted_nft_table(world.config), "");
+  EXPECT_THAT(wanted_firewall_rules(world.config), IsEmpty());
+  world.config.host.forwarding = Care::manage;
+  world.config.host.rp_filter = Care::manage;
+  std::vector<std::string> paths;
+  for (const Sysctl& one : wanted_sysctls(world.config)) paths.push_back(one.path + "=" + one.wanted);
+  EXPECT_THAT(paths, Contains("net/ipv4/ip_forward=1"));
+  EXPECT_THAT(paths, Contains("net/ipv4/conf/ipsec1/rp_filter=2"));
+  EXPECT_THAT(paths, Not(Contains(HasSubstr("send_redirects"))));
+  world.config.tunnels["ipsec0"].options.mode = Mode::policy;
+  paths.clear();
+  for (const Sysctl& one : wanted_sysctls(world.config)) paths.push_back(one.path + "=" + one.wanted);
+  EXPECT_THAT(paths, Contains("net/ipv4/conf/eth0/send_redirects=0"));
+}
+
+TEST(HostSettings, TheClampKnowsTheMtuAndBothDirections) {
+  World world;
+  world.config.host.mss_clamp = Care::manage;
+  world.config.tunnels["ipsec0"].options.mtu = 1360;
+  const std::string table = wanted_nft_table(world.config);
+  EXPECT_THAT(table, HasSubstr(R"(oifname "ipsec0" meta nfproto ipv4)"));
+  EXPECT_THAT(table, HasSubstr(R"(iifname "ipsec0" meta nfproto ipv6)"));
+  EXPECT_THAT(table, HasSubstr("maxseg size set 1320"));
+  EXPECT_THAT(table, HasSubstr("maxseg size set 1300"));
+}
+
+TEST(HostSettings, FirewallRulesGoOnlyIntoANamedChain) {
+  World world;
+  world.config.host.firewall = Care::manage;
+  EXPECT_THAT(wanted_firewall_rules(world.config), IsEmpty());
+  world.config.host.firewall_chain = "inet filter input";
+  EXPECT_THAT(wanted_firewall_rules(world.config), ::testing::Each(HasSubstr("comment \"bgplite\"")));
+}
+
+}  // namespace
+}  // namespace bgplite::host
