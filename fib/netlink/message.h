@@ -5,8 +5,10 @@
 
 #include <bgp/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -108,7 +110,8 @@ struct Answer {
   if (message.type != NLMSG_ERROR && message.type != NLMSG_DONE) return std::nullopt;
   Answer answer{message.sequence, 0, {}};
   const auto code = fixed_header<std::int32_t>(message.payload);
-  if (code && *code < 0) answer.error = -*code;
+  // The smallest number has no positive counterpart; the kernel never sends it.
+  if (code && *code < 0) answer.error = -std::max(*code, -std::numeric_limits<std::int32_t>::max());
   if ((message.flags & NLM_F_ACK_TLVS) == 0) return answer;
   std::size_t skip = sizeof(std::int32_t);
   if (message.type == NLMSG_ERROR) {
