@@ -42,7 +42,9 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
       log_(log),
       map_(options.resolve_via_default),
       groups_({options.protocol, id_base(options), 65536}),
-      reconciler_(forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); }),
+      reconciler_(
+          forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); },
+          [this](const RouteKey& key) { return map_.foreign().occupies(key); }),
       injector_(injector_options(options), map_,
                 options.next_hop_objects == FibOptions::NextHopObjects::automatic ? &groups_ : nullptr, forwardings_,
                 reconciler_),
@@ -178,13 +180,13 @@ void Forwarder::on_address_gone(const AddressInfo& address) {
   if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
 }
 
-void Forwarder::on_route(const KernelRoute& route) {
+void Forwarder::on_route(const KernelRoute& route, Heard heard) {
   if (route.protocol == options_.protocol && in_our_tables(route.key)) {
     if (!route.unicast) return;
     if (comparing_ && reconciler_.find(route.key)) ++comparing_->compared;
     const std::uint64_t drift = reconciler_.totals().drift;
     const Forwarding forwarding = normalized(route.forwarding);
-    reconciler_.on_kernel_route(route.key, forwarding);
+    reconciler_.on_kernel_route(route.key, forwarding, heard);
     if (reconciler_.totals().drift != drift) note_difference(route.key, "is not as we left it");
     return;
   }
@@ -199,7 +201,7 @@ void Forwarder::on_route(const KernelRoute& route) {
       Forwarding theirs = normalized(route.forwarding);
       theirs.taken_over = true;
       const std::uint64_t drift = reconciler_.totals().drift;
-      reconciler_.on_kernel_route(route.key, theirs);
+      reconciler_.on_kernel_route(route.key, theirs, heard);
       if (reconciler_.totals().drift != drift) note_difference(route.key, "was overwritten by another protocol");
       return;
     }
@@ -210,14 +212,12 @@ void Forwarder::on_route(const KernelRoute& route) {
 void Forwarder::on_route_gone(const KernelRoute& route) {
   if (route.protocol == options_.protocol && in_our_tables(route.key)) {
     const std::uint64_t drift = reconciler_.totals().drift;
-    reconciler_.on_kernel_gone(route.key);
+    reconciler_.on_kernel_gone(route.key, Heard::notified);
     if (reconciler_.totals().drift != drift) note_difference(route.key, "was removed");
     return;
   }
-  if (map_.foreign().on_gone(route.key, route.protocol)) {
-    foreign_changed_ = true;
-    retry_parked_ = true;  // It may have sat where one of ours goes.
-  }
+  foreign_changed_ |= map_.foreign().on_gone(route.key, route.protocol);
+  retry_parked_ = true;  // It may have sat where one of ours goes.
 }
 
 void Forwarder::on_next_hop(const KernelNextHop& next_hop) { groups_.on_kernel_next_hop(next_hop); }
@@ -308,7 +308,20 @@ void Forwarder::note_difference(const RouteKey& key, std::string_view what) {
 
 // --- Work ----------------------------------------------------------------------------------------------------------
 
+bool Forwarder::unsettled() const {
+  return next_hops_changed_ || (use_groups_ && groups_.has_news()) ||
+         (ready_ && (foreign_changed_ || addresses_changed_ || sets_changed_ || retry_parked_));
+}
+
 void Forwarder::settle(Time now) {
+  // A consequence may have consequences: a next hop that leaves a group changes what other routes are compared with.
+  // Each round works on what the one before changed, so there are never many.
+  do {
+    settle_round(now);
+  } while (unsettled());
+}
+
+void Forwarder::settle_round(Time now) {
   if (retry_parked_ && ready_) next_hops_changed_ |= map_.forget_refusals();
   if (foreign_changed_ && ready_) next_hops_changed_ = true;
   drain_next_hop_news(now);
@@ -435,7 +448,9 @@ Time Forwarder::next_deadline() const {
 
 bool Forwarder::idle() const {
   if (!options_.enabled) return true;
-  return ready_ && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() && (!use_groups_ || groups_.idle());
+  return ready_ && !unsettled() && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() &&
+
+         (!use_groups_ || (groups_.idle() && !forwardings_.has_unused_next_hops()));
 }
 
 void Forwarder::start_verify() {

@@ -72,7 +72,7 @@ class Forwarder {
   void on_link_gone(IfIndex index);
   void on_address(const AddressInfo& address);
   void on_address_gone(const AddressInfo& address);
-  void on_route(const KernelRoute& route);
+  void on_route(const KernelRoute& route, Heard heard);
   void on_route_gone(const KernelRoute& route);
   void on_next_hop(const KernelNextHop& next_hop);
   void on_next_hop_gone(NextHopId id);
@@ -132,6 +132,8 @@ class Forwarder {
   [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
   [[nodiscard]] NextHopState state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const;
   [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;
+  [[nodiscard]] bool unsettled() const;
+  void settle_round(Time now);
   void world_changed(bool changed);
   void drain_next_hop_news(Time now);
   void note_difference(const RouteKey& key, std::string_view what);

@@ -31,6 +31,7 @@ class ForwardingTable {
 
   /// Next-hop objects that no Forwarding names any more since the last call: nobody needs them now.
   [[nodiscard]] std::vector<NextHopId> take_unused_next_hops();
+  [[nodiscard]] bool has_unused_next_hops() const { return !unused_.empty(); }
   [[nodiscard]] bool names(NextHopId id) const { return by_next_hop_.contains(id); }
   /// References to Forwardings that name `id`.
   [[nodiscard]] std::size_t references_to(NextHopId id) const;

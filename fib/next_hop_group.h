@@ -88,6 +88,9 @@ class NextHopGroups {
   };
   [[nodiscard]] std::vector<RefusedVia> take_refused() { return std::exchange(refused_, {}); }
 
+  /// Whether one of the take_*() above has something.
+  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || !refused_.empty(); }
+
   // --- Work -------------------------------------------------------------------------------------------------------
   /// The next operations in an order that is safe to apply one by one. Call again after the answers, until empty.
   [[nodiscard]] std::span<const NextHopOp> next_batch(std::size_t limit, Time now);

@@ -6,7 +6,8 @@
 
 namespace minibgp::fib {
 
-Reconciler::Reconciler(ForwardingTable& forwardings, Same same) : forwardings_(forwardings), same_(std::move(same)) {
+Reconciler::Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied)
+    : forwardings_(forwardings), same_(std::move(same)), occupied_(std::move(occupied)) {
   (void)targets_.insert();  // Id 0 is kNoTarget.
 }
 
@@ -67,7 +68,8 @@ std::uint32_t Reconciler::find_or_add(const RouteKey& key) {
 
 void Reconciler::release_if_empty(std::uint32_t id) {
   const Record& record = records_[id];
-  if (record.target != kNoTarget || record.kernel != kNoForwarding || record.in_flight != 0) return;
+  if (record.target != kNoTarget || record.kernel != kNoForwarding || record.in_flight != 0 || record.doubtful != 0)
+    return;
   // A dirty id that is erased would be worked on as whatever takes the id next, which is harmless.
   index_.erase(hash_of(key_of(record), record.table), id);
   errors_.erase(id);
@@ -165,11 +167,12 @@ void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
   record.kernel = kernel;
 }
 
-void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwarding) {
+void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard) {
   const std::uint32_t id = find_or_add(key);
   Record& record = records_[id];
   record.seen = seen_mark_ & 1U;
-  if (dumping_ && record.touched != 0) return;
+  if (heard == Heard::dumped && record.touched != 0) return;
+  if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
   const ForwardingId kernel = forwardings_.intern(forwarding);
   if (record.kernel == kernel) {
     forwardings_.unref(kernel);
@@ -178,19 +181,22 @@ void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
   const bool unknown = record.target == kNoTarget && record.kernel == kNoForwarding;
   set_kernel(record, kernel);
+  record.doubtful = 0;
   if (unknown && adopting_ && record.adopted == 0) record.adopted = 1, ++counts_.adopted;
   forgive(id, record);
   consider(id);
   if (needed(record) && (was_right || (unknown && !adopting_))) ++totals_.drift;
 }
 
-void Reconciler::on_kernel_gone(const RouteKey& key) {
+void Reconciler::on_kernel_gone(const RouteKey& key, Heard heard) {
   const std::uint32_t id = find_id(key);
   if (id == kNone) return;
   Record& record = records_[id];
   if (record.kernel == kNoForwarding) return;
   if (record.in_flight == 0 && record.target != kNoTarget && !needed(record)) ++totals_.drift;
   set_kernel(record, kNoForwarding);
+  record.doubtful = heard == Heard::notified ? 1U : 0U;
+  record.contradicted |= static_cast<std::uint8_t>(record.doubtful & record.in_flight) & 1U;
   forgive(id, record);
   consider(id);
   release_if_empty(id);
@@ -199,8 +205,9 @@ void Reconciler::on_kernel_gone(const RouteKey& key) {
 void Reconciler::on_next_hop_gone(NextHopId next_hop) {
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
+    if (record.in_flight != 0) record.contradicted = 1;  // It may be on its way to this very object.
     if (record.kernel == kNoForwarding || forwardings_[record.kernel].next_hop != next_hop) continue;
-    on_kernel_gone(key_of(record));
+    on_kernel_gone(key_of(record), Heard::notified);
   }
 }
 
@@ -216,9 +223,16 @@ void Reconciler::end_dump(bool complete) {
   if (!complete) return;
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
+    if (record.in_flight != 0) record.contradicted = 1;  // The dump was before it, or after: its answer will not tell.
     const bool shown = record.seen == (seen_mark_ & 1U) || record.touched != 0;
     record.seen = seen_mark_ & 1U;
-    if (!shown) on_kernel_gone(key_of(record));
+    if (shown) continue;
+    record.doubtful = 0;
+    if (record.kernel == kNoForwarding) {
+      release_if_empty(id);
+    } else {
+      on_kernel_gone(key_of(record), Heard::dumped);
+    }
   }
 }
 
@@ -243,7 +257,8 @@ void Reconciler::finish_adoption() {
 std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
   const ForwardingId desired = desired_of(record);
   if (desired == kNoForwarding) {
-    if (record.kernel == kNoForwarding || (record.adopted != 0 && adopting_)) return std::nullopt;
+    if (record.kernel == kNoForwarding && record.doubtful == 0) return std::nullopt;
+    if (record.adopted != 0 && adopting_) return std::nullopt;
     return RouteOp::Kind::remove;
   }
   if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
@@ -253,8 +268,12 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
 
 void Reconciler::consider(std::uint32_t id) {
   const Record& record = records_[id];
-  const bool waits = record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0;
-  if (!waits && needed(record)) (void)dirty_.add(id);
+  if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0) return;
+  if (needed(record)) {
+    (void)dirty_.add(id);
+  } else if (!errors_.empty()) {
+    errors_.erase(id);  // What it was refused for is not wanted any more.
+  }
 }
 
 void Reconciler::forgive(std::uint32_t id, Record& record) {
@@ -275,13 +294,10 @@ void Reconciler::scan(std::size_t limit) {
     scan_at_ = id + 1U;
     if (id >= bound) continue;
     Record& record = records_[id];
-    if (record.in_flight == 0 && !needed(record)) {
-      release_if_empty(id);
-      continue;
-    }
     // What was refused under other circumstances gets another try.
     record.parked = record.waiting = record.given_up = 0;
     consider(id);
+    release_if_empty(id);
   }
 }
 
@@ -304,6 +320,7 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
     if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0) continue;
     const auto kind = needed(record);
     if (!kind) {
+      consider(id);
       release_if_empty(id);
       continue;
     }
@@ -331,11 +348,14 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
     BGP_ASSERT(record.in_flight != 0);
     record.in_flight = 0;
     --in_flight_;
+    if (record.contradicted != 0) resync_ = true;
+    record.contradicted = 0;
     int code = 0;
     if (error != errors.end() && error->index == i) code = error++->error;
     switch (kernel_answer(op.kind, code)) {
       case Answer::done:
         set_kernel(record, op.want);
+        record.doubtful = 0;
         if (op.kind == RouteOp::Kind::add) ++totals_.adds;
         if (op.kind == RouteOp::Kind::replace) ++totals_.replaces;
         if (op.kind == RouteOp::Kind::remove) ++totals_.removes;
@@ -349,7 +369,9 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
         break;
       default:
         forwardings_.unref(op.want);
-        refuse(op.record, op, code, now);
+        // Unless it came to be meanwhile, by somebody else or by a change of mind.
+        record.touched = 0;
+        if (needed(record)) refuse(op.record, op, code, now);
     }
     consider(op.record);
     release_if_empty(op.record);
@@ -360,18 +382,15 @@ void Reconciler::refuse(std::uint32_t id, const RouteOp& op, int error, Time now
   Record& record = records_[id];
   ++totals_.refusals;
   Refused& refused = errors_[id];
-  const bool first_time = refused.error != error;
-  if (first_time) refused = {error, 0};
+  if (refused.error != error) refused = {error, 0};
   if (refused.tries < 0xFF) ++refused.tries;
 
   Answer answer = kernel_answer(op.kind, error);
   if (error == EINVAL && refused.tries >= kInvalidTries) answer = Answer::give_up;
+  // Somebody else's, or ours and we have not heard of it: the table tells.
+  if (answer == Answer::occupied)
+    answer = occupied_(op.key) || refused.tries > kOccupiedTries ? Answer::park : Answer::resync;
   switch (answer) {
-    case Answer::occupied:
-      resync_ = resync_ || first_time;
-      record.parked = 1;
-      parked_.push_back(id);
-      break;
     case Answer::park:
       record.parked = 1;
       parked_.push_back(id);

@@ -33,6 +33,9 @@ namespace minibgp::fib {
 enum class TargetId : std::uint32_t {};
 inline constexpr TargetId kNoTarget{0};
 
+/// How we know of a route in the kernel.
+enum class Heard : std::uint8_t { dumped, notified };
+
 /// What the kernel's answer means for us.
 enum class Answer : std::uint8_t {
   done,
@@ -76,13 +79,17 @@ enum class Answer : std::uint8_t {
 inline constexpr Duration kBackOffFirst = std::chrono::milliseconds{50};
 inline constexpr Duration kBackOffMax = std::chrono::seconds{5};
 inline constexpr std::uint8_t kInvalidTries = 8;  // 50 ms doubling: more than 6 s.
+/// How often a route that is there against our knowledge makes us read the table again, until something changes.
+inline constexpr std::uint8_t kOccupiedTries = 20;
 
 class Reconciler {
  public:
   /// `forwardings` outlives it. `same` says whether two different Forwardings are one in effect (next-hop groups of
   /// equal members); it is asked only where the ids differ.
   using Same = std::function<bool(ForwardingId kernel, ForwardingId desired)>;
-  Reconciler(ForwardingTable& forwardings, Same same);
+  /// Whether somebody else's route is known to have the key: then there is nothing to find out when the kernel says so.
+  using Occupied = std::function<bool(const RouteKey& key)>;
+  Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied);
 
   // --- Desired. O(1) each -----------------------------------------------------------------------------------------
   [[nodiscard]] TargetId make_target(ForwardingId want);  ///< Takes its own reference.
@@ -100,8 +107,9 @@ class Reconciler {
   [[nodiscard]] TargetId target_of(const RouteKey& key) const;
 
   // --- Kernel -----------------------------------------------------------------------------------------------------
-  void on_kernel_route(const RouteKey& key, const Forwarding& forwarding);
-  void on_kernel_gone(const RouteKey& key);
+  /// `heard` tells news from a dump, whose word may be older than what we did since it began.
+  void on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard);
+  void on_kernel_gone(const RouteKey& key, Heard heard);
   /// A next-hop object ceased to exist, and every route that referred to it with it.
   void on_next_hop_gone(NextHopId id);
   /// Around a dump of our routes. Ours that the dump does not show are gone, unless `complete` is false.
@@ -129,7 +137,7 @@ class Reconciler {
   [[nodiscard]] Time next_deadline() const { return backing_off_.empty() ? kNever : retry_at_; }
   [[nodiscard]] bool has_work() const { return !dirty_.empty() || scan_left_ != 0; }
   /// Nothing to do, nothing in flight, nothing waits for a retry.
-  [[nodiscard]] bool idle() const { return !has_work() && in_flight_ == 0 && backing_off_.empty(); }
+  [[nodiscard]] bool idle() const { return !has_work() && in_flight_ == 0 && backing_off_.empty() && !resync_; }
 
   // --- Reading ----------------------------------------------------------------------------------------------------
   struct View {
@@ -172,7 +180,9 @@ class Reconciler {
     std::uint8_t waiting : 1 = 0;  ///< Backs off.
     std::uint8_t given_up : 1 = 0;
     std::uint8_t table = 0;  ///< Index of tables_.
-    std::uint8_t unused = 0;
+    /// Said to be gone, but perhaps before we wrote it last: it is removed once more before it is forgotten.
+    std::uint8_t doubtful : 1 = 0;
+    std::uint8_t contradicted : 1 = 0;  ///< News came while an operation was in flight: which was first?
     std::uint32_t metric = 0;
     TargetId target = kNoTarget;
     ForwardingId kernel = kNoForwarding;
@@ -212,6 +222,7 @@ class Reconciler {
 
   ForwardingTable& forwardings_;
   Same same_;
+  Occupied occupied_;
   base::Slab<Record> records_;
   base::FlatIndex index_;
   base::DirtySet dirty_;

@@ -186,7 +186,7 @@ void Kernel::on_dump_datagram(Bytes datagram) {
     if (const auto answer = parse_answer(*message)) {
       finish_table(answer->error);
     } else {
-      hear(*message);
+      hear(*message, fib::Heard::dumped);
     }
   }
 }
@@ -234,19 +234,19 @@ void Kernel::on_watch_readable() {
         break;
       case Received::Kind::datagram:
         MessageReader messages(received.bytes);
-        while (const auto message = messages.next()) hear(*message);
+        while (const auto message = messages.next()) hear(*message, fib::Heard::notified);
         heard = true;
     }
   }
   if (heard) handlers_.on_input();
 }
 
-void Kernel::hear(const Message& message) {
+void Kernel::hear(const Message& message, fib::Heard heard) {
   switch (message.type) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       if (const auto route = parse_route(message.payload)) {
-        message.type == RTM_NEWROUTE ? forwarder_.on_route(*route) : forwarder_.on_route_gone(*route);
+        message.type == RTM_NEWROUTE ? forwarder_.on_route(*route, heard) : forwarder_.on_route_gone(*route);
       }
       break;
     case RTM_NEWNEXTHOP:

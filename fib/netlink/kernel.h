@@ -58,7 +58,7 @@ class Kernel final : public fib::KernelPort {
   void on_dump_datagram(Bytes datagram);
   void finish_table(int error);
   void on_watch_readable();
-  void hear(const Message& message);
+  void hear(const Message& message, fib::Heard heard);
   void fail(std::error_code error);
 
   boost::asio::io_context& io_;

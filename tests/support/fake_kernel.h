@@ -175,7 +175,7 @@ class FakeKernel final : public fib::KernelPort {
     return {key, route.protocol, true, route.forwarding};
   }
   void tell_route(const fib::RouteKey& key) {
-    tell([route = told(key, routes_.at(key))](fib::Forwarder& to) { to.on_route(route); });
+    tell([route = told(key, routes_.at(key))](fib::Forwarder& to) { to.on_route(route, fib::Heard::notified); });
   }
 
   [[nodiscard]] bool link_usable(fib::IfIndex index) const {
@@ -308,7 +308,7 @@ class FakeKernel final : public fib::KernelPort {
     if (dump.part == fib::DumpPart::routes) {
       auto at = dump.after ? routes_.upper_bound(*dump.after) : routes_.begin();
       for (int i = 0; i < 8 && at != routes_.end(); ++i, ++at) {
-        forwarder_->on_route(told(at->first, at->second));
+        forwarder_->on_route(told(at->first, at->second), fib::Heard::dumped);
         dump.after = at->first;
       }
       if (at != routes_.end()) return;
