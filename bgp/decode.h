@@ -61,6 +61,7 @@ struct DecodedMessage {
   /// How many octets the message takes. 0: the bytes end before it does, and only its header, if that, was read. With a
   /// wrong header: all of the bytes, because nobody knows where the next one begins.
   std::size_t octets = 0;
+  std::string_view type = "?";  ///< Of the header: "OPEN", also when the value is none because the OPEN is refused.
   MessageValue value;
   MessageVerdict verdict = MessageVerdict::ok;
   NotificationMessage notification;  ///< What a speaker answers; code 0 without session_reset.

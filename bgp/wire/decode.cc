@@ -17,6 +17,9 @@
 namespace minibgp {
 namespace {
 
+/// By type octet, and by index of MessageValue.
+constexpr std::string_view kTypeNames[] = {"?", "OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "ROUTE-REFRESH"};
+
 std::size_t max_message(const DecodeOptions& options) {
   return options.extended_messages ? wire::kMaxExtendedMessage : wire::kMaxMessage;
 }
@@ -261,6 +264,7 @@ DecodedMessage decode_message(Bytes bytes, const DecodeOptions& options) {
     return out;
   }
   out.octets = header->length;
+  out.type = kTypeNames[static_cast<std::size_t>(header->type)];
   decode_body(header->type, bytes.subspan(wire::kHeaderSize, header->length - wire::kHeaderSize), options, out);
   return out;
 }
@@ -274,10 +278,7 @@ std::string_view to_text(MessageVerdict verdict) {
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
-std::string_view message_name(const MessageValue& value) {
-  constexpr std::string_view kNames[] = {"?", "OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "ROUTE-REFRESH"};
-  return kNames[value.index()];
-}
+std::string_view message_name(const MessageValue& value) { return kTypeNames[value.index()]; }
 
 std::string_view to_text(EncodeError error) {
   switch (error) {
