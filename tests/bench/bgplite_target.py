@@ -42,7 +42,13 @@ class Bgplite(Target):
                 peer["timers"] = {"hold": f"{spec['hold']}s", "keepalive": f"{spec['keepalive']}s"}
             peers[p["addr"]] = peer
         config = {
-            "router": {"asn": spec["asn"], "router_id": spec["router_id"], "maximum_paths": spec["ecmp"]},
+            "router": {
+                "asn": spec["asn"],
+                "router_id": spec["router_id"],
+                "maximum_paths": spec["ecmp"],
+                # The peers' ASes differ: FRR's target says multipath-relax, and BIRD merges such paths anyway.
+                "multipath": "relax",
+            },
             "peers": peers,
             "fib": {"enabled": spec["fib"], **self.fib},
             "control": {"socket": f"{d}/control.sock"},
