@@ -1,6 +1,9 @@
 #include <bgp/base/assert.h>
 #include <bgp/rib/next_hop_index.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace minibgp::rib {
 
 NextHopIndex::Entry& NextHopIndex::entry(PeerId peer, const IpAddress& next_hop) {
@@ -41,6 +44,11 @@ bool NextHopIndex::set(PeerId peer, const IpAddress& next_hop, State state) {
   const bool differs = known.state.usable != state.usable || known.state.cost != state.cost;
   known.state = state;
   return differs && (known.paths > 0 || !tracked());
+}
+
+bool NextHopIndex::waits_for_answers() const {
+  return tracked() && std::any_of(entries_.begin(), entries_.end(),
+                                  [](const auto& entry) { return entry.second.paths > 0 && !entry.second.told; });
 }
 
 void NextHopIndex::forget(PeerId peer) {

@@ -41,6 +41,8 @@ class NextHopIndex {
   [[nodiscard]] State state(PeerId peer, const IpAddress& next_hop) const;
   /// Whether that may change anything for a path that exists.
   bool set(PeerId peer, const IpAddress& next_hop, State state);
+  /// While tracked(): a path goes to a next hop of which nothing was said yet.
+  [[nodiscard]] bool waits_for_answers() const;
   /// Of a peer that was removed: nothing said of its next hops counts any more.
   void forget(PeerId peer);
 

@@ -249,6 +249,7 @@ void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usabl
     sweeper_.read_next_hops(peer);
     sweep();
   }
+  check_restart_done();
 }
 
 void EngineImpl::set_options(const SpeakerOptions& options, Time now) {

@@ -136,7 +136,9 @@ void EngineImpl::check_restart_done() {
     complete = complete && table_complete(*peering);
   }
   // Without any peer there is nothing to wait for, but one may still be added.
-  restart_done_ = (any && complete) || now_ >= restart_deadline_;
+  // A route whose next hop nobody spoke of yet, or that is still being looked at, is not settled either.
+  const bool settled = any && complete && sweeper_.idle() && !next_hops_.waits_for_answers();
+  restart_done_ = settled || now_ >= restart_deadline_;
 }
 
 // --- Route refresh (RFC 2918, RFC 7313) ----------------------------------------------------------------------------

@@ -176,7 +176,7 @@ class Bench {
   std::vector<PeerChanged> peer_changes;
   std::vector<EndOfRib> ends_of_rib;
   std::size_t best_batches = 0;
-  bool restart_complete = false;
+  bool restart_complete = false, best_before_complete = false;
   std::vector<NextHopInterest> interests;
 
  private:
@@ -215,6 +215,7 @@ class Bench {
     } else if (std::holds_alternative<RestartComplete>(output)) {
       BGP_ASSERT(!restart_complete);
       restart_complete = true;
+      best_before_complete = !best.empty();
     } else if (const auto* batch = std::get_if<BestChanged>(&output)) {
       ++best_batches;
       for (const BestChange& change : batch->changes) {

@@ -241,6 +241,24 @@ TEST_F(Restarting, APeerThatRestartsTooIsNotWaitedFor) {
   EXPECT_TRUE(bench.restart_complete);
 }
 
+TEST(RestartingWithTrackedNextHops, IsCompleteOnlyWhenEveryRouteHasItsAnswer) {
+  Bench bench{{.asn = Asn{65000},
+               .router_id = RouterId{0x0A000001},
+               .next_hop_tracking = NextHopTracking::tracked,
+               .forwarding_preserved = true}};
+  RawPeer& a = bench.add(1, Asn{65001});
+  a.edit_open = graceful(Forwarding::preserved);
+  bench.establish(a);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  bench.end_of_rib(a);
+  EXPECT_FALSE(bench.restart_complete) << "the route is not usable yet: what was adopted for it must stay";
+  ASSERT_EQ(bench.interests.size(), 1U);
+  bench.engine.set_next_hop(a.id, a.options.address, true, 0, bench.now);
+  bench.pump();
+  EXPECT_TRUE(bench.restart_complete);
+  EXPECT_TRUE(bench.best_before_complete) << "the routes come first";
+}
+
 TEST(Start, WithoutPreservedForwardingNothingWaits) {
   Bench bench;
   RawPeer& a = bench.add(1, Asn{65001});
