@@ -504,9 +504,26 @@ void Daemon::event(std::string_view kind, std::initializer_list<Fact> facts) con
 
 // --- A change of the configuration ---------------------------------------------------------------------------------
 
+/// One line a step; of networks, where many come or go at once, one line for all.
+void Daemon::log_plan(const Plan& plan) {
+  constexpr std::ptrdiff_t kLinesMax = 20;
+  const auto of_kind = [&](Step::Kind kind) {
+    return std::count_if(plan.begin(), plan.end(), [&](const Step& step) { return step.kind == kind; });
+  };
+  const std::ptrdiff_t announced = of_kind(Step::Kind::announce);
+  const std::ptrdiff_t withdrawn = of_kind(Step::Kind::withdraw);
+  if (announced > kLinesMax) log_.info(LogArea::config, std::to_string(announced) + " networks announced or changed");
+  if (withdrawn > kLinesMax) log_.info(LogArea::config, std::to_string(withdrawn) + " networks withdrawn");
+  for (const Step& step : plan) {
+    const bool counted = (step.kind == Step::Kind::announce && announced > kLinesMax) ||
+                         (step.kind == Step::Kind::withdraw && withdrawn > kLinesMax);
+    if (!counted) log_.info(LogArea::config, step.text);
+  }
+}
+
 Plan Daemon::apply(Config wanted) {
   const Plan plan = diff(config_, wanted);
-  for (const Step& step : plan) log_.info(LogArea::config, step.text);
+  log_plan(plan);
   std::vector<Network> old_networks = std::move(config_.networks);
   // What is fixed at the start stays as it runs, so that the next plan names it again.
   wanted.listen = config_.listen;

@@ -101,6 +101,7 @@ class Daemon final : private minibgp::Observer,
   void add_network(const Network& network);
   void remove_network(const Network& network);
   void set_own_networks();
+  void log_plan(const Plan& plan);
   void set_tunnels();
   void guard_underlay();
   void set_static_routes();

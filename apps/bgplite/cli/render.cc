@@ -230,8 +230,8 @@ std::string render_routes(const Json& answer, bool colors) {
                  text(path, "peer"), text(path, "local_pref"), text(path, "med"), as_path_of(path)});
     }
   }
-  return "* usable, > best, = shares the traffic, S kept for a restart, ! unusable, x refused\n" +
-         table.to_text(colors) + ending(answer, routes.size());
+  return "* usable, > best, = shares traffic, S kept for a restart, ! unusable, x refused\n" + table.to_text(colors) +
+         ending(answer, routes.size());
 }
 
 std::string render_announced(const Json& answer, bool colors) {

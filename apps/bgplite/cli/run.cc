@@ -3,8 +3,11 @@
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/server.h>
 #include <apps/bgplite/daemon.h>
+#include <apps/bgplite/host/host.h>
 #include <apps/bgplite/life.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/metrics/responder.h>
+#include <apps/bgplite/metrics/text.h>
 #include <apps/bgplite/notify.h>
 #include <apps/bgplite/privileges.h>
 
@@ -49,22 +52,24 @@ class Run {
                   commands_->handle(request, reply);
                 }),
         daemon_(io_, log_, start.loaded.config),
+        host_(start.loaded.config.state_dir + "/host", &log_),
+        metrics_(io_, [this] { return metrics::to_text(daemon_, daemon_.config().metrics.names); }),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(io_) {
     log_.set_levels(start.loaded.config.log);
-    start_ = std::move(start);
+    start_ = std::make_unique<StartConfig>(std::move(start));
     path_ = path;
   }
 
   Exit run() {
     ::signal(SIGPIPE, SIG_IGN);
-    for (const Diagnostic& one : start_.loaded.diagnostics.all()) log_.warning(LogArea::config, to_text(one));
-    if (!start_.note.empty()) log_.error(LogArea::config, start_.note);
+    for (const Diagnostic& one : start_->loaded.diagnostics.all()) log_.warning(LogArea::config, to_text(one));
+    if (!start_->note.empty()) log_.error(LogArea::config, start_->note);
     if (const auto opened = open(); !opened) {
       log_.error(LogArea::config, opened.error());
       return Exit::io;
     }
-    start_ = {};
+    start_.reset();
     ::malloc_trim(0);
     notify_systemd("READY=1\nSTATUS=running");
     feed_watchdog();
@@ -79,13 +84,18 @@ class Run {
     const Config& config = daemon_.config();
     if (auto reserved = server_.reserve(config.control.socket); !reserved) return reserved;
     give_directories(config);
+    // While we may still run nft and set everything; what of it fails is logged, and doctor tells.
+    if (!config.tunnels.empty()) static_cast<void>(host_.apply(config));
     if (auto dropped = drop_privileges(config.user); !dropped) return dropped;
     const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
     if (needs_admin && !may_administer_network())
       return minibgp::unexpected(
           std::string{"kernel routes and tunnels need CAP_NET_ADMIN: start as root, or set fib.enabled: false"});
+    if (!config.metrics.listen.empty())
+      if (auto opened = metrics_.open(config.metrics.listen); !opened) return opened;
     if (auto started = daemon_.start(); !started) return started;
-    life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(start_.bundle));
+    life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(start_->bundle));
+    life_->at_host = [this](const Config& now) { static_cast<void>(host_.apply(now)); };
     commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_});
     return server_.open(config.control.socket, config.control.group);
   }
@@ -120,7 +130,12 @@ class Run {
     log_.info(LogArea::config, std::string{"stopping on "} + (signal == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_systemd("STOPPING=1");
     server_.close();
-    daemon_.stop([this] { io_.stop(); });
+    metrics_.close();
+    daemon_.stop([this] {
+      // With on_exit: keep, routes and tunnels go on working, and with them what they need of the host.
+      if (daemon_.config().on_exit == OnExit::remove) static_cast<void>(host_.restore());
+      io_.stop();
+    });
   }
 
   /// The timer runs on the daemon's own loop: a loop that hangs does not feed it.
@@ -132,14 +147,16 @@ class Run {
     watchdog_.async_wait([this](const Error& error) { error ? void() : feed_watchdog(); });
   }
 
-  StartConfig start_;
+  std::unique_ptr<StartConfig> start_;  ///< Until everything runs; a configuration is large.
   std::string path_;
   boost::asio::io_context io_{1};
   Logging log_;
   std::unique_ptr<control::Commands> commands_;
   control::Server server_;
   Daemon daemon_;
+  host::Host host_;
   std::unique_ptr<Life> life_;
+  metrics::Responder metrics_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_;
   bool stopping_ = false;

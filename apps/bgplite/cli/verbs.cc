@@ -49,6 +49,10 @@ void Verbs::action(CLI::App& verb, std::function<Exit()> run) {
   verb.final_callback([this, run = std::move(run)] { chosen_ = run; });
 }
 
+void Verbs::action_from(CLI::App& verb, std::function<std::function<Exit()>()> make) {
+  verb.final_callback([this, make = std::move(make)] { chosen_ = make(); });
+}
+
 std::function<Exit()> Verbs::parse(int argc, char** argv) {
   // CLI11 would say "a subcommand is required" to a mistyped one.
   std::vector<std::string> names;

@@ -49,6 +49,8 @@ class Verbs {
   CLI::App& add(const std::string& name, const std::string& description, CLI::App* parent = nullptr);
   /// What runs when `verb` was given. It may print to standard output; complaints go to standard error through fail().
   void action(CLI::App& verb, std::function<Exit()> run);
+  /// For a verb that needs the parser itself: called while it still exists, gives what runs afterwards.
+  void action_from(CLI::App& verb, std::function<std::function<Exit()>()> make);
   /// Valid for the life of the program.
   [[nodiscard]] const Common& common() const { return *common_; }
   [[nodiscard]] CLI::App& app() { return *app_; }
@@ -70,12 +72,14 @@ void add_all(Verbs& verbs);
 
 void add_run(Verbs& verbs);
 void add_check(Verbs& verbs);
+void add_decode(Verbs& verbs);  ///< decode, encode
 void add_show(Verbs& verbs);
 void add_explain(Verbs& verbs);  ///< explain, verify, monitor
 void add_doing(Verbs& verbs);    ///< announce, withdraw, enable, disable, reset, refresh
 void add_life(Verbs& verbs);     ///< plan, apply, confirm, rollback
+void add_doctor(Verbs& verbs);   ///< doctor, verify-connectivity, host apply and restore
 void add_document(Verbs& verbs);
-void add_policy(Verbs& verbs);   ///< policy eval, test, diff
-void add_import(Verbs& verbs);   ///< import frr
+void add_policy(Verbs& verbs);  ///< policy eval, test, diff
+void add_import(Verbs& verbs);  ///< import frr
 
 }  // namespace bgplite::cli

@@ -24,7 +24,8 @@ namespace bgplite {
 /// Where each key of the configuration was written, by its path: "peers.192.0.2.1.timers.hold".
 class Places {
  public:
-  void set(const std::string& path, Place place) { at_[path] = std::move(place); }
+  /// Where a key was written first.
+  void set(const std::string& path, Place place) { at_.emplace(path, std::move(place)); }
   [[nodiscard]] bool has(const std::string& path) const { return at_.count(path) != 0; }
   /// Of the key, or of the nearest key around it that was written.
   [[nodiscard]] Place of(std::string path) const;

@@ -108,12 +108,15 @@ void read_networks(const In& in, Draft& to) {
   read_items(in, [&](const YAML::Node& item, const std::string& index) {
     const Reader::Step step{in.reader, index, item};
     Network network;
+    const std::size_t mistakes = in.reader.diagnostics().all().size();
     if (item.IsMap()) {
       in.reader.mapping(item, network_fields(), network);
       if (network.prefix == minibgp::Prefix{} && !item["prefix"]) in.reader.error(item, "a network needs a 'prefix'");
     } else {
       In{in.reader, item, network_fields().front().key}.prefix(network.prefix);
     }
+    // A network that could not be read would be 0.0.0.0/0.
+    if (in.reader.diagnostics().all().size() != mistakes) return;
     in.reader.places().set("networks." + minibgp::to_text(network.prefix), in.reader.place(item));
     to.config.networks.push_back(std::move(network));
   });
@@ -163,9 +166,11 @@ void read_static_routes(const In& in, Draft& to) {
   read_items(in, [&](const YAML::Node& item, const std::string& index) {
     const Reader::Step step{in.reader, index, item};
     StaticRoute route;
+    const std::size_t mistakes = in.reader.diagnostics().all().size();
     in.reader.mapping(item, static_route_fields(), route);
     if (item.IsMap() && !item["prefix"]) in.reader.error(item, "a static route needs a 'prefix'");
     if (item.IsMap() && !item["via"]) in.reader.error(item, "a static route needs 'via'");
+    if (in.reader.diagnostics().all().size() != mistakes && route.prefix == minibgp::Prefix{}) return;
     in.reader.places().set("static_routes." + minibgp::to_text(route.prefix), in.reader.place(item));
     to.config.static_routes.push_back(std::move(route));
   });
@@ -360,7 +365,7 @@ const Fields<Defaults>& defaults_fields() {
 /// The key of Config::peers: the address, with the interface where one address may occur on several.
 std::string peer_key(const PeerConfig& peer) {
   std::string key = minibgp::to_text(peer.options.address);
-  if (peer.options.address.is_link_local_v6()) key += "%" + peer.options.device;
+  if (peer.options.address.is_link_local_v6() && !peer.options.device.empty()) key += "%" + peer.options.device;
   return key;
 }
 

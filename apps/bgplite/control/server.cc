@@ -34,7 +34,7 @@ constexpr std::size_t kRequestOctetsMax = 64U << 10U;
 constexpr std::size_t kClientsMax = 32;  ///< More wait in the kernel's backlog.
 constexpr std::size_t kStreamsMax = 8;
 constexpr std::size_t kStreamLinesMax = 1024;  ///< Waiting for one client.
-constexpr seconds kRequestTimeout{5};
+constexpr seconds kRequestTimeout{2};
 constexpr seconds kAnswerTimeout{60};
 /// An answer of this size left pages with the allocator that are worth giving back.
 constexpr std::size_t kLargeAnswer = 1U << 20U;

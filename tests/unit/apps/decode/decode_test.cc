@@ -1,5 +1,5 @@
-// bgplite decode and encode against golden files, each checked by hand against the messages its input was made of. After
-// an intended change: BGPLITE_WRITE_GOLDEN=1 writes them anew, and the difference is read before it is committed.
+// bgplite decode and encode against golden files, each checked by hand against the messages its input was made of.
+// After an intended change: BGPLITE_WRITE_GOLDEN=1 writes them anew, and the difference is read before it is committed.
 #include <apps/bgplite/cli/decode.h>
 #include <apps/bgplite/cli/message_json.h>
 

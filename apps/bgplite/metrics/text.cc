@@ -1,0 +1,244 @@
+#include <apps/bgplite/metrics/text.h>
+#include <bgp/text.h>
+#include <bgp/version.h>
+
+#include <fstream>
+#include <initializer_list>
+#include <utility>
+
+#include <unistd.h>
+
+namespace bgplite::metrics {
+namespace {
+
+using Labels = std::initializer_list<std::pair<const char*, std::string>>;
+
+/// Collects families: HELP and TYPE once, then the samples.
+class Page {
+ public:
+  void family(const char* name, const char* type, const char* help) {
+    name_ = name;
+    text_ += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
+  }
+  void sample(double value, Labels labels = {}) {
+    text_ += name_;
+    char separator = '{';
+    for (const auto& [key, label] : labels) {
+      text_ += separator + std::string{key} + "=\"" + escaped(label) + "\"";
+      separator = ',';
+    }
+    if (separator == ',') text_ += '}';
+    text_ += " " + number(value) + "\n";
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  static std::string escaped(const std::string& label) {
+    std::string out;
+    for (const char c : label) {
+      if (c == '\\' || c == '"') out += '\\';
+      out += c == '\n' ? ' ' : c;
+    }
+    return out;
+  }
+  static std::string number(double value) {
+    const auto whole = static_cast<long long>(value);
+    if (static_cast<double>(whole) == value) return std::to_string(whole);
+    return std::to_string(value);
+  }
+
+  std::string text_;
+  std::string name_;
+};
+
+double resident_octets() {
+  std::ifstream in{"/proc/self/statm"};
+  double total = 0, resident = 0;
+  in >> total >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double seconds(minibgp::Duration duration) {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) / 1000.0;
+}
+
+using Peers = std::vector<minibgp::PeerStatus>;
+bool established(const minibgp::PeerStatus& peer) { return peer.state == minibgp::PeerState::established; }
+
+/// One native series of every peer.
+struct PeerMetric {
+  const char* name;
+  const char* type;
+  const char* help;
+  double (*value)(const minibgp::PeerStatus& peer);
+};
+const PeerMetric kPeerMetrics[] = {
+    {"bgplite_peer_up", "gauge", "1 while the session is Established.",
+     [](const auto& p) { return established(p) ? 1.0 : 0.0; }},
+    {"bgplite_peer_enabled", "gauge", "0 while administratively down.",
+     [](const auto& p) { return p.enabled ? 1.0 : 0.0; }},
+    {"bgplite_peer_stale", "gauge", "1 while the peer restarts and its routes are kept.",
+     [](const auto& p) { return p.stale ? 1.0 : 0.0; }},
+    {"bgplite_peer_prefixes_received", "gauge", "Prefixes received, before policy.",
+     [](const auto& p) { return static_cast<double>(p.prefixes_received); }},
+    {"bgplite_peer_prefixes_accepted", "gauge", "Prefixes accepted by import policy.",
+     [](const auto& p) { return static_cast<double>(p.prefixes_accepted); }},
+    {"bgplite_peer_prefixes_best", "gauge", "Prefixes whose best path is this peer's.",
+     [](const auto& p) { return static_cast<double>(p.prefixes_best); }},
+    {"bgplite_peer_prefixes_announced", "gauge", "Prefixes announced to the peer.",
+     [](const auto& p) { return static_cast<double>(p.prefixes_announced); }},
+    {"bgplite_peer_messages_received_total", "counter", "BGP messages received.",
+     [](const auto& p) { return static_cast<double>(p.counters.messages_received); }},
+    {"bgplite_peer_messages_sent_total", "counter", "BGP messages sent.",
+     [](const auto& p) { return static_cast<double>(p.counters.messages_sent); }},
+    {"bgplite_peer_updates_received_total", "counter", "UPDATE messages received.",
+     [](const auto& p) { return static_cast<double>(p.counters.updates_received); }},
+    {"bgplite_peer_updates_sent_total", "counter", "UPDATE messages sent.",
+     [](const auto& p) { return static_cast<double>(p.counters.updates_sent); }},
+    {"bgplite_peer_sessions_established_total", "counter", "Times the session came up.",
+     [](const auto& p) { return static_cast<double>(p.counters.connections_established); }},
+    {"bgplite_peer_sessions_dropped_total", "counter", "Times the session went down.",
+     [](const auto& p) { return static_cast<double>(p.counters.connections_dropped); }},
+    {"bgplite_peer_treated_as_withdraw_total", "counter",
+     "UPDATE messages with errors, treated as withdraw (RFC 7606).",
+     [](const auto& p) { return static_cast<double>(p.counters.treated_as_withdraw); }},
+};
+
+void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
+  for (const PeerMetric& metric : kPeerMetrics) {
+    page.family(metric.name, metric.type, metric.help);
+    for (const minibgp::PeerStatus& peer : peers)
+      page.sample(
+          metric.value(peer),
+          {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}, {"asn", minibgp::to_text(peer.remote_as)}});
+  }
+  page.family("bgplite_peer_state_seconds", "gauge", "Time since the session came up or went down.");
+  for (const minibgp::PeerStatus& peer : peers)
+    page.sample(seconds(daemon.speaker().now() - peer.since),
+                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+  page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
+  for (const minibgp::PeerStatus& peer : peers)
+    if (const PeerConfig* config = daemon.peer_config(peer.id))
+      page.sample(static_cast<double>(peer.prefixes_announced) / static_cast<double>(config->options.export_limit.max),
+                  {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+}
+
+void native_fib(Page& page, const minibgp::fib::FibStatus& status) {
+  page.family("bgplite_fib_routes", "gauge", "Kernel routes by state.");
+  page.sample(static_cast<double>(status.installed), {{"state", "installed"}});
+  page.sample(static_cast<double>(status.pending), {{"state", "pending"}});
+  page.sample(static_cast<double>(status.refused), {{"state", "refused"}});
+  page.sample(static_cast<double>(status.adopted), {{"state", "adopted"}});
+  page.family("bgplite_fib_synchronized", "gauge", "1 while the kernel has exactly what is desired.");
+  page.sample(status.synchronized ? 1 : 0);
+  page.family("bgplite_fib_drift_repaired_total", "counter", "Routes of ours that others changed, repaired.");
+  page.sample(static_cast<double>(status.counters.drift_repaired));
+  page.family("bgplite_fib_overruns_total", "counter",
+              "Times the kernel dropped notifications; each led to a full comparison.");
+  page.sample(static_cast<double>(status.counters.overruns));
+  page.family("bgplite_fib_failovers_total", "counter", "Next hops taken out of groups because they became unusable.");
+  page.sample(static_cast<double>(status.counters.failovers));
+  page.family("bgplite_fib_last_failover_seconds", "gauge",
+              "Time the last failover took, from the news to the kernel.");
+  page.sample(static_cast<double>(status.counters.last_failover_ns) / 1e9);
+}
+
+void native_tunnels(Page& page, const std::vector<minibgp::xfrm::TunnelStatus>& tunnels) {
+  page.family("bgplite_tunnel_state", "gauge", "2 up, 1 suspect, 0 down; the reason is a label.");
+  for (const auto& tunnel : tunnels)
+    page.sample(static_cast<double>(tunnel.state),
+                {{"tunnel", tunnel.name}, {"reason", std::string{minibgp::xfrm::to_text(tunnel.reason)}}});
+  page.family("bgplite_tunnel_sa_count", "gauge", "Security associations.");
+  for (const auto& tunnel : tunnels) {
+    page.sample(static_cast<double>(tunnel.inbound_sas), {{"tunnel", tunnel.name}, {"dir", "in"}});
+    page.sample(static_cast<double>(tunnel.outbound_sas), {{"tunnel", tunnel.name}, {"dir", "out"}});
+  }
+  page.family("bgplite_tunnel_went_down_total", "counter", "Times the tunnel went down.");
+  for (const auto& tunnel : tunnels) page.sample(static_cast<double>(tunnel.went_down), {{"tunnel", tunnel.name}});
+}
+
+void native(Page& page, Daemon& daemon, const Peers& peers) {
+  page.family("bgplite_info", "gauge", "Version and identity.");
+  page.sample(1, {{"version", minibgp::kVersionText},
+                  {"asn", minibgp::to_text(daemon.config().router.asn)},
+                  {"router_id", minibgp::to_text(daemon.config().router.router_id)}});
+  page.family("bgplite_uptime_seconds", "gauge", "Time since the start.");
+  page.sample(static_cast<double>(daemon.uptime().count()));
+  page.family("bgplite_resident_memory_bytes", "gauge", "Physical memory in use.");
+  page.sample(resident_octets());
+  page.family("bgplite_rib_prefixes", "gauge", "Prefixes in the RIB.");
+  page.sample(static_cast<double>(daemon.speaker().engine().route_count()));
+  page.family("bgplite_reloads_total", "counter", "Configurations applied since the start.");
+  page.sample(daemon.reloads());
+  native_peers(page, daemon, peers);
+  if (daemon.fib() != nullptr) native_fib(page, daemon.fib()->status());
+  if (daemon.tunnels() != nullptr) native_tunnels(page, daemon.tunnels()->status());
+}
+
+/// frr_exporter's series of a peer (collector/bgp.go), with its labels.
+struct FrrMetric {
+  const char* name;
+  const char* type;
+  const char* help;
+  double (*value)(const minibgp::PeerStatus& peer, double for_s);
+};
+const FrrMetric kFrrMetrics[] = {
+    {"frr_bgp_peer_state", "gauge", "State of the peer (2 = Administratively Down, 1 = Established, 0 = Down).",
+     [](const auto& p, double) { return !p.enabled ? 2.0 : (established(p) ? 1.0 : 0.0); }},
+    {"frr_bgp_peer_uptime_seconds", "gauge", "How long has the peer been up.",
+     [](const auto& p, double for_s) { return established(p) ? for_s : 0.0; }},
+    {"frr_bgp_peer_message_received_total", "counter", "Number of received messages.",
+     [](const auto& p, double) { return static_cast<double>(p.counters.messages_received); }},
+    {"frr_bgp_peer_message_sent_total", "counter", "Number of sent messages.",
+     [](const auto& p, double) { return static_cast<double>(p.counters.messages_sent); }},
+    {"frr_bgp_peer_prefixes_received_count_total", "gauge", "Number of prefixes received.",
+     [](const auto& p, double) { return static_cast<double>(p.prefixes_received); }},
+    {"frr_bgp_peer_prefixes_accepted_count_total", "gauge", "Number of prefixes accepted.",
+     [](const auto& p, double) { return static_cast<double>(p.prefixes_accepted); }},
+    {"frr_bgp_peer_prefixes_filtered_count_total", "gauge", "Number of prefixes filtered.",
+     [](const auto& p, double) {
+       return static_cast<double>(p.prefixes_received) - static_cast<double>(p.prefixes_accepted);
+     }},
+    {"frr_bgp_peer_prefixes_advertised_count_total", "gauge", "Number of prefixes advertised.",
+     [](const auto& p, double) { return static_cast<double>(p.prefixes_announced); }},
+};
+
+std::string family_of(const minibgp::PeerStatus& peer) {
+  return peer.families[1] && !peer.families[0] ? "ipv6" : "ipv4";
+}
+
+void frr(Page& page, const Daemon& daemon, const Peers& peers) {
+  const std::string local_as = minibgp::to_text(daemon.config().router.asn);
+  for (const FrrMetric& metric : kFrrMetrics) {
+    page.family(metric.name, metric.type, metric.help);
+    for (const minibgp::PeerStatus& peer : peers)
+      page.sample(metric.value(peer, seconds(daemon.speaker().now() - peer.since)),
+                  {{"vrf", "default"},
+                   {"afi", family_of(peer)},
+                   {"safi", "unicast"},
+                   {"local_as", local_as},
+                   {"peer", minibgp::to_text(peer.address)},
+                   {"peer_as", minibgp::to_text(peer.remote_as)},
+                   {"peer_desc", peer.name}});
+  }
+  const auto router = [&](const char* name, const char* help, double value) {
+    page.family(name, "gauge", help);
+    page.sample(value, {{"vrf", "default"}, {"afi", "ipv4"}, {"safi", "unicast"}, {"local_as", local_as}});
+  };
+  router("frr_bgp_rib_count_total", "Number of routes in the RIB.",
+         static_cast<double>(daemon.speaker().engine().route_count()));
+  router("frr_bgp_rib_memory_bytes", "Memory consumbed by the RIB.", resident_octets());
+  router("frr_bgp_peers_count_total", "Number peers configured.", static_cast<double>(peers.size()));
+}
+
+}  // namespace
+
+std::string to_text(Daemon& daemon, MetricsConfig::Names names) {
+  const Peers peers = daemon.speaker().engine().peers();
+  Page page;
+  if (names != MetricsConfig::Names::frr) native(page, daemon, peers);
+  if (names != MetricsConfig::Names::native) frr(page, daemon, peers);
+  return page.take();
+}
+
+}  // namespace bgplite::metrics

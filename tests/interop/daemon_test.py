@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# kind: default
+# where: here
+# seconds: 240
+"""The daemon as its operator meets it: one clear sentence when it cannot start, never half a start; commands, aliases
+and metrics of a running pair; what it may do without being root; how much memory it takes when idle."""
+import json
+import os
+import pathlib
+import socket
+import stat
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import needs  # noqa: E402
+from cases import Skip, case, check, check_equal, main, require  # noqa: E402
+from netlab import wait_until  # noqa: E402
+
+# The issue's figure is for the release build; other builds carry more (sanitizers, no inlining).
+IDLE_KIB_MAX = 8 * 1024
+
+
+def config(own, other, asn, other_asn, **extra):
+    value = {
+        "router": {"asn": asn, "router_id": own},
+        "peers": {other: {"asn": other_asn, "accept_all": True, "local_address": own}},
+        "control": {"socket": "/run/bgplite/control.sock"},
+        "state_dir": "/run/bgplite/state",
+    }
+    value.update(extra)
+    return json.dumps(value)
+
+
+class Pair:
+    """Two routers on one link: a announces 10.1.0.0/16, b announces 10.2.0.0/16 and 10.3.0.0/16."""
+
+    def __init__(self, lab, a_extra=None, b_extra=None):
+        require(needs.root(), needs.namespaces())
+        self.binary = needs.built("bgplite")
+        self.a, self.b = lab.namespace("a"), lab.namespace("b")
+        lab.link(self.a, self.b, "ab", "ba", ["192.0.2.1/30"], ["192.0.2.2/30"])
+        self.a_extra = {"networks": ["10.1.0.0/16"], **(a_extra or {})}
+        self.b_extra = {"networks": ["10.2.0.0/16", "10.3.0.0/16"], **(b_extra or {})}
+        for ns in (self.a, self.b):
+            ns.run("mkdir", "-p", "/run/bgplite/state")
+        # /run is each namespace's own.
+        self.a_file = self.b_file = "/run/bgplite.yaml"
+        self.a.write(self.a_file, config("192.0.2.1", "192.0.2.2", 65001, 65002, **self.a_extra))
+        self.b.write(self.b_file, config("192.0.2.2", "192.0.2.1", 65002, 65001, **self.b_extra))
+
+    def start(self):
+        self.a_process = self.a.start("bgplite", self.binary, "run", "-c", self.a_file)
+        self.b_process = self.b.start("bgplite", self.binary, "run", "-c", self.b_file)
+        wait_until(lambda: self.state() == "Established", 15, "the session is up")
+        wait_until(lambda: self.prefixes() == {"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"}, 10, "the routes are there")
+        return self
+
+    def cli(self, *words, check=True, ns=None):
+        return (ns or self.a).run(self.binary, "-c", self.a_file, *words, check=check)
+
+    def json(self, *words):
+        return json.loads(self.cli(*words, "--json").stdout)
+
+    def state(self):
+        done = self.cli("show", "peers", "--json", check=False)
+        return json.loads(done.stdout)["peers"][0]["state"] if done.returncode == 0 else None
+
+    def prefixes(self):
+        return {route["prefix"] for route in self.json("show", "routes")["routes"]}
+
+
+def refused(lab_ns, binary, path):
+    """Runs the daemon, which must end by itself; its exit code and complaint."""
+    argv = [binary, "run", "-c", path]
+    done = lab_ns.run(*argv, check=False, timeout=20)
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+@case("a busy port gives one sentence, and nothing is left behind")
+def busy_port(lab):
+    pair = Pair(lab)
+    blocker = pair.a.start(
+        "blocker", "python3", "-c",
+        "import socket,time; s=socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1);"
+        "s.bind(('0.0.0.0',179)); s.listen(); print('ready', flush=True); time.sleep(600)")
+    wait_until(lambda: "ready" in blocker.log(), 10, "port 179 is taken")
+    code, text = refused(pair.a, pair.binary, pair.a_file)
+    check_equal(code, 3, "exit code")
+    check("cannot listen on port 179: Address already in use" in text, text)
+    check_equal(pair.a.run("ls", "/run/bgplite").stdout.split(), ["control.sock.lock", "state"], "files left behind")
+    check_equal(pair.a.routes(protocol=155), {}, "kernel routes")
+
+
+@case("a second daemon on the same control socket is refused and the first goes on")
+def second_daemon(lab):
+    pair = Pair(lab).start()
+    code, text = refused(pair.a, pair.binary, pair.a_file)
+    check_equal(code, 3, "exit code")
+    check("another bgplite runs with the control socket /run/bgplite/control.sock" in text, text)
+    check_equal(pair.state(), "Established", "the first daemon's session")
+
+
+@case("a file with mistakes is refused with every one of them, before anything is opened")
+def bad_file(lab):
+    pair = Pair(lab)
+    path = "/run/bad.yaml"
+    pair.a.write(path, "router: { asm: 1, router_id: x }\nnetworks: [10.0.0.1/8]\n")
+    code, text = refused(pair.a, pair.binary, path)
+    check_equal(code, 2, "exit code")
+    check_equal(len(text.splitlines()), 4, lambda: text)
+    check_equal(pair.a.run("ls", "/run/bgplite").stdout.split(), ["state"], "files")
+
+
+@case("without the right to change routes it says which right, and does not start")
+def no_permission(lab):
+    pair = Pair(lab)
+    require(needs.program("setpriv"))
+    pair.a.run("chmod", "0777", "/run/bgplite", "/run/bgplite/state")
+    done = pair.a.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+                      "--ambient-caps=-all", "--bounding-set=-all", pair.binary, "run", "-c", pair.a_file,
+                      check=False, timeout=20)
+    check_equal(done.returncode, 3, lambda: done.stdout + done.stderr)
+    check("CAP_NET_ADMIN" in done.stderr, done.stderr)
+
+
+@case("as its own user with three capabilities and no more it routes")
+def own_user(lab):
+    require(needs.root())
+    pair = Pair(lab, a_extra={"user": "nobody"}).start()
+    pid = pair.a_process.pid
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
+    check_equal(status["Uid"].split()[0], "65534", "user")
+    wanted = (1 << 12) | (1 << 10) | (1 << 13)  # NET_ADMIN, NET_BIND_SERVICE, NET_RAW
+    for which in ("CapEff", "CapPrm"):
+        check_equal(int(status[which], 16), wanted, which)
+    check_equal(int(status["CapBnd"], 16) & ~wanted, 0, "bounding set")
+    check_equal(status["NoNewPrivs"].strip(), "1", "no_new_privs")
+    wait_until(lambda: set(pair.a.routes(protocol=155)) == {"10.2.0.0/16", "10.3.0.0/16"}, 10, "kernel routes")
+
+
+@case("the kernel has what the peer announced, verify says so, and sees a route that somebody took")
+def verify(lab):
+    pair = Pair(lab).start()
+    wait_until(lambda: set(pair.a.routes(protocol=155)) == {"10.2.0.0/16", "10.3.0.0/16"}, 10, "kernel routes")
+    check_equal(pair.json("verify")["same"], True, "verify")
+    routes = {route["prefix"]: route for route in pair.json("show", "fib")["routes"]}
+    check_equal(routes["10.2.0.0/16"]["vias"], [{"gateway": "192.0.2.2", "interface": "ab"}], "show fib")
+    explained = pair.json("explain", "10.2.3.4")
+    check_equal(explained["prefix"], "10.2.0.0/16", "explain")
+    check_equal(explained["kernel"][0]["in_sync"], True, "explain reads the kernel")
+    check_equal(pair.cli("explain", "172.31.0.0/16", check=False).returncode, 1, "explain of nothing")
+
+
+@case("announce and withdraw reach the peer; disable, enable and reset do what they say")
+def doing(lab):
+    pair = Pair(lab).start()
+
+    def at_b():
+        return set(pair.b.routes(protocol=155))
+
+    pair.cli("announce", "10.9.0.0/16", "--med", "7", "--community", "65001:9")
+    wait_until(lambda: "10.9.0.0/16" in at_b(), 10, "b has the announced route")
+    check_equal(pair.cli("withdraw", "10.9.0.0/16", check=False).returncode, 1, "withdraw without --yes")
+    pair.cli("withdraw", "10.9.0.0/16", "--yes")
+    wait_until(lambda: "10.9.0.0/16" not in at_b(), 10, "b lost it")
+    pair.cli("disable", "192.0.2.2", "maintenance", "tonight", "--yes")
+    wait_until(lambda: not at_b() and not set(pair.a.routes(protocol=155)), 10, "no routes")
+    seen = pair.b.run(pair.binary, "-c", pair.b_file, "show", "peers", "192.0.2.1").stdout
+    check("maintenance tonight" in seen, seen)
+    pair.cli("enable", "192.0.2.2")
+    wait_until(lambda: pair.state() == "Established" and "10.1.0.0/16" in at_b(), 20, "back again")
+    pair.cli("reset", "192.0.2.2", "--yes")
+    wait_until(lambda: pair.json("show", "peers")["peers"][0]["established"] >= 3, 20, "a new session")
+    check_equal(pair.cli("reset", "192.0.2.99", "--yes", check=False).returncode, 1, "no such peer")
+
+
+@case("apply --confirm rolls back by itself, a reload resets nothing it did not name")
+def apply_confirm(lab):
+    pair = Pair(lab).start()
+    changed = config("192.0.2.1", "192.0.2.2", 65001, 65002, networks=["10.1.0.0/16", "10.8.0.0/16"])
+    pair.a.write(pair.a_file, changed)
+    check("10.8.0.0/16: announced" in pair.cli("plan").stdout, "plan")
+    pair.cli("apply", "--confirm", "1s")
+    wait_until(lambda: "10.8.0.0/16" in pair.b.routes(protocol=155), 10, "b has it")
+    wait_until(lambda: "10.8.0.0/16" not in pair.b.routes(protocol=155), 10, "rolled back")
+    pair.cli("apply", "--confirm", "60s")
+    pair.cli("confirm")
+    wait_until(lambda: "10.8.0.0/16" in pair.b.routes(protocol=155), 10, "b has it again")
+    check_equal(pair.json("show", "peers")["peers"][0]["established"], 1, "sessions so far")
+
+
+@case("kill -9 before the confirmation: the next start runs the last good configuration")
+def killed_unconfirmed(lab):
+    pair = Pair(lab).start()
+    pair.a.write(pair.a_file, config("192.0.2.1", "192.0.2.2", 65001, 65002, networks=["10.8.0.0/16"]))
+    pair.cli("apply", "--confirm", "60s", "--yes")
+    wait_until(lambda: "10.8.0.0/16" in pair.b.routes(protocol=155), 10, "b has the new one")
+    pair.a_process.kill()
+    pair.a_process = pair.a.start("bgplite", pair.binary, "run", "-c", pair.a_file)
+    wait_until(lambda: set(pair.b.routes(protocol=155)) == {"10.1.0.0/16"}, 20, "b has the last good one's route")
+    check("never confirmed" in pair.a_process.log(), "the log says so")
+
+
+@case("the socket is 0660, and garbage on it harms nobody")
+def control_socket(lab):
+    pair = Pair(lab).start()
+    check_equal(stat.S_IMODE(int(pair.a.run("stat", "-c", "%a", "/run/bgplite/control.sock").stdout, 8)), 0o660, "mode")
+    script = (
+        "import socket, os, random\n"
+        "random.seed(5)\n"
+        "for i in range(100):\n"
+        "    s = socket.socket(socket.AF_UNIX); s.connect('/run/bgplite/control.sock')\n"
+        "    try:\n"
+        "        s.sendall(bytes(random.randrange(256) for _ in range(random.randrange(2000))) + b'\\n')\n"
+        "        s.settimeout(5); s.recv(4096)\n"
+        "    except OSError: pass\n"
+        "    s.close()\n")
+    pair.a.run("python3", "-c", script)
+    check_equal(pair.state(), "Established", "after the garbage")
+
+
+@case("FRR's words give FRR's keys; metrics are served under both kinds of names")
+def frr_words(lab):
+    pair = Pair(lab, a_extra={"metrics": {"listen": "127.0.0.1:9342", "names": "both"}}).start()
+    summary = json.loads(pair.cli("show", "bgp", "summary", "json").stdout)["ipv4Unicast"]
+    check_equal(summary["peers"]["192.0.2.2"]["state"], "Established", "state")
+    check_equal(summary["peers"]["192.0.2.2"]["pfxRcd"], 2, "pfxRcd")
+    routes = json.loads(pair.cli("show", "ip", "bgp", "json").stdout)["routes"]
+    check_equal(routes["10.2.0.0/16"][0]["path"], "65002", "path")
+    fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9342/metrics', timeout=5).read().decode())"
+    page = pair.a.run("python3", "-c", fetch).stdout
+    for line in ('bgplite_peer_up{peer="192.0.2.2",name="",asn="65002"} 1',
+                 'frr_bgp_peer_state{vrf="default",afi="ipv4",safi="unicast",local_as="65001",peer="192.0.2.2",'
+                 'peer_as="65002",peer_desc=""} 1',
+                 'bgplite_fib_routes{state="installed"} 2'):
+        check(line in page, lambda: f"{line} is missing from:\n{page}")
+    names = [line.split("{")[0].split(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
+    helped = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
+    check_equal(set(names) - helped, set(), "series without a TYPE")
+
+
+@case("idle with two routes it takes at most 8 MiB of memory (release build)")
+def footprint(lab):
+    pair = Pair(lab).start()
+    if "release" not in str(pair.binary) and "BGPLITE_MEASURE" not in os.environ:
+        raise Skip("the figure is for the release build")
+    status = open(f"/proc/{pair.a_process.pid}/status").read()
+    resident = int(status.split("VmRSS:")[1].split()[0])
+    print(f"     resident: {resident} KiB")
+    check(resident <= IDLE_KIB_MAX, f"{resident} KiB resident, at most {IDLE_KIB_MAX}")
+
+
+@case("SIGTERM keeps kernel routes with on_exit: keep and removes them with remove")
+def on_exit(lab):
+    for how, left in (("keep", {"10.2.0.0/16", "10.3.0.0/16"}), ("remove", set())):
+        pair = Pair(lab_of(lab, how), a_extra={"on_exit": how}).start()
+        wait_until(lambda: set(pair.a.routes(protocol=155)) == {"10.2.0.0/16", "10.3.0.0/16"}, 10, "kernel routes")
+        pair.a_process.stop()
+        check_equal(set(pair.a.routes(protocol=155)), left, f"kernel routes after on_exit: {how}")
+
+
+class lab_of:
+    """The same lab with other names, for two pairs in one case."""
+
+    def __init__(self, lab, suffix):
+        self.lab, self.suffix = lab, suffix
+
+    def namespace(self, name):
+        return self.lab.namespace(name + self.suffix)
+
+    def link(self, *arguments):
+        return self.lab.link(*arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+/// The control socket against clients that err: over a real Unix socket, with a loop in a thread of its own.
+#include <apps/bgplite/control/client.h>
+#include <apps/bgplite/control/server.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace bgplite::control {
+namespace {
+
+class ControlServer : public testing::Test {
+ protected:
+  ControlServer() {
+    char name[] = "/tmp/bgplite-control-XXXXXX";
+    directory_ = ::mkdtemp(name);
+    path_ = directory_ + "/control.sock";
+  }
+
+  void SetUp() override {
+    const auto opened = open(server_);
+    ASSERT_TRUE(opened) << opened.error();
+    thread_ = std::thread{[this] { io_.run(); }};
+  }
+
+  void TearDown() override {
+    boost::asio::post(io_, [this] {
+      server_.close();
+      work_.reset();
+    });
+    if (thread_.joinable()) thread_.join();
+    std::filesystem::remove_all(directory_);
+  }
+
+  minibgp::Result<void, std::string> open(Server& server) const {
+    if (auto reserved = server.reserve(path_); !reserved) return reserved;
+    return server.open(path_, "");
+  }
+
+  /// Echoes the arguments; "refuse" refuses; "large" answers 4 MiB.
+  static void handle(const Request& request, const Reply& reply) {
+    if (request.verb == "refuse") return reply.error("no such thing", 1);
+    if (request.verb == "large") return reply.result(std::string(4U << 20U, 'x'));
+    if (request.verb == "broken") return reply.result("not UTF-8: \xFF\xFE");
+    reply.result({{"verb", request.verb}, {"arguments", request.arguments}, {"may_change", request.may_change}});
+  }
+
+  /// Sends octets as they are and gives what comes back until the end.
+  [[nodiscard]] std::string raw(std::string_view octets) const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path_.data(), path_.size());
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    while (!octets.empty()) {
+      const ssize_t sent = ::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL);
+      if (sent <= 0) break;  // It has heard enough.
+      octets.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    ::shutdown(fd, SHUT_WR);
+    std::string answer;
+    char block[4096];
+    for (ssize_t count = 0; (count = ::read(fd, block, sizeof block)) > 0;)
+      answer.append(block, static_cast<std::size_t>(count));
+    ::close(fd);
+    return answer;
+  }
+
+  std::string directory_, path_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  Logging log_{LogFormat::text};
+  Server server_{io_, log_, handle};
+  std::thread thread_;
+};
+
+TEST_F(ControlServer, OneRequestGetsOneAnswer) {
+  const auto answer = ask(path_, "show.summary", {{"peer", "a"}});
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ((*answer)["verb"], "show.summary");
+  EXPECT_EQ((*answer)["arguments"]["peer"], "a");
+  EXPECT_EQ((*answer)["may_change"], true) << "the daemon's own user may change things";
+}
+
+TEST_F(ControlServer, ARefusalCarriesItsTextAndExitCode) {
+  const auto answer = ask(path_, "refuse");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().text, "no such thing");
+  EXPECT_EQ(answer.error().exit, 1);
+}
+
+TEST_F(ControlServer, GarbageGetsAnErrorAndTheNextClientIsServed) {
+  const std::string deep(60000, '[');
+  for (const std::string& garbage :
+       {std::string{"\n"}, std::string{"hello\n"}, std::string{"[]\n"}, std::string{"{\"verb\": 5}\n"},
+        std::string{"{\"verb\": \"x\", \"arguments\": []}\n"}, std::string("\0\0\0\n", 4), std::string{"\xFF\xFE{}\n"},
+        deep + "\n", std::string{"GET / HTTP/1.1\r\n\r\n"}}) {
+    EXPECT_NE(raw(garbage).find(R"("ok":false)"), std::string::npos) << garbage.substr(0, 40);
+  }
+  EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
+TEST_F(ControlServer, RandomOctetsNeverStopIt) {
+  std::mt19937 random{7};
+  for (int i = 0; i < 200; ++i) {
+    std::string octets(random() % 300, '\0');
+    for (char& octet : octets) octet = static_cast<char>(random() & 0xFFU);
+    static_cast<void>(raw(octets + "\n"));
+  }
+  EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
+TEST_F(ControlServer, ARequestWithoutEndIsCutOff) {
+  const std::string answer = raw(std::string(300'000, 'a'));
+  // The answer may be lost with the connection when we go on sending; that it ends is what counts.
+  EXPECT_TRUE(answer.empty() || answer.find("too long") != std::string::npos) << answer;
+  EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
+TEST_F(ControlServer, ManySilentClientsDoNotKeepOthersOut) {
+  std::vector<int> silent;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  // As many as are served at once: each is cut off after 2 s, and then the next is served.
+  for (int i = 0; i < 32; ++i) {
+    silent.push_back(::socket(AF_UNIX, SOCK_STREAM, 0));
+    ASSERT_EQ(::connect(silent.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  EXPECT_TRUE(ask(path_, "show.summary"));
+  for (const int fd : silent) ::close(fd);
+}
+
+TEST_F(ControlServer, LargeAnswersAndBrokenTextArrive) {
+  const auto large = ask(path_, "large");
+  ASSERT_TRUE(large);
+  EXPECT_EQ(large->get<std::string>().size(), 4U << 20U);
+  EXPECT_TRUE(ask(path_, "broken"));
+}
+
+TEST_F(ControlServer, ASecondDaemonOnTheSameSocketIsRefused) {
+  Server second{io_, log_, handle};
+  const auto opened = open(second);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error(), "another bgplite runs with the control socket " + path_);
+  EXPECT_TRUE(ask(path_, "show.summary")) << "and the first goes on";
+}
+
+TEST_F(ControlServer, ADeadDaemonsSocketFileIsReplaced) {
+  const std::string other = directory_ + "/other.sock";
+  std::ofstream{other} << "left behind";
+  Server server{io_, log_, handle};
+  ASSERT_TRUE(server.reserve(other));
+  ASSERT_TRUE(server.open(other, ""));
+  struct stat status {};
+  ASSERT_EQ(::stat(other.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISSOCK(status.st_mode));
+  EXPECT_EQ(status.st_mode & 0777U, 0660U);
+}
+
+TEST(ControlClient, NobodyThereIsSaidSo) {
+  const auto answer = ask("/nonexistent/control.sock", "show.summary");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().exit, 3);
+  EXPECT_EQ(answer.error().text, "bgplite does not run (nobody answers at /nonexistent/control.sock)");
+}
+
+}  // namespace
+}  // namespace bgplite::control
