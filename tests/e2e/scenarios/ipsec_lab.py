@@ -5,9 +5,9 @@
     onprem eth1 172.16.21.248 --- lan1     wan2 198.51.100.127 --- 198.51.100.87
 
 `client` and `vpc` are the hosts at the ends, `onprem` is the device under test, `internet` both its LAN gateways and
-the 1:1 NAT, `cloud` plays the VPN gateway: strongSwan (its configuration is swanctl's, so none of our code is on that side)
-and FRR. The wire between the gateways is captured in `internet`, and clear_packets() says what on it was not IKE, ESP
-or ARP.
+the 1:1 NAT, `cloud` plays the VPN gateway: strongSwan (its configuration is swanctl's, so none of our code is on that
+side) and FRR. The wire between the gateways is captured in `internet`, and clear_packets() says what on it was not
+IKE, ESP or ARP.
 
 Not here: bgplite's configuration (scenarios write their own YAML).
 """

@@ -1,6 +1,6 @@
 """One scenario of the strongSwan document, end to end: the on-premises side is strongSwan and bgplite with one YAML
-file, the cloud side strongSwan and FRR (or static routes). Every scenario answers the same five questions, and prints them as
-one row:
+file, the cloud side strongSwan and FRR (or static routes). Every scenario answers the same five questions, and prints
+them as one row:
 
     row NAME: SAs up | routes up | both directions | nothing in the clear | survives FAULT
 """
