@@ -152,6 +152,7 @@ Result<Negotiated, wire::MessageError> negotiate(const PeerOptions& options, con
   context.max_message =
       options.extended_messages && theirs.extended_messages ? wire::kMaxExtendedMessage : wire::kMaxMessage;
   agreed.send = agreed.receive = context;
+  agreed.send.max_message = std::min(context.max_message, wire::kMaxSentMessage);
   for (std::size_t family = 0; family < kFamilies; ++family) {
     agreed.receive.add_path_receive[family] =
         options.add_path_receive && agreed.families[family] && (theirs.add_path[family] & kAddPathSend) != 0;

@@ -14,6 +14,9 @@ enum class MessageType : std::uint8_t { open = 1, update = 2, notification = 3, 
 
 inline constexpr std::size_t kHeaderSize = 19;
 inline constexpr std::size_t kMaxMessage = 4096;
+/// What we send at most where extended messages were negotiated: FRR 8.4 agrees to 65 535 octets, but reads through a
+/// ring of 40 960 and never gets past a longer message; its hold timer then ends the session.
+inline constexpr std::size_t kMaxSentMessage = 32768;
 inline constexpr std::size_t kMaxExtendedMessage = 65535;  ///< RFC 8654; OPEN and KEEPALIVE stay at 4096.
 
 struct Header {

@@ -509,7 +509,7 @@ class Gobgp(Daemon):
         return found
 
     def refresh(self, address):
-        self.cli("neighbor", address, "softresetin")
+        raise Unsupported  # "softresetin" judges its own Adj-RIB-In again; there is no command that asks the peer.
 
     def reset(self, address):
         self.cli("neighbor", address, "reset")
