@@ -81,6 +81,7 @@ class Daemon:
 
     program = ""
     user = None
+    answers_refresh = True
     kernel_protocol = None  # rtm_protocol of its kernel routes; None: it has none, learned() tells instead.
 
     def __init__(self, namespace, router):
@@ -519,6 +520,9 @@ class Openbgpd(Daemon):
     """The portable version; it installs no kernel routes on Linux, so its own table is the oracle."""
 
     program = "bgpd"
+    # 7.7 shows IPv4 unicast and route refresh as negotiated, and still answers every ROUTE-REFRESH, BIRD's too, with
+    # "AID IPv4 unicast not negotiated" in its log.
+    answers_refresh = False
 
     @classmethod
     def missing(cls):
