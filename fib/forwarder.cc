@@ -370,6 +370,7 @@ void Forwarder::drain_next_hop_news(Time now) {
     reconciler_.on_next_hop_gone(gone);
     sets_changed_ = true;
   }
+  if (groups_.take_resync()) wanted_.next_hops = wanted_.routes = true;
   if (groups_.take_changed()) {
     sets_changed_ = true;
     reconciler_.rescan();

@@ -152,6 +152,7 @@ void NextHopGroups::on_kernel_next_hop(const KernelNextHop& next_hop) {
   if (!ours(next_hop.id)) return;
   Object& object = objects_[next_hop.id];
   object.seen = true;
+  if (object.in_flight) object.contradicted = true;
   KernelNextHop kernel = next_hop;
   std::sort(kernel.entries.begin(), kernel.entries.end());
   if (object.kernel == kernel) return;
@@ -174,7 +175,9 @@ void NextHopGroups::forget_kernel(NextHopId id) {
 
 void NextHopGroups::on_kernel_gone(NextHopId id) {
   const auto found = objects_.find(id);
-  if (found == objects_.end() || !found->second.kernel) return;
+  if (found == objects_.end()) return;
+  if (found->second.in_flight) found->second.contradicted = true;
+  if (!found->second.kernel) return;
   const bool unwanted = !found->second.want;
   forget_kernel(id);
   mark(id);
@@ -209,6 +212,7 @@ void NextHopGroups::begin_dump() {
 
 void NextHopGroups::end_dump() {
   std::vector<NextHopId> lost;
+  for (auto& [id, object] : objects_) object.contradicted = object.contradicted || object.in_flight;
   for (const auto& [id, object] : objects_)
     if (object.kernel && !object.seen) lost.push_back(id);
   for (const NextHopId id : lost) on_kernel_gone(id);
@@ -361,6 +365,7 @@ void NextHopGroups::on_answers(std::span<const NextHopOp> batch, std::span<const
     Object& object = objects_[id];
     object.in_flight = false;
     --in_flight_;
+    if (std::exchange(object.contradicted, false)) resync_ = true;
     int code = 0;
     if (error != errors.end() && error->index == i) code = error++->error;
     const bool removed = op.kind == NextHopOp::Kind::remove;

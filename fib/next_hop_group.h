@@ -20,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace minibgp::fib {
@@ -88,8 +89,10 @@ class NextHopGroups {
   };
   [[nodiscard]] std::vector<RefusedVia> take_refused() { return std::exchange(refused_, {}); }
 
+  /// An answer leaves open what the kernel has: dump the next hops again.
+  [[nodiscard]] bool take_resync() { return std::exchange(resync_, false); }
   /// Whether one of the take_*() above has something.
-  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || !refused_.empty(); }
+  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || resync_ || !refused_.empty(); }
 
   // --- Work -------------------------------------------------------------------------------------------------------
   /// The next operations in an order that is safe to apply one by one. Call again after the answers, until empty.
@@ -115,8 +118,9 @@ class NextHopGroups {
     std::optional<KernelNextHop> kernel;
     NextHopId group = kNoNextHopId;  ///< The set it is a member of; none: it is a set itself, or unknown.
     bool in_flight = false;
-    bool seen = false;       ///< By the dump that runs.
-    bool left_over = false;  ///< By an earlier run; waits to be adopted or swept.
+    bool seen = false;          ///< By the dump that runs.
+    bool contradicted = false;  ///< News came while an operation was in flight: which was first?
+    bool left_over = false;     ///< By an earlier run; waits to be adopted or swept.
   };
   struct Set {
     std::vector<GroupMember> members;  ///< In effect, sorted.
@@ -150,6 +154,7 @@ class NextHopGroups {
   Time retry_at_ = kNever;
   std::size_t in_flight_ = 0;
   bool changed_ = false;
+  bool resync_ = false;
   bool adopting_ = true;
   std::uint64_t changes_ = 0, drift_ = 0;
 };

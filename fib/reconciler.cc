@@ -192,11 +192,11 @@ void Reconciler::on_kernel_gone(const RouteKey& key, Heard heard) {
   const std::uint32_t id = find_id(key);
   if (id == kNone) return;
   Record& record = records_[id];
+  if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
   if (record.kernel == kNoForwarding) return;
   if (record.in_flight == 0 && record.target != kNoTarget && !needed(record)) ++totals_.drift;
   set_kernel(record, kNoForwarding);
   record.doubtful = heard == Heard::notified ? 1U : 0U;
-  record.contradicted |= static_cast<std::uint8_t>(record.doubtful & record.in_flight) & 1U;
   forgive(id, record);
   consider(id);
   release_if_empty(id);
