@@ -31,7 +31,7 @@ struct PolicyContext {
   std::string_view peer_address;     ///< Its address as text; may be empty. `match peer` is satisfied by either.
   std::string_view tunnel;           ///< Empty when the peer has none.
   Asn local_as{};                    ///< Toward this peer: what `prepend own` writes.
-  Asn peer_as{};                     ///< What `prepend leftmost` writes on an empty path.
+  Asn peer_as{};                     ///< The AS on the other side.
   bool own_prefix = false;           ///< Covered by or equal to one of our announced networks.
   bool covers_ike_endpoint = false;  ///< A route that would swallow the tunnel's own packets.
   RpkiState rpki = RpkiState::not_found;
@@ -94,7 +94,7 @@ class Policy {
   [[nodiscard]] bool reads_peer() const;
   [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context) const;
   /// Carries out what judge() answered for the same attributes and peer. No effect when outcome is 0. Reads only
-  /// local_as and peer_as of the context.
+  /// local_as of the context.
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
   /// judge() and apply() at leisure, with every term looked at on the way. Allocates; for people and tests.
   [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;

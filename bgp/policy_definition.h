@@ -272,8 +272,8 @@ struct NumberChange {
   bool operator==(const NumberChange&) const = default;
 };
 
-/// The AS an edit writes: a given one, our own toward the peer, or the leftmost of the path (the peer's if it is
-/// empty).
+/// The AS an edit writes: a given one, our own toward the peer, or the leftmost of the path. A path that is empty or
+/// begins with a set has no leftmost AS: the edit does nothing then.
 struct AsnChoice {
   enum class Which : std::uint8_t { given, own, leftmost };
   Which which = Which::given;

@@ -28,14 +28,15 @@ std::uint32_t changed(std::uint32_t old, const NumberChange& change) {
   return old;
 }
 
-Asn chosen(const AsnChoice& choice, const PolicyContext& context, const AsPath& path) {
+/// None: leftmost of a path that has no such AS; the edit does nothing then, as in FRR.
+std::optional<Asn> chosen(const AsnChoice& choice, const PolicyContext& context, const AsPath& path) {
   switch (choice.which) {
     case AsnChoice::Which::given:
       return choice.asn;
     case AsnChoice::Which::own:
       return context.local_as;
     case AsnChoice::Which::leftmost:
-      return path.first().value_or(context.peer_as);
+      return path.first();
   }
   return choice.asn;
 }
@@ -102,19 +103,21 @@ void carry_out(const PolicyEdit& edit, const PolicyContext& context, PathAttribu
                  [&](const edit::Weight& e) { local.weight = changed(local.weight, e.change); },
                  [&](const edit::SetOrigin& e) { attributes.origin = e.origin; },
                  [&](const edit::Prepend& e) {
+                   const auto asn = chosen(e.asn, context, attributes.as_path);
+                   if (!asn) return;
                    const std::size_t length = attributes.as_path.asns.size();
                    const std::size_t room = length < kEditedPathMax ? kEditedPathMax - length : 0;
-                   attributes.as_path.prepend(chosen(e.asn, context, attributes.as_path),
-                                              static_cast<std::uint32_t>(std::min<std::size_t>(e.times, room)));
+                   attributes.as_path.prepend(*asn, static_cast<std::uint32_t>(std::min<std::size_t>(e.times, room)));
                  },
                  [&](const edit::StripPrivate&) { strip_private(attributes.as_path); },
                  [&](const edit::ReplaceAsn& e) {
-                   const Asn with = chosen(e.with, context, attributes.as_path);
+                   const auto with = chosen(e.with, context, attributes.as_path);
+                   if (!with) return;
                    for (Asn& asn : attributes.as_path.asns) {
                      const bool meant =
                          e.what == edit::ReplaceAsn::What::any ||
                          (e.what == edit::ReplaceAsn::What::private_asns ? is_private(asn) : asn == e.asn);
-                     if (meant) asn = with;
+                     if (meant) asn = *with;
                    }
                  },
                  [&](const edit::Communities& e) { edit_list(e, attributes.communities); },

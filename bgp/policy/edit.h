@@ -9,7 +9,7 @@ namespace minibgp::policy {
 /// An AS_PATH is not made longer than this by edits; the codec splits segments at 255 and UPDATEs end at 4096 octets.
 inline constexpr std::size_t kEditedPathMax = 1024;
 
-/// `edit` with its sets written out (no names left). Reads local_as and peer_as of `context` only.
+/// `edit` with its sets written out (no names left). Reads local_as of `context` only.
 void carry_out(const PolicyEdit& edit, const PolicyContext& context, PathAttributes& attributes);
 
 [[nodiscard]] constexpr bool is_private(Asn asn) {

@@ -1,3 +1,4 @@
+/// Policy, behind bgp/policy.h: a Program and nothing else.
 #include <bgp/policy.h>
 #include <bgp/policy/program.h>
 

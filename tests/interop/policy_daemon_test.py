@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 180
-"""The same policy file in the running daemon and offline: FRR sends routes; for each, `show routes in` and `policy eval`
-give the same verdict and the same attributes, and both the one written here."""
+"""The same policy file in the running daemon and offline: FRR sends routes; for each, `show routes in` and
+`policy eval` give the same verdict and the same attributes, and both the one written here."""
 import json
 import pathlib
 import sys
@@ -70,8 +70,9 @@ def same_verdicts(lab):
     a, b = lab.namespace("a"), lab.namespace("b")
     lab.link(a, b, "up0", "up0", [f"{OURS}/24"], [f"{THEIRS}/24"])
     timers = dict(hold=30, keepalive=10)
-    extra = {**POLICIES, "peers": {THEIRS: {"accept_all": "false", "import": "from-cloud", "export": [{"reject": "true"}]}}}
-    ours = Bgplite(a, Router(65530, OURS, [Neighbor(THEIRS, 65535, local=OURS, passive=True, **timers)], kernel=False), extra)
+    peer = {"accept_all": "false", "import": "from-cloud", "export": [{"reject": "true"}]}
+    cloud = Neighbor(THEIRS, 65535, local=OURS, passive=True, **timers)
+    ours = Bgplite(a, Router(65530, OURS, [cloud], kernel=False), {**POLICIES, "peers": {THEIRS: peer}})
     theirs = FrrSender(b, Router(65535, THEIRS, [Neighbor(OURS, 65530, local=THEIRS, **timers)], kernel=False))
     theirs.announced = set(ROUTES)
     ours.start()
@@ -83,10 +84,11 @@ def same_verdicts(lab):
         return {route["prefix"]: route["paths"][0] for route in routes}
 
     wait_until(lambda: len(received()) == len(ROUTES), 30, "all routes are received")
+    accepted = {route["prefix"]: route["paths"][0] for route in ours.json("show", "routes")["routes"]}
     config = str(ours.dir / "bgplite.yaml")
     for prefix, path in received().items():
         wanted = ROUTES[prefix][1]
-        arrived = {**path.get("received", path), "prefix": prefix}
+        arrived = {**path, "prefix": prefix}
         for own in ("best", "multipath", "accepted", "usable", "stale", "rule", "peer", "received", "path_id"):
             arrived.pop(own, None)
         done = ours.cli("policy", "eval", "-c", config, "--peer", THEIRS, "--json", "--route", json.dumps(arrived))
@@ -95,7 +97,7 @@ def same_verdicts(lab):
         check_equal(offline["action"], "accept" if wanted is not None else "reject", f"policy eval on {prefix}")
         if wanted is None:
             continue
-        texts = daemon_texts(path)
+        texts = daemon_texts(accepted[prefix])
         for name, text in wanted.items():
             check_equal(texts[name], text, f"{name} of {prefix} in the daemon")
             check_equal(offline["attributes"][name], text, f"{name} of {prefix} offline")

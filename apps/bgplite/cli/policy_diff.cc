@@ -104,7 +104,7 @@ class Differ {
       const PathAttributes& new_result = after_.result(is, route);
       if (old_result == new_result) return;
       ++counts.changed;
-      report(route, "changed", changes_between(old_result, new_result));
+      report(route, "changed", full() ? std::vector<AttributeChange>{} : changes_between(old_result, new_result));
     }
   }
 
@@ -115,6 +115,8 @@ class Differ {
   std::string lines;
 
  private:
+  [[nodiscard]] bool full() const { return listed_count_ >= max_; }
+
   void report(const PolicyRoute& route, const char* fate, const std::vector<AttributeChange>& changes) {
     if (listed_count_++ >= max_) return;
     Json one{{"prefix", minibgp::to_text(*route.prefix)}, {"fate", fate}};

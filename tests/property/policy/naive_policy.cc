@@ -226,11 +226,11 @@ class Naive {
     return static_cast<Number>(std::clamp<std::int64_t>(result, 0, 0xFFFFFFFFLL));
   }
 
-  Asn chosen(const AsnChoice& choice) const {
+  std::optional<Asn> chosen(const AsnChoice& choice) const {
     if (choice.which == AsnChoice::Which::own) return context_.local_as;
     if (choice.which == AsnChoice::Which::given) return choice.asn;
     const auto& segments = out_.as_path.segments;
-    if (segments.empty() || segments[0].type == AsPath::SegmentType::set) return context_.peer_as;
+    if (segments.empty() || segments[0].type == AsPath::SegmentType::set) return std::nullopt;
     return out_.as_path.asns[0];
   }
 
@@ -284,17 +284,18 @@ class Naive {
             [&](const edit::Weight& e) { out_.local.weight = changed(out_.local.weight, e.change); },
             [&](const edit::SetOrigin& e) { out_.origin = e.origin; },
             [&](const edit::Prepend& e) {
-              const Asn asn = chosen(e.asn);
-              for (Number i = 0; i < e.times; ++i) out_.as_path.prepend(asn);
+              const auto asn = chosen(e.asn);
+              for (Number i = 0; asn && i < e.times; ++i) out_.as_path.prepend(*asn);
             },
             [&](const edit::StripPrivate&) { strip_private(); },
             [&](const edit::ReplaceAsn& e) {
-              const Asn with = chosen(e.with);
+              const auto with = chosen(e.with);
+              if (!with) return;
               for (Asn& asn : out_.as_path.asns)
                 if (e.what == edit::ReplaceAsn::What::any ||
                     (e.what == edit::ReplaceAsn::What::private_asns && is_private(asn)) ||
                     (e.what == edit::ReplaceAsn::What::given && asn == e.asn))
-                  asn = with;
+                  asn = *with;
             },
             [&](const edit::Communities& e) { edit_list(e, joined(e, library_.community_sets), out_.communities); },
             [&](const edit::ExtendedCommunities& e) {
