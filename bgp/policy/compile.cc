@@ -34,6 +34,7 @@ class Compiler {
 
   Result<std::unique_ptr<const Program>, PolicyError> compile(const PolicyDefinition& root) {
     const std::uint32_t entry = entry_of(root, 0);
+    guard_runs();
     pack(prefix_lists_, Condition::Kind::prefix);
     pack(next_hop_lists_, Condition::Kind::next_hop);
     if (over_limit_)
@@ -132,6 +133,51 @@ class Compiler {
     return Branch{nullptr, here, true};
   }
 
+  /// Prefix ranges that one or more conditions ask for; index and list are known after packing.
+  struct PrefixList {
+    std::vector<PrefixRange> owned;
+    std::span<const PrefixRange> ranges;
+    const NamedSet<PrefixRange>* set = nullptr;  // When it is one set and nothing else.
+    std::vector<std::size_t> users;              // Conditions.
+  };
+  using PrefixLists = std::vector<std::unique_ptr<PrefixList>>;
+
+  // --- Guards ---
+
+  /// The list a step's own condition on the prefix waits for; null: it has none, or one that is an index of its own.
+  const PrefixList* prefix_list_of(const Program::Step& step) const {
+    for (std::uint32_t i = step.conditions_begin; i < step.conditions_end; ++i) {
+      const auto found = list_of_condition_.find(i);
+      if (found != list_of_condition_.end() && found->second->ranges.size() < kOwnIndexFrom) return found->second;
+    }
+    return nullptr;
+  }
+
+  /// Puts a guard before each run of steps that ask for prefixes and follow each other.
+  void guard_runs() {
+    constexpr std::size_t kRunMin = 3;  // Shorter ones are asked as fast as the guard is.
+    for (std::size_t begin = 0; begin < steps_.size();) {
+      auto all = std::make_unique<PrefixList>();
+      std::size_t end = begin;
+      while (end < steps_.size()) {
+        const PrefixList* list = prefix_list_of(steps_[end]);
+        if (list == nullptr || all->owned.size() + list->ranges.size() >= kOwnIndexFrom) break;
+        all->owned.insert(all->owned.end(), list->ranges.begin(), list->ranges.end());
+        ++end;
+        if (steps_[end - 1].on_false != end) break;
+      }
+      if (end - begin >= kRunMin) {
+        all->ranges = all->owned;
+        all->users.push_back(tables_.conditions.size());
+        steps_[begin].guard = static_cast<std::uint32_t>(tables_.conditions.size());
+        steps_[begin].guard_to = steps_[end - 1].on_false;
+        tables_.conditions.push_back({Condition::Kind::prefix, false, 0, 0, 0});
+        prefix_lists_.push_back(std::move(all));
+      }
+      begin = std::max(end, begin + 1);
+    }
+  }
+
   void spend(std::size_t terms) {
     cost_ += terms;
     if (cost_ > kPolicyTermsMax)
@@ -174,19 +220,12 @@ class Compiler {
     const auto begin = static_cast<std::uint32_t>(tables_.conditions.size());
     for (const Pending& one : made) {
       if (one.list) (*one.list)->users.push_back(tables_.conditions.size());
+      if (one.list && one.condition.kind == Condition::Kind::prefix)
+        list_of_condition_[static_cast<std::uint32_t>(tables_.conditions.size())] = *one.list;
       tables_.conditions.push_back(one.condition);
     }
     return {begin, static_cast<std::uint32_t>(tables_.conditions.size())};
   }
-
-  /// Prefix ranges that one or more conditions ask for; index and list are known after packing.
-  struct PrefixList {
-    std::vector<PrefixRange> owned;
-    std::span<const PrefixRange> ranges;
-    const NamedSet<PrefixRange>* set = nullptr;  // When it is one set and nothing else.
-    std::vector<std::size_t> users;              // Conditions.
-  };
-  using PrefixLists = std::vector<std::unique_ptr<PrefixList>>;
 
   /// A condition, and the list it waits for.
   struct Pending {
@@ -396,6 +435,7 @@ class Compiler {
   std::vector<PolicyEdit> edits_;
   std::vector<Program::Term> terms_;
   PrefixLists prefix_lists_, next_hop_lists_;
+  std::map<std::uint32_t, const PrefixList*> list_of_condition_;
   std::map<const PolicyDefinition*, std::pair<std::uint32_t, std::size_t>> asked_;  // Entry and cost.
   std::size_t asking_ = 0;
   std::size_t cost_ = 0;

@@ -129,31 +129,25 @@ Judgement Program::judge(const PathAttributes& attributes, const PolicyContext& 
   Subject subject(attributes, context);
   std::uint32_t way = 0;
   bool edited = false;
-  std::uint32_t at = entry_;
+  std::uint32_t at = past_guard(entry_, subject);
   while (at < kReject) {
     const Step& step = steps_[at];
-    bool fires = true;
-    for (std::uint32_t i = step.conditions_begin; i < step.conditions_end && fires; ++i)
-      fires = holds(tables_.conditions[i], tables_, *this, subject);
-    if (fires) {
+    if (fires(step, subject)) {
       way += step.ways_if_false;
       edited = edited || step.edits_begin != step.edits_end;
+      at = step.on_true;
+    } else {
+      at = step.on_false;
     }
-    at = fires ? step.on_true : step.on_false;
+    at = past_guard(at, subject);
   }
   if (at == kReject) return {false, 0};
   return {true, edited ? way + 1 : 0};
 }
 
 bool Program::accepts(std::uint32_t entry, Subject& subject) const {
-  std::uint32_t at = entry;
-  while (at < kReject) {
-    const Step& step = steps_[at];
-    bool fires = true;
-    for (std::uint32_t i = step.conditions_begin; i < step.conditions_end && fires; ++i)
-      fires = holds(tables_.conditions[i], tables_, *this, subject);
-    at = fires ? step.on_true : step.on_false;
-  }
+  std::uint32_t at = past_guard(entry, subject);
+  while (at < kReject) at = past_guard(fires(steps_[at], subject) ? steps_[at].on_true : steps_[at].on_false, subject);
   return at == kAccept;
 }
 

@@ -22,6 +22,7 @@ class Program final : public PolicyAnswer {
   /// Places beyond the last step.
   static constexpr std::uint32_t kAccept = 0xFFFFFFFFU;
   static constexpr std::uint32_t kReject = 0xFFFFFFFEU;
+  static constexpr std::uint32_t kNoGuard = 0xFFFFFFFFU;
 
   struct Step {
     std::uint32_t conditions_begin = 0, conditions_end = 0;  ///< All must hold.
@@ -29,6 +30,11 @@ class Program final : public PolicyAnswer {
     std::uint32_t on_true = kReject, on_false = kReject;     ///< Steps after this one, or kAccept, kReject.
     std::uint32_t ways_if_false = 0;                         ///< What the true branch adds.
     bool edits_follow = false;                               ///< Some way from here on edits.
+    /// Where not kNoGuard: a condition that holds if any of the steps from this one to before `guard_to` can fire. Each
+    /// of them asks for a prefix, and this asks for all of theirs at once, so that most routes pass a list of refusals
+    /// in one look.
+    std::uint32_t guard = kNoGuard;
+    std::uint32_t guard_to = kReject;
     std::uint32_t term = 0;
   };
   /// For traces only.
@@ -56,6 +62,18 @@ class Program final : public PolicyAnswer {
 
  private:
   void count_ways();
+  /// The first step from `at` on that a guard lets the subject come to.
+  [[nodiscard]] std::uint32_t past_guard(std::uint32_t at, Subject& subject) const {
+    while (at < kReject && steps_[at].guard != kNoGuard &&
+           !holds(tables_.conditions[steps_[at].guard], tables_, *this, subject))
+      at = steps_[at].guard_to;
+    return at;
+  }
+  [[nodiscard]] bool fires(const Step& step, Subject& subject) const {
+    for (std::uint32_t i = step.conditions_begin; i < step.conditions_end; ++i)
+      if (!holds(tables_.conditions[i], tables_, *this, subject)) return false;
+    return true;
+  }
 
   Tables tables_;
   std::vector<Step> steps_;

@@ -64,8 +64,8 @@ const std::vector<PathAttributes>& attributes() {
 PolicyLibrary library(std::size_t terms, std::size_t entries) {
   PolicyLibrary made;
   NamedSet<PrefixRange> set{"set", {}, {}};
-  // Every route is in every set, by the first entry, so that sets of all sizes cost the terms the same; the others cut the
-  // space into as many pieces as there are entries.
+  // Every route is in every set, by the first entry, so that sets of all sizes cost the terms the same; the others cut
+  // the space into as many pieces as there are entries.
   set.items.push_back({Prefix{}, 0, 24, {}});
   for (const Prefix& prefix : prefixes(entries - 1)) set.items.push_back({prefix, 25, 32, {}});
   made.prefix_sets.push_back(std::move(set));
