@@ -1,0 +1,274 @@
+#include <fib/net/echo.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <linux/icmp.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace minibgp::fib {
+namespace {
+
+using Descriptor = boost::asio::posix::stream_descriptor;
+
+/// ICMP echo, both families: type, code, checksum, identifier, sequence; and a number only we know behind it.
+struct EchoMessage {
+  std::uint8_t type = 0, code = 0;
+  std::uint16_t checksum = 0, identifier = 0, sequence = 0;
+  std::uint64_t nonce = 0;
+};
+static_assert(sizeof(EchoMessage) == 16);
+
+/// RFC 1071.
+std::uint16_t internet_checksum(const EchoMessage& message) {
+  std::array<std::uint16_t, sizeof message / 2> words{};
+  std::memcpy(words.data(), &message, sizeof message);
+  std::uint32_t sum = 0;
+  for (const std::uint16_t word : words) sum += word;
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  return static_cast<std::uint16_t>(~(sum + (sum >> 16U)));
+}
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Address socket_address(const IpAddress& address, unsigned scope) {
+  Address result;
+  if (address.family == Family::ipv4) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    std::memcpy(&in.sin_addr, address.octets.data(), sizeof in.sin_addr);
+    std::memcpy(&result.storage, &in, sizeof in);
+    result.length = sizeof in;
+  } else {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_scope_id = address.is_link_local_v6() ? scope : 0;
+    std::memcpy(&in.sin6_addr, address.octets.data(), sizeof in.sin6_addr);
+    std::memcpy(&result.storage, &in, sizeof in);
+    result.length = sizeof in;
+  }
+  return result;
+}
+
+std::uint64_t mixed(std::uint64_t value) {
+  value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
+  value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
+  return value ^ (value >> 31U);
+}
+
+}  // namespace
+
+class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
+ public:
+  Impl(boost::asio::io_context& io, EchoTarget target, const ProbeOptions& options, std::uint64_t seed,
+       std::function<void(ProbeState)> on_change)
+      : target_(std::move(target)),
+        probe_(options, seed, now()),
+        nonce_(mixed(seed)),
+        identifier_(static_cast<std::uint16_t>(nonce_ >> 48U)),
+        on_change_(std::move(on_change)),
+        timer_(io),
+        descriptor_(io) {}
+
+  void start() { on_timer(); }
+  void end() {
+    on_change_ = nullptr;
+    timer_.cancel();
+    close();
+  }
+  void reset() {
+    probe_.reset(now());
+    close();
+    arm();
+  }
+  [[nodiscard]] const Probe& probe() const { return probe_; }
+  [[nodiscard]] const EchoTarget& target() const { return target_; }
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
+
+ private:
+  static Time now() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return Time{std::chrono::duration_cast<Duration>(since)};
+  }
+  [[nodiscard]] bool v4() const { return target_.address.family == Family::ipv4; }
+
+  void close() {
+    boost::system::error_code ignored;
+    if (descriptor_.is_open()) descriptor_.close(ignored);
+    interface_index_ = 0;
+  }
+
+  void on_timer() {
+    const ProbeState before = probe_.state();
+    // An interface that was deleted and made again has another index, and our socket is bound to the old one.
+    if (descriptor_.is_open() && ::if_nametoindex(target_.interface.c_str()) != interface_index_) close();
+    if (descriptor_.is_open() || open()) {
+      if (const auto sequence = probe_.on_time(now()); sequence && !send(*sequence)) probe_.on_send_failed(*sequence);
+      arm();
+    } else {
+      // Nothing leaves, so nothing is learned; look again later.
+      timer_.expires_after(std::chrono::seconds{1});
+      wait();
+    }
+    tell(before);
+  }
+
+  void arm() {
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(probe_.next_deadline().time_since_epoch())));
+    wait();
+  }
+  void wait() {
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      if (error) return;
+      if (const auto self = weak.lock()) self->on_timer();
+    });
+  }
+
+  bool open() {
+    interface_index_ = ::if_nametoindex(target_.interface.c_str());
+    if (interface_index_ == 0) return cannot("interface " + target_.interface + " does not exist");
+    const int family = v4() ? AF_INET : AF_INET6;
+    const int protocol = v4() ? static_cast<int>(IPPROTO_ICMP) : static_cast<int>(IPPROTO_ICMPV6);
+    raw_ = false;
+    int fd = ::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (fd < 0) {
+      raw_ = true;
+      fd = ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    }
+    if (fd < 0) {
+      if (errno == EPERM || errno == EACCES)
+        return cannot("needs CAP_NET_RAW, or its group within net.ipv4.ping_group_range");
+      return cannot(std::strerror(errno));
+    }
+    descriptor_.assign(fd);
+    if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, target_.interface.c_str(),
+                     static_cast<socklen_t>(target_.interface.size() + 1)) != 0)
+      return cannot("cannot bind to " + target_.interface + ": " + std::strerror(errno));
+    if (target_.source.is_set()) {
+      const Address source = socket_address(target_.source, interface_index_);
+      if (::bind(fd, source.get(), source.length) != 0)
+        return cannot("cannot send from its source address: " + std::string(std::strerror(errno)));
+    }
+    // Connected: only the target's answers arrive, and errors such as "no route" are told.
+    const Address to = socket_address(target_.address, interface_index_);
+    if (::connect(fd, to.get(), to.length) != 0) return cannot(std::strerror(errno));
+    filter(fd);
+    why_not_.clear();
+    receive();
+    return true;
+  }
+
+  bool cannot(std::string why) {
+    why_not_ = std::move(why);
+    close();
+    return false;
+  }
+
+  /// A raw socket gets a copy of every ICMP message: the kernel shall keep all but echo replies.
+  void filter(int fd) const {
+    if (!raw_) return;
+    if (v4()) {
+      icmp_filter filter{};
+      filter.data = ~(1U << ICMP_ECHOREPLY);
+      (void)::setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof filter);
+    } else {
+      icmp6_filter filter{};
+      ICMP6_FILTER_SETBLOCKALL(&filter);
+      ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+      (void)::setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter);
+    }
+  }
+
+  bool send(std::uint16_t sequence) {
+    EchoMessage message;
+    message.type = v4() ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
+    message.identifier = htons(identifier_);  // A datagram socket puts its own there.
+    message.sequence = htons(sequence);
+    message.nonce = nonce_;
+    if (v4()) message.checksum = internet_checksum(message);
+    return ::send(descriptor_.native_handle(), &message, sizeof message, MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(sizeof message);
+  }
+
+  void receive() {
+    descriptor_.async_wait(Descriptor::wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (error || !self || !self->descriptor_.is_open()) return;
+      const ProbeState before = self->probe_.state();
+      self->read_all();
+      if (self->descriptor_.is_open()) self->receive();
+      self->tell(before);
+    });
+  }
+
+  void read_all() {
+    std::array<std::uint8_t, 512> buffer{};
+    for (;;) {
+      const ssize_t got = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+      if (got < 0) continue;  // The error of an earlier request (no route to the target): reading it clears it.
+      if (const auto sequence = answered(Bytes{buffer.data(), static_cast<std::size_t>(got)}))
+        probe_.on_answer(*sequence, now());
+    }
+  }
+
+  /// The sequence number when this is an answer to a request of ours.
+  [[nodiscard]] std::optional<std::uint16_t> answered(Bytes packet) const {
+    // A raw IPv4 socket hands out the IP header as well.
+    const std::size_t skip = raw_ && v4() && !packet.empty() ? (packet[0] & 0x0FU) * 4U : 0U;
+    if (packet.size() < skip + sizeof(EchoMessage)) return std::nullopt;
+    EchoMessage message;
+    std::memcpy(&message, packet.data() + skip, sizeof message);
+    const std::uint8_t reply = v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
+    if (message.type != reply || message.nonce != nonce_) return std::nullopt;
+    return ntohs(message.sequence);
+  }
+
+  void tell(ProbeState before) {
+    if (probe_.state() == before || !on_change_) return;
+    const auto handler = on_change_;  // It may destroy us.
+    handler(probe_.state());
+  }
+
+  EchoTarget target_;
+  Probe probe_;
+  std::uint64_t nonce_;
+  std::uint16_t identifier_;
+  std::function<void(ProbeState)> on_change_;
+  boost::asio::steady_timer timer_;
+  Descriptor descriptor_;
+  std::string why_not_;
+  unsigned interface_index_ = 0;
+  bool raw_ = false;
+};
+
+EchoProbe::EchoProbe(boost::asio::io_context& io, const EchoTarget& target, const ProbeOptions& options,
+                     std::uint64_t seed, std::function<void(ProbeState)> on_change)
+    : impl_(std::make_shared<Impl>(io, target, options, seed, std::move(on_change))) {
+  impl_->start();
+}
+EchoProbe::~EchoProbe() { impl_->end(); }
+
+ProbeState EchoProbe::state() const { return impl_->probe().state(); }
+const Probe& EchoProbe::probe() const { return impl_->probe(); }
+const EchoTarget& EchoProbe::target() const { return impl_->target(); }
+const std::string& EchoProbe::why_not() const { return impl_->why_not(); }
+void EchoProbe::reset() { impl_->reset(); }
+
+}  // namespace minibgp::fib

@@ -1,0 +1,79 @@
+// Echo probes through real links: a namespace's two veth ends, the far one in a namespace of its own that answers.
+#include <fib/net/echo.h>
+#include <tests/interop/fib/kernel_lab.h>
+
+namespace minibgp::fib::testing {
+namespace {
+
+class Echo : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!namespace_.usable()) GTEST_SKIP() << "needs root, for a network namespace";
+    far_ = "fib-echo-" + std::to_string(::getpid());
+    run("ip netns add " + far_ + " && ip link add tun0 type veth peer name far0 netns " + far_ +
+        " && ip link set tun0 up && ip -n " + far_ + " link set far0 up");
+    run("ip addr add 169.254.10.2/30 dev tun0 && ip addr add fd00:10::2/64 dev tun0 nodad && ip -n " + far_ +
+        " addr add 169.254.10.1/30 dev far0 && ip -n " + far_ + " addr add fd00:10::1/64 dev far0 nodad");
+  }
+  void TearDown() override {
+    if (!far_.empty()) run("ip netns del " + far_);
+  }
+  bool until(const std::function<bool()>& holds, std::chrono::milliseconds limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      io_.restart();
+      io_.run_one_for(20ms);
+    }
+    return true;
+  }
+  void black_hole(bool on) {
+    run("ip netns exec " + far_ + " sysctl -qw net.ipv4.icmp_echo_ignore_all=" + (on ? "1" : "0") +
+        " && ip netns exec " + far_ + " sysctl -qw net.ipv6.icmp.echo_ignore_all=" + (on ? "1" : "0"));
+  }
+  Namespace namespace_;
+  std::string far_;
+  boost::asio::io_context io_;
+};
+
+TEST_F(Echo, SeesTheTargetDieAndComeBackOverBothFamiliesAndBothKindsOfSocket) {
+  for (const bool datagram : {true, false}) {
+    run(std::string("sysctl -qw net.ipv4.ping_group_range='") + (datagram ? "0 0" : "1 0") + "'");
+    for (const std::string to : {"169.254.10.1", "fd00:10::1"}) {
+      SCOPED_TRACE(to + (datagram ? " datagram" : " raw"));
+      std::vector<ProbeState> told;
+      EchoProbe probe(io_, {address(to), "tun0", {}}, {.interval = 100ms, .down_after = 3, .up_after = 2}, 1,
+                      [&](ProbeState state) { told.push_back(state); });
+      ASSERT_TRUE(until([&] { return probe.state() == ProbeState::up; }, 3s)) << probe.why_not();
+      black_hole(true);
+      EXPECT_TRUE(until([&] { return probe.state() == ProbeState::down; }, 3s));
+      black_hole(false);
+      EXPECT_TRUE(until([&] { return probe.state() == ProbeState::up; }, 3s));
+      EXPECT_EQ(told, (std::vector{ProbeState::up, ProbeState::down, ProbeState::up}));
+      EXPECT_GE(probe.probe().round_trips().total, 3U);
+    }
+  }
+}
+
+TEST_F(Echo, SaysWhyItCannotAndProbesOnceItCan) {
+  EchoProbe probe(io_, {address("169.254.30.1"), "tun9", {}}, {.interval = 100ms}, 1, nullptr);
+  EXPECT_EQ(probe.why_not(), "interface tun9 does not exist");
+  EXPECT_EQ(probe.probe().counters().sent, 0U);
+  run("ip link add tun9 type veth peer name far9 netns " + far_ + " && ip link set tun9 up && ip -n " + far_ +
+      " link set far9 up && ip addr add 169.254.30.2/30 dev tun9 && ip -n " + far_ +
+      " addr add 169.254.30.1/30 dev far9");
+  EXPECT_TRUE(until([&] { return probe.state() == ProbeState::up; }, 5s)) << probe.why_not();
+  EXPECT_EQ(probe.why_not(), "");
+}
+
+TEST_F(Echo, AnswersOfAnotherProbeAreNotItsOwn) {
+  run("sysctl -qw net.ipv4.ping_group_range='1 0'");
+  EchoProbe alive(io_, {address("169.254.10.1"), "tun0", {}}, {.interval = 100ms}, 1, nullptr);
+  EchoProbe nobody(io_, {address("169.254.10.3"), "tun0", {}}, {.interval = 100ms}, 2, nullptr);
+  ASSERT_TRUE(until([&] { return alive.probe().counters().answered >= 5; }, 5s)) << alive.why_not();
+  EXPECT_EQ(nobody.state(), ProbeState::learning);
+  EXPECT_EQ(nobody.probe().counters().late, 0U);
+}
+
+}  // namespace
+}  // namespace minibgp::fib::testing

@@ -1,0 +1,232 @@
+// What is desired, and the guard: a Forwarder on a fake kernel that answers at once.
+#include <bgp/text.h>
+#include <tests/support/fake_kernel.h>
+
+#include <gtest/gtest.h>
+
+namespace minibgp::fib {
+namespace {
+
+using minibgp::testing::FakeKernel;
+
+Prefix prefix(const std::string& text) { return parse_prefix(text).value(); }
+IpAddress address(const std::string& text) { return parse_address(text).value(); }
+constexpr IfIndex kTun0{1}, kTun1{2}, kEth0{3};
+
+class InjectorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const auto& [index, name, own, length] :
+         {std::tuple{kTun0, "tun0", "169.254.10.2", 30}, std::tuple{kTun1, "tun1", "169.254.20.2", 30},
+          std::tuple{kEth0, "eth0", "172.16.20.80", 24}}) {
+      kernel_.add_link(index, name);
+      const IpAddress local = address(own);
+      kernel_.add_address({index, local, local, static_cast<std::uint8_t>(length), false});
+    }
+    kernel_.attach(forwarder_);
+    kernel_.overwrite({prefix("0.0.0.0/0"), kMainTable, 0}, 3, {address("172.16.20.253"), kEth0, 1, false});
+    forwarder_.set_peer(PeerId{0}, {address("169.254.10.1"), "tun0", true});
+    forwarder_.set_peer(PeerId{1}, {address("169.254.20.1"), "tun1", true});
+    forwarder_.finish_adoption();
+    settle();
+  }
+  void settle() {
+    for (int i = 0; i < 100; ++i) {
+      forwarder_.on_time(now_);
+      forwarder_.settle(now_);
+      if (const auto batch = forwarder_.next_next_hop_batch(64, now_); !batch.empty()) kernel_.send(batch);
+      while (kernel_.deliver(now_)) forwarder_.settle(now_);
+      if (const auto batch = forwarder_.next_route_batch(64, now_); !batch.empty()) kernel_.send(batch);
+      while (kernel_.deliver(now_)) forwarder_.settle(now_);
+      if (const auto request = forwarder_.take_dump_request(now_); request.any()) kernel_.dump(request);
+      now_ += std::chrono::milliseconds{10};
+    }
+  }
+  void best(const std::string& network, std::vector<int> peers, const LocalAttributes* local = nullptr) {
+    std::vector<BestPath> paths;
+    for (const int peer : peers)
+      paths.push_back({PeerId{static_cast<std::uint16_t>(peer)},
+                       AttrId{1},
+                       {address(peer == 0 ? "169.254.10.1" : "169.254.20.1"), {}},
+                       1});
+    const BestChange change{prefix(network), paths, local};
+    forwarder_.on_best_changed({&change, 1});
+    settle();
+  }
+  [[nodiscard]] bool installed(const std::string& network, std::uint32_t metric = 20,
+                               std::uint32_t table = kMainTable) const {
+    const auto found = kernel_.routes().find({prefix(network), table, metric});
+    return found != kernel_.routes().end() && found->second.protocol == kDefaultProtocol;
+  }
+  [[nodiscard]] std::vector<Via> ways(const std::string& network, std::uint32_t metric = 20) const {
+    const auto found = kernel_.routes().find({prefix(network), kMainTable, metric});
+    return found == kernel_.routes().end() ? std::vector<Via>{} : kernel_.ways(found->second);
+  }
+  [[nodiscard]] Refusal refusal(const std::string& network) const {
+    for (const RouteStatus& route : forwarder_.routes({prefix(network)}))
+      if (route.refusal != Refusal::none) return route.refusal;
+    return Refusal::none;
+  }
+  static FibOptions options() {
+    FibOptions result;
+    result.audit_interval = Duration::zero();
+    return result;
+  }
+  Time now_{std::chrono::seconds{1000}};
+  FakeKernel kernel_{1};
+  Forwarder forwarder_{options(), nullptr, now_};
+};
+
+TEST_F(InjectorTest, ALearnedRouteOverTheIkeEndpointsPathIsRefusedUntilThePathIsPinned) {
+  forwarder_.set_underlay_endpoints(std::array{address("203.0.113.151")});
+  best("0.0.0.0/0", {0, 1});
+  best("203.0.113.0/24", {0});
+  best("203.0.113.128/25", {0});
+  best("198.51.100.0/24", {0});
+  for (const std::string network : {"0.0.0.0/0", "203.0.113.0/24", "203.0.113.128/25"}) {
+    EXPECT_FALSE(installed(network)) << network;
+    EXPECT_EQ(refusal(network), Refusal::covers_endpoint) << network;
+  }
+  EXPECT_TRUE(installed("198.51.100.0/24"));
+
+  const RouteKey pin{prefix("203.0.113.151/32"), kMainTable, 0};
+  kernel_.overwrite(pin, 156, {address("172.16.20.253"), kEth0, 1, false});
+  settle();
+  EXPECT_TRUE(installed("0.0.0.0/0"));
+  EXPECT_TRUE(installed("203.0.113.0/24"));
+  kernel_.remove_by_user(pin);
+  settle();
+  EXPECT_FALSE(installed("0.0.0.0/0")) << "taken out when the pin goes";
+  EXPECT_EQ(refusal("203.0.113.0/24"), Refusal::covers_endpoint);
+}
+
+TEST_F(InjectorTest, OwnNetworksAndLinkLocalOnesAreNeverLearned) {
+  forwarder_.set_own_networks(std::array{prefix("172.16.20.0/24")});
+  best("172.16.20.0/24", {0});
+  best("169.254.0.0/16", {0});
+  best("169.254.10.0/30", {0});
+  best("172.16.30.0/24", {0});
+  EXPECT_EQ(refusal("172.16.20.0/24"), Refusal::covers_own_network);
+  EXPECT_EQ(refusal("169.254.0.0/16"), Refusal::link_local_network);
+  EXPECT_EQ(refusal("169.254.10.0/30"), Refusal::link_local_network);
+  EXPECT_TRUE(installed("172.16.30.0/24"));
+  forwarder_.set_own_networks({});
+  settle();
+  EXPECT_TRUE(installed("172.16.20.0/24")) << "it was held, not forgotten";
+}
+
+TEST_F(InjectorTest, ThePreferredSourceIsALocalAddressOfAnOwnNetworkWhileThereIsOne) {
+  forwarder_.set_own_networks(std::array{prefix("172.16.20.0/24")});
+  best("192.168.10.0/24", {0, 1});
+  const auto source = [this] {
+    return kernel_.routes().at({prefix("192.168.10.0/24"), kMainTable, 20}).forwarding.preferred_source;
+  };
+  EXPECT_EQ(source(), address("172.16.20.80"));
+  const IpAddress local = address("172.16.20.80");
+  kernel_.remove_address({kEth0, local, local, 24, false});
+  settle();
+  EXPECT_FALSE(source().is_set());
+}
+
+TEST_F(InjectorTest, PolicyChoosesMetricAndTableAndTheFormerRouteLeaves) {
+  best("192.168.10.0/24", {0});
+  LocalAttributes local;
+  local.fib_metric = 50;
+  local.fib_table = 100;
+  best("192.168.10.0/24", {0}, &local);
+  EXPECT_FALSE(installed("192.168.10.0/24"));
+  EXPECT_TRUE(installed("192.168.10.0/24", 50, 100));
+  best("192.168.10.0/24", {0});
+  EXPECT_TRUE(installed("192.168.10.0/24"));
+  EXPECT_FALSE(installed("192.168.10.0/24", 50, 100));
+  best("192.168.10.0/24", {0}, &local);
+  best("192.168.10.0/24", {});
+  EXPECT_FALSE(installed("192.168.10.0/24", 50, 100));
+}
+
+TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {
+  const StaticRoute route{prefix("192.168.0.0/16"), {{"tun0", {}, 100, 1}, {"tun1", {}, 101, 1}}};
+  forwarder_.set_static_routes({&route, 1});
+  settle();
+  EXPECT_TRUE(installed("192.168.0.0/16", 100));
+  EXPECT_TRUE(installed("192.168.0.0/16", 101));
+  forwarder_.set_interface_usable("tun0", false, "SA expired");
+  settle();
+  EXPECT_FALSE(installed("192.168.0.0/16", 100));
+  EXPECT_TRUE(installed("192.168.0.0/16", 101));
+  forwarder_.set_interface_usable("tun0", true, "");
+  settle();
+  EXPECT_TRUE(installed("192.168.0.0/16", 100));
+  forwarder_.set_static_routes({});
+  settle();
+  EXPECT_FALSE(installed("192.168.0.0/16", 100));
+  EXPECT_FALSE(installed("192.168.0.0/16", 101));
+}
+
+TEST_F(InjectorTest, StaticWaysOfOneMetricShareTheLoadAndGoBeforeALearnedRoute) {
+  best("192.168.0.0/16", {0});
+  const StaticRoute route{prefix("192.168.0.0/16"), {{"tun0", {}, 0, 1}, {"tun1", {}, 0, 3}}};
+  forwarder_.set_static_routes({&route, 1});
+  settle();
+  ASSERT_EQ(ways("192.168.0.0/16").size(), 2U);
+  EXPECT_EQ(ways("192.168.0.0/16")[1].weight, 3);
+  forwarder_.set_static_routes({});
+  settle();
+  ASSERT_EQ(ways("192.168.0.0/16").size(), 1U);
+  EXPECT_EQ(ways("192.168.0.0/16")[0].gateway, address("169.254.10.1")) << "the learned one is back";
+}
+
+TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
+  forwarder_.watch_network(prefix("10.9.0.0/16"), NetworkWatch::exact_route);
+  forwarder_.watch_network(prefix("10.9.1.0/24"), NetworkWatch::reachable);
+  settle();
+  const auto news = [this] {
+    std::string text;
+    for (const NetworkChange& change : forwarder_.take_network_changes())
+      text += to_text(change.prefix) + (change.present ? "+ " : "- ");
+    return text;
+  };
+  EXPECT_EQ(news(), "10.9.0.0/16- 10.9.1.0/24- ") << "the default route makes nothing reachable";
+  const RouteKey key{prefix("10.9.0.0/16"), kMainTable, 0};
+  kernel_.overwrite(key, 4, {address("172.16.20.253"), kEth0, 1, false});
+  settle();
+  EXPECT_EQ(news(), "10.9.0.0/16+ 10.9.1.0/24+ ");
+  kernel_.remove_by_user(key);
+  settle();
+  EXPECT_EQ(news(), "10.9.0.0/16- 10.9.1.0/24- ");
+}
+
+TEST_F(InjectorTest, ANextHopsStateIsToldWithItsReason) {
+  forwarder_.watch_next_hop(PeerId{0}, address("169.254.10.1"));
+  settle();
+  auto told = forwarder_.take_next_hop_changes();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_TRUE(told[0].usable);
+  EXPECT_EQ(told[0].interface, "tun0");
+  forwarder_.set_interface_usable("tun0", false, "SA expired");
+  settle();
+  told = forwarder_.take_next_hop_changes();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].reason, NextHopReason::tunnel_down);
+  EXPECT_EQ(told[0].detail, "SA expired");
+  forwarder_.watch_next_hop(PeerId{0}, address("8.8.8.8"));
+  told = forwarder_.take_next_hop_changes();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].reason, NextHopReason::only_default_route);
+}
+
+TEST_F(InjectorTest, ADeadMemberLeavesTheGroupWithOneMessageAndNoRouteIsWritten) {
+  for (int i = 0; i < 50; ++i) best("10." + std::to_string(i) + ".0.0/16", {0, 1});
+  const auto before = kernel_.writes();
+  forwarder_.set_interface_usable("tun1", false, "SA deleted");
+  forwarder_.settle(now_);
+  const auto batch = forwarder_.next_next_hop_batch(64, now_);
+  ASSERT_EQ(batch.size(), 1U);
+  kernel_.send(batch);
+  EXPECT_EQ(ways("10.7.0.0/16").size(), 1U);
+  settle();
+  EXPECT_EQ(kernel_.writes(), before + 1);
+}
+
+}  // namespace
+}  // namespace minibgp::fib
