@@ -44,7 +44,8 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
       groups_({options.protocol, id_base(options), 65536}),
       reconciler_(
           forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); },
-          [this](const RouteKey& key) { return map_.foreign().occupies(key); }),
+          [this](const RouteKey& key) { return map_.foreign().occupies(key); },
+          [this](ForwardingId kernel) { return viable(kernel); }),
       injector_(injector_options(options), map_,
                 options.next_hop_objects == FibOptions::NextHopObjects::automatic ? &groups_ : nullptr, forwardings_,
                 reconciler_),
@@ -62,6 +63,12 @@ bool Forwarder::same(ForwardingId kernel, ForwardingId desired) const {
   const Forwarding& b = forwardings_[desired];
   return a.next_hop != kNoNextHopId && b.next_hop != kNoNextHopId && a.preferred_source == b.preferred_source &&
          groups_.same(a.next_hop, b.next_hop);
+}
+
+bool Forwarder::viable(ForwardingId kernel) const {
+  const std::vector<Via> vias = injector_.vias_of(forwardings_[kernel]);
+  return !vias.empty() &&
+         std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.interface_usable(via.interface); });
 }
 
 // --- Desired -------------------------------------------------------------------------------------------------------
@@ -132,11 +139,12 @@ void Forwarder::finish_adoption() {
   adoption_over_ = true;
   if (!ready_) return;
   adopt_until_ = kNever;
-  if (reconciler_.adopting()) {
+  const bool was_adopting = reconciler_.adopting();
+  reconciler_.finish_adoption();
+  if (was_adopting && reconciler_.counts().adopted != 0) {
     log(LogLevel::info, "adoption is over: " + std::to_string(reconciler_.counts().adopted) +
                             " routes of an earlier run were not confirmed and go");
   }
-  reconciler_.finish_adoption();
   groups_.sweep([this](NextHopId id) { return forwardings_.names(id); });
 }
 
@@ -327,6 +335,7 @@ void Forwarder::settle_round(Time now) {
   drain_next_hop_news(now);
   if (std::exchange(next_hops_changed_, false)) {
     const auto changes = map_.refresh();
+    if (reconciler_.adopting()) reconciler_.rescan();  // A way that died ends the patience with who uses it.
     const std::size_t died = injector_.on_next_hops_changed(changes);
     counters_.failovers += died;
     fresh_failovers_ += died;

@@ -129,6 +129,7 @@ class Forwarder {
   [[nodiscard]] bool writing() const { return ready_ && options_.enabled; }
   [[nodiscard]] bool in_our_tables(const RouteKey& key) const { return injector_.tables().contains(key.table); }
   [[nodiscard]] bool same(ForwardingId kernel, ForwardingId desired) const;
+  [[nodiscard]] bool viable(ForwardingId kernel) const;
   [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
   [[nodiscard]] NextHopState state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const;
   [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;

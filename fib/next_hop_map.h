@@ -105,6 +105,8 @@ class NextHopMap {
   [[nodiscard]] bool way_in_use(const Via& via, std::optional<Source> source) const;
 
   // --- Questions --------------------------------------------------------------------------------------------------
+  /// It exists, is up, and nobody said that its tunnel carries nothing.
+  [[nodiscard]] bool interface_usable(IfIndex index) const { return through(link(index), {}, false).usable; }
   [[nodiscard]] bool is_local(const IpAddress& address) const;
   /// A local address inside one of `networks`, the first network that has one; unset when there is none.
   [[nodiscard]] IpAddress local_address_in(std::span<const Prefix> networks, Family family) const;

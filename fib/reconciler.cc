@@ -6,8 +6,8 @@
 
 namespace minibgp::fib {
 
-Reconciler::Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied)
-    : forwardings_(forwardings), same_(std::move(same)), occupied_(std::move(occupied)) {
+Reconciler::Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, Viable viable)
+    : forwardings_(forwardings), same_(std::move(same)), occupied_(std::move(occupied)), viable_(std::move(viable)) {
   (void)targets_.insert();  // Id 0 is kNoTarget.
 }
 
@@ -128,15 +128,17 @@ void Reconciler::move_target(Record& record, TargetId target) {
 void Reconciler::set(const RouteKey& key, TargetId target) {
   const std::uint32_t id = find_or_add(key);
   Record& record = records_[id];
-  if (record.adopted != 0) record.adopted = 0, --counts_.adopted;
-  if (record.target == target) {
-    // Nothing new, but it may have been adopted until now.
-    consider(id);
-    return;
+  if (record.target != target) {
+    move_target(record, target);
+    forgive(id, record);
   }
-  move_target(record, target);
-  forgive(id, record);
+  if (record.adopted != 0 && (!adopting_ || equal(record.kernel, desired_of(record)))) confirm(record);
   consider(id);
+}
+
+void Reconciler::confirm(Record& record) {
+  record.adopted = 0;
+  --counts_.adopted;
 }
 
 void Reconciler::erase(const RouteKey& key) {
@@ -145,6 +147,7 @@ void Reconciler::erase(const RouteKey& key) {
   Record& record = records_[id];
   if (record.target == kNoTarget) return;
   move_target(record, kNoTarget);
+  if (record.adopted != 0) confirm(record);  // Said and taken back: nothing to wait for.
   forgive(id, record);
   consider(id);
   release_if_empty(id);
@@ -161,7 +164,7 @@ void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
   if (record.kernel == kNoForwarding && kernel != kNoForwarding) ++counts_.installed;
   if (record.kernel != kNoForwarding && kernel == kNoForwarding) {
     --counts_.installed;
-    if (record.adopted != 0) record.adopted = 0, --counts_.adopted;
+    if (record.adopted != 0) confirm(record);
   }
   forwardings_.unref(record.kernel);
   record.kernel = kernel;
@@ -178,11 +181,15 @@ void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
     forwardings_.unref(kernel);
     return;
   }
+  const ForwardingId before = record.kernel;
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
-  const bool unknown = record.target == kNoTarget && record.kernel == kNoForwarding;
+  const bool unknown = record.target == kNoTarget && before == kNoForwarding;
   set_kernel(record, kernel);
   record.doubtful = 0;
-  if (unknown && adopting_ && record.adopted == 0) record.adopted = 1, ++counts_.adopted;
+  // What the first dump shows is an earlier run's, whether or not we know already what should be there.
+  const bool left_over = adopting_ && record.adopted == 0 && record.in_flight == 0 && before == kNoForwarding &&
+                         (unknown || heard == Heard::dumped);
+  if (left_over && !equal(kernel, desired_of(record))) record.adopted = 1, ++counts_.adopted;
   forgive(id, record);
   consider(id);
   if (needed(record) && (was_right || (unknown && !adopting_))) ++totals_.drift;
@@ -249,6 +256,8 @@ void Reconciler::retry_parked() {
 void Reconciler::finish_adoption() {
   if (!adopting_) return;
   adopting_ = false;
+  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1))
+    if (records_[id].adopted != 0 && records_[id].target != kNoTarget) confirm(records_[id]);
   rescan();
 }
 
@@ -258,11 +267,12 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
   const ForwardingId desired = desired_of(record);
   if (desired == kNoForwarding) {
     if (record.kernel == kNoForwarding && record.doubtful == 0) return std::nullopt;
-    if (record.adopted != 0 && adopting_) return std::nullopt;
+    if (record.adopted != 0 && adopting_ && record.target == kNoTarget) return std::nullopt;
     return RouteOp::Kind::remove;
   }
   if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
-  if (record.kernel == desired || same_(record.kernel, desired)) return std::nullopt;
+  if (equal(record.kernel, desired)) return std::nullopt;
+  if (record.adopted != 0 && adopting_ && viable_(record.kernel)) return std::nullopt;
   return RouteOp::Kind::replace;
 }
 

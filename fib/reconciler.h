@@ -89,7 +89,9 @@ class Reconciler {
   using Same = std::function<bool(ForwardingId kernel, ForwardingId desired)>;
   /// Whether somebody else's route is known to have the key: then there is nothing to find out when the kernel says so.
   using Occupied = std::function<bool(const RouteKey& key)>;
-  Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied);
+  /// Whether packets still get through a Forwarding of an earlier run: then there is no haste to change it.
+  using Viable = std::function<bool(ForwardingId kernel)>;
+  Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, Viable viable);
 
   // --- Desired. O(1) each -----------------------------------------------------------------------------------------
   [[nodiscard]] TargetId make_target(ForwardingId want);  ///< Takes its own reference.
@@ -121,7 +123,9 @@ class Reconciler {
   void retry_parked();
 
   // --- Adoption ---------------------------------------------------------------------------------------------------
-  /// While adopting, kernel routes that were never desired are kept. At the start it adopts.
+  /// While adopting, kernel routes that an earlier run left are kept as they are, also those for which something else
+  /// is desired: peers come back one by one, and what the first one says is rarely the last word (a route by two next
+  /// hops would be rewritten to one of them, and back). They are compared once, at the end. At the start it adopts.
   void finish_adoption();
   [[nodiscard]] bool adopting() const { return adopting_; }
 
@@ -175,7 +179,7 @@ class Reconciler {
     std::uint8_t in_flight : 1 = 0;
     std::uint8_t seen : 1 = 0;     ///< By the dump that runs, when equal to seen_mark_.
     std::uint8_t touched : 1 = 0;  ///< Written since the dump that runs began: the dump's word is older.
-    std::uint8_t adopted : 1 = 0;  ///< Found in the kernel, never desired.
+    std::uint8_t adopted : 1 = 0;  ///< Found in the kernel, not confirmed as desired so far.
     std::uint8_t parked : 1 = 0;   ///< Waits for an event.
     std::uint8_t waiting : 1 = 0;  ///< Backs off.
     std::uint8_t given_up : 1 = 0;
@@ -210,6 +214,10 @@ class Reconciler {
   [[nodiscard]] ForwardingId desired_of(const Record& record) const {
     return record.target == kNoTarget ? kNoForwarding : targets_[index(record.target)].want;
   }
+  [[nodiscard]] bool equal(ForwardingId kernel, ForwardingId desired) const {
+    return kernel == desired || (kernel != kNoForwarding && desired != kNoForwarding && same_(kernel, desired));
+  }
+  void confirm(Record& record);
   /// What the kernel must be told about the route, if anything.
   [[nodiscard]] std::optional<RouteOp::Kind> needed(const Record& record) const;
   void consider(std::uint32_t id);
@@ -223,6 +231,7 @@ class Reconciler {
   ForwardingTable& forwardings_;
   Same same_;
   Occupied occupied_;
+  Viable viable_;
   base::Slab<Record> records_;
   base::FlatIndex index_;
   base::DirtySet dirty_;

@@ -67,15 +67,46 @@ TEST_P(Restart, RoutesThatDidNotChangeAreNotTouchedAndTheOthersAre) {
   best_many(kRoutes, {peer0, peer1});
   best("192.168.30.0/24", {peer1});  // Moved while nobody looked; 192.168.40.0/24 is gone.
   ASSERT_TRUE(in_sync(5s));
-  EXPECT_EQ(heard.take().routes, 1U) << "one replaced";
+  EXPECT_EQ(heard.take().routes, 0U) << "what still forwards waits for the end of the restart";
   EXPECT_EQ(count_routes("proto 155"), kRoutes + 2) << "nothing goes before the restart is over";
   fib_->finish_adoption();
   ASSERT_TRUE(until([] { return count_routes("proto 155") == kRoutes + 1; }));
   ASSERT_TRUE(in_sync(5s));
-  EXPECT_EQ(heard.take().routes, 1U) << "one removed";
+  EXPECT_EQ(heard.take().routes, 2U) << "one replaced, one removed";
+  EXPECT_TRUE(contains(route("192.168.30.0/24"), "169.254.20.1"));
   // Of the first run's objects those in use are left: a group with two members, and two singles at most.
   EXPECT_LE(count_objects(), 5U);
   EXPECT_EQ(fib_->status().adopted, 0U);
+}
+
+TEST_P(Restart, PeersThatComeBackOneByOneRewriteNothing) {
+  start(options());
+  fib_->finish_adoption();
+  best_many(kRoutes, {peer0, peer1});
+  ASSERT_TRUE(in_sync(5s));
+  crash();
+  Notifications heard(io_);
+  start(options());
+  best_many(kRoutes, {peer1});
+  ASSERT_TRUE(in_sync(5s));
+  best_many(kRoutes, {peer1, peer0});
+  ASSERT_TRUE(in_sync(5s));
+  fib_->finish_adoption();
+  ASSERT_TRUE(in_sync(5s));
+  EXPECT_EQ(heard.take().routes, 0U);
+  EXPECT_EQ(count_routes("proto 155"), kRoutes);
+}
+
+TEST_P(Restart, AnAdoptedRouteByADeadTunnelDoesNotWaitForTheEndOfTheRestart) {
+  start(options());
+  fib_->finish_adoption();
+  best("192.168.10.0/24", {peer0});
+  ASSERT_TRUE(in_sync());
+  crash();
+  start(options());
+  fib_->set_interface_usable("tun0", false, "SA expired");
+  best("192.168.10.0/24", {peer1});
+  EXPECT_TRUE(until([] { return contains(route("192.168.10.0/24"), "169.254.20.1"); })) << route("192.168.10.0/24");
 }
 
 TEST_P(Restart, ARestartWithoutAnyChangeIsSilent) {
