@@ -34,7 +34,7 @@ class FakeCharon {
   using Script = std::function<std::vector<std::uint8_t>(const Packet&)>;
 
   FakeCharon(asio::io_context& io, std::string path, Script script)
-      : io_(io), acceptor_(io, Stream::endpoint(path)), script_(std::move(script)) {
+      : acceptor_(io, Stream::endpoint(path)), script_(std::move(script)) {
     accept();
   }
   std::function<void()> after_answer;  ///< E.g. close_all().
@@ -90,7 +90,6 @@ class FakeCharon {
     if (after_answer) after_answer();
   }
 
-  asio::io_context& io_;
   Stream::acceptor acceptor_;
   Script script_;
   std::vector<std::shared_ptr<Peer>> peers_;
