@@ -77,15 +77,17 @@ def route_injector(lab):
     ours = lab.namespace("ours")
     ours.dummy("d0", "10.1.0.1/24")
     ours.dummy("d1", "10.2.0.1/24")
+    ours.ip("route", "add", "blackhole", "203.0.113.0/24", "table", "100")  # Someone else's, and the table exists.
     lines = ["add 192.168.10.0/24 10.1.0.254 d0", "add 192.168.20.0/24 10.1.0.254 d0 10.2.0.254 d1"]
     text = "\\n".join(lines)
     words = ["sh", "-c", f"printf '{text}\\n' | exec {needs.built('route_injector')} 100"]
     example = ours.start("injector", *words)
+    wanted = {"192.168.10.0/24": {"10.1.0.254"}, "192.168.20.0/24": {"10.1.0.254", "10.2.0.254"}}
 
     def gateways():
-        return {prefix: set(routes[0].gateways) for prefix, routes in ours.routes(table="100").items()}
+        routes = ours.routes(table="100")
+        return {prefix: set(routes[prefix][0].gateways) for prefix in wanted if prefix in routes}
 
-    wanted = {"192.168.10.0/24": {"10.1.0.254"}, "192.168.20.0/24": {"10.1.0.254", "10.2.0.254"}}
     wait_until(lambda: gateways() == wanted, 5, "the routes are in the kernel")
     ours.ip("route", "flush", "table", "100")
     wait_until(lambda: gateways() == wanted, 3, "the routes are back after a flush")

@@ -11,7 +11,7 @@ import pairs
 from cases import main
 from peers import Gobgp
 
-pairs.register(Gobgp, many=1000, default_rows=1)
+pairs.register(Gobgp, many=100, default_rows=1)  # Its command line announces a prefix per process.
 
 if __name__ == "__main__":
     main()

@@ -23,7 +23,7 @@ class Tree:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.files = {}
-        for top in (*CODE, "tests", "docs", "third_party", "cmake", "."):
+        for top in (*CODE, "tests", "docs", "third_party", "."):
             for path in self._walk(top):
                 if (
                     path.suffix in (".h", ".cc", ".cmake", ".py", ".sh", ".md", ".yaml")

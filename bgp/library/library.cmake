@@ -13,7 +13,7 @@ if(NOT TARGET minibgp_testing)
   add_subdirectory(${PROJECT_SOURCE_DIR}/tests/support)
 endif()
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/minibgp)
-set(exports_map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+set(exports_map ${PROJECT_SOURCE_DIR}/bgp/library/exports.map)
 
 # minibgp_library(name OBJECTS targets... LINK targets-and-libraries... [NEEDS names...]): libNAME, shared and static.
 # What is visible is said once, in exports.map, and not by a macro at every declaration.
@@ -55,7 +55,7 @@ function(minibgp_library name)
   set(PC_REQUIRES ${ARG_REQUIRES})
   list(TRANSFORM ARG_PRIVATE_LIBS PREPEND -l OUTPUT_VARIABLE private)
   list(JOIN private " " PC_LIBS_PRIVATE)
-  configure_file(${PROJECT_SOURCE_DIR}/cmake/library.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  configure_file(${PROJECT_SOURCE_DIR}/bgp/library/library.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
 endfunction()
 
@@ -95,7 +95,7 @@ foreach(kind shared static)
   install(EXPORT minibgp-${kind} NAMESPACE minibgp:: FILE minibgp-${kind}.cmake
           DESTINATION ${package_dir} COMPONENT library)
 endforeach()
-configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/minibgpConfig.cmake.in
+configure_package_config_file(${PROJECT_SOURCE_DIR}/bgp/library/minibgpConfig.cmake.in
                               ${PROJECT_BINARY_DIR}/minibgpConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/minibgpConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/minibgpConfig.cmake ${PROJECT_BINARY_DIR}/minibgpConfigVersion.cmake
