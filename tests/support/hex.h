@@ -23,7 +23,7 @@ inline std::vector<std::uint8_t> hex(std::string_view text) {
       std::abort();
     }
     if (half)
-      bytes.back() = static_cast<std::uint8_t>(bytes.back() << 4U | digit);
+      bytes.back() = static_cast<std::uint8_t>(unsigned{bytes.back()} << 4U | digit);
     else
       bytes.push_back(static_cast<std::uint8_t>(digit));
     half = !half;
