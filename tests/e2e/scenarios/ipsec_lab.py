@@ -273,7 +273,7 @@ class IpsecLab:
             for device in ("wan1", "wan2")
         ]
         for path, process in self._capture:
-            wait_until(lambda p=process: "listening on" in p.log(), 10, lambda p=process: "tcpdump: " + p.log())
+            wait_until(lambda p=process: "listening on" in p.log(), 60, lambda p=process: "tcpdump: " + p.log())
 
     def clear_packets(self):
         """Packets on the wire that are none of IKE, ESP, ESP in UDP, ARP or ND, and whether the payload marker or

@@ -25,7 +25,7 @@ class OnPremises(Bgplite):
     """bgplite with a configuration of its own, not a Router's."""
 
     def __init__(self, namespace, value):
-        super().__init__(namespace, Router(OUR_AS, "172.16.20.80", [], []))
+        super().__init__(namespace, Router(OUR_AS, "172.16.20.80", []))
         self.value = value
 
     def config(self):
@@ -93,9 +93,8 @@ class Scenario:
         self.ipsec.start_charon(self.onprem)
         if self.bgp:
             neighbors = [Neighbor(t.inner_local, OUR_AS, keepalive=10, hold=30) for t in self.tunnels]
-            self.frr = Frr(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors,
-                                              [f"192.168.{n}.0/24" for n in VSWITCHES],
-                                              maximum_paths=self.cloud_ecmp))
+            self.frr = Frr(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors, maximum_paths=self.cloud_ecmp))
+            self.frr.announce({f"192.168.{n}.0/24" for n in VSWITCHES})
             self.frr.start()
         self.daemon = OnPremises(self.onprem, config or self.config())
         self.daemon.start()
