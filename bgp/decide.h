@@ -46,7 +46,7 @@ struct DecideInput {
   bool usable = true;
   std::uint32_t default_local_pref = 100;
 };
-
+/// A path with what the decision found about it.
 struct Ranked {
   std::size_t index = 0;  ///< Into the input.
   bool best = false;

@@ -56,7 +56,7 @@ using MessageValue =
     std::variant<std::monostate, OpenMessage, UpdateMessage, NotificationMessage, KeepaliveMessage, RefreshMessage>;
 /// "UPDATE"; "?" for none.
 [[nodiscard]] std::string_view message_name(const MessageValue& value);
-
+/// What the octets of one message say, and what RFC 4271 and RFC 7606 make of its mistakes.
 struct DecodedMessage {
   /// How many octets the message takes. 0: the bytes end before it does, and only its header, if that, was read. With a
   /// wrong header: all of the bytes, because nobody knows where the next one begins.
@@ -71,7 +71,7 @@ struct DecodedMessage {
 
 /// Decodes the message at the front of `bytes`. Never reads past them; every input gives an answer.
 [[nodiscard]] DecodedMessage decode_message(Bytes bytes, const DecodeOptions& options = {});
-
+/// Why a message has no octets.
 enum class EncodeError : std::uint8_t {
   no_message,  ///< The value is monostate.
   too_long,    ///< It does not fit one message of the allowed size.
@@ -79,7 +79,7 @@ enum class EncodeError : std::uint8_t {
   end_of_rib,  ///< End-of-RIB together with routes.
   empty,       ///< An UPDATE that says nothing: its bytes would mean End-of-RIB.
 };
-[[nodiscard]] std::string_view to_text(EncodeError error);
+[[nodiscard]] std::string_view to_text(EncodeError error);  ///< For people.
 
 /// One whole message, header included; decode_message() of it with the same options gives the value back. Attributes
 /// are written as given (a Partial bit is not added), except those that peers of this type may not send. An UPDATE's

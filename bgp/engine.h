@@ -34,7 +34,7 @@ enum class Multipath : std::uint8_t {
 
 /// Whether next hops count as usable until set_next_hop() says otherwise, or only after it said so.
 enum class NextHopTracking : std::uint8_t { assume_usable, tracked };
-
+/// What holds for the whole speaker. Unset durations and limits have the defaults written here.
 struct SpeakerOptions {
   Asn asn{};                       ///< Required, not 0 and not 23456.
   RouterId router_id{};            ///< Required, not 0.
@@ -51,7 +51,7 @@ struct SpeakerOptions {
   Duration restart_deferral = std::chrono::seconds{30};
   bool operator==(const SpeakerOptions&) const = default;
 };
-
+/// Why a call changed nothing; each says what to do instead.
 enum class ApiError : std::uint8_t {
   bad_address,     ///< Unset, multicast or of the wrong family: give the peer's unicast address.
   bad_asn,         ///< 0, 23456 (AS_TRANS): give the peer's AS number.
@@ -98,11 +98,11 @@ struct PeerChanged {
   PeerId peer{};
   PeerState from{}, to{};
   DownReason reason = DownReason::none;
-};
+};  ///< A session changed its state; observers see every step.
 struct EndOfRib {
   PeerId peer{};
   Family family{};
-};
+};  ///< The peer has sent all it has of one family (RFC 4724 s.2).
 /// Next hops the speaker begins or ceases to depend on (NextHopTracking::tracked): answer with set_next_hop().
 struct NextHopInterest {
   PeerId peer{};
@@ -116,7 +116,7 @@ struct BestChanged {
 /// Every enabled peer sent End-of-RIB, or `restart_deferral` passed since the start: adopted kernel state that the
 /// BestChanged so far did not confirm may go. Once per Engine.
 struct RestartComplete {};
-
+/// What poll() hands out.
 using Output = std::variant<Dial, Write, Close, PeerChanged, EndOfRib, NextHopInterest, BestChanged, RestartComplete>;
 
 // --- Reading -------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ struct PathSnapshot {
   bool best = false, multipath = false, stale = false, usable = true;
   const char* rule = "";  ///< Why it is, or is not, the best: the deciding rule against the best.
 };
-
+/// Which routes a snapshot holds; the default is all of them.
 struct RouteFilter {
   enum class Match : std::uint8_t { exact, longer, shorter, lookup };
   std::optional<Prefix> prefix;
@@ -139,12 +139,12 @@ struct RouteFilter {
   std::optional<PeerId> peer;  ///< Only paths received from it.
   std::size_t max = SIZE_MAX;
 };
-
+/// A route as told to a peer, or as announced by the program.
 struct AnnouncedSnapshot {
   Prefix prefix;
   PathAttributes attributes;
 };
-
+/// One row of memory(): a purpose and its octets.
 struct MemoryUse {
   std::string_view what;
   std::size_t count = 0;
@@ -152,7 +152,7 @@ struct MemoryUse {
 };
 
 class EngineImpl;
-
+/// A whole speaker as a function of inputs and time. One thread; never blocks; every output comes from poll().
 class Engine {
  public:
   /// `log` may be null; otherwise it outlives the engine.
@@ -165,11 +165,11 @@ class Engine {
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options, Time now);
   /// Applies without dropping the session where `renegotiates(old, new)` is false; otherwise resets it.
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options, Time now);
-  void remove_peer(PeerId peer, Time now);
+  void remove_peer(PeerId peer, Time now);  ///< Ceases; its routes go. Unknown ids: ignored.
   /// Administrative state (RFC 4486/9003: Cease, Administrative Shutdown or Reset, with `reason` as the text).
   void enable_peer(PeerId peer, Time now);
-  void disable_peer(PeerId peer, std::string_view reason, Time now);
-  void reset_peer(PeerId peer, std::string_view reason, Time now);
+  void disable_peer(PeerId peer, std::string_view reason, Time now);  ///< Stays down (RFC 9003).
+  void reset_peer(PeerId peer, std::string_view reason, Time now);    ///< Administrative reset: the session comes back.
   /// Asks the peer for its routes again (RFC 2918), or sends ours again.
   void refresh_peer(PeerId peer, Direction direction, Time now);
   /// Whether packets can reach the peer at all (its tunnel is up). Usable: dials at once. Unusable: no dialing; an
@@ -183,43 +183,43 @@ class Engine {
   void set_options(const SpeakerOptions& options, Time now);  ///< asn and router_id: resets every session.
 
   // Own announcements. O(1) each; peers hear of it after the current turn.
-  void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);
-  void withdraw(const Prefix& prefix, Time now);
+  void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);  ///< Replaces.
+  void withdraw(const Prefix& prefix, Time now);                                    ///< No effect if not announced.
 
   // Connections.
   /// A connection somebody dialed to us, or adopted. Nothing when no peer wants it (close it).
   [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                                   Time now);
-  void on_connected(ConnId conn, const IpAddress& local, Time now);
-  void on_received(ConnId conn, Bytes bytes, Time now);
-  void on_sent(ConnId conn, std::size_t count, Time now);
-  void on_closed(ConnId conn, std::error_code reason, Time now);
-  void on_time(Time now);
+  void on_connected(ConnId conn, const IpAddress& local, Time now);  ///< The dial succeeded from address `local`.
+  void on_received(ConnId conn, Bytes bytes, Time now);           ///< Bytes in any portions; views end with the call.
+  void on_sent(ConnId conn, std::size_t count, Time now);         ///< The first `count` outgoing bytes left.
+  void on_closed(ConnId conn, std::error_code reason, Time now);  ///< Gone, or not dialed; no use after.
+  void on_time(Time now);                                         ///< Fires what is due at `now`.
   /// Ends every session. keep: close without NOTIFICATION where graceful restart was negotiated, so that those peers
   /// keep our routes; the others get Cease. Poll until it returns nothing, then destroy.
   enum class Stop : std::uint8_t { cease, keep };
-  void stop(Stop how, std::string_view reason, Time now);
+  void stop(Stop how, std::string_view reason, Time now);  ///< No session begins again; `reason` as for disable_peer().
 
-  [[nodiscard]] std::optional<Output> poll();
+  [[nodiscard]] std::optional<Output> poll();  ///< What to do next; nothing: wait for input.
   /// Bytes to send; they stay put until on_sent() or on_closed().
   [[nodiscard]] Bytes outgoing(ConnId conn) const;
   /// False while messages of an earlier on_received() are still to be worked on (see Limits): do not read the socket
   /// then, so that TCP slows the peer down and not our memory. Looked at after every turn.
   [[nodiscard]] bool wants_bytes(ConnId conn) const;
-  [[nodiscard]] Time next_deadline() const;
+  [[nodiscard]] Time next_deadline() const;  ///< When on_time() is due; kNever: not.
   /// Socket options the rim needs for a connection.
   [[nodiscard]] const PeerOptions* options_of(PeerId peer) const;
-  [[nodiscard]] std::optional<PeerId> peer_of(ConnId conn) const;
+  [[nodiscard]] std::optional<PeerId> peer_of(ConnId conn) const;  ///< None while it has no peer.
 
   // Snapshots. Costs are proportional to the answer, and to the table where a filter is not an exact prefix.
-  [[nodiscard]] const SpeakerOptions& options() const;
-  [[nodiscard]] std::vector<PeerStatus> peers() const;
-  [[nodiscard]] std::optional<PeerStatus> peer(PeerId peer) const;
-  [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;
+  [[nodiscard]] const SpeakerOptions& options() const;                              ///< As last set.
+  [[nodiscard]] std::vector<PeerStatus> peers() const;                              ///< Copies.
+  [[nodiscard]] std::optional<PeerStatus> peer(PeerId peer) const;                  ///< Nothing for unknown ids.
+  [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;  ///< Copies; walks the table.
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
-  [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;
-  [[nodiscard]] std::size_t route_count() const;
-  [[nodiscard]] std::vector<MemoryUse> memory() const;
+  [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;  ///< Our own.
+  [[nodiscard]] std::size_t route_count() const;                       ///< Prefixes with at least one path.
+  [[nodiscard]] std::vector<MemoryUse> memory() const;                 ///< Octets by purpose.
 
  private:
   std::unique_ptr<EngineImpl> impl_;

@@ -5,11 +5,11 @@
 #include <string_view>
 
 namespace minibgp {
-
+/// In ascending order of gravity.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 /// What a line is about, so that a program can set a level for each.
 enum class LogArea : std::uint8_t { session, rib, policy, fib, tunnel, config, control };
-
+/// Takes the library's log lines; without one nothing is formatted.
 class LogSink {
  public:
   virtual ~LogSink() = default;

@@ -22,7 +22,7 @@ struct GracefulRestartCapability {
   std::array<bool, kFamilies> forwarding_preserved{};  ///< F.
   bool operator==(const GracefulRestartCapability&) const = default;
 };
-
+/// A capability as it is on the wire (RFC 5492 s.4).
 struct RawCapability {
   std::uint8_t code = 0;
   std::vector<std::uint8_t> value;  ///< At most 255 octets.
@@ -82,14 +82,14 @@ struct NotificationMessage {
   std::vector<std::uint8_t> data;
   bool operator==(const NotificationMessage&) const = default;
 };
-
+/// KEEPALIVE has no content (RFC 4271 s.4.4).
 struct KeepaliveMessage {
   bool operator==(const KeepaliveMessage&) const = default;
 };
 
 /// What a ROUTE-REFRESH says (RFC 2918, RFC 7313 s.3.2).
 enum class RefreshKind : std::uint8_t { request = 0, begin = 1, end = 2, unknown = 255 };
-
+/// ROUTE-REFRESH (RFC 2918), with the subtype of RFC 7313.
 struct RefreshMessage {
   std::optional<Family> family;  ///< None: an AFI/SAFI we do not speak; ignore it.
   RefreshKind kind = RefreshKind::request;

@@ -12,7 +12,7 @@
 #include <vector>
 
 namespace minibgp {
-
+/// A peer of the collector, from PEER_INDEX_TABLE or the record itself.
 struct MrtPeer {
   RouterId router_id{};  ///< Known in tables only.
   IpAddress address;
@@ -53,7 +53,7 @@ struct MrtRecord {
   /// Static storage.
   const char* problem = nullptr;
 };
-
+/// Where and why reading ended before the file did.
 struct MrtError {
   std::uint64_t offset = 0;  ///< Where the record begins that is cut.
   std::string text;
@@ -66,12 +66,12 @@ struct MrtError {
 ///   if (reader.error()) complain(*reader.error());
 class MrtReader {
  public:
-  explicit MrtReader(Bytes file) : file_(file) {}
+  explicit MrtReader(Bytes file) : file_(file) {}  ///< Reads from memory; `file` must outlive the reader.
 
   /// The next record into `out`, whose memory is reused: reading a table allocates nothing in steady state. False at
   /// the end of the file, or where it is cut: then error() says so, and every good record was given before.
   [[nodiscard]] bool next(MrtRecord& out);
-  [[nodiscard]] const std::optional<MrtError>& error() const { return error_; }
+  [[nodiscard]] const std::optional<MrtError>& error() const { return error_; }  ///< Why it ended early.
   /// Of the last PEER_INDEX_TABLE.
   [[nodiscard]] const std::vector<MrtPeer>& peers() const { return peers_; }
 

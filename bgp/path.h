@@ -24,7 +24,7 @@ struct AsPath {
     /// ASNs of this segment. Adjacent sequences are merged, so it may exceed 255 (they are split on the wire).
     std::uint16_t count = 0;
     constexpr auto operator<=>(const Segment&) const = default;
-  };
+  };  ///< A run of the path's ASNs: `count` of them, ordered or not.
   std::vector<Segment> segments;
   std::vector<Asn> asns;
 
@@ -34,14 +34,14 @@ struct AsPath {
   [[nodiscard]] std::optional<Asn> first() const;
   /// The originating AS: last of a trailing AS_SEQUENCE; none when empty or a set.
   [[nodiscard]] std::optional<Asn> origin() const;
-  [[nodiscard]] bool contains(Asn asn) const;
-  void prepend(Asn asn, std::uint32_t times = 1);
-  void append_sequence(Asn asn);
-  void clear() { segments.clear(), asns.clear(); }
-  [[nodiscard]] bool empty() const { return segments.empty(); }
+  [[nodiscard]] bool contains(Asn asn) const;  ///< Anywhere, sets included.
+  void prepend(Asn asn, std::uint32_t times = 1);  ///< Onto the first sequence.
+  void append_sequence(Asn asn);  ///< At the far end: a segment of its own where the last is a set.
+  void clear() { segments.clear(), asns.clear(); }  ///< A path without hops.
+  [[nodiscard]] bool empty() const { return segments.empty(); }  ///< No hops: ours, or from inside our AS.
   auto operator<=>(const AsPath&) const = default;
 };
-
+/// Who formed the aggregate (RFC 4271 s.5.1.7).
 struct Aggregator {
   Asn asn{};
   RouterId router_id{};
@@ -52,9 +52,9 @@ struct Aggregator {
 enum class Community : std::uint32_t {};
 inline constexpr Community kGracefulShutdown{0xFFFF0000U};    ///< RFC 8326.
 inline constexpr Community kBlackhole{0xFFFF029AU};           ///< RFC 7999.
-inline constexpr Community kNoExport{0xFFFFFF01U};
-inline constexpr Community kNoAdvertise{0xFFFFFF02U};
-inline constexpr Community kNoExportSubconfed{0xFFFFFF03U};
+inline constexpr Community kNoExport{0xFFFFFF01U};  ///< RFC 1997: not beyond our AS.
+inline constexpr Community kNoAdvertise{0xFFFFFF02U};  ///< RFC 1997: to nobody.
+inline constexpr Community kNoExportSubconfed{0xFFFFFF03U};  ///< RFC 1997: not beyond our member AS.
 /// RFC 4360, the 8 octets in network order as one number.
 enum class ExtendedCommunity : std::uint64_t {};
 /// RFC 8092.
@@ -85,7 +85,7 @@ struct LocalAttributes {
   NextHopChoice next_hop = NextHopChoice::by_rule;   ///< Set by policy; see NextHopChoice.
   auto operator<=>(const LocalAttributes&) const = default;
 };
-
+/// A path's attributes as values; unset optionals are absent from the message.
 struct PathAttributes {
   Origin origin = Origin::igp;
   AsPath as_path;
@@ -105,7 +105,7 @@ struct PathAttributes {
 
   /// Back to the default, keeping every vector's memory: decoding into it again allocates nothing.
   void clear();
-  [[nodiscard]] bool has(Community community) const;
+  [[nodiscard]] bool has(Community community) const;  ///< True when it is among `communities`.
   bool operator==(const PathAttributes&) const = default;
 };
 

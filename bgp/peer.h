@@ -18,7 +18,7 @@ enum class Role : std::uint8_t { none, provider, route_server, route_server_clie
 
 /// RFC 4724 for one peer. helper: keep the peer's routes while it restarts. full: also ask the peer to keep ours.
 enum class GracefulRestart : std::uint8_t { off, helper, full };
-
+/// The timers of one session; zero hold: no keepalives (RFC 4271 s.4.2).
 struct PeerTimers {
   std::uint16_t hold_s = 90;      ///< 0 (no keepalives) or 3..65535; the smaller of both sides holds (RFC 4271 s.4.2).
   std::uint16_t keepalive_s = 0;  ///< 0: a third of the negotiated hold time; never more than that third.
@@ -26,7 +26,7 @@ struct PeerTimers {
   std::uint16_t send_hold_s = 0;      ///< RFC 9687; 0: twice the negotiated hold time, at least 480 s.
   bool operator==(const PeerTimers&) const = default;
 };
-
+/// How many prefixes a peer may send before the session ends (RFC 4486).
 struct PrefixLimit {
   std::uint32_t max = 1'200'000;  ///< Received (import) or announced (export) prefixes, all families together.
   std::uint8_t warn_percent = 80;
@@ -34,7 +34,7 @@ struct PrefixLimit {
   std::uint32_t restart_after_s = 0;  ///< 0: stays idle until enabled by the operator.
   bool operator==(const PrefixLimit&) const = default;
 };
-
+/// Everything that is configured about one peer.
 struct PeerOptions {
   IpAddress address;            ///< Required; with `device` when IPv6 link-local.
   Asn remote_as{};              ///< Required, not 0. Equal to the local AS: iBGP.
@@ -78,7 +78,7 @@ struct PeerOptions {
 
   bool operator==(const PeerOptions&) const = default;
 };
-
+/// RFC 4271 s.8.2.2.
 enum class PeerState : std::uint8_t { idle, connect, active, open_sent, open_confirm, established };
 
 /// Why a session ended or does not start. Text: to_text() in bgp/text.h.
@@ -98,7 +98,7 @@ enum class DownReason : std::uint8_t {
   peer_removed,
   restarting,
 };
-
+/// Since the peer was added; never reset.
 struct Counters {
   std::uint64_t messages_received = 0, messages_sent = 0;
   std::uint64_t updates_received = 0, updates_sent = 0;

@@ -36,7 +36,7 @@ struct PolicyContext {
   bool covers_ike_endpoint = false;  ///< A route that would swallow the tunnel's own packets.
   RpkiState rpki = RpkiState::not_found;
 };
-
+/// A policy's answer.
 struct Judgement {
   bool accepted = false;
   std::uint32_t outcome = 0;  ///< Names the edits of every term that fired; 0: attributes unchanged.
@@ -74,7 +74,7 @@ struct PolicyTrace {
 namespace policy {
 class Program;
 }
-
+/// A compiled policy; immutable, shared between peers.
 class Policy {
  public:
   /// Takes every route as it is (`accept_all: true`).
@@ -85,7 +85,7 @@ class Policy {
   [[nodiscard]] static Result<std::shared_ptr<const Policy>, std::vector<PolicyError>> compile(
       const PolicyLibrary& library, std::string_view name);
 
-  explicit Policy(std::unique_ptr<const policy::Program> program);
+  explicit Policy(std::unique_ptr<const policy::Program> program);  ///< For compile(); programs have no use for it.
   ~Policy();
 
   /// False when the answer depends on attributes, peer and direction only.
@@ -103,7 +103,7 @@ class Policy {
   std::unique_ptr<const policy::Program> program_;
 };
 
-using PolicyTable = std::map<std::string, std::shared_ptr<const Policy>, std::less<>>;
+using PolicyTable = std::map<std::string, std::shared_ptr<const Policy>, std::less<>>;  ///< Compiled policies by name.
 
 /// Every policy of `library` by name; large sets are shared between them. All mistakes at once, those of sets and
 /// policies nobody uses included.

@@ -44,21 +44,21 @@ struct PrefixRange {
   SourceMark mark;
   [[nodiscard]] static constexpr PrefixRange exactly(const Prefix& prefix) {
     return {prefix, prefix.length_bits, prefix.length_bits, {}};
-  }
+  }  ///< This prefix alone.
   [[nodiscard]] static constexpr PrefixRange or_longer(const Prefix& prefix) {
     return {prefix, prefix.length_bits, address_bits(prefix.family), {}};
-  }
+  }  ///< This one and all within it.
   [[nodiscard]] constexpr bool matches(const Prefix& other) const {
     return other.length_bits >= ge && other.length_bits <= le && prefix.covers(other);
-  }
+  }  ///< Within, and of a length from ge to le.
   bool operator==(const PrefixRange&) const = default;
 };
-
+/// ASNs from first to last, both included.
 struct AsnRange {
   Asn first{};
   Asn last{};
   SourceMark mark;
-  [[nodiscard]] constexpr bool matches(Asn asn) const { return asn >= first && asn <= last; }
+  [[nodiscard]] constexpr bool matches(Asn asn) const { return asn >= first && asn <= last; }  ///< Within the range.
   bool operator==(const AsnRange&) const = default;
 };
 
@@ -67,22 +67,22 @@ struct CommunityPattern {
   std::uint32_t value = 0;
   std::uint32_t mask = 0xFFFFFFFFU;
   SourceMark mark;
-  [[nodiscard]] constexpr bool exact() const { return mask == 0xFFFFFFFFU; }
+  [[nodiscard]] constexpr bool exact() const { return mask == 0xFFFFFFFFU; }  ///< No wildcard.
   [[nodiscard]] constexpr bool matches(Community community) const {
     return (static_cast<std::uint32_t>(community) & mask) == value;
-  }
+  }  ///< Equal where the mask says.
   bool operator==(const CommunityPattern&) const = default;
 };
 struct ExtendedCommunityPattern {
   std::uint64_t value = 0;
   std::uint64_t mask = ~std::uint64_t{0};
   SourceMark mark;
-  [[nodiscard]] constexpr bool exact() const { return mask == ~std::uint64_t{0}; }
+  [[nodiscard]] constexpr bool exact() const { return mask == ~std::uint64_t{0}; }  ///< No wildcard.
   [[nodiscard]] constexpr bool matches(ExtendedCommunity community) const {
     return (static_cast<std::uint64_t>(community) & mask) == value;
-  }
+  }  ///< Equal where the mask says.
   bool operator==(const ExtendedCommunityPattern&) const = default;
-};
+};  ///< An extended community with wildcards by bit.
 struct LargeCommunityPattern {
   LargeCommunity value;
   LargeCommunity mask{0xFFFFFFFFU, 0xFFFFFFFFU, 0xFFFFFFFFU};
@@ -91,9 +91,9 @@ struct LargeCommunityPattern {
   [[nodiscard]] constexpr bool matches(const LargeCommunity& community) const {
     return (community.global & mask.global) == value.global && (community.local1 & mask.local1) == value.local1 &&
            (community.local2 & mask.local2) == value.local2;
-  }
+  }  ///< Equal where the mask says.
   bool operator==(const LargeCommunityPattern&) const = default;
-};
+};  ///< A large community with wildcards by part.
 
 /// Addresses: a host address is a prefix of full length.
 struct AddressRange {
@@ -102,7 +102,7 @@ struct AddressRange {
   [[nodiscard]] constexpr bool matches(const IpAddress& address) const { return prefix.contains(address); }
   bool operator==(const AddressRange&) const = default;
 };
-
+/// Numbers from min to max, both included.
 struct NumberRange {
   std::uint32_t min = 0;
   std::uint32_t max = 0xFFFFFFFFU;
@@ -133,14 +133,14 @@ enum class Quantifier : std::uint8_t { any, all };
 struct PolicyMatch;
 
 namespace match {
-
+/// The route's prefix is in one of them.
 struct PrefixIn : ItemsOrSets<PrefixRange> {
   bool operator==(const PrefixIn&) const = default;
 };
 struct FamilyIs {
   Family family = Family::ipv4;
   bool operator==(const FamilyIs&) const = default;
-};
+};  ///< The route's address family.
 /// POSIX extended regular expressions, searched for in the path as text ("65001 65002 {65003,65004}"); `_` stands for
 /// the beginning, the end, or one of the characters ` ,{}()`, as in FRR. One that matches is enough.
 struct AsPathRegex {
@@ -159,7 +159,7 @@ struct AsPathStarts {
 struct AsPathEnds {
   std::vector<Asn> sequence;
   bool operator==(const AsPathEnds&) const = default;
-};
+};  ///< The path's last ASNs, the origin's last.
 /// As the decision process counts: an AS_SET is one hop.
 struct AsPathLength {
   NumberRange hops;
@@ -171,19 +171,19 @@ struct NeighborAs : ItemsOrSets<AsnRange> {
 };
 struct OriginAs : ItemsOrSets<AsnRange> {
   bool operator==(const OriginAs&) const = default;
-};
+};  ///< The AS that originated the route.
 struct CommunityIn : ItemsOrSets<CommunityPattern> {
   Quantifier quantifier = Quantifier::any;
   bool operator==(const CommunityIn&) const = default;
-};
+};  ///< Communities (RFC 1997); one of the patterns, or all.
 struct ExtendedCommunityIn : ItemsOrSets<ExtendedCommunityPattern> {
   Quantifier quantifier = Quantifier::any;
   bool operator==(const ExtendedCommunityIn&) const = default;
-};
+};  ///< Extended communities (RFC 4360); one of the patterns, or all.
 struct LargeCommunityIn : ItemsOrSets<LargeCommunityPattern> {
   Quantifier quantifier = Quantifier::any;
   bool operator==(const LargeCommunityIn&) const = default;
-};
+};  ///< Large communities (RFC 8092); one of the patterns, or all.
 /// none: the attribute is absent.
 struct MedIs {
   std::optional<NumberRange> range;
@@ -192,26 +192,26 @@ struct MedIs {
 struct LocalPrefIs {
   std::optional<NumberRange> range;
   bool operator==(const LocalPrefIs&) const = default;
-};
+};  ///< LOCAL_PREF within a range.
 struct OriginIs {
   Origin origin = Origin::igp;
   bool operator==(const OriginIs&) const = default;
-};
+};  ///< ORIGIN.
 struct NextHopIn : ItemsOrSets<AddressRange> {
   bool operator==(const NextHopIn&) const = default;
-};
+};  ///< The next hop's address is in one of them.
 struct PeerIs {
   std::vector<std::string> any;  ///< Names or addresses as configured.
   bool operator==(const PeerIs&) const = default;
-};
+};  ///< The peer's name or address.
 struct TunnelIs {
   std::vector<std::string> any;
   bool operator==(const TunnelIs&) const = default;
-};
+};  ///< The peer's tunnel by name.
 struct PeerTypeIs {
   PeerType type = PeerType::ebgp;
   bool operator==(const PeerTypeIs&) const = default;
-};
+};  ///< eBGP or iBGP.
 /// Equal to or within one of our announced networks.
 struct OwnPrefix {
   bool wanted = true;
@@ -225,7 +225,7 @@ struct CoversIkeEndpoint {
 struct RpkiIs {
   RpkiState state = RpkiState::valid;
   bool operator==(const RpkiIs&) const = default;
-};
+};  ///< The validation state the caller supplies (RFC 6811).
 /// The named policy would accept the route. Its edits are not carried out.
 struct PolicyAccepts {
   NameRef policy;
@@ -243,7 +243,7 @@ struct AnyOf {
 };
 
 }  // namespace match
-
+/// A condition of a term.
 struct PolicyMatch {
   using Condition =
       std::variant<match::PrefixIn, match::FamilyIs, match::AsPathRegex, match::AsPathContains, match::AsPathStarts,
@@ -251,7 +251,7 @@ struct PolicyMatch {
                    match::ExtendedCommunityIn, match::LargeCommunityIn, match::MedIs, match::LocalPrefIs,
                    match::OriginIs, match::NextHopIn, match::PeerIs, match::TunnelIs, match::PeerTypeIs,
                    match::OwnPrefix, match::CoversIkeEndpoint, match::RpkiIs, match::PolicyAccepts, match::Not,
-                   match::AnyOf>;
+                   match::AnyOf>;  ///< One of namespace match.
   Condition condition;
   SourceMark mark;
   friend bool operator==(const PolicyMatch& a, const PolicyMatch& b) { return a.condition == b.condition; }
@@ -281,10 +281,10 @@ struct AsnChoice {
   bool operator==(const AsnChoice&) const = default;
 };
 
-inline constexpr std::uint32_t kPrependMax = 64;
+inline constexpr std::uint32_t kPrependMax = 64;  ///< More than that is a mistake, and makes paths nobody accepts.
 
 namespace edit {
-
+/// LOCAL_PREF.
 struct LocalPref {
   NumberChange change;
   bool operator==(const LocalPref&) const = default;
@@ -297,16 +297,16 @@ struct Med {
 struct Weight {
   NumberChange change;
   bool operator==(const Weight&) const = default;
-};
+};  ///< Local to this speaker; the first step of the decision.
 struct SetOrigin {
   Origin origin = Origin::igp;
   bool operator==(const SetOrigin&) const = default;
-};
+};  ///< ORIGIN.
 struct Prepend {
   AsnChoice asn;
   std::uint32_t times = 1;  ///< 1..kPrependMax.
   bool operator==(const Prepend&) const = default;
-};
+};  ///< Puts an AS in front of the path, `times` times.
 /// Removes 64512..65534 and 4200000000..4294967294 (RFC 6996) wherever they stand.
 struct StripPrivate {
   bool operator==(const StripPrivate&) const = default;
@@ -328,11 +328,11 @@ struct Communities : ItemsOrSets<CommunityPattern> {
 struct ExtendedCommunities : ItemsOrSets<ExtendedCommunityPattern> {
   ListOp op = ListOp::add;
   bool operator==(const ExtendedCommunities&) const = default;
-};
+};  ///< Extended communities (RFC 4360).
 struct LargeCommunities : ItemsOrSets<LargeCommunityPattern> {
   ListOp op = ListOp::add;
   bool operator==(const LargeCommunities&) const = default;
-};
+};  ///< Large communities (RFC 8092).
 /// NextHopChoice::address writes `address` at once; the others are orders to the speaker (LocalAttributes).
 struct SetNextHop {
   NextHopChoice choice = NextHopChoice::self;
@@ -342,22 +342,22 @@ struct SetNextHop {
 struct FibMetric {
   std::uint32_t metric = 0;
   bool operator==(const FibMetric&) const = default;
-};
+};  ///< The kernel route's metric.
 struct FibTable {
   std::uint32_t table = 0;
   bool operator==(const FibTable&) const = default;
-};
+};  ///< The kernel's table.
 struct FibPrefsrc {
   IpAddress address;
   bool operator==(const FibPrefsrc&) const = default;
-};
+};  ///< The kernel route's preferred source.
 struct EcmpWeight {
   std::uint16_t weight = 1;  ///< 1..256, what the kernel takes.
   bool operator==(const EcmpWeight&) const = default;
-};
+};  ///< The share of traffic among equal paths.
 
 }  // namespace edit
-
+/// An edit of a term.
 struct PolicyEdit {
   using Action =
       std::variant<edit::LocalPref, edit::Med, edit::Weight, edit::SetOrigin, edit::Prepend, edit::StripPrivate,
@@ -369,14 +369,14 @@ struct PolicyEdit {
 };
 
 // --- Terms, policies, libraries ------------------------------------------------------------------------------------
-
+/// What a term that fired decides.
 enum class TermVerdict : std::uint8_t {
   next,  ///< Go on with the next term, edits kept.
   accept,
   reject,
   return_,  ///< Leave this policy; the one that called it goes on. Not called by any: rejected, as at the end.
 };
-
+/// Conditions, edits, and a verdict.
 struct PolicyTerm {
   std::string name;                  ///< For traces and reports; compile() fills "term 3" in.
   std::vector<PolicyMatch> matches;  ///< All must hold; none: always.
@@ -386,14 +386,14 @@ struct PolicyTerm {
   SourceMark mark;
   bool operator==(const PolicyTerm&) const = default;
 };
-
+/// Terms in order, under a name.
 struct PolicyDefinition {
   std::string name;
   std::vector<PolicyTerm> terms;
   SourceMark mark;
   bool operator==(const PolicyDefinition&) const = default;
 };
-
+/// Reusable items under a name.
 template <typename Item>
 struct NamedSet {
   std::string name;
@@ -442,18 +442,18 @@ struct PolicyError {
 /// "100" or "50..100", or with one end open "50..", "..100".
 [[nodiscard]] std::optional<NumberRange> parse_number_range(std::string_view text);
 
-[[nodiscard]] std::string to_text(const PrefixRange& range);
-[[nodiscard]] std::string to_text(const AsnRange& range);
-[[nodiscard]] std::string to_text(const CommunityPattern& pattern);
-[[nodiscard]] std::string to_text(const ExtendedCommunityPattern& pattern);
-[[nodiscard]] std::string to_text(const LargeCommunityPattern& pattern);
-[[nodiscard]] std::string to_text(const AddressRange& range);
-[[nodiscard]] std::string to_text(const NumberRange& range);
-[[nodiscard]] std::string to_text(const PolicyMatch& match);  ///< "prefix 192.168.0.0/16 le 24"; long lists are cut.
-[[nodiscard]] std::string to_text(const PolicyEdit& edit);    ///< "local_pref 200".
-[[nodiscard]] std::string_view to_text(TermVerdict verdict);
-[[nodiscard]] std::string_view to_text(RpkiState state);
-[[nodiscard]] std::string_view to_text(PeerType type);
-[[nodiscard]] std::string_view to_text(NextHopChoice choice);
+[[nodiscard]] std::string to_text(const PrefixRange& range);                 ///< As written in a policy.
+[[nodiscard]] std::string to_text(const AsnRange& range);                    ///< As written in a policy.
+[[nodiscard]] std::string to_text(const CommunityPattern& pattern);          ///< As written in a policy.
+[[nodiscard]] std::string to_text(const ExtendedCommunityPattern& pattern);  ///< As written in a policy.
+[[nodiscard]] std::string to_text(const LargeCommunityPattern& pattern);     ///< As written in a policy.
+[[nodiscard]] std::string to_text(const AddressRange& range);                ///< As written in a policy.
+[[nodiscard]] std::string to_text(const NumberRange& range);                 ///< As written in a policy.
+[[nodiscard]] std::string to_text(const PolicyMatch& match);   ///< "prefix 192.168.0.0/16 le 24"; long lists are cut.
+[[nodiscard]] std::string to_text(const PolicyEdit& edit);     ///< "local_pref 200".
+[[nodiscard]] std::string_view to_text(TermVerdict verdict);   ///< The language's word.
+[[nodiscard]] std::string_view to_text(RpkiState state);       ///< The language's word.
+[[nodiscard]] std::string_view to_text(PeerType type);         ///< The language's word.
+[[nodiscard]] std::string_view to_text(NextHopChoice choice);  ///< The language's word.
 
 }  // namespace minibgp

@@ -9,7 +9,7 @@
 namespace minibgp {
 
 template <typename T, typename E>
-using Result = tl::expected<T, E>;
+using Result = tl::expected<T, E>;  ///< A value, or why there is none.
 
 /// The error branch of a Result: `return unexpected(Error::foo);`.
 template <typename E>

@@ -17,7 +17,7 @@ namespace minibgp {
 namespace net {
 class Driver;
 }
-
+/// Where connections are taken.
 struct ListenOptions {
   bool enabled = true;
   IpAddress address;          ///< Unset: every address of both families.
@@ -41,24 +41,24 @@ class Speaker {
   [[nodiscard]] Result<void, std::error_code> listen(const ListenOptions& options);
   /// Takes over a connected TCP socket that you accepted. On error (no such peer) you still own it.
   [[nodiscard]] Result<void, std::error_code> adopt_socket(int fd);
-
+  /// The session begins at once unless passive or disabled.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options);
-  [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options);
-  void remove_peer(PeerId peer);
-  void enable_peer(PeerId peer);
-  void disable_peer(PeerId peer, std::string_view reason = {});
-  void reset_peer(PeerId peer, std::string_view reason = {});
-  void refresh_peer(PeerId peer, Direction direction = Direction::import);
-  void set_transport_usable(PeerId peer, bool usable);
+  [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options);  ///< As Engine's.
+  void remove_peer(PeerId peer);  ///< Ends the session; forgets its routes.
+  void enable_peer(PeerId peer);  ///< After disable_peer().
+  void disable_peer(PeerId peer, std::string_view reason = {});  ///< Stays down; the reason is sent (RFC 9003).
+  void reset_peer(PeerId peer, std::string_view reason = {});  ///< Comes back by itself.
+  void refresh_peer(PeerId peer, Direction direction = Direction::import);  ///< As Engine's.
+  void set_transport_usable(PeerId peer, bool usable);  ///< False: do not dial, end what is up.
   void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0);
-  void set_options(const SpeakerOptions& options);
+  void set_options(const SpeakerOptions& options);  ///< A new ASN or router id resets every session.
   /// Replaces the addresses that policies know as IKE endpoints (PolicyContext::covers_ike_endpoint).
   void set_protected_addresses(std::vector<IpAddress> addresses);
 
   /// Originates `prefix` toward every peer whose export policy accepts it (without a policy, an eBGP peer gets nothing:
   /// RFC 8212). Replaces an earlier announcement of `prefix`. An unset next hop becomes the session's own address.
   void announce(const Prefix& prefix, const PathAttributes& attributes = {});
-  void withdraw(const Prefix& prefix);
+  void withdraw(const Prefix& prefix);  ///< No effect if not announced.
 
   /// Ends every session; `done` runs when the sockets are closed (at most about 1 s later).
   void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);

@@ -12,7 +12,7 @@
 
 namespace minibgp {
 
-[[nodiscard]] std::optional<IpAddress> parse_address(std::string_view text);
+[[nodiscard]] std::optional<IpAddress> parse_address(std::string_view text);  ///< IPv4 or IPv6; no zone, no port.
 /// "address/length"; host bits beyond the length are an error unless `HostBits::mask`.
 enum class HostBits : std::uint8_t { refuse, mask };
 [[nodiscard]] std::optional<Prefix> parse_prefix(std::string_view text, HostBits host_bits = HostBits::refuse);
@@ -29,18 +29,18 @@ enum class HostBits : std::uint8_t { refuse, mask };
 /// "65001 65002 {65003,65004}"; empty text is the empty path.
 [[nodiscard]] std::optional<AsPath> parse_as_path(std::string_view text);
 
-[[nodiscard]] std::string to_text(const IpAddress& address);
-[[nodiscard]] std::string to_text(const Prefix& prefix);
+[[nodiscard]] std::string to_text(const IpAddress& address);  ///< RFC 5952 for IPv6.
+[[nodiscard]] std::string to_text(const Prefix& prefix);  ///< "192.0.2.0/24".
 [[nodiscard]] std::string to_text(Asn asn);        ///< Asplain digits only.
-[[nodiscard]] std::string to_text(RouterId id);
-[[nodiscard]] std::string to_text(Community community);
-[[nodiscard]] std::string to_text(ExtendedCommunity community);
-[[nodiscard]] std::string to_text(const LargeCommunity& community);
-[[nodiscard]] std::string to_text(const AsPath& path);
+[[nodiscard]] std::string to_text(RouterId id);  ///< As an IPv4 address.
+[[nodiscard]] std::string to_text(Community community);  ///< "65000:1", or its well-known name.
+[[nodiscard]] std::string to_text(ExtendedCommunity community);  ///< "rt:65000:1", or hex where the type is unknown.
+[[nodiscard]] std::string to_text(const LargeCommunity& community);  ///< "65000:1:2".
+[[nodiscard]] std::string to_text(const AsPath& path);  ///< "65001 65002 {65003,65004}".
 [[nodiscard]] std::string_view to_text(Origin origin);        ///< "igp", "egp", "incomplete".
 [[nodiscard]] std::string_view to_text(PeerState state);      ///< "Idle" .. "Established", RFC spelling.
 [[nodiscard]] std::string_view to_text(DownReason reason);    ///< "hold timer expired".
 [[nodiscard]] std::string_view to_text(Family family);        ///< "IPv4 unicast".
-[[nodiscard]] std::string_view to_text(Role role);
+[[nodiscard]] std::string_view to_text(Role role);  ///< The configuration's word.
 
 }  // namespace minibgp

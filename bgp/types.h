@@ -18,15 +18,15 @@ using Bytes = std::span<const std::uint8_t>;
 
 /// Time is an argument. Only bgp/net/clock.h and the tests' World make values of it.
 struct SpeakerClock {
-  using duration = std::chrono::nanoseconds;
-  using rep = duration::rep;
-  using period = duration::period;
-  using time_point = std::chrono::time_point<SpeakerClock>;
+  using duration = std::chrono::nanoseconds;  ///< Exact; 292 years.
+  using rep = duration::rep;  ///< As std::chrono asks.
+  using period = duration::period;  ///< As std::chrono asks.
+  using time_point = std::chrono::time_point<SpeakerClock>;  ///< As std::chrono asks.
   static constexpr bool is_steady = true;
 };
-using Time = SpeakerClock::time_point;
-using Duration = SpeakerClock::duration;
-inline constexpr Time kNever = Time::max();
+using Time = SpeakerClock::time_point;  ///< A moment, as the caller's clock has it.
+using Duration = SpeakerClock::duration;  ///< Between two moments.
+inline constexpr Time kNever = Time::max();  ///< After every other moment.
 
 /// An autonomous system number, 4 octets (RFC 6793).
 enum class Asn : std::uint32_t {};
@@ -34,15 +34,15 @@ enum class Asn : std::uint32_t {};
 enum class RouterId : std::uint32_t {};
 /// A configured peer. Reused only after the peer was removed and its paths are gone. 0xFFFF is "this speaker itself".
 enum class PeerId : std::uint16_t {};
-inline constexpr PeerId kLocalPeer{0xFFFF};
+inline constexpr PeerId kLocalPeer{0xFFFF};  ///< The source of what the program itself announces.
 /// A set of path attributes interned by the speaker; equality is equality of the attributes. 0 is "none".
 enum class AttrId : std::uint32_t {};
-inline constexpr AttrId kNoAttributes{0};
+inline constexpr AttrId kNoAttributes{0};  ///< No route: absent, or refused by policy.
 /// One TCP connection, unique for the life of a speaker.
 enum class ConnId : std::uint32_t {};
-
+/// Address families (AFI 1 and 2, unicast).
 enum class Family : std::uint8_t { ipv4, ipv6 };
-inline constexpr std::size_t kFamilies = 2;
+inline constexpr std::size_t kFamilies = 2;  ///< For arrays that are indexed by Family.
 [[nodiscard]] constexpr std::uint8_t address_bits(Family family) { return family == Family::ipv4 ? 32 : 128; }
 
 /// An IPv4 or IPv6 address in network order. IPv4 uses the first four octets; the rest is zero. The default value is
@@ -56,19 +56,19 @@ struct IpAddress {
     for (std::size_t i = 0; i < 4; ++i)
       address.octets[i] = static_cast<std::uint8_t>((host_order >> (24U - 8U * i)) & 0xFFU);
     return address;
-  }
+  }  ///< From a number such as 0xC0000201.
   [[nodiscard]] static constexpr IpAddress v6(const std::array<std::uint8_t, 16>& network_order) {
     return IpAddress{network_order, Family::ipv6};
-  }
+  }  ///< As on the wire.
   /// Host order; meaningful for IPv4 only.
   [[nodiscard]] constexpr std::uint32_t to_v4() const {
     return (std::uint32_t{octets[0]} << 24U) | (std::uint32_t{octets[1]} << 16U) | (std::uint32_t{octets[2]} << 8U) |
            octets[3];
   }
-  [[nodiscard]] constexpr bool is_set() const { return octets != std::array<std::uint8_t, 16>{}; }
+  [[nodiscard]] constexpr bool is_set() const { return octets != std::array<std::uint8_t, 16>{}; }  ///< Not all zeros.
   [[nodiscard]] constexpr bool is_link_local_v6() const {
     return family == Family::ipv6 && octets[0] == 0xFE && (octets[1] & 0xC0U) == 0x80;
-  }
+  }  ///< fe80::/10.
   /// The address's own octets: 4 or 16. Valid while the address lives.
   [[nodiscard]] constexpr Bytes bytes() const { return Bytes{octets}.first(address_bits(family) / 8U); }
   constexpr auto operator<=>(const IpAddress&) const = default;
@@ -92,10 +92,10 @@ struct alignas(4) Prefix {
       prefix.octets[whole] = static_cast<std::uint8_t>(address.octets[whole] & (0xFFU << (8U - rest)));
     return prefix;
   }
-  [[nodiscard]] constexpr IpAddress address() const { return IpAddress{octets, family}; }
+  [[nodiscard]] constexpr IpAddress address() const { return IpAddress{octets, family}; }  ///< The first address.
   [[nodiscard]] constexpr bool contains(const IpAddress& address) const {
     return address.family == family && of(address, length_bits).octets == octets;
-  }
+  }  ///< Of the same family, and within.
   /// True also for equal prefixes.
   [[nodiscard]] constexpr bool covers(const Prefix& other) const {
     return other.length_bits >= length_bits && contains(other.address());
@@ -129,7 +129,7 @@ struct NextHop {
 };
 
 }  // namespace minibgp
-
+/// For unordered containers.
 template <>
 struct std::hash<minibgp::Prefix> {
   std::size_t operator()(const minibgp::Prefix& prefix) const noexcept { return minibgp::hash_of(prefix); }
@@ -139,4 +139,4 @@ struct std::hash<minibgp::IpAddress> {
   std::size_t operator()(const minibgp::IpAddress& address) const noexcept {
     return minibgp::hash_of(minibgp::Prefix::of(address, minibgp::address_bits(address.family)));
   }
-};
+};  ///< For unordered containers.

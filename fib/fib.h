@@ -35,7 +35,7 @@ namespace minibgp::fib {
 /// rtm_protocol of our routes when nothing is configured: outside what the kernel, iproute2 and the routing daemons
 /// claim (3, 4, 8 to 18, 42, 80, 84, 99, 186 to 198).
 inline constexpr std::uint8_t kDefaultProtocol = 155;
-inline constexpr std::uint32_t kDefaultMetric = 20;
+inline constexpr std::uint32_t kDefaultMetric = 20;  ///< Of our routes; the kernel prefers lower ones.
 
 /// automatic: a local address inside one of our own networks, so that what the gateway itself sends has an address the
 /// other side can answer; none when there is none. An address: that one, while it is local.
@@ -44,7 +44,7 @@ struct PreferredSource {
   IpAddress address;  ///< Of Mode::address; used for routes of its own family.
   bool operator==(const PreferredSource&) const = default;
 };
-
+/// What one Fib owns and how it writes.
 struct FibOptions {
   bool enabled = true;  ///< false: nothing is written to the kernel; next hops are still resolved and reported.
   std::uint32_t table = kMainTable;
@@ -105,7 +105,7 @@ enum class NextHopReason : std::uint8_t {
   own_address,         ///< It is an address of this host.
   refused,             ///< The kernel would not have it as a next hop; asked again later.
 };
-[[nodiscard]] std::string_view to_text(NextHopReason reason);
+[[nodiscard]] std::string_view to_text(NextHopReason reason);  ///< For people.
 
 /// The state of one next hop toward one peer. A copy.
 struct NextHopState {
@@ -130,7 +130,7 @@ enum class Refusal : std::uint8_t {
   kernel,              ///< The kernel said no: see RouteStatus::error.
   no_usable_next_hop,
 };
-[[nodiscard]] std::string_view to_text(Refusal refusal);
+[[nodiscard]] std::string_view to_text(Refusal refusal);  ///< For people.
 
 /// One route as `show fib` prints it. A copy.
 struct RouteStatus {
@@ -155,7 +155,7 @@ struct GroupStatus {
   std::size_t routes = 0;  ///< Kernel routes that use it.
   bool adopted = false;    ///< By an earlier run and not yet used by this one.
 };
-
+/// An interface as the kernel reports it.
 struct InterfaceStatus {
   IfIndex index = kNoInterface;
   std::string name;
@@ -163,7 +163,7 @@ struct InterfaceStatus {
   std::optional<bool> tunnel_usable;  ///< What set_interface_usable() said last, if anything.
   std::string reason;
 };
-
+/// Since the Fib was made; never reset.
 struct FibCounters {
   std::uint64_t route_adds = 0, route_replaces = 0, route_removes = 0;  ///< Acknowledged by the kernel.
   std::uint64_t group_changes = 0;    ///< Next-hop objects and groups made, changed, removed.
@@ -176,7 +176,7 @@ struct FibCounters {
   std::int64_t longest_turn_ns = 0;   ///< Longest time one turn of the loop was kept busy.
   std::int64_t last_failover_ns = 0;  ///< From being told to the kernel having done it, of the last failover.
 };
-
+/// The whole Fib at a glance.
 struct FibStatus {
   bool enabled = true;
   bool next_hop_objects = false;  ///< In use.
@@ -208,7 +208,7 @@ class FibObserver {
   virtual ~FibObserver() = default;
   /// After the kernel's groups lost the next hop, when it became unusable: pass it on to Speaker::set_next_hop().
   virtual void on_next_hops_changed(std::span<const NextHopState>) {}
-  virtual void on_network_changed(const Prefix&, NetworkWatch, bool /*present*/) {}
+  virtual void on_network_changed(const Prefix&, NetworkWatch, bool /*present*/) {}  ///< Of watch_network().
   /// The Fib can do nothing any more (the kernel's netlink socket failed). It stays quiet afterwards.
   virtual void on_fib_failed(std::error_code) {}
 };
@@ -239,7 +239,7 @@ class Fib {
   void on_best_changed(std::span<const BestChange> changes);
   /// Who a BestPath's peer is. Needed for link-local next hops and for peers bound to an interface.
   void set_peer(PeerId peer, const PeerBinding& binding);
-  void remove_peer(PeerId peer);
+  void remove_peer(PeerId peer);  ///< Takes out what the peer's paths brought.
   /// A session ended and its routes are not kept (no graceful restart): takes the peer's next hops out of all groups in
   /// this turn, ahead of the on_best_changed() calls that withdraw its paths. usable again: before its paths return.
   void set_peer_usable(PeerId peer, bool usable);
@@ -249,7 +249,7 @@ class Fib {
   /// FibOptions::table or one named by another route. Next hops are taken as they are, each usable while its interface
   /// is.
   void set_route(const RouteKey& key, std::span<const Via> vias);
-  void remove_route(const RouteKey& key);
+  void remove_route(const RouteKey& key);  ///< No effect if it was not set.
 
   // --- What holds
   // -----------------------------------------------------------------------------------------------------
@@ -270,10 +270,10 @@ class Fib {
   // --------------------------------------------------------------------------------------
   /// From Observer::on_next_hop_interest(); the answer comes through on_next_hops_changed(), now and at each change.
   void watch_next_hop(PeerId peer, const IpAddress& next_hop);
-  void unwatch_next_hop(PeerId peer, const IpAddress& next_hop);
+  void unwatch_next_hop(PeerId peer, const IpAddress& next_hop);  ///< Ends watch_next_hop().
   /// Reports presence through on_network_changed(), now (as absent until the kernel was read) and at each change.
   void watch_network(const Prefix& prefix, NetworkWatch watch);
-  void unwatch_network(const Prefix& prefix, NetworkWatch watch);
+  void unwatch_network(const Prefix& prefix, NetworkWatch watch);  ///< Ends watch_network().
 
   // --- Life
   // -----------------------------------------------------------------------------------------------------------
@@ -287,19 +287,19 @@ class Fib {
 
   // --- Reading: copies; the cost is that of the answer, and of the table where a filter is not an exact prefix
   // ---------
-  [[nodiscard]] FibStatus status() const;
+  [[nodiscard]] FibStatus status() const;  ///< A copy.
   struct RouteFilter {
     std::optional<Prefix> prefix;  ///< Exact unless `longer`.
     bool longer = false;
     bool only_out_of_sync = false;
     std::size_t max = SIZE_MAX;
-  };
-  [[nodiscard]] std::vector<RouteStatus> routes(const RouteFilter& filter) const;
-  [[nodiscard]] std::vector<GroupStatus> groups() const;
-  [[nodiscard]] std::vector<NextHopState> next_hops() const;
-  [[nodiscard]] std::vector<InterfaceStatus> interfaces() const;
-  [[nodiscard]] std::string interface_name(IfIndex index) const;  ///< Empty when unknown.
-  [[nodiscard]] std::vector<MemoryUse> memory() const;
+  };  ///< Which routes routes() returns; the default is all.
+  [[nodiscard]] std::vector<RouteStatus> routes(const RouteFilter& filter) const;  ///< Copies.
+  [[nodiscard]] std::vector<GroupStatus> groups() const;                           ///< Next-hop groups; copies.
+  [[nodiscard]] std::vector<NextHopState> next_hops() const;                       ///< Watched next hops; copies.
+  [[nodiscard]] std::vector<InterfaceStatus> interfaces() const;                   ///< Copies.
+  [[nodiscard]] std::string interface_name(IfIndex index) const;                   ///< Empty when unknown.
+  [[nodiscard]] std::vector<MemoryUse> memory() const;                             ///< Octets by purpose.
 
  private:
   class Impl;

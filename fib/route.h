@@ -14,17 +14,17 @@ namespace minibgp::fib {
 
 /// An interface index of the kernel; 0 is none.
 enum class IfIndex : std::uint32_t {};
-inline constexpr IfIndex kNoInterface{0};
+inline constexpr IfIndex kNoInterface{0};  ///< No interface.
 
 /// Id of a next-hop object or group in the kernel (Linux 5.3); 0 is none.
 enum class NextHopId : std::uint32_t {};
-inline constexpr NextHopId kNoNextHopId{0};
+inline constexpr NextHopId kNoNextHopId{0};  ///< No next-hop object.
 
 /// Who a next hop belongs to: a peer (its PeerId), the static routes, or the program itself. Next hops of different
 /// sources never share a kernel object, so that one peer's reset cannot hurt another's routes through the same gateway.
 enum class Source : std::uint32_t {};
-inline constexpr Source kStaticSource{0x10000};
-inline constexpr Source kProgramSource{0x10001};
+inline constexpr Source kStaticSource{0x10000};      ///< Routes of the configuration.
+inline constexpr Source kProgramSource{0x10001};     ///< Routes the program sets itself.
 inline constexpr Source kUnknownSource{0xFFFFFFFF};  ///< Of objects an earlier run left, until one of ours claims them.
 [[nodiscard]] constexpr Source source_of(PeerId peer) { return Source{static_cast<std::uint32_t>(peer)}; }
 
@@ -58,7 +58,7 @@ struct RouteKey {
   std::uint32_t metric = 0;  ///< RTA_PRIORITY. The kernel reads 0 as 1024 for IPv6.
   auto operator<=>(const RouteKey&) const = default;
 };
-
+/// A route as it shall be in the kernel.
 struct Route {
   RouteKey key;
   std::uint8_t protocol = 0;  ///< rtm_protocol: who owns it.

@@ -66,9 +66,9 @@ struct IkeOptions {
   std::vector<std::pair<std::string, std::string>> extra, child_extra;
   bool operator==(const IkeOptions&) const = default;
 };
-
+/// A device of its own (XFRM interface), or policies alone.
 enum class Mode : std::uint8_t { interface, policy };
-
+/// One tunnel as configured.
 struct TunnelOptions {
   std::string name;  ///< Unique; also the name of the connection ("bgplite-" before it) and of its child.
   Mode mode = Mode::interface;
@@ -97,7 +97,7 @@ inline constexpr std::uint32_t kDefaultMtu = 1400;
 
 /// up and suspect carry traffic; suspect says something hints that it may not arrive (prefer another tunnel).
 enum class TunnelState : std::uint8_t { down, suspect, up };
-[[nodiscard]] constexpr bool usable(TunnelState state) { return state != TunnelState::down; }
+[[nodiscard]] constexpr bool usable(TunnelState state) { return state != TunnelState::down; }  ///< Carries traffic.
 
 /// Why a tunnel is in its state. Ordered as evaluated: of several causes the first in this list is told.
 enum class Reason : std::uint8_t {
@@ -120,9 +120,9 @@ enum class Reason : std::uint8_t {
 };
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::no_inbound) + 1;
 
-[[nodiscard]] std::string_view to_text(TunnelState state);
-[[nodiscard]] std::string_view to_text(Reason reason);  ///< "SA deleted", "no answer to echo probes".
-[[nodiscard]] std::string_view to_text(Mode mode);
+[[nodiscard]] std::string_view to_text(TunnelState state);  ///< For people.
+[[nodiscard]] std::string_view to_text(Reason reason);      ///< "SA deleted", "no answer to echo probes".
+[[nodiscard]] std::string_view to_text(Mode mode);          ///< The configuration's word.
 
 /// What went wrong in the last negotiation, as far as charon says.
 enum class IkeFailure : std::uint8_t {
@@ -137,11 +137,11 @@ enum class IkeFailure : std::uint8_t {
   peer_silent,        ///< No answer at all.
   kernel,             ///< SA or policy could not be installed.
 };
-[[nodiscard]] std::string_view to_text(IkeFailure failure);
+[[nodiscard]] std::string_view to_text(IkeFailure failure);  ///< For people.
 
 /// charon as seen from here.
 enum class IkeLink : std::uint8_t { unused, connecting, connected };
-
+/// A tunnel became another state, and why.
 struct TunnelChange {
   std::string_view tunnel;  ///< Valid during the call.
   TunnelState state{};

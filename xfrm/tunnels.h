@@ -24,7 +24,7 @@ class io_context;
 }  // namespace boost::asio
 
 namespace minibgp::xfrm {
-
+/// What holds for all tunnels.
 struct TunnelsOptions {
   std::string vici_socket = "/run/charon.vici";
   std::chrono::milliseconds sync_interval{2000};  ///< How often charon and the underlay are compared with the desired.
@@ -47,7 +47,7 @@ struct FollowGroup {
   std::vector<std::string> tunnels;  ///< In order of preference.
   bool operator==(const FollowGroup&) const = default;
 };
-
+/// A follow group goes over to another tunnel.
 struct FollowChange {
   std::string_view group;
   std::string_view tunnel;    ///< Use this one now; empty: none is usable.
@@ -62,7 +62,7 @@ class TunnelObserver {
   /// State or reason changed, or the interface became another one. Called in the loop turn in which the kernel or
   /// charon said so.
   virtual void on_tunnel_changed(const TunnelChange&) {}
-  virtual void on_follow_changed(const FollowChange&) {}
+  virtual void on_follow_changed(const FollowChange&) {}  ///< A follow group has another tunnel to use.
 };
 
 /// Threads:  none of its own; create, use and destroy it on the io_context's thread.
@@ -89,18 +89,18 @@ class Tunnels {
 
   /// What an echo probe through the tunnel found. unknown: not probing (any more).
   enum class Probe : std::uint8_t { unknown, answered, lost };
-  void feed_probe(std::string_view tunnel, Probe result);
+  void feed_probe(std::string_view tunnel, Probe result);  ///< From the caller's own probing.
 
   /// Asks charon to bring a tunnel up now, or to take it down (it comes back by start_action, or by initiate()).
   void initiate(std::string_view tunnel);
-  void terminate(std::string_view tunnel);
+  void terminate(std::string_view tunnel);  ///< See initiate().
 
-  [[nodiscard]] std::vector<TunnelStatus> status() const;
-  [[nodiscard]] std::optional<TunnelStatus> status(std::string_view tunnel) const;
-  [[nodiscard]] bool usable(std::string_view tunnel) const;
+  [[nodiscard]] std::vector<TunnelStatus> status() const;  ///< In order of their names; copies.
+  [[nodiscard]] std::optional<TunnelStatus> status(std::string_view tunnel) const;  ///< Nothing for unknown names.
+  [[nodiscard]] bool usable(std::string_view tunnel) const;                         ///< False for unknown names.
   /// The followed tunnel of a group; empty: none.
   [[nodiscard]] std::string followed(std::string_view group) const;
-  [[nodiscard]] IkeLink ike_link() const;
+  [[nodiscard]] IkeLink ike_link() const;  ///< charon as seen from here.
   /// "5.9.8"; empty while charon is not there.
   [[nodiscard]] std::string ike_version() const;
   /// Remote IKE addresses of all tunnels, configured or in use (MOBIKE, names): no route of ours may swallow them.

@@ -32,36 +32,36 @@ class PolicyRoute {
     prefix_ = must(parse_prefix(prefix), prefix);
     attributes_.next_hop.address =
         must(parse_address(prefix_.family == Family::ipv4 ? "192.0.2.1" : "2001:db8::1"), "");
-  }
-
+  }  ///< As written: "192.168.10.0/24".
+  /// "65001 65002".
   PolicyRoute& as_path(std::string_view text) { return attributes_.as_path = must(parse_as_path(text), text), *this; }
   PolicyRoute& next_hop(std::string_view text) {
     return attributes_.next_hop.address = must(parse_address(text), text), *this;
-  }
-  PolicyRoute& origin(Origin origin) { return attributes_.origin = origin, *this; }
-  PolicyRoute& med(std::uint32_t med) { return attributes_.med = med, *this; }
-  PolicyRoute& local_pref(std::uint32_t value) { return attributes_.local_pref = value, *this; }
+  }                                                                                  ///< An address.
+  PolicyRoute& origin(Origin origin) { return attributes_.origin = origin, *this; }  ///< IGP if left out.
+  PolicyRoute& med(std::uint32_t med) { return attributes_.med = med, *this; }       ///< Absent if left out.
+  PolicyRoute& local_pref(std::uint32_t value) { return attributes_.local_pref = value, *this; }  ///< Its value.
   PolicyRoute& community(std::string_view text) {
     return insert(attributes_.communities, must(parse_community(text), text)), *this;
-  }
+  }  ///< Adds one: "65000:1".
   PolicyRoute& extended_community(std::string_view text) {
     return insert(attributes_.extended_communities, must(parse_extended_community(text), text)), *this;
-  }
+  }  ///< Adds one: "rt:65000:1".
   PolicyRoute& large_community(std::string_view text) {
     return insert(attributes_.large_communities, must(parse_large_community(text), text)), *this;
-  }
-  PolicyRoute& from_peer(std::string_view name) { return peer_ = name, *this; }
-  PolicyRoute& tunnel(std::string_view name) { return tunnel_ = name, *this; }
-  PolicyRoute& peer_type(PeerType type) { return type_ = type, *this; }
-  PolicyRoute& direction(Direction direction) { return direction_ = direction, *this; }
-  PolicyRoute& local_as(std::uint32_t asn) { return local_as_ = Asn{asn}, *this; }
-  PolicyRoute& peer_as(std::uint32_t asn) { return peer_as_ = Asn{asn}, *this; }
-  PolicyRoute& own_prefix(bool own = true) { return own_prefix_ = own, *this; }
-  PolicyRoute& covers_ike_endpoint(bool covers = true) { return covers_ = covers, *this; }
-  PolicyRoute& rpki(RpkiState state) { return rpki_ = state, *this; }
+  }                                                                                      ///< Adds one: "65000:1:2".
+  PolicyRoute& from_peer(std::string_view name) { return peer_ = name, *this; }          ///< The peer's name.
+  PolicyRoute& tunnel(std::string_view name) { return tunnel_ = name, *this; }           ///< The tunnel's name.
+  PolicyRoute& peer_type(PeerType type) { return type_ = type, *this; }                  ///< eBGP if left out.
+  PolicyRoute& direction(Direction direction) { return direction_ = direction, *this; }  ///< Import if left out.
+  PolicyRoute& local_as(std::uint32_t asn) { return local_as_ = Asn{asn}, *this; }       ///< What `prepend own` writes.
+  PolicyRoute& peer_as(std::uint32_t asn) { return peer_as_ = Asn{asn}, *this; }         ///< The other side.
+  PolicyRoute& own_prefix(bool own = true) { return own_prefix_ = own, *this; }          ///< As if we announced it.
+  PolicyRoute& covers_ike_endpoint(bool covers = true) { return covers_ = covers, *this; }  ///< By its prefix.
+  PolicyRoute& rpki(RpkiState state) { return rpki_ = state, *this; }                       ///< not_found if left out.
 
-  [[nodiscard]] const PathAttributes& attributes() const { return attributes_; }
-  PathAttributes& attributes() { return attributes_; }
+  [[nodiscard]] const PathAttributes& attributes() const { return attributes_; }  ///< What was built so far.
+  PathAttributes& attributes() { return attributes_; }                            ///< For what has no call here.
   /// Valid while the route lives.
   [[nodiscard]] PolicyContext context() const {
     return {prefix_, direction_, type_, peer_, {}, tunnel_, local_as_, peer_as_, own_prefix_, covers_, rpki_};
@@ -114,19 +114,19 @@ inline AttributeCheck LocalPref(std::uint32_t value) {
   return {"local_pref " + std::to_string(value), [](const PathAttributes& a) {
             return "local_pref " + (a.local_pref ? std::to_string(*a.local_pref) : std::string("none"));
           }};
-}
+}  ///< LOCAL_PREF as accepted.
 inline AttributeCheck Med(std::uint32_t value) {
   return {"med " + std::to_string(value),
           [](const PathAttributes& a) { return "med " + (a.med ? std::to_string(*a.med) : std::string("none")); }};
-}
+}  ///< MED as accepted.
 inline AttributeCheck Weight(std::uint32_t value) {
   return {"weight " + std::to_string(value),
           [](const PathAttributes& a) { return "weight " + std::to_string(a.local.weight); }};
-}
+}  ///< The weight as accepted.
 inline AttributeCheck AsPathIs(std::string_view text) {
   return {"as_path " + std::string(text),
           [](const PathAttributes& a) { return "as_path " + minibgp::to_text(a.as_path); }};
-}
+}  ///< The path as accepted.
 /// All of them, blank-separated, ascending.
 inline AttributeCheck Communities(std::string_view text) {
   return {"community " + std::string(text), [](const PathAttributes& a) {
@@ -136,17 +136,17 @@ inline AttributeCheck Communities(std::string_view text) {
             return "community " + all;
           }};
 }
-
+/// What Accepts() and Rejects() return.
 class PolicyVerdictMatcher {
  public:
-  using is_gtest_matcher = void;
-
+  using is_gtest_matcher = void;  ///< GoogleTest's mark.
+  /// See Accepts().
   PolicyVerdictMatcher(PolicyRoute route, bool accepted) : route_(std::move(route)), accepted_(accepted) {}
   [[nodiscard]] PolicyVerdictMatcher With(AttributeCheck check) const {
     PolicyVerdictMatcher more = *this;
     more.checks_.push_back(std::move(check));
     return more;
-  }
+  }  ///< And the accepted route passes `check`.
   /// The attributes come out as they went in.
   [[nodiscard]] PolicyVerdictMatcher Unchanged() const {
     PolicyVerdictMatcher more = *this;
@@ -177,12 +177,12 @@ class PolicyVerdictMatcher {
     }
     *listener << "was " << to_text(trace);
     return good;
-  }
+  }  ///< For GoogleTest.
   template <typename Pointer>
   bool MatchAndExplain(const Pointer& policy, ::testing::MatchResultListener* listener) const {
     if (policy == nullptr) return *listener << "is null", false;
     return MatchAndExplain(*policy, listener);
-  }
+  }  ///< For GoogleTest.
 
   void DescribeTo(std::ostream* out) const {
     *out << (accepted_ ? "accepts " : "rejects ") << minibgp::to_text(route_.context().prefix);
@@ -190,11 +190,11 @@ class PolicyVerdictMatcher {
     if (term_) *out << " by term " << *term_;
     if (unchanged_) *out << " unchanged";
     for (const AttributeCheck& check : checks_) *out << " with " << check.expected;
-  }
+  }  ///< For GoogleTest.
   void DescribeNegationTo(std::ostream* out) const {
     *out << "not: ";
     DescribeTo(out);
-  }
+  }  ///< For GoogleTest.
 
  private:
   PolicyRoute route_;
@@ -203,8 +203,8 @@ class PolicyVerdictMatcher {
   std::optional<std::string> term_;
   bool unchanged_ = false;
 };
-
+/// EXPECT_THAT(policy, Accepts(route)).
 inline PolicyVerdictMatcher Accepts(const PolicyRoute& route) { return {route, true}; }
-inline PolicyVerdictMatcher Rejects(const PolicyRoute& route) { return {route, false}; }
+inline PolicyVerdictMatcher Rejects(const PolicyRoute& route) { return {route, false}; }  ///< See Accepts().
 
 }  // namespace minibgp::testing

@@ -9,10 +9,10 @@ namespace minibgp::testing {
 
 /// Names a run. Print it when a test fails.
 enum class Seed : std::uint64_t {};
-
+/// Numbers that a seed determines, with every compiler.
 class Random {
  public:
-  explicit Random(Seed seed) : state_(static_cast<std::uint64_t>(seed)) {}
+  explicit Random(Seed seed) : state_(static_cast<std::uint64_t>(seed)) {}  ///< Equal seeds, equal numbers.
 
   /// SplitMix64.
   std::uint64_t next() {
@@ -23,10 +23,10 @@ class Random {
   }
   /// 0 .. count - 1; `count` is not 0.
   [[nodiscard]] std::size_t below(std::size_t count) { return static_cast<std::size_t>(next() % count); }
-  [[nodiscard]] bool one_in(std::size_t count) { return below(count) == 0; }
+  [[nodiscard]] bool one_in(std::size_t count) { return below(count) == 0; }  ///< On average.
   [[nodiscard]] Duration up_to(Duration most) {
     return Duration{static_cast<std::int64_t>(next() % (static_cast<std::uint64_t>(most.count()) + 1U))};
-  }
+  }  ///< From zero to `most`.
 
  private:
   std::uint64_t state_;

@@ -15,7 +15,7 @@ namespace minibgp::testing::literals {
 
 inline void must(bool condition) {
   if (!condition) std::abort();
-}
+}  ///< Ends the program if a test's own value is wrong.
 
 [[nodiscard]] inline Prefix operator""_prefix(const char* text, std::size_t size) {
   const auto prefix = parse_prefix({text, size});

@@ -38,7 +38,7 @@ class World;
 class Node;
 class Link;
 struct Stream;
-
+/// One speaker of the world.
 struct NodeOptions {
   std::uint32_t as = 0;         ///< Required.
   std::string name = {};        ///< For messages; "n1", "n2", ... when empty.
@@ -47,7 +47,7 @@ struct NodeOptions {
   Multipath multipath = Multipath::neighbor_as;
   bool listens = true;  ///< false: connections to it are refused.
 };
-
+/// A link and the two peers on it.
 struct LinkOptions {
   Duration latency = std::chrono::milliseconds{1};
   Duration jitter{};                  ///< Up to this much more, per piece of a stream; order is kept.
@@ -68,40 +68,40 @@ using BestPaths = std::vector<BestPath>;
 /// One speaker.
 class Node {
  public:
-  [[nodiscard]] const std::string& name() const { return options_.name; }
-  [[nodiscard]] Asn as() const { return Asn{options_.as}; }
-  [[nodiscard]] RouterId router_id() const { return RouterId{options_.router_id}; }
+  [[nodiscard]] const std::string& name() const { return options_.name; }  ///< As given, or made from its number.
+  [[nodiscard]] Asn as() const { return Asn{options_.as}; }                ///< Its AS.
+  [[nodiscard]] RouterId router_id() const { return RouterId{options_.router_id}; }  ///< Its router id.
   /// Valid until kill() or crash().
   [[nodiscard]] Engine& engine() { return *engine_; }
-  [[nodiscard]] const Engine& engine() const { return *engine_; }
-  [[nodiscard]] bool is_running() const { return engine_ != nullptr; }
+  [[nodiscard]] const Engine& engine() const { return *engine_; }       ///< For its show calls.
+  [[nodiscard]] bool is_running() const { return engine_ != nullptr; }  ///< False after kill() and crash().
   /// Runs whatever inputs were given to engine() directly.
   void pump();
 
   /// Kept over restarts.
   void announce(std::string_view prefix, const PathAttributes& attributes = {});
-  void announce(const Prefix& prefix, const PathAttributes& attributes = {});
-  void withdraw(std::string_view prefix);
-  void withdraw(const Prefix& prefix);
+  void announce(const Prefix& prefix, const PathAttributes& attributes = {});  ///< Kept over restarts.
+  void withdraw(std::string_view prefix);                                      ///< No effect if not announced.
+  void withdraw(const Prefix& prefix);                                         ///< No effect if not announced.
   [[nodiscard]] const std::map<Prefix, PathAttributes>& announcements() const { return announcements_; }
 
-  [[nodiscard]] PeerId peer(const Node& other) const;
-  [[nodiscard]] PeerStatus status(const Node& other) const;
-  [[nodiscard]] PeerState peer_state(const Node& other) const { return status(other).state; }
-  [[nodiscard]] bool established(const Node& other) const;
+  [[nodiscard]] PeerId peer(const Node& other) const;        ///< Its id for the neighbor.
+  [[nodiscard]] PeerStatus status(const Node& other) const;  ///< The session with a neighbor.
+  [[nodiscard]] PeerState peer_state(const Node& other) const { return status(other).state; }  ///< The session's state.
+  [[nodiscard]] bool established(const Node& other) const;                                     ///< The session is up.
   /// Negotiated; 0 while there is no session.
   [[nodiscard]] Duration hold_time(const Node& other) const;
 
   /// What the speaker reported as best. Survives kill() and crash(), as routes in a kernel do.
   [[nodiscard]] const std::map<Prefix, BestPaths>& table() const { return table_; }
-  [[nodiscard]] bool has(std::string_view prefix) const;
+  [[nodiscard]] bool has(std::string_view prefix) const;  ///< The prefix has a best path.
   /// Empty when there is none.
   [[nodiscard]] BestPaths best(std::string_view prefix) const;
   /// The best path's attributes after import policy; none when the best is not a peer's.
   [[nodiscard]] std::optional<PathAttributes> best_attributes(const Prefix& prefix) const;
   /// Peers whose End-of-RIB was reported, over all lives.
   [[nodiscard]] std::size_t end_of_ribs() const { return end_of_ribs_; }
-  [[nodiscard]] bool restart_completed() const { return restart_completed_; }
+  [[nodiscard]] bool restart_completed() const { return restart_completed_; }  ///< Since the last start().
 
   /// Hears what the speaker tells; null: nobody. Outlives the node or is reset.
   void set_observer(Observer* observer) { observer_ = observer; }
@@ -114,10 +114,10 @@ class Node {
   void crash();
   /// A new life after stop(), kill() or crash(). Routes reported before are forgotten unless `preserved`.
   enum class Forwarding : std::uint8_t { lost, preserved };
-  void start(Forwarding forwarding = Forwarding::lost);
+  void start(Forwarding forwarding = Forwarding::lost);  ///< A new process.
   /// A slow reader: bytes stay in the socket until resume_reading().
   void pause_reading() { reading_ = false; }
-  void resume_reading();
+  void resume_reading();  ///< Ends pause_reading().
 
  private:
   friend class World;
@@ -162,10 +162,10 @@ class Link {
   void set_usable(bool usable);
   /// Somebody with the left node's address connects to the right one, beside whatever exists, and says nothing.
   void connect_silently();
-  [[nodiscard]] bool passes() const { return passes_; }
+  [[nodiscard]] bool passes() const { return passes_; }  ///< False from blackhole() to heal().
   [[nodiscard]] IpAddress address_of(const Node& node) const { return &node == left_ ? left_address_ : right_address_; }
-  [[nodiscard]] Node& left() { return *left_; }
-  [[nodiscard]] Node& right() { return *right_; }
+  [[nodiscard]] Node& left() { return *left_; }    ///< The first of connect()'s nodes.
+  [[nodiscard]] Node& right() { return *right_; }  ///< The second of them.
 
  private:
   friend class World;
@@ -177,10 +177,10 @@ class Link {
   LinkOptions options_;
   bool passes_ = true;
 };
-
+/// Speakers, links and one clock that only moves when asked.
 class World {
  public:
-  explicit World(Seed seed, FaultAt fault = {});
+  explicit World(Seed seed, FaultAt fault = {});  ///< The seed draws all that is random.
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -190,8 +190,8 @@ class World {
   /// Makes the two nodes peers of each other over a new link.
   Link& connect(Node& left, Node& right, const LinkOptions& options = {});
 
-  [[nodiscard]] Time now() const { return now_; }
-  void run_for(Duration duration);
+  [[nodiscard]] Time now() const { return now_; }  ///< The virtual time.
+  void run_for(Duration duration);                 ///< Everything that happens until then.
   /// Until `done` holds; false when `limit` passed before.
   bool run_until(const std::function<bool()>& done, Duration limit = std::chrono::minutes{10});
   /// Until every session that can be up is, and nothing but KEEPALIVEs was exchanged for a while; false after `limit`.
@@ -203,14 +203,14 @@ class World {
   /// Looked at after every event.
   void check_always(std::function<void()> check) { checks_.push_back(std::move(check)); }
 
-  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] Random& random() { return random_; }  ///< For tests that draw, too.
   /// The steps so far, and whether the fault was injected.
   [[nodiscard]] std::size_t io_steps() const { return io_steps_; }
-  [[nodiscard]] bool hit() const { return fault_.io_step && io_steps_ > *fault_.io_step; }
+  [[nodiscard]] bool hit() const { return fault_.io_step && io_steps_ > *fault_.io_step; }  ///< It came to that.
   /// Connections that exist at either end.
   [[nodiscard]] std::size_t open_sockets() const;
-  [[nodiscard]] const std::deque<std::unique_ptr<Node>>& nodes() const { return nodes_; }
-  [[nodiscard]] const std::deque<std::unique_ptr<Link>>& links() const { return links_; }
+  [[nodiscard]] const std::deque<std::unique_ptr<Node>>& nodes() const { return nodes_; }  ///< In order of creation.
+  [[nodiscard]] const std::deque<std::unique_ptr<Link>>& links() const { return links_; }  ///< In order of creation.
   /// One line for every message that was delivered, with time, sender, receiver and type: to compare two runs.
   void record(std::function<void(std::string_view line)> sink) { record_ = std::move(sink); }
   /// Every piece of a stream as a speaker reads it.
