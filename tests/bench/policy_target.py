@@ -5,8 +5,8 @@
     python3 tests/bench/policy_target.py results.json
 
 The two policies say the same: ten kinds of bogons, long prefixes, long paths, reserved and documentation ASNs,
-blackholes, far MEDs; then marks and preferences by community, origin and neighbor. Every route of the harness passes the refusals,
-so each costs all terms.
+blackholes, far MEDs; then marks and preferences by community, origin and neighbor. Every route of the harness passes
+the refusals, so each costs all terms.
 """
 import json
 import pathlib

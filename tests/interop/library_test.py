@@ -180,7 +180,8 @@ def shape(lab):
     library = next(installed(folder_for_all()).rglob("libminibgp.so")).resolve()
     dynamic = run("readelf", "-d", library)
     needed = {line.split("[")[1].split(".so")[0] for line in dynamic.splitlines() if "(NEEDED)" in line}
-    check(needed <= {"libstdc++", "libm", "libgcc_s", "libc", "ld-linux-x86-64"}, f"libminibgp.so needs {sorted(needed)}")
+    runtime = {"libstdc++", "libm", "libgcc_s", "libc", "ld-linux-x86-64"}
+    check(needed <= runtime, f"libminibgp.so needs {sorted(needed)}")
     check("Library soname: [libminibgp.so.0.1]" in dynamic, dynamic)
     names = run("nm", "-DC", "--defined-only", library).splitlines()
     inside = ("minibgp::wire::", "minibgp::session::", "minibgp::rib::", "minibgp::speaker::", "minibgp::net::")

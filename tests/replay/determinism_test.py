@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
-"""The engine says the same bytes whichever compiler built it: the digests that the simulation prints are compared between
-the g++ release build and the clang build with sanitizers, where both are there."""
+"""The engine says the same bytes whichever compiler built it: the digests that the simulation prints are compared
+between the g++ release build and the clang build with sanitizers, where both are there."""
 import pathlib
 import re
 import subprocess
