@@ -8,8 +8,8 @@
 namespace minibgp {
 
 /// What a Speaker tells you. Called from its pump, after the input that caused it was worked on completely. Calling
-/// back into the Speaker is allowed: what changes routes or sessions takes effect after the call returned, add_peer() and
-/// update_peer() at once. Views are valid during the call.
+/// back into the Speaker is allowed: what changes routes or sessions takes effect after the call returned, add_peer()
+/// and update_peer() at once. Views are valid during the call.
 class Observer {
  public:
   virtual ~Observer() = default;
