@@ -112,7 +112,7 @@ void EngineImpl::sweep() {
 }
 
 Time EngineImpl::next_deadline() const {
-  Time deadline = restart_done_ ? kNever : restart_deadline_;
+  Time deadline = adoption_done_ ? kNever : restart_deadline_;
   bool messages_wait = false;
   for (const auto& [id, connection] : connections_) {
     if (connection->ended || !connection->session->has_pending()) continue;
@@ -129,7 +129,7 @@ Time EngineImpl::next_deadline() const {
     deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at});
     for (const Connection* connection : peering->connections)
       deadline = std::min(deadline, connection->session->next_deadline());
-    if (restart_done_ || peering->established == nullptr) continue;
+    if (adoption_done_ || peering->established == nullptr) continue;
     const Time complete = peering->since + kInitialTableTime;
     if (complete > now_) deadline = std::min(deadline, complete);  // Past ones were looked at; others are waited for.
   }
@@ -175,7 +175,7 @@ std::optional<Output> EngineImpl::next_best_changed() {
     best_batch_.add(table_.route(id), ecmp_weight);
     exporter_.route_changed(id);  // May free the route.
   }
-  if (restart_done_ && !restart_told_ && changed.empty()) {
+  if (adoption_done_ && !restart_told_ && changed.empty()) {
     restart_told_ = true;
     outputs_.emplace_back(RestartComplete{});  // After the changes of this batch.
   }

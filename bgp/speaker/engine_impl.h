@@ -146,7 +146,10 @@ class EngineImpl {
   void on_end_of_rib(Peering& peering, Family family);
   void on_refresh(Connection& connection, const wire::Refresh& refresh);
   void check_restart_done();
-  [[nodiscard]] bool table_complete(const Peering& peering) const;
+  /// What to do with peers that say in their OPEN that they restart too.
+  enum class PeersRestarting : std::uint8_t { passed_over, waited_for };
+  [[nodiscard]] bool table_complete(const Peering& peering, PeersRestarting those) const;
+  [[nodiscard]] bool tables_complete(PeersRestarting those) const;
 
   SpeakerOptions options_;
   LogSink* log_ = nullptr;
@@ -179,7 +182,8 @@ class EngineImpl {
   bool prefix_facts_changed_ = false;
 
   Time restart_deadline_ = kNever;
-  bool restart_done_ = false;  ///< Every table is complete, or the deferral ended.
+  bool restart_done_ = false;   ///< Routes are selected: every table that need be waited for is complete.
+  bool adoption_done_ = false;  ///< Every table is complete, or the deferral ended.
   bool restart_told_ = false;
 };
 

@@ -114,31 +114,36 @@ void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
 // --- We restarted (RFC 4724 s.4.1) ---------------------------------------------------------------------------------
 
 /// Whether everything the peer has to say after our start was said.
-bool EngineImpl::table_complete(const Peering& peering) const {
+bool EngineImpl::table_complete(const Peering& peering, PeersRestarting those) const {
   if (!peering.enabled || peering.removing) return true;
   if (peering.established == nullptr) return false;
   const auto& graceful = peering.negotiated.peer_graceful_restart;
-  // A peer that restarts too waits for us; waiting for it would be a circle (RFC 4724 s.4.1).
-  if (graceful && graceful->restarting) return true;
+  if (those == PeersRestarting::passed_over && graceful && graceful->restarting) return true;
   bool all = true;
   for (std::size_t i = 0; i < kFamilies; ++i)
     if (peering.negotiated.families[i] && !peering.end_of_rib_received[i]) all = false;
   return all || (!graceful && now_ >= peering.since + kInitialTableTime);
 }
 
-void EngineImpl::check_restart_done() {
-  if (restart_done_) return;
-  bool any = false;
-  bool complete = true;
+bool EngineImpl::tables_complete(PeersRestarting those) const {
+  bool any = false;  // Without any peer there is nothing to wait for, but one may still be added.
   for (const auto& peering : peers_) {
     if (peering == nullptr) continue;
+    if (!table_complete(*peering, those)) return false;
     any = any || (peering->enabled && !peering->removing);
-    complete = complete && table_complete(*peering);
   }
-  // Without any peer there is nothing to wait for, but one may still be added.
+  return any;
+}
+
+void EngineImpl::check_restart_done() {
+  if (adoption_done_) return;
+  const bool over = now_ >= restart_deadline_;
   // A route whose next hop nobody spoke of yet, or that is still being looked at, is not settled either.
-  const bool settled = any && complete && sweeper_.idle() && !next_hops_.waits_for_answers();
-  restart_done_ = settled || now_ >= restart_deadline_;
+  const bool settled = sweeper_.idle() && !next_hops_.waits_for_answers();
+  // Two that restart and wait for each other's End-of-RIB would wait for ever (RFC 4724 s.4.1), so we speak first; but
+  // what was adopted stays until such a peer had its say: FRR calls itself restarting for two minutes after any start.
+  restart_done_ = restart_done_ || over || (settled && tables_complete(PeersRestarting::passed_over));
+  adoption_done_ = over || (settled && tables_complete(PeersRestarting::waited_for));
 }
 
 // --- Route refresh (RFC 2918, RFC 7313) ----------------------------------------------------------------------------

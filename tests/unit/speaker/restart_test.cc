@@ -233,11 +233,27 @@ TEST_F(Restarting, APeerThatDoesNotComeIsNotWaitedForLongerThanTheDeferral) {
   EXPECT_TRUE(bench.best.contains(kFirst));
 }
 
-TEST_F(Restarting, APeerThatRestartsTooIsNotWaitedFor) {
+TEST_F(Restarting, APeerThatRestartsTooIsNotWaitedForButMayConfirmWhatWasAdopted) {
+  b.edit_open = graceful(Forwarding::preserved, false, true);
+  bench.establish(b);
+  bench.establish(a);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  bench.end_of_rib(a);
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_THAT(b.end_of_rib, ElementsAre(Family::ipv4)) << "one of two that restart speaks first";
+  EXPECT_FALSE(bench.restart_complete) << "its routes are still to come";
+  bench.announce(b, route_of(b, "65002"), {kSecond});
+  bench.end_of_rib(b);
+  EXPECT_TRUE(bench.restart_complete);
+  EXPECT_TRUE(bench.best.contains(kSecond));
+}
+
+TEST_F(Restarting, APeerThatRestartsTooAndSaysNothingEndsWithTheDeferral) {
   b.edit_open = graceful(Forwarding::preserved, false, true);
   bench.establish(b);
   bench.establish(a);
   bench.end_of_rib(a);
+  bench.run_for(31s);
   EXPECT_TRUE(bench.restart_complete);
 }
 
