@@ -24,6 +24,8 @@ class InboundFollower {
   static constexpr std::uint64_t kNoise = 5;
   /// In so many samples in a row.
   static constexpr unsigned kConfirmations = 2;
+  /// Or, for traffic too thin for a sample: so many packets since the present tunnel's last one.
+  static constexpr std::uint64_t kTrickle = 5;
   /// No move by traffic within this of the last one.
   static constexpr std::chrono::seconds kDwell{3};
 
@@ -44,8 +46,10 @@ class InboundFollower {
 
  private:
   [[nodiscard]] std::size_t fallback(std::span<const Sample> tunnels, std::span<const std::uint64_t> fresh) const;
+  [[nodiscard]] bool outweighs(std::size_t busiest, std::span<const std::uint64_t> fresh) const;
 
   std::vector<std::uint64_t> before_;
+  std::vector<std::uint64_t> since_silent_;  ///< Of each tunnel, since the present one received its last packet.
   std::size_t current_ = kNone;
   std::size_t candidate_ = kNone;
   unsigned confirmations_ = 0;

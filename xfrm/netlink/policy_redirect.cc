@@ -32,6 +32,8 @@ std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const T
     to.saddr = to_kernel(outbound ? wanted.local : wanted.remote);
     to.id.daddr = to_kernel(outbound ? wanted.remote : wanted.local);
     to.reqid = wanted.reqid;
+    // charon names the SA of an outbound policy by its SPI too; ours is another SA, and a rekey would change it.
+    to.id.spi = 0;
     changed.push_back(std::move(next));
   }
   return changed;

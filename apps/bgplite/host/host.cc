@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -158,6 +159,9 @@ void Host::save(const std::vector<Saved>& saved, const std::string& chain) const
     ::unlink(state_file_.c_str());
     return;
   }
+  // Without a unit's StateDirectory= nobody else makes it.
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(state_file_).parent_path(), ignored);
   std::ofstream file(state_file_);
   for (const Saved& one : saved) file << "sysctl " << one.path << '\t' << one.before << '\t' << one.ours << '\n';
   if (!chain.empty()) file << "chain " << chain << '\n';

@@ -46,6 +46,17 @@ TEST_F(Follower, ProbesAndKeepalivesAreNoise) {
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(sample({100, 300}, 1s)) << "both carry traffic";
 }
 
+TEST_F(Follower, ATrickleIsFollowedWhereThePresentTunnelIsSilent) {
+  sample({0, 0});
+  std::optional<InboundFollower::Move> move;
+  int samples = 0;
+  // A packet a second, as an echo that is never answered: no sample of half a second ever holds many.
+  for (; !move && samples < 100; ++samples) move = sample({0, static_cast<std::uint64_t>(samples % 2)});
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->to, 1U);
+  EXPECT_LE(samples, 2 * static_cast<int>(InboundFollower::kTrickle) + 2);
+}
+
 TEST_F(Follower, StaysForAWhile) {
   sample({0, 0});
   sample({100, 0}, 10s);

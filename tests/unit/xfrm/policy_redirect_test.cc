@@ -22,6 +22,7 @@ PolicySeen policy(std::uint8_t direction, const TunnelEnds& ends) {
   to.saddr = to_kernel(out ? ends.local : ends.remote);
   to.id.daddr = to_kernel(out ? ends.remote : ends.local);
   to.reqid = ends.reqid;
+  if (out) to.id.spi = 0x1234;  // As charon writes them.
   return it;
 }
 
@@ -34,6 +35,7 @@ TEST(PolicyRedirect, AllThreeDirectionsMove) {
   for (const PolicySeen& it : moved) {
     const bool out = it.info.dir == XFRM_POLICY_OUT;
     EXPECT_EQ(it.templates[0].reqid, 2U);
+    EXPECT_EQ(it.templates[0].id.spi, 0U) << "the other tunnel's SA has another SPI";
     EXPECT_EQ(from_kernel(it.templates[0].id.daddr, AF_INET), out ? kSecond.remote : kSecond.local);
     EXPECT_EQ(from_kernel(it.templates[0].saddr, AF_INET), out ? kSecond.local : kSecond.remote);
   }
