@@ -42,6 +42,7 @@ void SendQueue::append(Bytes messages) {
     std::size_t taken = 0;
     if (!blocks_.empty()) taken = whole_messages(messages, blocks_.back().capacity - blocks_.back().used);
     if (taken == 0) {
+      if (!blocks_.empty() && blocks_.back().used == 0) blocks_.pop_back();  // Too small, and front() must not see it.
       add_block(messages.size());
       taken = whole_messages(messages, blocks_.back().capacity);
       BGP_ASSERT(taken > 0);

@@ -37,6 +37,7 @@ TEST(SendQueue, BytesComeOutInOrderAndDoNotMoveUntilSent) {
         EXPECT_EQ(queue.front().data(), before.data());
       }
       const Bytes front = queue.front();
+      ASSERT_EQ(front.empty(), queue.empty());
       const std::size_t part = front.empty() ? 0 : 1 + random() % front.size();
       got.insert(got.end(), front.begin(), front.begin() + static_cast<std::ptrdiff_t>(part));
       queue.sent(part);
@@ -50,6 +51,17 @@ TEST(SendQueue, BytesComeOutInOrderAndDoNotMoveUntilSent) {
     }
     EXPECT_EQ(got, wanted);
   }
+}
+
+TEST(SendQueue, AMessageLargerThanTheReusedBlockComesOut) {
+  SendQueue queue;
+  queue.append(message(19, 1));
+  queue.sent(19);
+  const Octets large = message(SendQueue::kSmallBlockOctets + 1, 2);
+  queue.append(large);
+  EXPECT_EQ(queue.front().size(), large.size());
+  queue.sent(large.size());
+  EXPECT_TRUE(queue.empty());
 }
 
 TEST(SendQueue, CutKeepsOnlyTheMessageThatIsHalfSent) {
