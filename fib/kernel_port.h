@@ -87,6 +87,8 @@ class KernelPort {
   virtual ~KernelPort() = default;
   virtual void send(std::span<const NextHopOp> batch) = 0;
   virtual void send(std::span<const RouteOp> batch) = 0;
+  /// Whether another batch of routes can be taken now; answers make room.
+  [[nodiscard]] virtual bool has_room() const { return true; }
   virtual void dump(const DumpRequest& what) = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <fib/netlink/link_watch.h>
 #include <fib/netlink/route_codec.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -19,17 +20,20 @@ Kernel::Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers 
     : io_(io), forwarder_(forwarder), handlers_(std::move(handlers)) {}
 
 Kernel::~Kernel() {
-  for (const auto& socket : {commands_, dumps_, watch_})
+  routes_.reset();
+  for (const auto& socket : {next_hops_, route_socket_, dumps_, watch_})
     if (socket) socket->close();
 }
 
 Result<void, std::error_code> Kernel::open() {
-  for (auto* socket : {&commands_, &dumps_, &watch_}) {
+  for (auto* socket : {&next_hops_, &route_socket_, &dumps_, &watch_}) {
     auto opened = Socket::open(io_, {});
     if (!opened) return unexpected(opened.error());
     *socket = std::move(*opened);
   }
-  if (const auto ignoring = watch_->ignore_port(commands_->port_id()); !ignoring) return unexpected(ignoring.error());
+  routes_ = std::make_unique<RouteWriter>(io_, route_socket_, [this] { on_routes_written(); });
+  const std::array own_ports = {next_hops_->port_id(), route_socket_->port_id()};
+  if (const auto ignoring = watch_->ignore_ports(own_ports); !ignoring) return unexpected(ignoring.error());
   // Never the neighbor groups: a flood of ARP would drown the routes.
   for (const unsigned group :
        {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}) {
@@ -48,64 +52,47 @@ void Kernel::fail(std::error_code error) {
 
 // --- Commands ------------------------------------------------------------------------------------------------------
 
-bool Kernel::transact(std::uint32_t first, std::size_t first_index, std::size_t count,
-                      std::vector<fib::OpError>& errors) {
-  // Only failures are answered, but for the last: its answer says that the kernel has worked on all.
-  writer_.add_flags(NLM_F_ACK);
-  if (const auto sent = commands_->send(writer_.bytes()); !sent) {
-    for (std::size_t i = 0; i < count; ++i) errors.push_back({first_index + i, sent.error().value(), {}});
-    return true;
-  }
-  for (;;) {
-    const Received received = commands_->receive();
-    if (received.kind == Received::Kind::failed) {
-      fail(received.error);
-      return false;
-    }
-    if (received.kind != Received::Kind::datagram) return false;
-    MessageReader messages(received.bytes);
-    while (const auto message = messages.next()) {
-      const auto answer = parse_answer(*message);
-      if (!answer) continue;
-      const std::size_t index = answer->sequence - first;
-      if (index >= count) continue;  // Of a batch before, which was given up on.
-      if (answer->error != 0) errors.push_back({first_index + index, answer->error, std::string(answer->text)});
-      if (index + 1 == count) return true;
-    }
-  }
-}
-
 void Kernel::send(std::span<const fib::NextHopOp> batch) {
-  errors_.clear();
   writer_.clear();
   std::uint32_t first = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::uint32_t sequence = commands_->next_sequence();
+    const std::uint32_t sequence = next_hops_->next_sequence();
     if (i == 0) first = sequence;
     append_next_hop(writer_, batch[i], sequence);
   }
-  const bool heard = transact(first, 0, batch.size(), errors_);
-  forwarder_.on_answers(batch, errors_, handlers_.now());
-  if (!heard) forwarder_.on_overrun();  // What was done is unknown: the tables tell.
+  // Only failures are answered, but for the last: its answer says that the kernel has worked on all.
+  writer_.add_flags(NLM_F_ACK);
+  const Transaction result = transact(*next_hops_, writer_.bytes(), first, batch.size());
+  forwarder_.on_answers(batch, result.errors, handlers_.now());
+  if (result.failure) return fail(result.failure);
+  if (!result.complete) forwarder_.on_overrun();  // What was done is unknown: the tables tell.
 }
 
 void Kernel::send(std::span<const fib::RouteOp> batch) {
-  errors_.clear();
-  bool heard = true;
-  for (std::size_t begin = 0; begin < batch.size();) {
+  while (!batch.empty()) {
     writer_.clear();
-    std::size_t end = begin;
-    std::uint32_t first = 0;
-    for (; end < batch.size() && writer_.size() < kBatchBytesMax; ++end) {
-      const std::uint32_t sequence = commands_->next_sequence();
-      if (end == begin) first = sequence;
-      append_route(writer_, batch[end], forwarder_.options().protocol, sequence);
+    RouteBatch part;
+    std::size_t count = 0;
+    for (; count < batch.size() && writer_.size() < kBatchBytesMax; ++count) {
+      const std::uint32_t sequence = route_socket_->next_sequence();
+      if (count == 0) part.first = sequence;
+      append_route(writer_, batch[count], forwarder_.options().protocol, sequence);
     }
-    heard = transact(first, begin, end - begin, errors_) && heard;
-    begin = end;
+    writer_.add_flags(NLM_F_ACK);
+    part.ops.assign(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(count));
+    part.requests.assign(writer_.bytes().begin(), writer_.bytes().end());
+    routes_->submit(std::move(part));
+    batch = batch.subspan(count);
   }
-  forwarder_.on_answers(batch, errors_, handlers_.now());
-  if (!heard) forwarder_.on_overrun();
+}
+
+void Kernel::on_routes_written() {
+  for (const RouteBatch& batch : routes_->take()) {
+    forwarder_.on_answers(batch.ops, batch.result.errors, handlers_.now());
+    if (batch.result.failure) return fail(batch.result.failure);
+    if (!batch.result.complete) forwarder_.on_overrun();
+  }
+  handlers_.on_input();
 }
 
 // --- Dumps ---------------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 /// Kernel: the KernelPort over rtnetlink. Sequence numbers, answers, dumps in slices of time, notifications. Decides
 /// nothing: everything it hears goes to the Forwarder.
 ///
-/// Three sockets. Commands: the kernel answers inside send(), so a batch is answered before send() returns. Dumps: read
-/// a slice at a time, so that a million routes do not keep the loop from the peers' keepalives. Notifications: without
-/// the echo of our own commands, which a filter in the kernel drops before they take room.
+/// Four sockets. Next hops: the kernel answers inside send(), so a failover is done before send() returns. Routes: a
+/// thread waits for the kernel (route_writer.h), answers come later. Dumps: read a slice at a time, so that a million
+/// routes do not keep the loop from the peers' keepalives. Notifications: without the echo of our own commands, which a
+/// filter in the kernel drops before they take room.
 #pragma once
 
 #include <bgp/result.h>
 #include <fib/forwarder.h>
 #include <fib/kernel_port.h>
+#include <fib/netlink/route_writer.h>
 #include <fib/netlink/socket.h>
 
 #include <cstdint>
@@ -40,9 +42,12 @@ class Kernel final : public fib::KernelPort {
   Kernel& operator=(const Kernel&) = delete;
 
   [[nodiscard]] Result<void, std::error_code> open();
-  /// The Forwarder has its answers when these return.
+  /// The Forwarder has its answers when this returns.
   void send(std::span<const fib::NextHopOp> batch) override;
   void send(std::span<const fib::RouteOp> batch) override;
+  [[nodiscard]] bool has_room() const override { return !routes_ || routes_->has_room(); }
+  /// Every batch of routes was answered.
+  [[nodiscard]] bool quiet() const { return !routes_ || routes_->quiet(); }
   void dump(const fib::DumpRequest& what) override;
 
  private:
@@ -50,9 +55,7 @@ class Kernel final : public fib::KernelPort {
   enum class Table : std::uint8_t { links, addresses, next_hops, routes_v4, routes_v6 };
   static fib::DumpPart part_of(Table table);
 
-  /// Sends what the writer holds and gathers the answers to sequence numbers from `first` on. False: an answer was
-  /// lost.
-  bool transact(std::uint32_t first, std::size_t first_index, std::size_t count, std::vector<fib::OpError>& errors);
+  void on_routes_written();
   void request_next();
   void on_dump_readable();
   void on_dump_datagram(Bytes datagram);
@@ -64,9 +67,9 @@ class Kernel final : public fib::KernelPort {
   boost::asio::io_context& io_;
   fib::Forwarder& forwarder_;
   Handlers handlers_;
-  std::shared_ptr<Socket> commands_, dumps_, watch_;
+  std::shared_ptr<Socket> next_hops_, route_socket_, dumps_, watch_;
+  std::unique_ptr<RouteWriter> routes_;
   MessageWriter writer_;
-  std::vector<fib::OpError> errors_;
   std::deque<Table> waiting_;  ///< Tables still to read; the front one is being read.
   std::uint32_t dump_sequence_ = 0;
   bool part_complete_ = true;  ///< Nothing changed under the part that is being read, so far.

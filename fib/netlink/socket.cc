@@ -1,7 +1,6 @@
 #include <fib/netlink/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include <linux/filter.h>
@@ -59,15 +58,17 @@ Result<void, std::error_code> Socket::join(unsigned group) {
   return {};
 }
 
-Result<void, std::error_code> Socket::ignore_port(std::uint32_t port_id) {
+Result<void, std::error_code> Socket::ignore_ports(std::span<const std::uint32_t> port_ids) {
   // The loads of classic BPF are in network order, netlink's header is in host order: compare what is in memory.
-  const std::uint32_t wanted = __builtin_bswap32(port_id);
-  std::array<sock_filter, 4> program = {{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? wanted : port_id, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFFU),
-  }};
+  constexpr bool kSwapped = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid))};
+  auto to_drop = static_cast<std::uint8_t>(port_ids.size());  // Instructions from a match to the last but one.
+  for (const std::uint32_t port_id : port_ids) {
+    const std::uint32_t loaded = kSwapped ? __builtin_bswap32(port_id) : port_id;
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, loaded, to_drop--, 0));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFFU));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
   if (::setsockopt(native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
     return unexpected(last_error());

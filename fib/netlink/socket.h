@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -56,9 +57,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   /// Joins a multicast group (RTNLGRP_*, XFRMNLGRP_*).
   [[nodiscard]] Result<void, std::error_code> join(unsigned group);
-  /// Never delivers what requests of the socket `port_id` caused, so that a watcher does not hear its own side's
-  /// changes: the kernel drops them before they take room in the queue.
-  [[nodiscard]] Result<void, std::error_code> ignore_port(std::uint32_t port_id);
+  /// Never delivers what requests of the sockets `port_ids` (at most 100) caused, so that a watcher does not hear its
+  /// own side's changes: the kernel drops them before they take room in the queue.
+  [[nodiscard]] Result<void, std::error_code> ignore_ports(std::span<const std::uint32_t> port_ids);
   /// The address the kernel gave this socket; it is in the header of what our requests cause.
   [[nodiscard]] std::uint32_t port_id() const { return port_id_; }
   /// A number for the next request, never 0.

@@ -229,8 +229,8 @@ BANS = [
     Ban(
         r"\b(std::)?(thread|jthread|mutex|condition_variable|async)\b\s*[<({]|\bstd::atomic\b",
         LIBRARY,
-        "one thread runs everything (ARCHITECTURE.md, Ownership and threads)",
-        None,
+        "one thread runs everything but the wait for the kernel (ARCHITECTURE.md, Ownership and threads)",
+        r"fib/netlink/route_writer\.(h|cc)",
     ),
     Ban(r"(?<![\w.>])(system|popen)\s*\(", LIBRARY, "speak netlink; programs are run by apps/bgplite/host only", None),
     Ban(r"(?<!static_)\bassert\s*\(", CODE, "BGP_ASSERT (bgp/base/assert.h), which stays on in release builds", None),
