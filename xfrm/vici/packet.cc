@@ -53,7 +53,7 @@ const Entry* find(std::span<const Entry> entries, Entry::Kind kind, std::string_
 
 class Encoder {
  public:
-  // Room from the start: most packets fit, and g++ 12 at -O2 takes growing the four octets at once for a write past them.
+  // Room from the start: most packets fit, and g++ 12 takes growing the four octets at once for a write past them.
   Encoder() {
     out_.reserve(512);
     out_.resize(sizeof(std::uint32_t));
