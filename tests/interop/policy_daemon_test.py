@@ -5,10 +5,14 @@
 `policy eval` give the same verdict and the same attributes, and both the one written here."""
 import json
 import pathlib
+import shlex
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from cases import case, check, check_equal, main, require
+import needs
+from cases import Skip, case, check, check_equal, main, require
 from netlab import wait_until
 from peers import Bgplite, Frr, Neighbor, Router
 
@@ -64,15 +68,33 @@ class FrrSender(Frr):
         return maps + text
 
 
-@case("the daemon and policy eval agree on every route that FRR sends")
-def same_verdicts(lab):
+class BgpliteAt(Bgplite):
+    """Another program than the build's."""
+
+    def __init__(self, program, *arguments):
+        super().__init__(*arguments)
+        self.program = program
+
+    def start(self):
+        self.ns.run("mkdir", "-p", "/run/bgplite")
+        path = self.write("bgplite.yaml", self.config())
+        self.processes = [self.ns.start("bgplite", self.program, "run", "--config", path)]
+
+    def cli(self, *words, check=True):
+        return self.ns.run(self.program, *words, check=check)
+
+
+def answers(lab, program):
+    """What `program` makes of each route that FRR sends, as daemon and offline: prefix -> (attributes or None if it is
+    refused, the same of policy eval)."""
     require(Bgplite.missing(), Frr.missing())
     a, b = lab.namespace("a"), lab.namespace("b")
     lab.link(a, b, "up0", "up0", [f"{OURS}/24"], [f"{THEIRS}/24"])
     timers = dict(hold=30, keepalive=10)
     peer = {"accept_all": "false", "import": "from-cloud", "export": [{"reject": "true"}]}
     cloud = Neighbor(THEIRS, 65535, local=OURS, passive=True, **timers)
-    ours = Bgplite(a, Router(65530, OURS, [cloud], kernel=False), {**POLICIES, "peers": {THEIRS: peer}})
+    configured = {**POLICIES, "peers": {THEIRS: peer}}
+    ours = BgpliteAt(program, a, Router(65530, OURS, [cloud], kernel=False), configured)
     theirs = FrrSender(b, Router(65535, THEIRS, [Neighbor(OURS, 65530, local=THEIRS, **timers)], kernel=False))
     theirs.announced = set(ROUTES)
     ours.start()
@@ -86,23 +108,72 @@ def same_verdicts(lab):
     wait_until(lambda: len(received()) == len(ROUTES), 30, "all routes are received")
     accepted = {route["prefix"]: route["paths"][0] for route in ours.json("show", "routes")["routes"]}
     config = str(ours.dir / "bgplite.yaml")
+    found = {}
     for prefix, path in received().items():
-        wanted = ROUTES[prefix][1]
         arrived = {**path, "prefix": prefix}
         for own in ("best", "multipath", "accepted", "usable", "stale", "rule", "peer", "received", "path_id"):
             arrived.pop(own, None)
         done = ours.cli("policy", "eval", "-c", config, "--peer", THEIRS, "--json", "--route", json.dumps(arrived))
         offline = json.loads(done.stdout)
-        check_equal(path["accepted"], wanted is not None, f"the daemon on {prefix}")
-        check_equal(offline["action"], "accept" if wanted is not None else "reject", f"policy eval on {prefix}")
-        if wanted is None:
-            continue
-        texts = daemon_texts(accepted[prefix])
-        for name, text in wanted.items():
-            check_equal(texts[name], text, f"{name} of {prefix} in the daemon")
-            check_equal(offline["attributes"][name], text, f"{name} of {prefix} offline")
-        for name, text in texts.items():
-            check_equal(offline["attributes"][name], text, f"{name} of {prefix}, daemon against offline")
+        found[prefix] = (
+            daemon_texts(accepted[prefix]) if path["accepted"] else None,
+            offline["attributes"] if offline["action"] == "accept" else None,
+        )
+    return found
+
+
+def differs(texts, wanted):
+    """Whether a verdict is another one than ROUTES says."""
+    if texts is None or wanted is None:
+        return texts is not wanted
+    return any(texts[name] != text for name, text in wanted.items())
+
+
+@case("the daemon and policy eval agree on every route that FRR sends")
+def same_verdicts(lab):
+    for prefix, (daemon, offline) in answers(lab, needs.built("bgplite")).items():
+        wanted = ROUTES[prefix][1]
+        check(not differs(daemon, wanted), lambda: f"the daemon on {prefix}: {daemon}, not {wanted}")
+        check(not differs(offline, wanted), lambda: f"policy eval on {prefix}: {offline}, not {wanted}")
+        for name, text in (daemon or {}).items():
+            check_equal(offline[name], text, f"{name} of {prefix}, daemon against offline")
+
+
+def with_bug(right, wrong, folder):
+    """bgplite with one change in the evaluator: that file is compiled again and linked with the rest of the build."""
+    build = needs.build_dir()
+    source = needs.REPOSITORY / "bgp/policy/match.cc"
+    database = build / "compile_commands.json"
+    if not database.exists() or not (build / "build.ninja").exists():
+        raise Skip(f"{build} is not a build by Ninja with compile_commands.json")
+    text = source.read_text()
+    check_equal(text.count(right), 1, f"places of {right!r} in {source.name}")
+    (folder / "match.cc").write_text(text.replace(right, wrong))
+    entry = next(e for e in json.loads(database.read_text()) if e["file"].endswith("/bgp/policy/match.cc"))
+    words = shlex.split(entry["command"])
+    words[words.index("-o") + 1] = str(folder / "match.o")
+    subprocess.run([str(folder / "match.cc") if w == entry["file"] else w for w in words], cwd=build, check=True)
+    commands = subprocess.run(["ninja", "-C", build, "-t", "commands", "bgplite"], capture_output=True, text=True)
+    link = commands.stdout.splitlines()[-1]
+    check(" -o apps/bgplite " in link, lambda: f"the last command does not link bgplite: {link}")
+    # Before the archives, so that theirs is not needed any more.
+    link = link.replace(" -o apps/bgplite ", f" {folder / 'match.o'} -o {folder / 'bgplite'} ")
+    subprocess.run(link, shell=True, cwd=build, check=True)
+    return folder / "bgplite"
+
+
+@case("a bug planted in the evaluator shows in the daemon and offline alike")
+def planted_bug(lab):
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder).chmod(0o755)
+        program = with_bug("*value >= condition.x", "*value > condition.x", pathlib.Path(folder))
+        found = answers(lab, program)
+    # The lower end of a range is lost: MED 100 is not in 100.. any more.
+    wrong = {prefix for prefix, verdicts in found.items() if any(differs(v, ROUTES[prefix][1]) for v in verdicts)}
+    check_equal(wrong, {"192.168.11.0/24"}, "routes with another verdict than the policy says")
+    daemon, offline = found["192.168.11.0/24"]
+    check_equal(daemon["local_pref"], "200", "the daemon with the bug")
+    check_equal(offline["local_pref"], "200", "policy eval with the bug")
 
 
 def daemon_texts(path):

@@ -98,6 +98,7 @@ const Field kFields[] = {
      [](PolicyRoute& r, const Values& v) {
        for (const auto choice : {NextHopChoice::self, NextHopChoice::unchanged, NextHopChoice::peer})
          if (v[0] == to_text(choice)) return r.attributes.local.next_hop = choice, true;
+       if (v[0].empty()) return true;  // What `show routes --json` says of our own networks.
        const auto address = minibgp::parse_address(v[0]);
        if (address) r.attributes.next_hop.address = *address;
        return address.has_value();
