@@ -271,7 +271,7 @@ class Frr(Daemon):
             )
         ]
         wait_until(
-            lambda: self.ns.run("test", "-S", "/run/frr/zserv.api", check=False).returncode == 0, 15, "zebra's socket"
+            lambda: self.ns.run("test", "-S", "/run/frr/zserv.api", check=False).returncode == 0, 90, "zebra's socket"
         )
         self.start_bgpd(bgpd)
 
@@ -282,7 +282,7 @@ class Frr(Daemon):
         if not self.router.kernel:
             argv.append("-n")
         self.processes.append(self.ns.start("bgpd", *argv))
-        wait_until(lambda: self.vtysh("show version", check=False).returncode == 0, 15, "bgpd answers vtysh")
+        wait_until(lambda: self.vtysh("show version", check=False).returncode == 0, 90, "bgpd answers vtysh")
 
     def kill_bgpd(self):
         self.processes.pop().kill()
