@@ -3,6 +3,7 @@
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/server.h>
 #include <apps/bgplite/daemon.h>
+#include <apps/bgplite/footprint.h>
 #include <apps/bgplite/host/host.h>
 #include <apps/bgplite/life.h>
 #include <apps/bgplite/logging.h>
@@ -19,7 +20,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <malloc.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,7 +70,7 @@ class Run {
       return Exit::io;
     }
     start_.reset();
-    ::malloc_trim(0);
+    give_back_startup_memory();
     notify_systemd("READY=1\nSTATUS=running");
     feed_watchdog();
     wait_for_signal();
@@ -119,6 +119,7 @@ class Run {
     } else if (outcome.plan.empty()) {
       log_.info(LogArea::config, "reload: nothing has changed");
     }
+    give_back_startup_memory();
     notify_systemd("READY=1");
   }
 
