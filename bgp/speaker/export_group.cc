@@ -72,6 +72,7 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
   scratch.octets.clear();
   scratch.segments.clear();
   scratch.patches.clear();
+  scratch.judged.accepted = kNoAttributes;
   last_ = {};
   announcing_ = 0;
 
@@ -165,17 +166,27 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   if (rules_.policy == Policy::accept_all() && !drop_med) return best.accepted;
   if (rules_.policy == Policy::reject_all()) return kNoAttributes;
 
-  view.attributes.load(best.accepted, scratch.attributes);
-  if (drop_med) scratch.attributes.med.reset();
+  ExportScratch::Judged& judged = scratch.judged;
+  if (judged.accepted != best.accepted || judged.source != best.peer) {
+    view.attributes.load(best.accepted, scratch.attributes);
+    if (drop_med) scratch.attributes.med.reset();
+    judged.accepted = best.accepted;
+    judged.source = best.peer;
+    judged.edited.clear();
+  }
   PolicyContext context = rules_.policy_context(prefix);
   view.facts.fill(context);
   const Judgement judgement = rules_.policy->judge(scratch.attributes, context);
   if (!judgement.accepted) return kNoAttributes;
   if (judgement.outcome == 0 && !drop_med) return best.accepted;
-  rules_.policy->apply(judgement.outcome, context, scratch.attributes);
-  const AttrId edited = view.attributes.intern(scratch.attributes);
-  scratch.held.push_back(edited);
-  return edited;
+  for (const auto& [outcome, id] : judged.edited)
+    if (outcome == judgement.outcome) return id;
+  scratch.edited = scratch.attributes;
+  rules_.policy->apply(judgement.outcome, context, scratch.edited);
+  const AttrId id = view.attributes.intern(scratch.edited);
+  scratch.held.push_back(id);
+  judged.edited.emplace_back(judgement.outcome, id);
+  return id;
 }
 
 /// Gathers announcements with equal attributes and source, in the order in which each first came.

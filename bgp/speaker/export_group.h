@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace minibgp::speaker {
@@ -92,7 +93,15 @@ struct ExportScratch {
   std::vector<std::uint8_t> octets;
   std::vector<Segment> segments;
   std::vector<Patch> patches;
-  PathAttributes attributes;
+  /// What the policy was last asked about: routes come in runs of equal attributes, told apart by their prefixes alone.
+  struct Judged {
+    AttrId accepted{};
+    PeerId source{};
+    std::vector<std::pair<std::uint32_t, AttrId>> edited;  ///< By outcome.
+  };
+  Judged judged;
+  PathAttributes attributes;  ///< Those of `judged`, as the policy sees them.
+  PathAttributes edited;
   wire::EncodedAttributes encoded;
 };
 
