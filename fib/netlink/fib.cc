@@ -20,6 +20,8 @@ namespace {
 /// waits for a batch; from about 64 on the kernel's own work dominates, and 256 wake the two threads seldom.
 constexpr std::size_t kRoutesPerBatch = 256;
 constexpr std::size_t kNextHopsPerBatch = 64;
+/// stop() ends without success when nothing was removed for so long.
+constexpr Duration kStopPatience = std::chrono::seconds{10};
 
 Time now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -164,9 +166,13 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     arm_timer();
   }
 
-  /// Routes the kernel refuses to remove must not keep the program from ending.
+  /// Routes the kernel refuses to remove must not keep the program from ending; many routes may.
   bool gave_up_waiting() {
-    if (stop_until_ == kNever) stop_until_ = now() + std::chrono::seconds{10};
+    const std::size_t left = forwarder_.status().installed;
+    if (stop_until_ == kNever || left != left_at_stop_) {
+      left_at_stop_ = left;
+      stop_until_ = now() + kStopPatience;
+    }
     return now() >= stop_until_;
   }
 
@@ -215,6 +221,7 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   std::vector<std::function<void(const Comparison&)>> verifying_;
   std::function<void()> stopped_;
   Time stop_until_ = kNever;
+  std::size_t left_at_stop_ = 0;
   Duration longest_turn_{}, last_failover_{};
   bool started_ = false, scheduled_ = false, stopping_ = false, finish_only_ = false, ended_ = false;
 };

@@ -121,7 +121,7 @@ class KernelLab : public ::testing::Test {
   void stop() {
     bool done = false;
     fib_->stop([&done] { done = true; });
-    EXPECT_TRUE(until([&done] { return done; }, 15s));
+    EXPECT_TRUE(until([&done] { return done; }, 60s));
     fib_.reset();
   }
   void crash() { fib_.reset(); }

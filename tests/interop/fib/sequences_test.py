@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# kind: default
+# seconds: 3600
+"""Random sequences of faults under a running bgplite with two peers: afterwards the kernel has what the peers announce
+and the links allow, packets pass, and no next-hop object was leaked.
+
+Faults: a peer is killed or stopped, bgplite is killed and started again or stopped, links go down, TCP 179 is dropped,
+routes and next-hop objects are deleted or overwritten, the notification socket is overrun. The oracle is the kernel.
+
+MINIBGP_SEQUENCES: how many (default 6 with next-hop objects and 6 without, 200 each with --full); MINIBGP_SEED: the
+first seed, to see one again.
+"""
+import os
+import pathlib
+import random
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
+import needs
+from cases import case, check, main, require
+from netlab import LabError, wait_until
+from pairs import OURS
+from peers import Bgplite, Bird, Neighbor, Router
+from routes import VPC, learned, wait_learned
+
+PATIENCE = 10  # Seconds until a test gives up; how long it took is printed.
+OWN = ["10.10.0.0/24", "10.20.0.0/24"]  # What only one of the peers announces.
+HOST = "192.168.10.1"  # Answers behind either peer.
+
+
+class Scene:
+    """The gateway, two clouds with one peer each, and what should hold at the moment."""
+
+    def __init__(self, lab, objects):
+        require(Bgplite.missing(), Bird.missing(), needs.program("nft"), needs.program("ping"))
+        self.objects = objects
+        self.gateway = lab.namespace("gateway", forward=True)
+        self.gateway.dummy("lan0", "172.16.20.80/24")
+        self.gateway.sysctl(net__ipv4__fib_multipath_hash_policy=1)
+        neighbors, extra, self.peers = [], {"peers": {}, "fib": {"next_hop_objects": objects}}, []
+        for i, n in enumerate((10, 20)):
+            cloud = lab.namespace(f"cloud{i}", forward=True)
+            lab.link(self.gateway, cloud, self.device(i), "up0", [f"169.254.{n}.2/30"], [f"{self.address(i)}/30"])
+            cloud.dummy("vsw0", f"{HOST}/24")
+            timers = dict(hold=90, keepalive=30)  # No hold timer ends here: each fault has its own consequence.
+            neighbors.append(Neighbor(self.address(i), 65535, **timers))
+            extra["peers"][self.address(i)] = {"graceful_restart": "off", "timers": {"connect_retry": "1s"}}
+            peer = Bird(cloud, Router(65535, self.address(i), [Neighbor(f"169.254.{n}.2", 65530, **timers)]))
+            peer.announce([*VPC, OWN[i]])
+            self.peers.append(peer)
+        self.ours = Bgplite(self.gateway, Router(65530, "169.254.10.2", neighbors, maximum_paths=8), extra=extra)
+        self.link_up, self.alive = [True, True], [True, True]
+        self.dropping = False
+        for daemon in (*self.peers, self.ours):
+            daemon.start()
+        self.restore()
+        self.objects_at_rest = self.count_objects()
+
+    @staticmethod
+    def device(i):
+        return f"ipsec{i}"
+
+    @staticmethod
+    def address(i):
+        return f"169.254.{(10, 20)[i]}.1"
+
+    def count_objects(self):
+        return len(self.gateway.ip("nexthop", "show").splitlines())
+
+    def wanted(self):
+        """{prefix: next hops}: what the peers announce, over the links that are up."""
+        hops = [{(self.address(i), self.device(i), 1)} if self.link_up[i] and self.alive[i] else set() for i in (0, 1)]
+        routes = {prefix: hops[0] | hops[1] for prefix in VPC} | {OWN[i]: hops[i] for i in (0, 1)}
+        return {prefix: frozenset(via) for prefix, via in routes.items() if via}
+
+    def compare(self):
+        """Waits until the kernel is as wanted() and packets pass; returns the seconds that took."""
+        began = time.monotonic()
+        wait_learned(self.gateway, self.wanted(), 4, OURS, PATIENCE)
+        seconds = time.monotonic() - began
+        if self.wanted():
+            self.gateway.run("ping", "-n", "-c", "1", "-W", str(PATIENCE), HOST)
+        return seconds
+
+    def restore(self):
+        """No fault is left; both sessions are up."""
+        if self.dropping:
+            self.gateway.run("nft", "delete", "table", "inet", "fault")
+            self.dropping = False
+        for i, peer in enumerate(self.peers):
+            if not self.link_up[i]:
+                self.gateway.up(self.device(i))
+            if not self.alive[i]:
+                peer.start()
+        self.link_up, self.alive = [True, True], [True, True]
+        for i in (0, 1):
+            self.ours.wait_established(self.address(i), 60)
+        self.compare()
+
+    # --- faults: each says what it did ------------------------------------------------------------------------------
+    def link(self, rng):
+        i = rng.randrange(2)
+        self.link_up[i] = not self.link_up[i]
+        (self.gateway.up if self.link_up[i] else self.gateway.down)(self.device(i))
+        return f"{self.device(i)} {'up' if self.link_up[i] else 'down'}"
+
+    def flap(self, rng):
+        i = rng.randrange(2)
+        if self.link_up[i]:
+            for _ in range(rng.randint(1, 3)):
+                self.gateway.batch(f"link set {self.device(i)} down", f"link set {self.device(i)} up")
+        return f"{self.device(i)} flaps"
+
+    def kill_peer(self, rng):
+        i = rng.randrange(2)
+        if not self.alive[i] or not self.link_up[i] or self.dropping:
+            return "nobody to kill"  # Or its last word would not arrive, and the hold timer would have to tell.
+        self.peers[i].kill()
+        self.alive[i] = False
+        return f"peer {i} killed"
+
+    def stop_peer(self, rng):
+        i = rng.randrange(2)
+        self.peers[i].pause()
+        time.sleep(rng.uniform(0, 0.3))
+        self.peers[i].resume()
+        return f"peer {i} stopped for a moment"
+
+    def drop(self, rng):
+        if not self.dropping:
+            rules = "type filter hook input priority 0; tcp sport 179 drop; tcp dport 179 drop;"
+            self.gateway.run("nft", "table inet fault { chain input { " + rules + " }; }")
+            self.dropping = True
+        return "TCP 179 is dropped"
+
+    def flush_routes(self, rng):
+        doomed = rng.sample(VPC, rng.randint(1, len(VPC)))
+        lines = "".join(f"route del {prefix} proto {OURS}\n" for prefix in doomed)
+        self.gateway.run("ip", "-force", "-batch", "-", input=lines, check=False)
+        return f"{len(doomed)} routes deleted"
+
+    def flush_next_hops(self, rng):
+        self.gateway.run("ip", "nexthop", "flush", check=False)
+        return "next-hop objects flushed"
+
+    def overwrite(self, rng):
+        i = rng.randrange(2)
+        words = ["route", "replace", rng.choice(VPC), "via", self.address(i), "dev", self.device(i), "metric", "20"]
+        owner = ["proto", str(OURS)] if rng.randrange(2) else []
+        self.gateway.ip(*words, *owner, check=False)
+        return f"a route overwritten with peer {i}'s gateway{'' if owner else ', under another protocol'}"
+
+    def stop_us(self, rng):
+        self.ours.pause()
+        done = rng.choice((self.link, self.flush_routes, self.flush_next_hops, self.overwrite))(rng)
+        time.sleep(rng.uniform(0, 0.2))
+        self.ours.resume()
+        return f"bgplite stopped, {done}, resumed"
+
+    def overrun(self, rng):
+        self.ours.pause()
+        flood = [f"route add 100.0.{i >> 8}.{i & 255}/32 dev lan0" for i in range(30000)]
+        self.gateway.batch(*flood)
+        self.flush_routes(rng)
+        self.gateway.batch(*(line.replace("add", "del") for line in flood))
+        self.ours.resume()
+        return "notifications overrun"
+
+    FAULTS = (
+        *[link] * 6, *[flap] * 3, *[kill_peer] * 2, *[stop_peer] * 2, *[drop] * 2, *[flush_routes] * 5,
+        *[flush_next_hops] * 4, *[overwrite] * 4, *[stop_us] * 4,
+    )  # fmt: skip
+
+    def sequence(self, seed, done):
+        """One sequence; what it did is appended to `done`. Returns the seconds from its last fault to rest."""
+        rng = random.Random(seed)
+        if rng.randrange(20) == 0:
+            done.append(self.overrun(rng))
+        elif rng.randrange(12) == 0:
+            # On its own: what changed while nobody looked is found after the restart, when the peers are back.
+            before = learned(self.gateway, 4, OURS)
+            self.ours.kill()
+            done.append("bgplite killed and started again")
+            time.sleep(rng.uniform(0, 0.5))
+            self.ours.start()
+            check(learned(self.gateway, 4, OURS) == before, "the routes stay while bgplite is away")
+        for _ in range(0 if done else rng.randint(1, 6)):
+            done.append(rng.choice(self.FAULTS)(self, rng))
+            time.sleep(rng.choice((0, 0, 0.01, 0.1)))
+        return self.compare()
+
+
+def sequences(lab, objects, default):
+    scene = Scene(lab, objects)
+    first = int(os.environ.get("MINIBGP_SEED", "1"))
+    count = 1 if "MINIBGP_SEED" in os.environ else int(os.environ.get("MINIBGP_SEQUENCES", default))
+    took = []
+    for seed in range(first, first + count):
+        done = []
+        try:
+            took.append(scene.sequence(seed, done))
+            if took[-1] > 1:
+                print(f"    seed {seed}: {took[-1]:.1f} s: {'; '.join(done)}", flush=True)
+            scene.restore()
+            wait_until(
+                lambda: scene.count_objects() == scene.objects_at_rest,
+                PATIENCE,
+                lambda: f"next-hop objects: {scene.count_objects()}, {scene.objects_at_rest} at first",
+            )
+        except (AssertionError, LabError) as error:
+            raise AssertionError(f"seed {seed} (MINIBGP_SEED={seed}): {'; '.join(done)}: {error}") from error
+    took.sort()
+    print(
+        f"    seeds {first} to {first + count - 1}: from the last fault to rest: median "
+        f"{took[len(took) // 2] * 1000:.0f} ms, longest {took[-1] * 1000:.0f} ms; "
+        f"{scene.objects_at_rest} next-hop objects at rest"
+    )
+    check((scene.objects_at_rest > 0) == objects, "next-hop objects are used exactly when they are asked for")
+
+
+for objects in (True, False):
+    with_objects = f"{'with' if objects else 'without'} next-hop objects"
+
+    @case(f"random sequences of faults, {with_objects}: the kernel ends with what peers and links demand")
+    def some(lab, objects=objects):
+        sequences(lab, objects, "6")
+
+    @case(f"200 random sequences of faults, {with_objects}", full=True)
+    def many(lab, objects=objects):
+        sequences(lab, objects, "200")
+
+
+if __name__ == "__main__":
+    main()
