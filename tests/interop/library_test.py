@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import needs
@@ -19,6 +20,7 @@ from peers import Bird, Neighbor, Router
 
 PREFIXES = {"192.168.10.0/24", "192.168.20.0/24"}
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+SIZE_LIMIT = 600 * 1024
 LIBRARIES = ("minibgp", "minibgp_fib", "minibgp_xfrm", "minibgp_testing")
 
 # One program that uses all four libraries: World, a Fib that only prints, a tunnel's value, and a session with BIRD.
@@ -204,15 +206,48 @@ def headers(lab):
             check(f'/{banned}' not in text, f"{name} includes {banned}")
 
 
-@case("every C++ example of docs/library.md and docs/testing-your-daemon.md compiles")
+@case("every C++ and CMake block of docs/*.md builds against the installed library")
 def documents(lab):
-    include = installed(folder_for_all()) / "include" / "minibgp"
-    for document in ("library.md", "testing-your-daemon.md"):
-        text = (needs.REPOSITORY / "docs" / document).read_text()
-        blocks = re.findall(r"^```cpp\n(.*?)^```", text, re.S | re.M)
-        check(len(blocks) >= 3, f"{document} has only {len(blocks)} examples")
-        for block in blocks:
+    prefix = installed(folder_for_all())
+    include = prefix / "include" / "minibgp"
+    blocks = {}
+    for document in sorted((needs.REPOSITORY / "docs").glob("*.md")):
+        for language, block in re.findall(r"^```(cpp|cmake)\n(.*?)^```$", document.read_text(), re.S | re.M):
+            blocks.setdefault((document.name, language), []).append(block)
+    expected = {("library.md", "cpp"), ("library.md", "cmake"), ("testing-your-daemon.md", "cpp"), ("policy.md", "cpp")}
+    check(expected <= set(blocks), lambda: f"documents without their examples: {expected - set(blocks)}")
+    for (_, language), found in blocks.items():
+        for block in found if language == "cpp" else []:
             run("g++", "-std=c++20", *WARNINGS.split(), "-I", include, "-x", "c++", "-fsyntax-only", "-", input=block)
+    # The tutorial's first program, by the tutorial's CMake lines.
+    folder = folder_for_all() / "tutorial"
+    folder.mkdir()
+    program = next(block for block in blocks["library.md", "cpp"] if "int main()" in block)
+    (folder / "daemon.cc").write_text(program)
+    head = "cmake_minimum_required(VERSION 3.20)\nproject(tutorial LANGUAGES CXX)\nadd_executable(daemon daemon.cc)\n"
+    (folder / "CMakeLists.txt").write_text(head + "".join(blocks["library.md", "cmake"]))
+    run("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", folder / "build")
+
+
+@case("the library is small, and so is what including it costs")
+def size(lab):
+    prefix = installed(folder_for_all())
+    library = next(prefix.rglob("libminibgp.so")).resolve()
+    stripped = folder_for_all() / "stripped.so"
+    run("strip", "-o", stripped, library)
+    text, data, bss, total = run("size", stripped).splitlines()[1].split()[:4]
+    include = prefix / "include" / "minibgp"
+    costs = []
+    for header in ("bgp/engine.h", "bgp/speaker.h"):
+        command = ["g++", "-std=c++20", "-I", include, "-include", include / header, "-x", "c++", "/dev/null"]
+        lines = len(run(*command, "-E", "-P").splitlines())
+        started = time.monotonic()
+        run(*command, "-fsyntax-only")
+        costs.append(f"<{header}> {lines} lines, {time.monotonic() - started:.1f} s")
+    print(f"   libminibgp.so, stripped: {stripped.stat().st_size} octets; text {text}, data {data}, bss {bss}")
+    print("   a translation unit with " + "; with ".join(costs))
+    check(stripped.stat().st_size <= SIZE_LIMIT, f"{stripped.stat().st_size} octets are more than {SIZE_LIMIT}")
 
 
 if __name__ == "__main__":
