@@ -94,7 +94,8 @@ if ((build)); then
   NINJA_STATUS='[%f/%t, %e s] ' cmake --build "$root/build/demo" --target bgplite
   if [[ ${SUDO_UID:-} ]]; then chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$root/build"; fi
 fi
-built() { find "$root/build/demo" "$root/build/release" -name bgplite -type f -perm -u+x 2> /dev/null | head -n 1; }
+# Either folder may be missing.
+built() { find "$root"/build/{demo,release} -name bgplite -type f -perm -u+x -print -quit 2> /dev/null || :; }
 bgplite=${BGPLITE:-$(built)}
 [[ $bgplite && -x $bgplite ]] || die "bgplite is not built; run without --no-build"
 ip netns list > /dev/null 2>&1 || die "this machine lets root make no network namespace"

@@ -7,8 +7,10 @@ demo_vm_test.py: the same on XFRM interfaces."""
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
@@ -50,6 +52,18 @@ def wrong_option(lab):
     done = subprocess.run([ROOT / "apps/demo/run.sh", "--kep"], capture_output=True, text=True)
     check_equal(done.returncode, 2, "status")
     check("unknown option '--kep'" in done.stderr, done.stderr)
+
+
+@case("where nothing is built --no-build says so")
+def not_built(lab):
+    with tempfile.TemporaryDirectory() as root:
+        script = pathlib.Path(root, "apps/demo/run.sh")
+        script.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "apps/demo/run.sh", script)
+        environment = {name: value for name, value in os.environ.items() if name != "BGPLITE"}
+        done = subprocess.run([script, "--no-build"], capture_output=True, text=True, env=environment)
+        check_equal(done.returncode, 1, "status")
+        check("bgplite is not built" in done.stderr, done.stderr)
 
 
 if __name__ == "__main__":
