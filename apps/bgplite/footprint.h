@@ -1,3 +1,4 @@
+/// Footprint: the memory that a daemon holds once it has started.
 #pragma once
 
 namespace bgplite {

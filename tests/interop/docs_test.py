@@ -84,7 +84,7 @@ def commands(lab):
                     # What is configured goes to a folder of its own; what is built and installed from there is the
                     # build at hand, which has the same sources; and it is installed below that folder.
                     build = f"{folder}/build" if " -B build " in command else str(needs.build_dir())
-                    typed = re.sub(r"\bbuild\b(?! --)", build, command.removeprefix("sudo "))
+                    typed = re.sub(r"(-B|--build|--install) build\b", rf"\1 {build}", command.removeprefix("sudo "))
                     done = subprocess.run(
                         typed, shell=True, cwd=needs.REPOSITORY, env={**os.environ, "DESTDIR": folder},
                         capture_output=True, text=True

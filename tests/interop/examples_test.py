@@ -71,7 +71,7 @@ def epoll_speaker(lab):
     wait_until(lambda: f"lost {PREFIXES[0]}" in example.log(), 5, "the withdrawal is printed")
 
 
-@case("route_injector keeps its routes through ip route flush and takes them out at the end")
+@case("route_injector keeps its routes through ip route del and takes them out at the end")
 def route_injector(lab):
     require(needs.root(), needs.namespaces())
     ours = lab.namespace("ours")
@@ -80,7 +80,8 @@ def route_injector(lab):
     ours.ip("route", "add", "blackhole", "203.0.113.0/24", "table", "100")  # Someone else's, and the table exists.
     lines = ["add 192.168.10.0/24 10.1.0.254 d0", "add 192.168.20.0/24 10.1.0.254 d0 10.2.0.254 d1"]
     text = "\\n".join(lines)
-    words = ["sh", "-c", f"printf '{text}\\n' | exec {needs.built('route_injector')} 100"]
+    routes = ours.dir / "routes"
+    words = ["sh", "-c", f"printf '{text}\\n' > {routes}; exec {needs.built('route_injector')} 100 < {routes}"]
     example = ours.start("injector", *words)
     wanted = {"192.168.10.0/24": {"10.1.0.254"}, "192.168.20.0/24": {"10.1.0.254", "10.2.0.254"}}
 
@@ -89,12 +90,11 @@ def route_injector(lab):
         return {prefix: set(routes[prefix][0].gateways) for prefix in wanted if prefix in routes}
 
     wait_until(lambda: gateways() == wanted, 5, "the routes are in the kernel")
-    ours.ip("route", "flush", "table", "100")
-    wait_until(lambda: gateways() == wanted, 3, "the routes are back after a flush")
-    ours.ip("route", "del", "192.168.10.0/24", "table", "100")
-    wait_until(lambda: gateways() == wanted, 3, "the route is back after ip route del")
+    for prefix in wanted:  # Debian 12's iproute2 cannot flush routes with next-hop objects.
+        ours.ip("route", "del", prefix, "table", "100")
+    wait_until(lambda: gateways() == wanted, 3, "the routes are back after ip route del")
     example.send_signal(signal.SIGTERM)
-    wait_until(lambda: not ours.routes(table="100"), 5, "the routes are taken out at the end")
+    wait_until(lambda: not gateways(), 5, "the routes are taken out at the end")
 
 
 @case("policy_check says what a policy does and why")

@@ -150,7 +150,7 @@ TABLE = [
 LIBRARIES = {
     "asio": r"boost/asio|boost/asio\.hpp|boost/system/",
     "libnl": r"netlink/",
-    "system": r"(sys|linux|net|netinet|arpa|asm)/.*\.h|(dirent|dlfcn|errno|malloc|fcntl|grp|poll|pwd|sched|signal|"
+    "system": r"(sys|linux|net|netinet|arpa|asm)/.*\.h|(dirent|dlfcn|errno|link|malloc|fcntl|grp|poll|pwd|sched|signal|"
     r"string|stdlib|syslog|termios|time|unistd|ifaddrs|netdb|fnmatch|glob)\.h",
     "apps": r"boost/(beast|asio|system|core|optional)|yaml-cpp/|spdlog/|fmt/|CLI/|nlohmann/|cap-ng\.h|seccomp\.h|"
     r"zlib\.h|bzlib\.h",

@@ -36,9 +36,9 @@ double seconds(minibgp::Duration duration) {
 }
 
 Json to_json(const minibgp::PathAttributes& attributes) {
-  Json json{{"origin", minibgp::to_text(attributes.origin)},
-            {"as_path", minibgp::to_text(attributes.as_path)},
-            {"next_hop", address(attributes.next_hop.address)}};
+  Json json{{"origin", minibgp::to_text(attributes.origin)}, {"as_path", minibgp::to_text(attributes.as_path)}};
+  // A network of our own has none before a peer is told of it.
+  if (attributes.next_hop.address.is_set()) json["next_hop"] = address(attributes.next_hop.address);
   if (attributes.next_hop.link_local.is_set()) json["next_hop_link_local"] = address(attributes.next_hop.link_local);
   if (attributes.med) json["med"] = *attributes.med;
   if (attributes.local_pref) json["local_pref"] = *attributes.local_pref;

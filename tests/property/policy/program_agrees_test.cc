@@ -51,7 +51,8 @@ TEST_P(ProgramAgrees, OnWhatOutcomesMean) {
   std::map<std::uint32_t, PathAttributes> seen;
   for (int i = 0; i < 50; ++i) {
     // The same attributes under other prefixes.
-    PolicyContext context = context_of(random_route(random));
+    const RandomRoute other = random_route(random);
+    PolicyContext context = context_of(other);
     context.local_as = route.context.local_as;
     const Judgement judgement = (*policy)->judge(route.attributes, context);
     if (!judgement.accepted) continue;

@@ -98,7 +98,8 @@ void Node::announce(const Prefix& prefix, const PathAttributes& attributes) {
   pump();
 }
 void Node::withdraw(std::string_view prefix) { withdraw(to_prefix(prefix)); }
-void Node::withdraw(const Prefix& prefix) {
+void Node::withdraw(const Prefix& given) {
+  const Prefix prefix = given;  // May be one of announcements().
   announcements_.erase(prefix);
   if (engine_ == nullptr) return;
   engine_->withdraw(prefix, world_.now());
