@@ -138,6 +138,8 @@ bool Logging::admit(LogArea area) {
 
 void Logging::put(LogLevel level, LogArea area, std::string_view line) {
   if (tap) tap(level, area, line);
+  if (recent_.size() == kRecentLines) recent_.pop_front();
+  recent_.push_back({std::chrono::system_clock::now(), level, area, std::string{line}});
   switch (format_) {
     case LogFormat::journald:
       logger_->log(to_spdlog(level), "{}{}", journal_prefix(level), line);

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,6 +38,16 @@ class Logging final : public minibgp::LogSink {
   void warning(minibgp::LogArea area, std::string_view line) { write_wanted(minibgp::LogLevel::warning, area, line); }
   void error(minibgp::LogArea area, std::string_view line) { write_wanted(minibgp::LogLevel::error, area, line); }
 
+  struct Line {
+    std::chrono::system_clock::time_point at;
+    minibgp::LogLevel level;
+    minibgp::LogArea area;
+    std::string text;
+  };
+  /// The last lines that were written, oldest first, for `bgplite show log`: at most kRecentLines.
+  [[nodiscard]] const std::deque<Line>& recent() const { return recent_; }
+  static constexpr std::size_t kRecentLines = 200;  ///< Some 30 KB; the journal has the rest.
+
   /// Hears every line that is written, for `bgplite monitor`. Empty: nobody.
   std::function<void(minibgp::LogLevel, minibgp::LogArea, std::string_view)> tap;
 
@@ -60,6 +71,7 @@ class Logging final : public minibgp::LogSink {
   LogFormat format_;
   std::array<minibgp::LogLevel, kAreas> levels_{};
   std::array<Rate, kAreas> rates_{};
+  std::deque<Line> recent_;
   std::unique_ptr<spdlog::logger> logger_;
 };
 

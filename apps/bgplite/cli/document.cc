@@ -63,7 +63,7 @@ std::string bash_completion(const CLI::App& app) {
     for (const CLI::App* below : verbs_of(*verb)) words += below->get_name() + " ";
     for (const CLI::Option* option : verb->get_options())
       if (!option->get_positional()) words += option->get_name() + " ";
-    if (verb->get_name() == "show") words += "summary peers routes fib tunnels memory config version ";
+    if (verb->get_name() == "show") words += "summary peers routes fib tunnels policy memory config version log ";
     words.pop_back();
     cases += "    " + verb->get_name() + ") words=\"" + words + "\" ;;\n";
   }

@@ -2,6 +2,7 @@
 #include <apps/bgplite/cli/table.h>
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace bgplite::cli {
@@ -338,6 +339,54 @@ std::string render_config(const Json& answer) {
   return out;
 }
 
+std::string render_policy(const Json& answer, bool colors) {
+  Table table{{{"Policy", Align::left, Fit::cut}, {"Import of", Align::left, Fit::cut}, {"Export to"}}};
+  for (const Json& policy : list(answer, "policies")) {
+    const Json& import = list(policy, "import");
+    const Json& export_ = list(policy, "export");
+    const auto peer = [](const Json& peers, std::size_t i) {
+      return i < peers.size() ? peers[i].get<std::string>() : std::string{};
+    };
+    for (std::size_t i = 0; i < std::max({import.size(), export_.size(), std::size_t{1}}); ++i)
+      table.add({i == 0 ? text(policy, "policy") : "", peer(import, i), peer(export_, i)});
+  }
+  std::string out = table.empty() ? "no policies are configured\n" : table.to_text(colors);
+  if (const Json& open = list(answer, "accept_all"); !open.empty())
+    out += "every route, both ways (accept_all): " + joined(open) + "\n";
+  return out;
+}
+
+/// Local time to the second: what one compares with the watch.
+std::string clock_time(double epoch_ms) {
+  const auto seconds = static_cast<std::time_t>(epoch_ms / 1000);
+  std::tm parts{};
+  if (::localtime_r(&seconds, &parts) == nullptr) return {};
+  char out[32];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
+}
+
+/// Lines are as long as their facts: they go on below, where they began.
+std::string render_log(const Json& answer, bool colors) {
+  std::string out;
+  for (const Json& one : list(answer, "lines")) {
+    const std::string level = text(one, "level");
+    const Color color = level == "error" ? Color::red : (level == "warning" ? Color::yellow : Color::none);
+    std::string head = clock_time(number(one, "time_ms")) + " ";
+    const std::string indent(head.size(), ' ');
+    const std::size_t room = kScreenColumns - indent.size();
+    std::string left = (color == Color::none ? "" : level + ": ") + text(one, "text");
+    while (!left.empty()) {
+      const std::size_t space = left.rfind(' ', room);
+      const bool whole = left.size() <= room;
+      const std::size_t cut = whole ? left.size() : (space == std::string::npos || space == 0 ? room : space);
+      out += head + colored(left.substr(0, cut), color, colors) + "\n";
+      left.erase(0, std::min(left.find_first_not_of(' ', cut), left.size()));
+      head = indent;
+    }
+  }
+  return out.empty() ? "nothing was logged\n" : out;
+}
+
 }  // namespace
 
 std::string render(View view, const Json& answer, bool colors) {
@@ -362,6 +411,10 @@ std::string render(View view, const Json& answer, bool colors) {
       return render_memory(answer, colors);
     case View::config:
       return render_config(answer);
+    case View::policy:
+      return render_policy(answer, colors);
+    case View::log:
+      return render_log(answer, colors);
   }
   return {};
 }

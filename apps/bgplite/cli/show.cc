@@ -68,19 +68,22 @@ Exit run_show(const Common& common, const Options& options) {
 
 void add_show(Verbs& verbs) {
   auto options = std::make_shared<Options>();
-  CLI::App& verb = verbs.add("show", "Show the state: summary, peers, routes, fib, tunnels, memory, config, version");
+  CLI::App& verb =
+      verbs.add("show", "Show the state: summary, peers, routes, fib, tunnels, policy, memory, config, version, log");
   verb.footer(
       "  show [summary]\n"
       "  show peers [PEER]\n"
       "  show routes [PREFIX] [longer|shorter] [in PEER|out PEER|filtered PEER]\n"
       "  show fib [PREFIX [longer]]\n"
       "  show tunnels [TUNNEL]\n"
-      "  show memory | config | version\n"
+      "  show policy [POLICY]\n"
+      "  show memory | config | version | log\n"
       "FRR's words work too, with FRR's keys in JSON:\n"
       "  show bgp summary [json], show ip bgp [PREFIX] [json], show bgp neighbors [PEER] [json],\n"
       "  show bgp neighbors PEER advertised-routes|received-routes|filtered-routes");
   verb.add_option("WORDS", options->words, "What to show");
-  verb.add_option("--limit", options->limit, "Prefixes in a table of routes at most; 0: all (otherwise 10000)");
+  verb.add_option("--limit", options->limit,
+                  "Prefixes in a table of routes (otherwise 10000), lines of the log; 0: all");
   verb.add_option("--watch", options->watch_s, "Show again every so many seconds")->expected(0, 1)->default_str("2");
   verbs.action(verb, [options, &common = verbs.common()] { return run_show(common, *options); });
 }

@@ -26,6 +26,8 @@ constexpr Name kNames[] = {
     {"fib", View::fib},         {"nexthop", View::fib},          {"tunnels", View::tunnels},
     {"tunnel", View::tunnels},  {"version", View::version},      {"memory", View::memory},
     {"config", View::config},   {"configuration", View::config}, {"running-config", View::config},
+    {"policy", View::policy},   {"policies", View::policy},      {"log", View::log},
+    {"logging", View::log},
 };
 
 /// FRR's last word of "show bgp neighbors X ...", and ours.
@@ -134,6 +136,14 @@ minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
       if (!rest.empty()) request.arguments["tunnel"] = rest[0];
       if (rest.size() > 1) return minibgp::unexpected("'" + rest[1] + "' is not known here");
       return request;
+    case View::policy:
+      request.verb = "show.policy";
+      if (!rest.empty()) request.arguments["policy"] = rest[0];
+      if (rest.size() > 1) return minibgp::unexpected("'" + rest[1] + "' is not known here");
+      return request;
+    case View::log:
+      request.verb = "show.log";
+      break;
     case View::summary:
       request.verb = "show.summary";
       break;

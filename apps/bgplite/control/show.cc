@@ -5,6 +5,7 @@
 #include <bgp/version.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 
 #include <unistd.h>
@@ -237,6 +238,43 @@ void config(Context& context, const Request&, const Reply& reply) {
   reply.result(json);
 }
 
+/// Which peers' routes go through each policy.
+void policy(Context& context, const Request& request, const Reply& reply) {
+  const Config& config = context.daemon.config();
+  const std::string wanted = text_argument(request, "policy");
+  Json list = Json::array();
+  for (const auto& [name, definition] : config.policies) {
+    // Those written at a peer have a name only inside: in parentheses.
+    if (!wanted.empty() && name != wanted) continue;
+    Json import = Json::array(), export_ = Json::array();
+    for (const auto& [key, peer] : config.peers) {
+      if (peer.import_policy == name) import.push_back(key);
+      if (peer.export_policy == name) export_.push_back(key);
+    }
+    list.push_back({{"policy", name}, {"import", std::move(import)}, {"export", std::move(export_)}});
+  }
+  if (!wanted.empty() && list.empty()) return reply.error("no policy '" + wanted.substr(0, 64) + "'", 1);
+  Json open = Json::array();
+  for (const auto& [key, peer] : config.peers)
+    if (peer.accept_all) open.push_back(key);
+  reply.result({{"policies", std::move(list)}, {"accept_all", std::move(open)}});
+}
+
+void log(Context& context, const Request& request, const Reply& reply) {
+  const std::size_t limit = number_argument(request, "limit", Logging::kRecentLines);
+  const auto& recent = context.log.recent();
+  Json lines = Json::array();
+  for (std::size_t i = limit == 0 || recent.size() <= limit ? 0 : recent.size() - limit; i < recent.size(); ++i) {
+    const Logging::Line& line = recent[i];
+    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(line.at.time_since_epoch());
+    lines.push_back({{"time_ms", at.count()},
+                     {"level", bgplite::to_text(line.level)},
+                     {"area", bgplite::to_text(line.area)},
+                     {"text", line.text}});
+  }
+  reply.result({{"lines", std::move(lines)}});
+}
+
 }  // namespace
 
 std::vector<Command> show_commands() {
@@ -245,6 +283,7 @@ std::vector<Command> show_commands() {
       {"show.routes", Access::read, routes},   {"show.fib", Access::read, fib},
       {"show.tunnels", Access::read, tunnels}, {"show.memory", Access::read, memory},
       {"show.version", Access::read, version}, {"show.config", Access::read, config},
+      {"show.policy", Access::read, policy},   {"show.log", Access::read, log},
   };
 }
 

@@ -2,6 +2,8 @@
 #include <apps/bgplite/cli/render.h>
 #include <apps/bgplite/cli/table.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <sstream>
 #include <string>
 
@@ -157,6 +159,89 @@ TEST(Render, Tunnels) {
             "ipsec1  down       5s  ipsec1        43  0/0         SA deleted\n"
             "ipsec1: authentication failed: AUTHENTICATION_FAILED\n"
             "charon: connected, strongSwan 5.9.8\n");
+}
+
+TEST(Render, AnnouncedToAPeer) {
+  const Json answer = Json::parse(R"({
+    "routes": [{"prefix": "172.16.20.0/24", "next_hop": "169.254.10.2", "origin": "igp", "as_path": "65530"},
+               {"prefix": "2001:db8:1234:5678::/64", "next_hop": "2001:db8::1", "origin": "incomplete", "med": 4294967295,
+                "as_path": "65530 65530 65530", "communities": ["65530:1", "65530:2", "no-export"]}],
+    "total": 2, "complete": true})");
+  const std::string text = render(View::announced, answer, false);
+  expect_80_columns(text);
+  EXPECT_EQ(text, R"(Prefix            Next hop             MED  Communities        AS path
+172.16.20.0/24    169.254.10.2                                 65530 i
+2001:db8:1234:5~  2001:db8::1   4294967295  65530:1 65530:2 ~  65530 65530 6553~
+2 routes
+)");
+}
+
+TEST(Render, Version) {
+  const Json answer{{"version", "0.1.0"}, {"process", 812}, {"uptime_s", 90061}, {"reloads", 1}};
+  EXPECT_EQ(render(View::version, answer, false), "bgplite 0.1.0, process 812, up 1d 01h, 1 reload\n");
+}
+
+TEST(Render, Memory) {
+  const Json answer = Json::parse(R"({"resident_octets": 6647808, "parts": [
+    {"part": "rib", "what": "routes", "count": 7, "octets": 336},
+    {"part": "fib", "what": "desired routes", "count": 5, "octets": 123456}]})");
+  EXPECT_EQ(render(View::memory, answer, false),
+            "Part  What            Count     Memory\n"
+            "rib   routes              7      336 B\n"
+            "fib   desired routes      5  120.6 KiB\n"
+            "resident: 6.3 MiB\n");
+}
+
+TEST(Render, Config) {
+  const Json answer = Json::parse(R"({"files": ["/etc/bgplite/bgplite.yaml"], "router": {"asn": 65530,
+    "router_id": "169.254.10.2", "maximum_paths": 32}, "networks": ["172.16.20.0/24", "172.16.21.0/24"],
+    "announced_by_command": ["10.9.0.0/16"], "peers": ["169.254.10.1"], "tunnels": ["ipsec0"],
+    "policies": ["from-vpc", "to-vpc"], "on_exit": "keep"})");
+  const std::string text = render(View::config, answer, false);
+  expect_80_columns(text);
+  EXPECT_EQ(text,
+            "configuration from /etc/bgplite/bgplite.yaml\n"
+            "  router            AS 65530, 169.254.10.2\n"
+            "  maximum paths     32\n"
+            "  networks          172.16.20.0/24\n"
+            "  networks          172.16.21.0/24\n"
+            "  by command        10.9.0.0/16\n"
+            "  peers             169.254.10.1\n"
+            "  tunnels           ipsec0\n"
+            "  policies          from-vpc\n"
+            "  policies          to-vpc\n"
+            "  on exit           keep\n");
+}
+
+TEST(Render, Policy) {
+  const Json answer = Json::parse(R"({"policies": [
+    {"policy": "from-vpc", "import": ["169.254.10.1", "169.254.20.1"], "export": []},
+    {"policy": "a-policy-that-nobody-uses-and-whose-name-is-far-too-long-for-a-table", "import": [], "export": []},
+    {"policy": "to-vpc", "import": [], "export": ["169.254.10.1"]}], "accept_all": ["192.0.2.9"]})");
+  const std::string text = render(View::policy, answer, false);
+  expect_80_columns(text);
+  EXPECT_EQ(text, R"(Policy                                                Import of     Export to
+from-vpc                                              169.254.10.1
+                                                      169.254.20.1
+a-policy-that-nobody-uses-and-whose-name-is-far-too~
+to-vpc                                                              169.254.10.1
+every route, both ways (accept_all): 192.0.2.9
+)");
+}
+
+TEST(Render, LogLinesGoOnWhereTheyBegan) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  const Json answer = Json::parse(R"({"lines": [
+    {"time_ms": 1795420000123, "level": "info", "area": "session", "text": "peer 192.0.2.1: session up"},
+    {"time_ms": 1795420001000, "level": "warning", "area": "session",
+     "text": "peer 192.0.2.1: session down: hold timer expired (no message for 90 s); 1204 routes withdrawn"}]})");
+  const std::string text = render(View::log, answer, false);
+  expect_80_columns(text);
+  EXPECT_EQ(text,
+            "2026-11-23 07:46:40 peer 192.0.2.1: session up\n"
+            "2026-11-23 07:46:41 warning: peer 192.0.2.1: session down: hold timer expired\n"
+            "                    (no message for 90 s); 1204 routes withdrawn\n");
 }
 
 TEST(Render, APlanMarksWhatInterrupts) {
