@@ -371,11 +371,12 @@ void IkeKeeper::unload_all() {
   for (const Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     const std::string connection = connection_name(tunnel.options);
+    // First what the peer could begin a new SA with.
+    add(Step::load, "unload-conn", Section{}.add("name", connection));
+    add(Step::load, "unload-shared", Section{}.add("id", connection));
     // The peer is told, and given the time to answer; then it ends without it.
     add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "1000"));
     add(Step::load, "terminate", Section{}.add("ike", connection).add("force", "yes").add("timeout", "-1"));
-    add(Step::load, "unload-conn", Section{}.add("name", connection));
-    add(Step::load, "unload-shared", Section{}.add("id", connection));
   }
 }
 
