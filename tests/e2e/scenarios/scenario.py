@@ -96,8 +96,15 @@ class Scenario:
             self.frr = Frr(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors, maximum_paths=self.cloud_ecmp))
             self.frr.announce({f"192.168.{n}.0/24" for n in VSWITCHES})
             self.frr.start()
-        self.daemon = OnPremises(self.onprem, config or self.config())
+        self.daemon = self.make_daemon(config or self.config())
         self.daemon.start()
+
+    def make_daemon(self, value):
+        return OnPremises(self.onprem, value)
+
+    def log(self):
+        """What the daemon has logged."""
+        return self.daemon.processes[0].log()
 
     def wait_sas(self, count=None):
         wanted = count or len(self.tunnels)
@@ -142,7 +149,7 @@ class Scenario:
         seen, offences = self.ipsec.clear_packets()
         check(seen > 20, f"only {seen} packets were captured: the capture did not work")
         check(not offences, lambda: f"in the clear: {offences[:5]}")
-        log = self.daemon.processes[0].log()
+        log = self.log()
         shown = self.daemon.cli("show", "tunnels", "--json", check=False).stdout
         check(KEY not in log and KEY not in shown, "the key is in the log or in show")
         self.row["nothing in the clear"] = True

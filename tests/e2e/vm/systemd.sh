@@ -18,9 +18,9 @@ setsid unshare -m -p -f -u -i -C --propagation private sh -c \
   < /dev/null > /run/systemd.log 2>&1 &
 unshare_pid=$!
 init=''
-deadline=$((SECONDS + 120))
+deadline=$((SECONDS + 300))
 until [[ $init ]] && nsenter -t "$init" -m -p -u -i -C timeout 10 systemctl is-active -q basic.target 2> /dev/null; do
-  ((SECONDS < deadline)) || { echo "systemd.sh: systemd is not up after 120 s" >&2; cat /run/systemd.log >&2; exit 1; }
+  ((SECONDS < deadline)) || { echo "systemd.sh: systemd is not up after 300 s" >&2; cat /run/systemd.log >&2; exit 1; }
   init=$(cat "/proc/$unshare_pid/task/$unshare_pid/children" 2> /dev/null || :)
   init=${init%% *}
   read -rt 0.2 < <(:) || :
