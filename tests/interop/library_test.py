@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -131,7 +132,6 @@ def folder_for_all():
     """One installation for all cases of this run."""
     if "folder" not in _shared:
         import atexit
-        import tempfile
 
         _shared["folder"] = pathlib.Path(tempfile.mkdtemp(prefix="minibgp-library-"))
         os.chmod(_shared["folder"], 0o755)
@@ -228,6 +228,14 @@ def documents(lab):
     (folder / "CMakeLists.txt").write_text(head + "".join(blocks["library.md", "cmake"]))
     run("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", folder / "build")
+
+
+@case("every part can be left out or built alone")
+def parts(lab):
+    for part in ("BENCH", "TESTS", "APPS"):
+        chosen = [f"-DMINIBGP_BUILD_{name}={'ON' if name == part else 'OFF'}" for name in ("BENCH", "TESTS", "APPS")]
+        with tempfile.TemporaryDirectory() as folder:
+            run("cmake", "-S", needs.REPOSITORY, "-B", folder, "-DMINIBGP_LIBRARY=ON", *chosen)
 
 
 @case("the library is small, and so is what including it costs")
