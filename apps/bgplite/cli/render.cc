@@ -442,9 +442,12 @@ std::string render_explain(const Json& answer, bool colors) {
                     (flag(state, "usable") ? "through " + text(state, "gateway") + " dev " + text(state, "interface")
                                            : "not usable: " + text(state, "reason") + " " + text(state, "detail")));
   for (const Json& route : list(answer, "kernel")) {
-    out += line("kernel", kernel_state(route) + ", metric " + text(route, "metric"));
+    const bool refused = route.contains("refused");
+    out += line("kernel", (refused ? "refused" : kernel_state(route)) + ", metric " + text(route, "metric"));
+    // Further left than other values: a reason is a sentence.
+    if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, colors) + "\n";
     for (const Json& via : list(route, "vias")) out += line("", via_text(via));
-    if (route.contains("refused")) out += line("", text(route["refused"], "detail"));
+    if (refused) out += line("", text(route["refused"], "detail"));
   }
   for (const Json& peer : list(answer, "announced_to"))
     out += line(flag(peer, "announced") ? "announced to" : "not announced to",
