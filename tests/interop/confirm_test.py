@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 120
-"""An apply that nobody confirms is taken back, whatever dies meanwhile: the daemon, the command line in the middle of its
-question or right after it, the control socket. And a confirmation that came in time outlives all of them."""
+"""An apply that nobody confirms is taken back, whatever dies meanwhile: the daemon, the command line in the middle of
+its question or right after it, the control socket. And a confirmation that came in time outlives all of them."""
 import json
 import pathlib
 import sys

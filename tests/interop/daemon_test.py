@@ -274,7 +274,8 @@ def footprint(lab):
         watched.append(cloud.start("watchfrr", "/usr/lib/frr/watchfrr", "--dry", "zebra", "bgpd", "staticd"))
         figures = {}
         threads = []
-        for name, processes in (("bgplite", ours.processes), ("FRR", frr.processes + watched), ("BIRD", bird.processes)):
+        beside = {"bgplite": ours.processes, "FRR": frr.processes + watched, "BIRD": bird.processes}
+        for name, processes in beside.items():
             measure = threading.Thread(target=lambda n=name, p=processes: figures.update({n: idle(p, 5)}))
             threads.append(measure)
             measure.start()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 120
-"""bgplite explain in each situation that an operator asks about: the only path, ECMP, lost by each rule, an unusable next
-hop, refused by policy, by the underlay's guard, by the kernel; and to whom a route is announced, and why not."""
+"""bgplite explain in each situation that an operator asks about: the only path, ECMP, lost by each rule, an unusable
+next hop, refused by policy, by the underlay's guard, by the kernel; and to whom a route is announced, and why not."""
 import json
 import pathlib
 import sys
@@ -13,8 +13,8 @@ from cases import case, check, check_equal, main, require  # noqa: E402
 from netlab import wait_until  # noqa: E402
 from peers import Bgplite, Neighbor, Router  # noqa: E402
 
-# Peers of ours, by the third octet of their link: 1 and 2 are routers of AS 65002, 3 of our own AS, 4 and 5 are two links
-# to one router of AS 65002. Prefixes: 10.SITUATION.0.0/16.
+# Peers of ours, by the third octet of their link: 1 and 2 are routers of AS 65002, 3 of our own AS, 4 and 5 are two
+# links to one router of AS 65002. Prefixes: 10.SITUATION.0.0/16.
 ONLY, ECMP, WEIGHT, LOCAL_PREF, AS_PATH, ORIGIN, MED, EXTERNAL, ROUTER_ID = range(1, 10)
 PEER_ADDRESS, FILTERED, UNUSABLE, FOREIGN = range(11, 15)
 ENDPOINT, LINK_LOCAL = "203.0.113.0/24", "169.254.77.0/24"
@@ -178,8 +178,8 @@ def situations(lab):
     check_lines(speaker.explain(prefix(PEER_ADDRESS)), "  *> from 10.200.4.2, next hop 10.200.4.2",
                 "  *  from 10.200.5.2, next hop 10.200.5.2", "       lost by peer-address")  # fmt: skip
     done = speaker.cli("explain", "172.31.0.0/16", check=False)
-    check_equal((done.returncode, done.stderr),
-                (1, "bgplite: nobody announced 172.31.0.0/16, nor a route that covers it\n"), "nothing there")  # fmt: skip
+    nothing = "bgplite: nobody announced 172.31.0.0/16, nor a route that covers it\n"
+    check_equal((done.returncode, done.stderr), (1, nothing), "nothing there")
 
 
 if __name__ == "__main__":

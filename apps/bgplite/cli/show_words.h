@@ -11,7 +11,20 @@
 namespace bgplite::cli {
 
 /// How the answer is printed.
-enum class View : unsigned char { summary, peers, peer, routes, announced, fib, tunnels, version, memory, config, policy, log };
+enum class View : unsigned char {
+  summary,
+  peers,
+  peer,
+  routes,
+  announced,
+  fib,
+  tunnels,
+  version,
+  memory,
+  config,
+  policy,
+  log,
+};
 
 struct ShowRequest {
   View view = View::summary;

@@ -164,8 +164,8 @@ TEST(Render, Tunnels) {
 TEST(Render, AnnouncedToAPeer) {
   const Json answer = Json::parse(R"({
     "routes": [{"prefix": "172.16.20.0/24", "next_hop": "169.254.10.2", "origin": "igp", "as_path": "65530"},
-               {"prefix": "2001:db8:1234:5678::/64", "next_hop": "2001:db8::1", "origin": "incomplete", "med": 4294967295,
-                "as_path": "65530 65530 65530", "communities": ["65530:1", "65530:2", "no-export"]}],
+               {"prefix": "2001:db8:1234:5678::/64", "next_hop": "2001:db8::1", "origin": "incomplete",
+                "med": 4294967295, "as_path": "65530 65530 65530", "communities": ["65530:1", "65530:2", "no-export"]}],
     "total": 2, "complete": true})");
   const std::string text = render(View::announced, answer, false);
   expect_80_columns(text);
