@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 120
-"""Debian's Prometheus scrapes bgplite, under its own names and frr_exporter's; the alert rules do what they say, and ask
-for nothing that is not served."""
+"""Debian's Prometheus scrapes bgplite, under its own names and frr_exporter's; the alert rules do what they say, and
+ask for nothing that is not served."""
 import json
 import pathlib
 import re

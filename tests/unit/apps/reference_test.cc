@@ -9,9 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include <CLI/CLI.hpp>
+#include <gtest/gtest.h>
 
 namespace bgplite::cli {
 namespace {
@@ -32,11 +31,11 @@ std::string printed(std::vector<std::string> words) {
 }
 
 TEST(Reference, WhatIsInTheTreeIsMadeFromTheTables) {
-  for (const auto& [what, path] : std::vector<std::pair<std::string, std::string>>{
-           {"configuration", "docs/configuration.md"},
-           {"man", "apps/bgplite/dist/man/bgplite.yaml.5"},
-           {"commands", "apps/bgplite/dist/man/bgplite.8"},
-           {"completion", "apps/bgplite/dist/completions/bgplite"}})
+  for (const auto& [what, path] :
+       std::vector<std::pair<std::string, std::string>>{{"configuration", "docs/configuration.md"},
+                                                        {"man", "apps/bgplite/dist/man/bgplite.yaml.5"},
+                                                        {"commands", "apps/bgplite/dist/man/bgplite.8"},
+                                                        {"completion", "apps/bgplite/dist/completions/bgplite"}})
     EXPECT_EQ(printed({"bgplite", "document", what}), in_tree(path)) << "bgplite document " << what << " > " << path;
 }
 
