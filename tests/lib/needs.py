@@ -13,6 +13,7 @@ PACKAGES = {
     "gobgp": "gobgpd",
     "bgpd": "openbgpd",
     "exabgp": "exabgp",
+    "promtool": "prometheus",
     "charon-systemd": "charon-systemd",
     "swanctl": "strongswan-swanctl",
     "tshark": "tshark",
