@@ -28,9 +28,10 @@ def findings(s, *words):
     return found, answer
 
 
-def drop(s, rule):
-    s.onprem.run("nft", f"add table inet filter; add chain inet filter input {{ type filter hook input priority 0; }}; "
-                        f"add rule inet filter input {rule} drop")
+def drop(s, rule, hook):
+    s.onprem.run("nft", f"add table inet filter; "
+                        f"add chain inet filter {hook} {{ type filter hook {hook} priority 0; }}; "
+                        f"add rule inet filter {hook} {rule} drop")
 
 
 @contextlib.contextmanager
@@ -44,8 +45,8 @@ def sysctl(s, path, value):
 
 
 @contextlib.contextmanager
-def firewall(s, rule):
-    drop(s, rule)
+def firewall(s, rule, hook="input"):
+    drop(s, rule, hook)
     try:
         yield
     finally:
@@ -64,13 +65,22 @@ def open_key(s):
 
 @contextlib.contextmanager
 def leftovers(s):
-    s.onprem.run("ip", "rule", "add", "pref", "220", "table", "220")
+    # The rule that leads to the table is charon's own.
     s.onprem.run("ip", "route", "add", "10.99.0.0/16", "via", "172.16.20.253", "table", "220")
     try:
         yield
     finally:
         s.onprem.run("ip", "route", "flush", "table", "220")
-        s.onprem.run("ip", "rule", "del", "pref", "220")
+
+
+@contextlib.contextmanager
+def no_clamp(s):
+    table = s.onprem.run("nft", "list", "table", "inet", "bgplite").stdout
+    s.onprem.run("nft", "delete", "table", "inet", "bgplite")
+    try:
+        yield
+    finally:
+        s.onprem.run("nft", "-f", "-", input=table)
 
 
 FAULTS = {
@@ -79,15 +89,23 @@ FAULTS = {
     "firewall-ike": lambda s: firewall(s, "udp dport 500"),
     "firewall-nat-t": lambda s: firewall(s, "udp dport 4500"),
     "firewall-esp": lambda s: firewall(s, "meta l4proto esp"),
+    "firewall-forward": lambda s: firewall(s, "counter", "forward"),
     "psk-file": open_key,
     "table-220": leftovers,
+    "mss": no_clamp,
+}
+# What the cloud's swanctl.conf says instead, and what doctor calls it.
+DIFFERENCES = {
+    "psk-mismatch": ('secret = "', 'secret = "not-'),
+    "ike-proposal": ("  proposals = aes128-sha1-modp1024", "  proposals = aes256-sha256-modp2048"),
+    "esp-proposal": ("esp_proposals = aes128-sha1-modp1024", "esp_proposals = aes256-sha256-modp2048"),
+    "selectors-bgp": ("_ts = 0.0.0.0/0", "_ts = 10.0.0.0/8"),
 }
 PAIRS = [("forwarding", "firewall-ike"), ("rp-filter", "psk-file"), ("table-220", "firewall-esp"),
          ("forwarding", "table-220"), ("firewall-nat-t", "psk-file")]
 
 
-@case("healthy: silence; each planted fault, five pairs, --fix, a wrong key")
-def doctor(lab):
+def begin(lab):
     s = Scenario(lab, "doctor", tunnels(2)[:1])
     s.start()
     s.daemon_path = s.daemon.processes[0].popen.args[s.daemon.processes[0].popen.args.index("run") - 1]
@@ -95,7 +113,12 @@ def doctor(lab):
     s.wait_sas()
     s.wait_routes()
     s.wait_both_ways()
+    return s
 
+
+@case("healthy: silence; each fault planted in the host, five pairs, --fix")
+def host(lab):
+    s = begin(lab)
     found, _ = findings(s)
     check_equal(found, {}, "findings on a healthy system")
     for name, plant in FAULTS.items():
@@ -113,10 +136,23 @@ def doctor(lab):
         check_equal(found, {}, "findings after --fix")
         check_equal(len(answer["fixed"]), 2, "repairs")
 
-    s.tunnels[0].key = "another-key"
-    s.ipsec.load_cloud()
-    s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1")
-    wait_until(lambda: "psk-mismatch" in findings(s)[0], PATIENCE, lambda: f"psk-mismatch; there is {findings(s)[0]}")
+
+@case("each difference from the cloud is named; a charon that died too")
+def negotiation(lab):
+    s = begin(lab)
+    right = s.ipsec.cloud_config
+    for name, (text, other) in DIFFERENCES.items():
+        check(text in right(), f"the cloud's configuration has no '{text}'")
+        s.ipsec.cloud_config = lambda: right().replace(text, other)
+        s.ipsec.load_cloud()
+        s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1", check=False)
+        wait_until(lambda: name in findings(s)[0], PATIENCE, lambda: f"{name}; there is {findings(s)[0]}")
+        s.ipsec.cloud_config = right
+        s.ipsec.load_cloud()
+        s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1", check=False)
+        wait_until(lambda: name not in findings(s)[0] and s.ipsec.installed(), PATIENCE, f"{name} mended")
+    s.ipsec.charons["onprem"].kill()
+    check("charon" in findings(s)[0], "a dead charon is not named")
 
 
 if __name__ == "__main__":

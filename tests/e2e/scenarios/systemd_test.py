@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# kind: full
+# where: systemd
+# seconds: 1200
+"""Scenario 1 as it is installed: bgplite's unit with a user of its own, strongSwan's unit as Debian ships it (it runs
+`swanctl --load-all` at each start) with our addition, keys as credentials, one configuration file in /etc.
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import needs
+from cases import case, check, check_equal, main, require
+from ipsec_lab import IpsecLab, tunnels
+from netlab import LabError, RouteMonitor, holds_for, wait_until
+from pairs import OURS
+from scenario import PATIENCE, OnPremises, Scenario
+
+DIST = needs.REPOSITORY / "apps/bgplite/dist"
+UNITS = pathlib.Path("/etc/systemd/system")
+
+
+def host(*argv, check=True):
+    """Runs a command beside systemd, outside the lab's namespaces."""
+    done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+    if check and done.returncode:
+        raise LabError(f"{' '.join(map(str, argv))}: status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return done
+
+
+class Unit(OnPremises):
+    """bgplite as systemd's unit runs it."""
+
+    def start(self):
+        for path, text in (("/etc/bgplite/bgplite.yaml", self.config()),):
+            pathlib.Path(path).parent.mkdir(exist_ok=True)
+            pathlib.Path(path).write_text(text)
+        host("systemctl", "start", "bgplite")
+
+    def cli(self, *words, check=True):
+        return host(needs.built("bgplite"), *words, check=check)
+
+    def journal(self):
+        return host("journalctl", "-u", "bgplite", "--no-pager", "-o", "cat").stdout
+
+
+class UnitLab(IpsecLab):
+    """charon of the device is systemd's too; its socket is where it always is."""
+
+    def start_charon(self, space):
+        if space is not self.onprem:
+            return super().start_charon(space)
+        host("systemctl", "start", "strongswan")
+
+    def swanctl(self, space, *words, check=True):
+        if space is not self.onprem:
+            return super().swanctl(space, *words, check=check)
+        return host("swanctl", *words, check=check).stdout
+
+
+class UnitScenario(Scenario):
+    def __init__(self, lab, name, tunnels):
+        super().__init__(lab, name, tunnels)
+        self.ipsec.__class__ = UnitLab
+
+    def install(self):
+        """What a package does, and the names of the lab's namespace for both units."""
+        shutil.copy(needs.built("bgplite"), "/usr/sbin/bgplite")
+        shutil.copytree(DIST / "systemd", UNITS, dirs_exist_ok=True)
+        host("systemd-sysusers", DIST / "systemd/bgplite.sysusers")
+        network = pathlib.Path("/run/netns/onprem")
+        network.parent.mkdir(exist_ok=True)
+        network.touch()
+        host("mount", "--bind", f"/proc/{self.onprem.holder.pid}/ns/net", network)
+        credentials = "".join(f"LoadCredential={t.name}:{self.ipsec.key_file(t)}\n" for t in self.tunnels)
+        for unit, more in (("bgplite", credentials), ("strongswan", "")):
+            folder = UNITS / f"{unit}.service.d"
+            folder.mkdir(exist_ok=True)
+            (folder / "lab.conf").write_text(f"[Service]\nNetworkNamespacePath={network}\n{more}")
+        shutil.copy(DIST / "systemd/strongswan-bgplite.conf", UNITS / "strongswan.service.d/bgplite.conf")
+        host("systemctl", "daemon-reload")
+
+    def config(self, **extra):
+        value = super().config(**extra)
+        del value["state_dir"]  # The unit's own.
+        for name, tunnel in value["tunnels"].items():
+            tunnel["ike"]["psk_file"] = name
+        return value
+
+    def start(self, config=None):
+        self.install()
+        super().start(config)
+
+    def make_daemon(self, value):
+        return Unit(self.onprem, value)
+
+    def log(self):
+        return self.daemon.journal()
+
+
+def restart_under_traffic(s):
+    """The cloud's FRR helps (graceful restart): nothing is lost in either direction, no route is touched."""
+    before = s.onprem.routes(4, OURS)
+    monitor = RouteMonitor(s.onprem, OURS)
+    with s.traffic(rate=50, flows=8).watch((s.onprem, "ipsec0"), (s.onprem, "ipsec1")) as traffic:
+        host("systemctl", "restart", "bgplite")
+        for t in s.tunnels:
+            s.daemon.wait_established(t.inner_remote, PATIENCE)
+        holds_for(lambda: s.onprem.routes(4, OURS) == before, 5, "routes after the restart are those before it")
+    forth, back = traffic.report.forth, traffic.report.back
+    print(f"note systemctl restart: forth {forth.sent} sent, {forth.lost} lost; back {back.sent} sent, {back.lost} lost",
+          flush=True)
+    check(all(count > 20 for count in traffic.paths_used().values()), f"a path was idle: {traffic.paths_used()}")
+    check_equal((forth.lost, back.lost), (0, 0), "packets lost")
+    check_equal(monitor.seen(), [], "notifications about routes that did not change")
+
+
+@case("1 under systemd, as its own user: units, credentials, kill -9, everything torn away and one start")
+def units(lab):
+    require(None if needs.in_vm() else "changes /etc and /usr: only in the VM")
+    s = UnitScenario(lab, "1 dual egress BGP, systemd", tunnels(2))
+    s.start()
+    try:
+        s.wait_sas()
+        s.wait_routes()
+        s.wait_both_ways()
+        shown = host("systemctl", "show", "bgplite", "-p", "MainPID", "-p", "ActiveState", "-p", "NRestarts").stdout
+        fields = dict(line.split("=", 1) for line in shown.split())
+        check_equal(fields["ActiveState"], "active", "the unit's state")
+        status = pathlib.Path(f"/proc/{fields['MainPID']}/status").read_text()
+        check("\nUid:\t0\t" not in status, "bgplite runs as root")
+        check("1" == s.onprem.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout.strip(), "forwarding is off")
+        check("maxseg" in s.onprem.run("nft", "list", "ruleset").stdout, "the MSS is not clamped")
+        with s.survives("systemctl restart under traffic"):
+            restart_under_traffic(s)
+        with s.survives("kill -9"):
+            host("systemctl", "kill", "-s", "KILL", "bgplite")
+            wait_until(lambda: host("systemctl", "show", "bgplite", "-p", "NRestarts", "--value").stdout.strip() == "1",
+                       PATIENCE, "started again")
+            s.wait_routes()
+            s.wait_both_ways()
+        with s.survives("strongSwan restarted, with its --load-all"):
+            host("systemctl", "restart", "strongswan")
+            s.wait_sas()
+            s.wait_routes()
+            s.wait_both_ways()
+        with s.survives("a reboot"):
+            host("systemctl", "stop", "bgplite", "strongswan")
+            for t in s.tunnels:
+                s.onprem.ip("link", "del", t.name)
+            s.onprem.run("sh", "-c", "ip xfrm state flush; ip xfrm policy flush; ip nexthop flush proto 155; "
+                                     "ip route flush proto 155; ip route flush proto 156; true")
+            s.onprem.run("nft", "flush", "ruleset")
+            s.onprem.sysctl(net__ipv4__ip_forward=0)
+            shutil.rmtree("/run/bgplite", ignore_errors=True)
+            host("systemctl", "start", "strongswan", "bgplite")
+            s.wait_sas()
+            s.wait_routes()
+            s.wait_both_ways()
+        s.finish()
+    except Exception:
+        print(s.daemon.journal()[-4000:], flush=True)
+        print(host("journalctl", "-u", "strongswan", "--no-pager", "-o", "cat", check=False).stdout[-2000:], flush=True)
+        raise
+    finally:
+        host("systemctl", "stop", "bgplite", "strongswan", check=False)
+
+
+if __name__ == "__main__":
+    main()
