@@ -111,7 +111,7 @@ def restart_under_traffic(s):
             s.daemon.wait_established(t.inner_remote, PATIENCE)
         holds_for(lambda: s.onprem.routes(4, OURS) == before, 5, "routes after the restart are those before it")
     forth, back = traffic.report.forth, traffic.report.back
-    print(f"note systemctl restart: lost {forth.lost} of {forth.sent} forth, {back.lost} of {back.sent} back", flush=True)
+    print(f"note systemctl restart: lost {forth.lost} of {forth.sent} forth, {back.lost} of {back.sent} back")
     check(all(count > 20 for count in traffic.paths_used().values()), f"a path was idle: {traffic.paths_used()}")
     check_equal((forth.lost, back.lost), (0, 0), "packets lost")
     check_equal(monitor.seen(), [], "notifications about routes that did not change")
