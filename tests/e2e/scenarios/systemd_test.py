@@ -3,7 +3,7 @@
 # where: systemd
 # seconds: 1200
 """Scenario 1 as it is installed: bgplite's unit with a user of its own, strongSwan's unit as Debian ships it (it runs
-`swanctl --load-all` at each start) with our addition, keys as credentials, one configuration file in /etc.
+`swanctl --load-all` at each start) with our addition, one configuration file in /etc.
 """
 import pathlib
 import shutil
@@ -75,19 +75,23 @@ class UnitScenario(Scenario):
         network.parent.mkdir(exist_ok=True)
         network.touch()
         host("mount", "--bind", f"/proc/{self.onprem.holder.pid}/ns/net", network)
-        credentials = "".join(f"LoadCredential={t.name}:{self.ipsec.key_file(t)}\n" for t in self.tunnels)
-        for unit, more in (("bgplite", credentials), ("strongswan", "")):
+        for unit in ("bgplite", "strongswan"):
             folder = UNITS / f"{unit}.service.d"
             folder.mkdir(exist_ok=True)
-            (folder / "lab.conf").write_text(f"[Service]\nNetworkNamespacePath={network}\n{more}")
+            (folder / "lab.conf").write_text(f"[Service]\nNetworkNamespacePath={network}\n")
         shutil.copy(DIST / "systemd/strongswan-bgplite.conf", UNITS / "strongswan.service.d/bgplite.conf")
+        # Files, because a systemd in namespaces of its own cannot mount a place for credentials.
+        keys = pathlib.Path("/etc/bgplite/psk")
+        keys.mkdir(parents=True, exist_ok=True)
+        for t in self.tunnels:
+            host("install", "-m", "0400", "-o", "bgplite", self.ipsec.key_file(t), keys / t.name)
         host("systemctl", "daemon-reload")
 
     def config(self, **extra):
         value = super().config(**extra)
         del value["state_dir"]  # The unit's own.
         for name, tunnel in value["tunnels"].items():
-            tunnel["ike"]["psk_file"] = name
+            tunnel["ike"]["psk_file"] = f"/etc/bgplite/psk/{name}"
         return value
 
     def start(self, config=None):
