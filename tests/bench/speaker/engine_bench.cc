@@ -78,5 +78,3 @@ BENCHMARK(Withdraw)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond)
 
 }  // namespace
 }  // namespace minibgp::bench
-
-BENCHMARK_MAIN();
