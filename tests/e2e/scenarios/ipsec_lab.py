@@ -279,7 +279,9 @@ class IpsecLab:
         """Packets on the wire that are none of IKE, ESP, ESP in UDP, ARP or ND, and whether the payload marker or
         an inner address occurs in any of them. Ends the capture. Returns (packets seen, list of offences)."""
         seen, offences = 0, []
-        expression = "not (arp or icmp6 or esp or udp port 500 or udp port 4500)"
+        # While charon is away the kernel refuses its ports: such an ICMP message quotes what came in, encrypted.
+        refusal = "(icmp[icmptype] = icmp-unreach and icmp[17] = 17 and (icmp[30:2] = 500 or icmp[30:2] = 4500))"
+        expression = f"not (arp or icmp6 or esp or udp port 500 or udp port 4500 or {refusal})"
         for path, process in self._capture or []:
             process.stop()
             total = self.internet.run("tcpdump", "-n", "-r", path, check=False).stdout.splitlines()
