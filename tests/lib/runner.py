@@ -362,11 +362,13 @@ def main():
     env = {**os.environ, "MINIBGP_BUILD": str(ROOT / "build" / RELEASE.name)}
     todo = scripts(kinds, options.full, options.match)
     # Namespaces and VMs do not meet, so scripts run side by side; those that may take longest first.
-    rest = sorted((s for s in todo if s.kind != "tidy"), key=lambda s: -s.seconds)
+    # Those that read every build come last.
+    last = [s for s in todo if s.kind in ("tidy", "replay")]
+    rest = sorted((s for s in todo if s not in last), key=lambda s: -s.seconds)
     run_all([(run_script, script, options.full, results, env) for script in rest])
     if building and building.result():
         run_programs(SANITIZED, checked, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
-    for script in [s for s in todo if s.kind == "tidy"]:
+    for script in last:
         run_script(script, options.full, results, env)
     if "fuzz" in kinds and build(FUZZ, ["all_fuzz"], options.jobs, results):
         run_fuzzers(options.full, options.match, options.jobs, results)
