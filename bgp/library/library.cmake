@@ -39,8 +39,8 @@ function(minibgp_library name)
       target_link_libraries(${target} PUBLIC ${need}_${kind})
     endforeach()
     install(TARGETS ${target} EXPORT minibgp-${kind}
-            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT library
-            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development
+            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
   endforeach()
   target_link_libraries(${name}_static PUBLIC ${ARG_LINK} ${ARG_PRIVATE_LIBS})
   target_link_libraries(${name}_shared PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LIBS})
@@ -56,7 +56,7 @@ function(minibgp_library name)
   list(TRANSFORM ARG_PRIVATE_LIBS PREPEND -l OUTPUT_VARIABLE private)
   list(JOIN private " " PC_LIBS_PRIVATE)
   configure_file(${PROJECT_SOURCE_DIR}/bgp/library/library.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 endfunction()
 
 minibgp_library(
@@ -73,7 +73,8 @@ minibgp_library(
   minibgp_testing EXPORT testing DESCRIPTION "BGP speakers on virtual time, for tests"
   REQUIRES "minibgp = ${PROJECT_VERSION}" OBJECTS minibgp_testing NEEDS minibgp)
 
-# Everything that `cmake --install build --component library` needs.
+# Everything that `cmake --install build` needs where MINIBGP_BUILD_APPS is off. Components, as the Debian packages are cut
+# (apps/bgplite/dist/debian/packages.cmake): library, what a linked program needs; development, the rest.
 add_custom_target(libraries)
 foreach(name minibgp minibgp_fib minibgp_xfrm minibgp_testing)
   add_dependencies(libraries ${name}_shared ${name}_static)
@@ -82,21 +83,21 @@ endforeach()
 # Headers lie as in the tree: <bgp/speaker.h>, <fib/fib.h>, <xfrm/tunnels.h>, <testing/world.h>.
 file(GLOB bgp_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bgp/*.h)
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/minibgp)
-install(FILES ${bgp_headers} DESTINATION ${headers}/bgp COMPONENT library)
+install(FILES ${bgp_headers} DESTINATION ${headers}/bgp COMPONENT development)
 install(FILES ${PROJECT_SOURCE_DIR}/fib/fib.h ${PROJECT_SOURCE_DIR}/fib/route.h
-        DESTINATION ${headers}/fib COMPONENT library)
+        DESTINATION ${headers}/fib COMPONENT development)
 install(FILES ${PROJECT_SOURCE_DIR}/xfrm/tunnels.h ${PROJECT_SOURCE_DIR}/xfrm/tunnel.h
-        DESTINATION ${headers}/xfrm COMPONENT library)
+        DESTINATION ${headers}/xfrm COMPONENT development)
 foreach(header world.h random.h values.h policy_matchers.h)
-  install(FILES ${PROJECT_SOURCE_DIR}/tests/support/testing/${header} DESTINATION ${headers}/testing COMPONENT library)
+  install(FILES ${PROJECT_SOURCE_DIR}/tests/support/testing/${header} DESTINATION ${headers}/testing COMPONENT development)
 endforeach()
 
 foreach(kind shared static)
   install(EXPORT minibgp-${kind} NAMESPACE minibgp:: FILE minibgp-${kind}.cmake
-          DESTINATION ${package_dir} COMPONENT library)
+          DESTINATION ${package_dir} COMPONENT development)
 endforeach()
 configure_package_config_file(${PROJECT_SOURCE_DIR}/bgp/library/minibgpConfig.cmake.in
                               ${PROJECT_BINARY_DIR}/minibgpConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/minibgpConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/minibgpConfig.cmake ${PROJECT_BINARY_DIR}/minibgpConfigVersion.cmake
-        DESTINATION ${package_dir} COMPONENT library)
+        DESTINATION ${package_dir} COMPONENT development)

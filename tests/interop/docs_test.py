@@ -95,5 +95,92 @@ def commands(lab):
         check(ran >= 3 and len(headers) == 1, f"{ran} commands ran, {len(headers)} headers were installed")
 
 
+OPERATIONS = needs.REPOSITORY / "docs/operations.md"
+# What hands a line to the log; the text is among the arguments. keeper.cc and host.cc gather lines first.
+LOGS = re.compile(
+    r"\b(?:(?:write_)?log\((?=(?:minibgp::)?LogLevel::|\s*xfrm::usable)|log_?\.(?:info|warning|error)\(|"
+    r"log_->write\(|(?<=log_)\.push_back\(|(?<=\bproblems)\.push_back\()"
+)
+# Lines whose text is made elsewhere, by the argument that holds it, and the words of the handbook that describe them.
+MADE_ELSEWHERE = {
+    "line": None,  # Handed on: an argument of the function around.
+    "text": None,
+    "problem": None,
+    "to_text(one)": "`FILE:LINE:COLUMN: warning: ...`",
+    "start_->note": "was applied and never confirmed",
+    "opened.error()": "`cannot open the kernel's IPsec socket: CAUSE`",
+    "step.text": "one step of a reload",
+    "warning": "charon has not loaded",
+}
+TEXT = re.compile(r'"((?:\\.|[^"\\])*)"')
+
+
+def log_lines():
+    """[(where, arguments)] of each place in the code that logs."""
+    found = []
+    for top in ("bgp", "fib", "xfrm", "apps/bgplite"):
+        for path in sorted((needs.REPOSITORY / top).rglob("*.cc")):
+            if path.parent.name == "cli" and path.name != "run.cc":
+                continue  # Commands print.
+            code = path.read_text().replace("'\"'", "' '")
+            for match in LOGS.finditer(code):
+                end, depth = match.end(), 1
+                while depth:
+                    literal = TEXT.match(code, end)
+                    depth += {"(": 1, ")": -1}.get(code[end], 0)
+                    end = literal.end() if literal else end + 1
+                line = code.count("\n", 0, match.start()) + 1
+                found.append((f"{path.relative_to(needs.REPOSITORY)}:{line}", code[match.end() : end - 1]))
+    return found
+
+
+@case("each log line of the code is in the operations handbook")
+def handbook_log(lab):
+    handbook = OPERATIONS.read_text()
+    lines = log_lines()
+    check(len(lines) > 50, f"only {len(lines)} places that log were found")
+    missing = []
+    for where, arguments in lines:
+        texts = [t.strip(" :;(),.").replace('\\"', '"') for t in TEXT.findall(arguments)]
+        told = [t for t in texts if len(t) > 3]
+        if not told and not texts:
+            last = arguments.rsplit(", ", 1)[-1].strip()
+            check(last in MADE_ELSEWHERE, f"{where}: {last} is logged: say in docs/operations.md what it may be")
+            told = filter(None, [MADE_ELSEWHERE[last]])
+        missing += [f"{where}: {text}" for text in told if text not in handbook]
+    check_equal(missing, [], "log lines that docs/operations.md does not explain")
+
+
+@case("each metric of the code is in the operations handbook, and no other")
+def handbook_metrics(lab):
+    metric = r"\b(?:bgplite|frr)_[a-z_]*[a-z]\b"
+    code = (needs.REPOSITORY / "apps/bgplite/metrics/text.cc").read_text().replace("'\"'", "' '")
+    have = {name for text in TEXT.findall(code) for name in re.findall(f"^{metric}$", text)}
+    check(len(have) > 35, f"only {len(have)} metrics were found")
+    check_equal(set(re.findall(f"`({metric})`", OPERATIONS.read_text())), have, "metrics of the handbook")
+
+
+@case("each reason that a session, a tunnel or IKE can give is in the operations handbook")
+def handbook_reasons(lab):
+    handbook = OPERATIONS.read_text()
+    missing = []
+    for file, enums in (("bgp/text.cc", ["DownReason"]), ("xfrm/tunnel.cc", ["Reason", "IkeFailure"])):
+        code = (needs.REPOSITORY / file).read_text()
+        for enum in enums:
+            body = code.split(f"to_text({enum} ", 1)[1].split("\n}\n", 1)[0]
+            words = [w for w in re.findall(r'return "(.*)";', body) if w not in ("none", "?", "unknown")]
+            check(len(words) > 5, f"only {words} of {enum}")
+            missing += [f"{enum}: {word}" for word in words if f"`{word}`" not in handbook and word != "ready"]
+    check_equal(missing, [], "reasons that docs/operations.md does not explain")
+
+
+@case("the documents are all in the index, with their titles")
+def index(lab):
+    readme = (needs.REPOSITORY / "docs/README.md").read_text()
+    listed = {file: title for title, file in re.findall(r"^- \[(.*)\]\((.*\.md)\)$", readme, re.M)}
+    have = {d.name: d.read_text().split("\n", 1)[0].removeprefix("# ") for d in DOCUMENTS if d.name != "README.md"}
+    check_equal(listed, have, "docs/README.md")
+
+
 if __name__ == "__main__":
     main()

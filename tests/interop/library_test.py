@@ -99,7 +99,8 @@ def installed(folder):
         if "MINIBGP_LIBRARY:BOOL=ON" not in (cache.read_text() if cache.exists() else ""):
             raise Skip(f"{needs.build_dir()} is configured without -DMINIBGP_LIBRARY=ON")
         run("cmake", "--build", needs.build_dir(), "--target", "libraries")
-        run("cmake", "--install", needs.build_dir(), "--prefix", prefix, "--component", "library")
+        for component in ("library", "development"):
+            run("cmake", "--install", needs.build_dir(), "--prefix", prefix, "--component", component)
     return prefix
 
 

@@ -7,7 +7,6 @@
 """
 import pathlib
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
@@ -15,20 +14,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import needs
 from cases import case, check, check_equal, main, require
 from ipsec_lab import IpsecLab, tunnels
-from netlab import LabError, RouteMonitor, holds_for, wait_until
+from installed import enter_namespace, host
+from netlab import RouteMonitor, holds_for, wait_until
 from pairs import OURS
 from scenario import PATIENCE, OnPremises, Scenario
 
 DIST = needs.REPOSITORY / "apps/bgplite/dist"
 UNITS = pathlib.Path("/etc/systemd/system")
-
-
-def host(*argv, check=True):
-    """Runs a command beside systemd, outside the lab's namespaces."""
-    done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
-    if check and done.returncode:
-        raise LabError(f"{' '.join(map(str, argv))}: status {done.returncode}: {(done.stderr or done.stdout).strip()}")
-    return done
 
 
 class Unit(OnPremises):
@@ -71,14 +63,7 @@ class UnitScenario(Scenario):
         shutil.copy(needs.built("bgplite"), "/usr/sbin/bgplite")
         shutil.copytree(DIST / "systemd", UNITS, dirs_exist_ok=True)
         host("systemd-sysusers", DIST / "systemd/bgplite.sysusers")
-        network = pathlib.Path("/run/netns/onprem")
-        network.parent.mkdir(exist_ok=True)
-        network.touch()
-        host("mount", "--bind", f"/proc/{self.onprem.holder.pid}/ns/net", network)
-        for unit in ("bgplite", "strongswan"):
-            folder = UNITS / f"{unit}.service.d"
-            folder.mkdir(exist_ok=True)
-            (folder / "lab.conf").write_text(f"[Service]\nNetworkNamespacePath={network}\n")
+        enter_namespace(self.onprem, "bgplite", "strongswan")
         shutil.copy(DIST / "systemd/strongswan-bgplite.conf", UNITS / "strongswan.service.d/bgplite.conf")
         # Files, because a systemd in namespaces of its own cannot mount a place for credentials.
         keys = pathlib.Path("/etc/bgplite/psk")
