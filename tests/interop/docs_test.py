@@ -57,6 +57,7 @@ def transcripts(lab):
     for file in EXAMPLES.iterdir():
         shutil.copy(file, folder)
     shutil.copy(EXAMPLES / "vpc.yaml", folder / "vpc-new.yaml")
+    (folder / "frr.conf").write_text(blocks(needs.REPOSITORY / "docs/migration.md", "text")[0])
     path = f"{pathlib.Path(needs.built('bgplite')).parent}:{os.environ['PATH']}"
     ran = 0
     for document in DOCUMENTS:
@@ -69,6 +70,31 @@ def transcripts(lab):
                     check(done.returncode == 0, lambda: f"{document.name}: {command}: {done.stdout}{done.stderr}")
                 ran += 1
     check(ran >= 4, f"only {ran} commands were found")
+
+
+@case("the commands and options of bgplite that the documents name are there")
+def named(lab):
+    require(Bgplite.missing())
+    program, helps = needs.built("bgplite"), {}
+    help_of = lambda *words: subprocess.run([program, *words, "--help"], capture_output=True, text=True)
+    known = set(re.findall(r"^  show ([a-z]+)|(?<=[|] )([a-z]+)", help_of("show").stdout, re.M))
+    known = {word for pair in known for word in pair if word} | {"ip", "bgp", "summary"}
+    bad, seen = [], 0
+    for document in DOCUMENTS:
+        typed = re.findall(r"`bgplite ([a-z][^`]*)`|^(?:\$ )?bgplite ([a-z].*)$", document.read_text(), re.M)
+        for words in (re.split(r" {3,}| [|>] ", a or b)[0].split() for a, b in typed):
+            verb, where = words[0].rstrip(".,:"), f"{document.name}: bgplite {' '.join(words)}"
+            below = words[1:2] if verb in ("policy", "host", "import") else []
+            help_text = helps.setdefault((verb, *below), help_of(verb, *below))
+            options = [word.split("=")[0] for word in words if re.match(r"--[a-z]", word)]
+            wrong = [o for o in options if o not in help_text.stdout + help_of().stdout]
+            if verb == "show" and len(words) > 1 and words[1] not in known and not words[1].startswith("-"):
+                wrong.append(words[1])
+            if help_text.returncode or wrong or f"bgplite {' '.join([verb, *below])} " not in help_text.stdout:
+                bad.append(f"{where}: {wrong or verb}")
+            seen += 1
+    check(seen > 50, f"only {seen} commands were found")
+    check_equal(bad, [], "commands that are not there")
 
 
 @case("the commands of sh blocks run")

@@ -3,6 +3,7 @@ ipsec0 and ipsec1 between `gateway` and FRR's `cloud`, a host behind each.
 
 Units of the machine's systemd run in the namespace `gateway` by a drop-in; everything else is the package's.
 """
+import json
 import pathlib
 import subprocess
 
@@ -62,6 +63,12 @@ def network(lab):
 def make_package(folder):
     """The daemon's .deb. Compressed lightly: the VM is slow."""
     return packages.make(folder, "CPACK_COMPONENTS_ALL=daemon", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip")["bgplite"]
+
+
+def established():
+    """The daemon answers, and all its sessions are up."""
+    done = host("bgplite", "show", "peers", "--json", check=False)
+    return done.returncode == 0 and all(p["state"] == "Established" for p in json.loads(done.stdout)["peers"])
 
 
 def property_of(name, unit="bgplite"):

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import packages
 from cases import case, check, check_equal, main
-from installed import CONFIG, PATIENCE, host, make_package, network, property_of
+from installed import CONFIG, PATIENCE, established, host, make_package, network, property_of
 from loss import Loss
 from netlab import RouteMonitor, holds_for, wait_until
 from pairs import ON_PREMISES, OURS, VPC_HOSTS
@@ -27,11 +27,6 @@ CONFIGURATION = {
     "peers": {f"169.254.{n}.1": {"asn": 65535, "accept_all": True, "timers": {"hold": "30s", "keepalive": "10s"}}
               for n in (10, 20)},
 }  # fmt: skip
-
-
-def established():
-    done = host("bgplite", "show", "peers", "--json", check=False)
-    return done.returncode == 0 and all(p["state"] == "Established" for p in json.loads(done.stdout)["peers"])
 
 
 def mode_and_owner(path):
