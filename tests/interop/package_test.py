@@ -20,6 +20,7 @@ from cases import case, check, check_equal, main, require
 from packages import contents, fields, run
 
 VERSION = re.search(r"VERSION (\S+)", (needs.REPOSITORY / "CMakeLists.txt").read_text().split("project(", 1)[1])[1]
+RELEASE = f"{VERSION}-1"  # Debian's revision.
 LIBRARY = f"libminibgp{'.'.join(VERSION.split('.')[:2])}"
 LIBRARIES = ("libminibgp", "libminibgp_fib", "libminibgp_xfrm", "libminibgp_testing")
 DAEMON_FILES = [
@@ -83,13 +84,13 @@ def control(lab):
     architecture = run("dpkg", "--print-architecture").strip()
     for name, deb in debs().items():
         said = fields(deb)
-        check_equal((said["Package"], said["Version"], said["Architecture"]), (name, VERSION, architecture), deb.name)
-        check_equal(deb.name, f"{name}_{VERSION}_{architecture}.deb", "the file's name")
+        check_equal((said["Package"], said["Version"], said["Architecture"]), (name, RELEASE, architecture), deb.name)
+        check_equal(deb.name, f"{name}_{RELEASE}_{architecture}.deb", "the file's name")
         wanted = {"Maintainer", "Section", "Priority", "Installed-Size", "Description"}
         check(wanted <= set(said), f"{name} lacks {sorted(wanted - set(said))}")
         synopsis = said["Description"]
         check(len(synopsis) <= 80 and not synopsis.startswith(("A ", "The ")), f"{name}: {synopsis}")
-        check(name != "libminibgp-dev" or f"{LIBRARY} (= {VERSION})" in said["Depends"], said.get("Depends"))
+        check(name != "libminibgp-dev" or f"{LIBRARY} (= {RELEASE})" in said["Depends"], said.get("Depends"))
 
 
 @case("files lie where Debian has them, are root's, and nobody else may write them; nothing lies in /etc")
@@ -103,7 +104,7 @@ def files(lab):
             check_equal(mode, wanted, f"{name}: mode of {path}")
             inside = ("/usr/lib/", "/usr/sbin/", "/usr/share/", "/usr/include/")
             check(path in ("/", "/usr/") or path.startswith(inside), f"{name}: {path}")
-        for file in ("copyright", "changelog.gz"):
+        for file in ("copyright", "changelog.gz", "changelog.Debian.gz"):
             check(f"/usr/share/doc/{name}/{file}" in contents(deb), f"{name} has no {file}")
     have = contents(debs()["bgplite"])
     check_equal(sorted(set(DAEMON_FILES) - set(have)), [], "bgplite lacks")
@@ -162,7 +163,9 @@ def sums(lab):
     require(packages.missing())
     for name in debs():
         root = unpacked(name)
-        for path in root.rglob("*.gz"):
+        changelog = gzip.decompress((root / f"usr/share/doc/{name}/changelog.Debian.gz").read_bytes()).decode()
+        check(changelog.startswith(f"{name} ({RELEASE}) "), changelog)
+        for path in (p for p in root.rglob("*.gz") if p.name != "changelog.Debian.gz"):
             source = {"bgplite.8.gz": "apps/bgplite/dist/man/bgplite.8", "changelog.gz": "CHANGELOG.md",
                       "bgplite.yaml.5.gz": "apps/bgplite/dist/man/bgplite.yaml.5"}[path.name]
             check_equal(gzip.decompress(path.read_bytes()), (needs.REPOSITORY / source).read_bytes(), path.name)
@@ -180,7 +183,7 @@ def scripts(lab):
         wanted = {"bgplite": {"postinst", "prerm", "postrm"}, LIBRARY: {"postinst", "postrm"}}
         check_equal(there, wanted.get(name, set()), f"scripts of {name}")
         check(not (unpacked(name) / "DEBIAN/conffiles").exists(), f"{name} has conffiles but nothing in /etc")
-    check("ldconfig" in (unpacked(LIBRARY) / "DEBIAN/postinst").read_text(), "ldconfig does not run")
+    check("ldconfig" in (unpacked(LIBRARY) / "DEBIAN/triggers").read_text(), "ldconfig does not run")
     for script in ("postinst", "prerm", "postrm"):
         path = unpacked("bgplite") / "DEBIAN" / script
         check_equal(path.stat().st_mode & 0o777, 0o755, f"mode of {script}")

@@ -6,6 +6,7 @@
 include(GNUInstallDirs)
 set(dist ${PROJECT_SOURCE_DIR}/apps/bgplite/dist)
 find_program(GZIP gzip)
+set(MINIBGP_MAINTAINER "The minibgp authors <minibgp@packages.invalid>" CACHE STRING "Maintainer of the packages")
 
 # install_compressed(COMPONENT SOURCE DESTINATION): as Debian wants manual pages and changelogs, the same octets each time.
 function(install_compressed component source destination)
@@ -55,7 +56,9 @@ set(CPACK_PACKAGE_NAME minibgp)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")  # Each package has its own.
 set(CPACK_PACKAGE_VENDOR "The minibgp authors")
-set(CPACK_PACKAGE_CONTACT "The minibgp authors <minibgp@localhost>")
+set(CPACK_PACKAGE_CONTACT "${MINIBGP_MAINTAINER}")
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(debian_version ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
@@ -77,6 +80,7 @@ set(library_package libminibgp${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library_package})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${dist}/debian/triggers)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "BGP-4 speaker for your program
@@ -86,16 +90,22 @@ IPsec tunnels, and a world on virtual time for tests.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libminibgp-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "${library_package} (= ${PROJECT_VERSION}), libexpected-dev, libboost-dev (>= 1.74), libnl-3-dev, libnl-route-3-dev")
+    "${library_package} (= ${debian_version}), libexpected-dev, libboost-dev (>= 1.74), libnl-3-dev, libnl-route-3-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libgmock-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "BGP-4 speaker for your program: headers and static libraries
 Headers, static libraries, CMake package and pkg-config files of libminibgp.")
 
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
+string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 foreach(component ${components})
   string(TOUPPER ${component} upper)
   set(doc ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
   install(FILES ${dist}/debian/copyright DESTINATION ${doc} COMPONENT ${component})
   install_compressed(${component} ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${doc}/changelog.gz)
+  set(changelog ${PROJECT_BINARY_DIR}/changelog.${component})
+  file(WRITE ${changelog}
+       "${CPACK_DEBIAN_${upper}_PACKAGE_NAME} (${debian_version}) unstable; urgency=medium\n\n"
+       "  * See changelog.gz.\n\n -- ${MINIBGP_MAINTAINER}  ${date}\n")
+  install_compressed(${component} ${changelog} ${doc}/changelog.Debian.gz)
 endforeach()
 include(CPack)
