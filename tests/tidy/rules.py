@@ -437,6 +437,76 @@ def links_resolve(tree):
                 yield Finding(path, line, f"{target}: {full} has no such heading")
 
 
+HANDBOOK = "docs/operations.md"
+TEXT = re.compile(r'"((?:\\.|[^"\\\n])*)"')
+# What hands a line to the log; the text is among the arguments. keeper.cc and host.cc gather lines first.
+LOGS = re.compile(
+    r"\b(?:(?:write_)?log\((?=(?:minibgp::)?LogLevel::|\s*xfrm::usable)|log_?\.(?:info|warning|error)\(|"
+    r"log_->write\(|(?<=log_)\.push_back\(|(?<=\bproblems)\.push_back\()"
+)
+# Lines whose text is made elsewhere, by the argument that holds it, and the words of the handbook that describe them.
+MADE_ELSEWHERE = {
+    "line": "",  # Handed on: an argument of the function around.
+    "text": "",
+    "problem": "",
+    "to_text(one)": "`FILE:LINE:COLUMN: warning: ...`",
+    "start_->note": "was applied and never confirmed",
+    "opened.error()": "`cannot open the kernel's IPsec socket: CAUSE`",
+    "step.text": "one step of a reload",
+    "warning": "charon has not loaded",
+}
+# Functions whose words an operator reads as a cause: (file, type).
+CAUSES = [("bgp/text.cc", "DownReason"), ("xfrm/tunnel.cc", "Reason"), ("xfrm/tunnel.cc", "IkeFailure")]
+
+
+def handbook_explains_all(tree):
+    """docs/operations.md explains each log line, metric and cause of a failure, and names no metric that is gone."""
+    handbook = tree.files.get(HANDBOOK, "")
+    untold = f"is not in {HANDBOOK}: say there what it means and what to do"
+    for path in tree.sources("bgp", "fib", "xfrm", "apps", suffixes=".cc"):
+        if path.startswith(("apps/examples/", "apps/bgplite/cli/")) and path != "apps/bgplite/cli/run.cc":
+            continue  # Commands print.
+        text = tree.files[path].replace("'\"'", "' '")
+        for match in LOGS.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            arguments = _arguments(text, match.end())
+            words = TEXT.findall(arguments)
+            if not words:
+                last = arguments.rsplit(", ", 1)[-1].strip()
+                if last not in MADE_ELSEWHERE:
+                    yield Finding(path, line, f"logs {last}: say in MADE_ELSEWHERE how {HANDBOOK} tells of it")
+                words = [MADE_ELSEWHERE.get(last, "")]
+            for word in (w.replace('\\"', '"').strip(" :;(),.") for w in words):
+                if len(word) > 3 and word not in handbook:
+                    yield Finding(path, line, f"'{word}' {untold}")
+    metric = r"(?:bgplite|frr)_[a-z_]*[a-z]"
+    metrics = {}
+    for path in tree.sources("apps", suffixes=".cc"):
+        if path.startswith("apps/bgplite/metrics/"):
+            words = TEXT.findall(tree.files[path].replace("'\"'", "' '"))
+            metrics |= {word: path for word in words if re.fullmatch(metric, word)}
+    told = set(re.findall(f"`({metric})`", handbook))
+    for name in sorted(set(metrics) - told):
+        yield Finding(metrics[name], 1, f"{name} {untold}")
+    for name in sorted(told - set(metrics)):
+        yield Finding(HANDBOOK, 1, f"there is no metric {name}")
+    for path, kind in CAUSES:
+        body = tree.files.get(path, "").partition(f"to_text({kind} ")[2].partition("\n}\n")[0]
+        for cause in re.findall(r'return "(.*)";', body):
+            if cause not in ("none", "?", "unknown", "ready") and f"`{cause}`" not in handbook:
+                yield Finding(path, 1, f"'{cause}' {untold}")
+
+
+def _arguments(text, start):
+    """The text from `start` to the parenthesis that closes the call."""
+    end, depth = start, 1
+    while depth and end < len(text):
+        literal = TEXT.match(text, end)
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end = literal.end() if literal else end + 1
+    return text[start : end - 1]
+
+
 PATH = re.compile(r"(?<![\w/.])((?:bgp|fib|xfrm|apps|tests)/[\w/]+\.(?:cc|h|py|sh))\b")
 
 
@@ -553,6 +623,7 @@ RULES = [
     scripts_are_found,
     version_is_one,
     links_resolve,
+    handbook_explains_all,
     architecture_is_true,
     include_table_is_documented,
     headers_stand_alone,
