@@ -1,5 +1,6 @@
 #include <apps/bgplite/privileges.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,24 +13,42 @@
 namespace bgplite {
 namespace {
 
-constexpr unsigned kKept[] = {CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW};
+constexpr unsigned kPrivilegedPorts = 1024;
 constexpr auto kEffectiveAndPermitted = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
 
 /// Prepares the reduced set from what the process has now.
-void select_kept() {
+void select_kept(std::vector<unsigned> kept) {
   capng_get_caps_process();
-  bool had[std::size(kKept)] = {};
-  for (std::size_t i = 0; i < std::size(kKept); ++i) had[i] = capng_have_capability(CAPNG_PERMITTED, kKept[i]) != 0;
+  std::erase_if(kept, [](unsigned one) { return capng_have_capability(CAPNG_PERMITTED, one) == 0; });
   capng_clear(CAPNG_SELECT_BOTH);
-  for (std::size_t i = 0; i < std::size(kKept); ++i)
-    if (had[i]) capng_update(CAPNG_ADD, kEffectiveAndPermitted, kKept[i]);
+  for (const unsigned one : kept) capng_update(CAPNG_ADD, kEffectiveAndPermitted, one);
+}
+
+/// The port of "127.0.0.1:9342"; a path has none.
+unsigned metrics_port(const std::string& listen) {
+  const std::size_t colon = listen.rfind(':');
+  if (listen.empty() || listen.front() == '/' || colon == std::string::npos) return kPrivilegedPorts;
+  return static_cast<unsigned>(std::strtoul(listen.c_str() + colon + 1, nullptr, 10));
 }
 
 }  // namespace
 
-minibgp::Result<void, std::string> drop_privileges(const std::string& user) {
+std::vector<unsigned> needed_capabilities(const Config& config) {
+  std::vector<unsigned> needed{CAP_NET_ADMIN};
+  const bool listens = config.listen.enabled && config.listen.port < kPrivilegedPorts;
+  if (listens || metrics_port(config.metrics.listen) < kPrivilegedPorts) needed.push_back(CAP_NET_BIND_SERVICE);
+  const bool probes = std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                                  [](const auto& tunnel) { return tunnel.second.probe_enabled; });
+  const bool devices = std::any_of(config.peers.begin(), config.peers.end(),
+                                   [](const auto& peer) { return !peer.second.options.device.empty(); });
+  if (probes || devices) needed.push_back(CAP_NET_RAW);
+  return needed;
+}
+
+minibgp::Result<void, std::string> drop_privileges(const Config& config) {
+  const std::string& user = config.user;
   const bool root = ::geteuid() == 0;
-  select_kept();
+  select_kept(needed_capabilities(config));
   if (!user.empty() && root) {
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());
@@ -48,6 +67,7 @@ minibgp::Result<void, std::string> drop_privileges(const std::string& user) {
       return minibgp::unexpected("cannot give up capabilities: libcap-ng error " + std::to_string(failed));
   }
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return {};
 }
 

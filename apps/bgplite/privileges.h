@@ -1,16 +1,22 @@
 /// Privileges: gives up everything but what routing needs. Once, at start, when the sockets that need more are open.
 #pragma once
 
+#include <apps/bgplite/config/config.h>
 #include <bgp/result.h>
 
 #include <string>
+#include <vector>
 
 namespace bgplite {
 
-/// Becomes `user` (with its groups; empty: stays who it is) and keeps CAP_NET_ADMIN (routes, interfaces),
-/// CAP_NET_BIND_SERVICE (port 179) and CAP_NET_RAW (SO_BINDTODEVICE, echo probes), as far as it has them. Children get
-/// none of them and cannot gain others. The error is a sentence.
-[[nodiscard]] minibgp::Result<void, std::string> drop_privileges(const std::string& user);
+/// What `config` needs: CAP_NET_ADMIN always (routes and tunnels may come with a reload), CAP_NET_BIND_SERVICE to
+/// listen below port 1024, CAP_NET_RAW for probes and to bind sockets to a device, which kernels before 5.7 ask it for.
+[[nodiscard]] std::vector<unsigned> needed_capabilities(const Config& config);
+
+/// Becomes config.user (with its groups; empty: stays who it is) and keeps what is needed, as far as it has it.
+/// Children get none of it and cannot gain others. From here on the process leaves no core dump and cannot be traced by
+/// its own user: its memory holds keys. The error is a sentence.
+[[nodiscard]] minibgp::Result<void, std::string> drop_privileges(const Config& config);
 
 /// Whether the process may change routes.
 [[nodiscard]] bool may_administer_network();

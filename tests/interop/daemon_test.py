@@ -127,17 +127,20 @@ def no_permission(lab):
     check("CAP_NET_ADMIN" in done.stderr, done.stderr)
 
 
-@case("as its own user with three capabilities and no more it routes")
+@case("as its own user with the capabilities its configuration needs and no more it routes")
 def own_user(lab):
     require(needs.root())
     pair = Pair(lab, a_extra={"user": "nobody"}).start()
     pid = pair.a_process.pid
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
     check_equal(status["Uid"].split()[0], "65534", "user")
-    wanted = (1 << 12) | (1 << 10) | (1 << 13)  # NET_ADMIN, NET_BIND_SERVICE, NET_RAW
+    wanted = (1 << 12) | (1 << 10)  # NET_ADMIN, NET_BIND_SERVICE
     for which in ("CapEff", "CapPrm"):
         check_equal(int(status[which], 16), wanted, which)
     check_equal(int(status["CapBnd"], 16) & ~wanted, 0, "bounding set")
+    check_equal(os.stat(f"/proc/{pid}/environ").st_uid, 0, "owner of its /proc files: not root means a core dump")
+    if "MINIBGP_SANITIZE:BOOL=ON" not in (needs.build_dir() / "CMakeCache.txt").read_text():
+        check_equal(status["Seccomp"].strip(), "2", "a filter of system calls")
     check_equal(status["NoNewPrivs"].strip(), "1", "no_new_privs")
     wait_until(lambda: set(pair.a.routes(protocol=155)) == {"10.2.0.0/16", "10.3.0.0/16"}, 10, "kernel routes")
 
@@ -221,6 +224,42 @@ def control_socket(lab):
         "    s.close()\n")
     pair.a.run("python3", "-c", script)
     check_equal(pair.state(), "Established", "after the garbage")
+
+
+@case("who is not in the control socket's group may only read, and nobody is shown a key")
+def readers_and_keys(lab):
+    require(needs.program("setpriv"))
+    key = "correct-horse-battery-staple"
+
+    def extra(other, asn):
+        return {"peers": {other: {"asn": asn, "accept_all": True, "md5_file": "/run/md5"}},
+                "control": {"socket": "/run/bgplite/control.sock", "group": "daemon"}}
+
+    pair = Pair(lab, extra("192.0.2.2", 65002), extra("192.0.2.1", 65001))
+    for ns in (pair.a, pair.b):
+        ns.write("/run/md5", key + "\n")
+        ns.run("chmod", "600", "/run/md5")
+    pair.start()
+    # Opened wide, as an operator may: who may change things is still the daemon's to say.
+    pair.a.run("chmod", "666", "/run/bgplite/control.sock")
+    group = pair.a.run("getent", "group", "daemon").stdout.split(":")[2]
+
+    def as_user(groups, *words):
+        return pair.a.run("setpriv", "--reuid=65534", "--regid=65534", *groups, pair.binary, "-c", pair.a_file, *words,
+                          check=False)
+
+    check_equal(as_user(["--clear-groups"], "show", "summary").returncode, 0, "a stranger reads")
+    for words in (["reset", "192.0.2.2", "--yes"], ["announce", "10.9.0.0/16"], ["apply", "--yes"]):
+        refusal = as_user(["--clear-groups"], *words)
+        check_equal(refusal.returncode, 3, lambda words=words: f"{words} by a stranger")
+        check("user 65534 may only read" in refusal.stderr, refusal.stderr)
+    check_equal(pair.json("show", "peers")["peers"][0]["established"], 1, "sessions so far")
+    allowed = as_user([f"--groups={group}"], "announce", "10.9.0.0/16")
+    check_equal(allowed.returncode, 0, lambda: f"a member of the group: {allowed.stderr}")
+    for words in ("show config", "show peers --json", "show log", "show memory", "plan", "check"):
+        said = pair.cli(*words.split(), check=False)
+        check(key not in said.stdout + said.stderr, lambda words=words: f"{words} shows the key")
+    check(key not in pair.a_process.log(), "the log shows the key")
 
 
 @case("FRR's words give FRR's keys; metrics are served under both kinds of names")

@@ -1,4 +1,5 @@
 /// bgplite run: the daemon, in the foreground.
+#include <apps/bgplite/call_filter.h>
 #include <apps/bgplite/cli/verbs.h>
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/server.h>
@@ -29,6 +30,14 @@ namespace {
 
 using minibgp::LogArea;
 using Error = boost::system::error_code;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
 
 /// The daemon's directories belong to the user it becomes.
 void give_directories(const Config& config) {
@@ -70,6 +79,7 @@ class Run {
       return Exit::io;
     }
     start_.reset();
+    filter_calls();
     give_back_startup_memory();
     notify_systemd("READY=1\nSTATUS=running");
     feed_watchdog();
@@ -86,7 +96,7 @@ class Run {
     give_directories(config);
     // While we may still run nft and set everything; what of it fails is logged, and doctor tells.
     if (!config.tunnels.empty()) static_cast<void>(host_.apply(config));
-    if (auto dropped = drop_privileges(config.user); !dropped) return dropped;
+    if (auto dropped = drop_privileges(config); !dropped) return dropped;
     const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
     if (needs_admin && !may_administer_network())
       return minibgp::unexpected(
@@ -98,6 +108,12 @@ class Run {
     life_->at_host = [this](const Config& now) { static_cast<void>(host_.apply(now)); };
     commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_});
     return server_.open(config.control.socket, config.control.group);
+  }
+
+  /// Last, when every thread runs and nothing is loaded any more. A sanitizer's own end would be refused.
+  void filter_calls() {
+    if (kSanitized) return;
+    if (const auto filtered = filter_system_calls(); !filtered) log_.warning(LogArea::config, filtered.error());
   }
 
   void wait_for_signal() {

@@ -488,8 +488,8 @@ const Fields<Draft>& root_fields() {
            "remove: everything of ours goes."),
        [](const In& in, Draft& to) { in.choice(to.config.on_exit); }},
       {value("user", Type::name, "stays who started it", Effect::restart,
-             "User that the daemon becomes; of root's rights it keeps CAP_NET_ADMIN, CAP_NET_BIND_SERVICE and "
-             "CAP_NET_RAW."),
+             "User that the daemon becomes; of root's rights it keeps CAP_NET_ADMIN, CAP_NET_BIND_SERVICE to listen "
+             "and CAP_NET_RAW for probes."),
        [](const In& in, Draft& to) { in.text(to.config.user); }},
       {value("state_dir", Type::path, "/var/lib/bgplite", Effect::restart,
              "Directory of what must outlive the daemon: the restart marker, the last good configuration."),

@@ -34,7 +34,7 @@ void Commands::begin_stream(const Request& request, const Reply& reply) {
   if (!reply.stream()) return reply.error("too many monitors are running", 3);
   streams_.push_back(reply);
   listen();
-  reply.line({{"event", "start"}, {"version", 1}, {"routes", request.arguments.value("routes", false)}});
+  reply.line({{"event", "start"}, {"version", 1}, {"routes", flag_argument(request, "routes")}});
 }
 
 /// Events are made only while somebody listens.
@@ -68,6 +68,11 @@ void Commands::tell(const Json& event) {
 std::string text_argument(const Request& request, const char* name) {
   const auto found = request.arguments.find(name);
   return found != request.arguments.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+bool flag_argument(const Request& request, const char* name) {
+  const auto found = request.arguments.find(name);
+  return found != request.arguments.end() && found->is_boolean() && found->get<bool>();
 }
 
 std::size_t number_argument(const Request& request, const char* name, std::size_t fallback) {

@@ -56,6 +56,7 @@ class Commands {
                                                            const Reply& reply);
 [[nodiscard]] std::optional<minibgp::Prefix> prefix_argument(const Request& request, const Reply& reply);
 [[nodiscard]] std::string text_argument(const Request& request, const char* name);
+[[nodiscard]] bool flag_argument(const Request& request, const char* name);
 [[nodiscard]] std::size_t number_argument(const Request& request, const char* name, std::size_t fallback);
 /// How people call a peer: its name where it has one, else its address; "local" for ourselves.
 [[nodiscard]] std::string peer_name(const Daemon& daemon, minibgp::PeerId peer);

@@ -31,6 +31,7 @@ using Error = boost::system::error_code;
 using std::chrono::seconds;
 
 constexpr std::size_t kRequestOctetsMax = 64U << 10U;
+constexpr int kRequestDepthMax = 8;      ///< Values are copied and freed recursively.
 constexpr std::size_t kClientsMax = 32;  ///< More wait in the kernel's backlog.
 constexpr std::size_t kStreamsMax = 8;
 constexpr std::size_t kStreamLinesMax = 1024;  ///< Waiting for one client.
@@ -40,6 +41,18 @@ constexpr seconds kAnswerTimeout{60};
 constexpr std::size_t kLargeAnswer = 1U << 20U;
 
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+/// Null when it is no JSON, too long, or deeper than any request.
+Json parse(const std::string& line) {
+  if (line.size() > kRequestOctetsMax) return {};
+  bool deep = false;
+  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
+    deep = deep || depth > kRequestDepthMax;
+    return !deep;
+  };
+  Json parsed = Json::parse(line, shallow, false);
+  return deep ? Json() : parsed;
+}
 
 /// What the kernel says of the process at the other end.
 struct Credentials {
@@ -168,7 +181,7 @@ void Reply::Sink::on_line(std::string line) {
   const auto server = server_.lock();
   if (!server) return close();
   Request request;
-  Json parsed = line.size() > kRequestOctetsMax ? Json() : Json::parse(line, nullptr, false);
+  Json parsed = parse(line);
   const bool sound = parsed.is_object() && parsed.contains("verb") && parsed["verb"].is_string() &&
                      (!parsed.contains("arguments") || parsed["arguments"].is_object());
   if (!sound)

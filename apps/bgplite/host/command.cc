@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -44,7 +45,10 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));  // NOLINT: exec's signature.
   words.push_back(nullptr);
   const ::pid_t child = ::fork();
-  if (child < 0) return finished;
+  if (child < 0) {
+    finished.output = "no program is started any more: " + std::string{std::strerror(errno)};
+    return finished;
+  }
   if (child == 0) {
     ::dup2(in.ends[0], 0);
     ::dup2(out.ends[1], 1);

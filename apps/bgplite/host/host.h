@@ -38,8 +38,8 @@ struct Sysctl {
 [[nodiscard]] bool write_sysctl(std::string_view path, std::string_view value);
 
 /// Sets what is managed and remembers what was there, in a file under the state directory, so that a daemon that
-/// crashed still restores on its next stop. Blocking: runs nft as a short-lived child (about 20 ms). Do it before
-/// privileges are dropped, or in the unit's ExecStartPre (`bgplite host apply`).
+/// crashed still restores on its next stop. Blocking: runs nft as a short-lived child (about 20 ms). That must be
+/// before privileges are dropped; afterwards a child would have none, and call_filter.h lets nothing start.
 class Host {
  public:
   Host(std::string state_file, minibgp::LogSink* log);

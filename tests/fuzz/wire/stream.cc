@@ -12,9 +12,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const DecodedMessage message = decode_message(left, options);
     if (message.octets == 0) return 0;
     left = left.subspan(message.octets);
+    static_cast<void>(to_text(message.verdict));
+    static_cast<void>(message_name(message.value));
+    if (const auto* said = std::get_if<NotificationMessage>(&message.value)) {
+      static_cast<void>(to_text(*said));
+      static_cast<void>(shutdown_communication(*said));
+    }
     if (message.verdict != MessageVerdict::ok || !message.findings.empty()) continue;
     const auto again = encode_message(message.value, options);
     if (again && decode_message(*again, options).verdict != MessageVerdict::ok) std::abort();
+    if (!again) static_cast<void>(to_text(again.error()));
   }
   return 0;
 }

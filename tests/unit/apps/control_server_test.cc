@@ -1,5 +1,6 @@
 /// The control socket against clients that err: over a real Unix socket, with a loop in a thread of its own.
 #include <apps/bgplite/control/client.h>
+#include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/server.h>
 
 #include <cstring>
@@ -112,6 +113,13 @@ TEST_F(ControlServer, GarbageGetsAnErrorAndTheNextClientIsServed) {
   EXPECT_TRUE(ask(path_, "show.summary"));
 }
 
+TEST_F(ControlServer, ADeepValueIsNoRequest) {
+  const std::size_t depth = 30'000;
+  const std::string deep = std::string(depth, '[') + std::string(depth, ']');
+  EXPECT_NE(raw(R"({"verb": "x", "arguments": {"a": )" + deep + "}}\n").find("not a request"), std::string::npos);
+  EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
 TEST_F(ControlServer, RandomOctetsNeverStopIt) {
   std::mt19937 random{7};
   for (int i = 0; i < 200; ++i) {
@@ -168,6 +176,15 @@ TEST_F(ControlServer, ADeadDaemonsSocketFileIsReplaced) {
   ASSERT_EQ(::stat(other.c_str(), &status), 0);
   EXPECT_TRUE(S_ISSOCK(status.st_mode));
   EXPECT_EQ(status.st_mode & 0777U, 0660U);
+}
+
+TEST(ControlArguments, AnArgumentOfAnotherTypeIsNone) {
+  const Request request{"x", Json::parse(R"({"a": "text", "b": 5, "c": -5, "d": true, "e": null, "f": [true]})")};
+  for (const char* name : {"a", "b", "c", "e", "f", "missing"}) EXPECT_FALSE(flag_argument(request, name)) << name;
+  EXPECT_TRUE(flag_argument(request, "d"));
+  for (const char* name : {"a", "c", "d", "e", "f", "missing"})
+    EXPECT_EQ(number_argument(request, name, 7), 7U) << name;
+  for (const char* name : {"b", "c", "d", "e", "f", "missing"}) EXPECT_EQ(text_argument(request, name), "") << name;
 }
 
 TEST(ControlClient, NobodyThereIsSaidSo) {

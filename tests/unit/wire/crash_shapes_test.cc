@@ -39,6 +39,13 @@ TEST(CrashShapes, ExtendedParameterOverrun) {
   EXPECT_FALSE(decode_open(hex(kOpenHead + "ff ff 0001 02")).has_value());
 }
 
+// The same with the lengths of RFC 4271: of all parameters, of one, each past what the message holds.
+TEST(CrashShapes, OptionalParametersLengthBeyondTheOpen) {
+  for (const char* rest :
+       {"01", "ff 02 02 0200", "04", "04 02", "04 02 ff 0200", "04 02 03 0200", "06 02 02 0200", "03 02 02 02"})
+    EXPECT_FALSE(decode_open(hex(kOpenHead + rest)).has_value()) << rest;
+}
+
 // Quagga, FRR: capability TLVs that overrun their parameter, in every position.
 TEST(CrashShapes, CapabilityOverrunInEveryPosition) {
   const auto whole = hex(kOpenHead + "18 02 16 0104 0001 00 01 0200 4104 0000fde9 4006 0078 0001 01 80");
@@ -85,6 +92,33 @@ TEST(CrashShapes, AttributesNobodyShouldParsePassThrough) {
     const Update update = decoded({"", kMandatory + attribute, "08 0a"});
     EXPECT_EQ(update.severity, Severity::none) << attribute;
     EXPECT_EQ(update.attributes.unknown.size(), 1U) << attribute;
+  }
+}
+
+// FRR CVE-2023-31490, CVE-2024-31948: a malformed BGP Prefix-SID (40) crashed the receiver.
+TEST(CrashShapes, CorruptedPrefixSidPassesThrough) {
+  for (const char* attribute :
+       {"c0 28 00", "c0 28 01 01", "c0 28 03 010007", "c0 28 05 03ffff0000", "c0 28 04 050001 00"}) {
+    const Update update = decoded({"", kMandatory + attribute, "08 0a"});
+    EXPECT_EQ(update.severity, Severity::none) << attribute;
+    EXPECT_EQ(update.attributes.unknown.size(), 1U) << attribute;
+  }
+}
+
+// FRR CVE-2023-46753: prefixes with an attribute, but none of the mandatory ones.
+TEST(CrashShapes, PrefixesWithoutMandatoryAttributesAreWithdrawn) {
+  const Update update = decoded({"", "c0 63 01 00", "08 0a"});
+  EXPECT_EQ(update.severity, Severity::treat_as_withdraw);
+  EXPECT_EQ(update.announced.size(), 1U);
+}
+
+// FRR CVE-2023-47234, CVE-2023-47235: the shape of an End-of-RIB with attributes that do not belong there.
+TEST(CrashShapes, EndOfRibBesideOtherAttributes) {
+  for (const char* attributes :
+       {"80 0f 03 0002 01 c0 63 01 00", "c0 63 01 00 80 0f 03 0002 01", "80 0f 03 0002 01 40 01 01 00"}) {
+    const Update update = decoded({"", attributes, ""});
+    EXPECT_EQ(update.announced.size(), 0U) << attributes;
+    EXPECT_NE(update.severity, Severity::session_reset) << attributes;
   }
 }
 

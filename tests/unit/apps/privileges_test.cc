@@ -1,0 +1,65 @@
+/// Which capabilities a configuration needs, and what giving up the others leaves behind.
+#include <apps/bgplite/privileges.h>
+
+#include <cap-ng.h>
+#include <gmock/gmock.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace bgplite {
+namespace {
+
+using ::testing::ElementsAre;
+
+Config silent() {
+  Config config;
+  config.listen.enabled = false;
+  return config;
+}
+
+TEST(Privileges, BindServiceOnlyToListenBelowPort1024) {
+  EXPECT_THAT(needed_capabilities(Config{}), ElementsAre(CAP_NET_ADMIN, CAP_NET_BIND_SERVICE));
+  EXPECT_THAT(needed_capabilities(silent()), ElementsAre(CAP_NET_ADMIN));
+  Config config;
+  config.listen.port = 1179;
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN));
+  for (const char* high : {"127.0.0.1:9342", "[::1]:9342", "/run/bgplite/metrics:1"}) {
+    config.metrics.listen = high;
+    EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN)) << high;
+  }
+  config.metrics.listen = "[::]:80";
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_BIND_SERVICE));
+}
+
+TEST(Privileges, RawOnlyForProbesAndDevices) {
+  Config config = silent();
+  config.tunnels["ipsec0"] = {};
+  config.peers["192.0.2.1"] = {};
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN));
+  Config probing = config;
+  probing.tunnels["ipsec0"].probe_enabled = true;
+  EXPECT_THAT(needed_capabilities(probing), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
+  config.peers["192.0.2.1"].options.device = "eth0";
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
+}
+
+TEST(Privileges, LeavesNoCoreDumpAndNothingElseToGain) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!drop_privileges(silent())) ::_exit(1);
+    if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) ::_exit(2);
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) ::_exit(3);
+    capng_get_caps_process();
+    for (const unsigned gone : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_NET_RAW})
+      if (capng_have_capability(CAPNG_PERMITTED, gone) != 0) ::_exit(4);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace bgplite
