@@ -452,6 +452,7 @@ MADE_ELSEWHERE = {
     "to_text(one)": "`FILE:LINE:COLUMN: warning: ...`",
     "start_->note": "was applied and never confirmed",
     "opened.error()": "`cannot open the kernel's IPsec socket: CAUSE`",
+    "filtered.error()": "`system calls are not filtered: CAUSE`",
     "step.text": "one step of a reload",
     "warning": "charon has not loaded",
 }
