@@ -224,6 +224,19 @@ def control_socket(lab):
         "    s.close()\n")
     pair.a.run("python3", "-c", script)
     check_equal(pair.state(), "Established", "after the garbage")
+    # Every reading verb, each argument of every type but its own.
+    script = (
+        "import json, socket\n"
+        "names = 'peer prefix direction level area limit match policy routes family path_id'.split()\n"
+        "for verb in 'peers routes fib tunnels memory config policy log'.split() + ['explain', 'verify', 'monitor']:\n"
+        "    for value in (None, True, -7, 2 ** 63, 1e300, '', 'x' * 3000, [], [[]], {}, {'a': [1]}):\n"
+        "        s = socket.socket(socket.AF_UNIX); s.connect('/run/bgplite/control.sock'); s.settimeout(10)\n"
+        "        verb = verb if verb in ('explain', 'verify', 'monitor') else 'show.' + verb.removeprefix('show.')\n"
+        "        s.sendall(json.dumps({'verb': verb, 'arguments': dict.fromkeys(names, value)}).encode() + b'\\n')\n"
+        "        assert s.recv(4096), (verb, value)\n"
+        "        s.close()\n")
+    pair.a.run("python3", "-c", script)
+    check_equal(pair.state(), "Established", "after arguments of wrong types")
 
 
 @case("who is not in the control socket's group may only read, and nobody is shown a key")

@@ -19,7 +19,7 @@ router: { asn: 65001, router_id: 10.0.0.1 }
 listen: { enabled: false }
 fib: { enabled: false }
 networks: [10.1.0.0/16]
-peers: { 192.0.2.2: { asn: 65002, name: cloud-1, passive: true, import: in, export: in } }
+peers: { 192.0.2.2: { asn: 65002, name: cloud-1, import: in, export: in } }
 policies: { in: [ { match: { prefix: 10.0.0.0/8 le 24 }, then: { med: 5 }, accept: true } ] }
 )";
 
