@@ -83,6 +83,11 @@ struct LocalAttributes {
   std::optional<std::uint32_t> fib_table;
   std::optional<IpAddress> fib_prefsrc;
   NextHopChoice next_hop = NextHopChoice::by_rule;   ///< Set by policy; see NextHopChoice.
+  /// Of an own announcement: told only to peers whose PeerOptions::audience shares a bit with it; 0: to every peer.
+  std::uint64_t audience = 0;
+  /// Of an own announcement that is a part of one of our networks: the length of that network. Export policies judge
+  /// the network in its place, and a path that somebody else has for the part goes before it. 0: no part.
+  std::uint8_t network_bits = 0;
   auto operator<=>(const LocalAttributes&) const = default;
 };
 /// A path's attributes as values; unset optionals are absent from the message.

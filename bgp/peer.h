@@ -75,6 +75,11 @@ struct PeerOptions {
   bool enforce_first_as = true;         ///< RFC 4271 s.6.3: the leftmost AS must be the peer's.
   bool route_reflector_client = false;  ///< RFC 4456.
   std::uint16_t ecmp_weight = 1;
+  /// RFC 8326, the side that leaves: what the peer is told carries GRACEFUL_SHUTDOWN, and its paths are the least
+  /// preferred of all.
+  bool graceful_shutdown = false;
+  /// The bits by which announcements to some peers only name this one (LocalAttributes::audience).
+  std::uint64_t audience = 0;
 
   bool operator==(const PeerOptions&) const = default;
 };

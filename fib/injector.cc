@@ -7,6 +7,9 @@
 namespace minibgp::fib {
 namespace {
 
+/// What a next-hop group takes everywhere: kernels before 6.12 refuse 256, which multipath routes have.
+constexpr std::uint16_t kWeightMax = 255;
+
 constexpr Prefix link_local_v4() { return Prefix::of(IpAddress::v4(0xA9FE0000), 16); }
 constexpr Prefix link_local_v6() { return Prefix::of(IpAddress::v6({0xFE, 0x80}), 10); }
 
@@ -126,7 +129,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     const Resolution& resolution = map_.resolution(set.refs[i]);
     if (!resolution.usable) continue;
     GroupMember member{resolution.via, set.members[i].next_hop.source};
-    member.via.weight = std::min<std::uint16_t>(set.members[i].weight, 256);
+    member.via.weight = std::min(set.members[i].weight, kWeightMax);
     scratch_.push_back(member);
   }
   if (scratch_.empty()) {

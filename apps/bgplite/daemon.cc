@@ -97,7 +97,13 @@ Daemon::Daemon(boost::asio::io_context& io, Logging& log, Config config)
       config_(std::move(config)),
       marker_(directory_of(config_.control.socket) + "forwarding", identity(config_)),
       seed_(std::random_device{}()),
-      started_(std::chrono::steady_clock::now()) {}
+      started_(std::chrono::steady_clock::now()),
+      arriving_timer_(io),
+      return_path_timer_(io),
+      farewell_timer_(io),
+      resume_timer_(io),
+      drains_timer_(io),
+      drill_timer_(io) {}
 
 Daemon::~Daemon() = default;
 
@@ -209,6 +215,10 @@ minibgp::Result<void, std::string> Daemon::open_tunnels() {
 
 void Daemon::stop(std::function<void()> done) {
   if (std::exchange(stopping_, true)) return;
+  end_drill(DrillReport::End::asked);
+  for (boost::asio::steady_timer* timer :
+       {&arriving_timer_, &return_path_timer_, &farewell_timer_, &resume_timer_, &drains_timer_})
+    timer->cancel();
   const bool keep = config_.on_exit == OnExit::keep;
   std::string without;
   for (const minibgp::PeerStatus& peer : speaker_->engine().peers())
@@ -241,6 +251,8 @@ minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig
   };
   options.import_policy = policy(peer.import_policy);
   options.export_policy = policy(peer.export_policy);
+  options.audience = audience_of(key, peer);
+  drains_.apply(key, options);
   if (!peer.md5_file.empty()) {
     if (auto secret = read_secret(peer.md5_file)) {
       options.md5_key = std::move(*secret);
@@ -255,7 +267,7 @@ minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig
 void Daemon::add_peer(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_of(key, peer);
   // A tunnel that is down: added disabled, so that it does not dial before it is told.
-  const bool wait = !options.tunnel.empty() && tunnels_ && !tunnels_->usable(options.tunnel) && options.enabled;
+  const bool wait = !options.tunnel.empty() && tunnels_ && !tunnel_usable(options.tunnel) && options.enabled;
   if (wait) options.enabled = false;
   const auto added = speaker_->add_peer(options);
   if (!added) return log_.error(LogArea::config, "peer " + key + " is left out: " + to_text(added.error()));
@@ -281,6 +293,8 @@ void Daemon::update_peer(const std::string& key, const PeerConfig& peer) {
     const bool external = options.remote_as != config_.router.asn;
     fib_->set_peer(found->second, {options.address, options.device, external && options.ttl <= 1});
   }
+  note_session(found->second);
+  update_return_path();
 }
 
 void Daemon::remove_peer(const std::string& key) {
@@ -290,7 +304,11 @@ void Daemon::remove_peer(const std::string& key) {
   ids_.erase(found);
   speaker_->remove_peer(id);
   if (fib_) fib_->remove_peer(id);
+  arriving_.erase(id);
   keys_.erase(id);
+  return_path_.remove_peer(key);
+  drains_.end(key);
+  update_return_path();
 }
 
 std::optional<PeerId> Daemon::find_peer(std::string_view name) const {
@@ -319,7 +337,9 @@ std::string Daemon::name_of(PeerId peer) const {
 }
 
 void Daemon::set_peer_enabled(PeerId peer, bool enabled, std::string_view reason) {
-  enabled ? speaker_->enable_peer(peer) : speaker_->disable_peer(peer, reason);
+  if (!enabled) return speaker_->disable_peer(peer, reason);
+  undo_drain(peer);
+  speaker_->enable_peer(peer);
 }
 
 // --- Own networks --------------------------------------------------------------------------------------------------
@@ -343,12 +363,14 @@ void Daemon::on_network_changed(const Prefix& prefix, NetworkWatch watch, bool p
   log_.info(LogArea::rib,
             "network " + to_text(prefix) + ": " +
                 (present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
+  update_return_path();
 }
 
 void Daemon::announce(const Prefix& prefix, const minibgp::PathAttributes& attributes) {
   runtime_[prefix] = attributes;
   speaker_->announce(prefix, attributes);
   set_own_networks();
+  update_return_path();
 }
 
 bool Daemon::withdraw(const Prefix& prefix) {
@@ -357,6 +379,7 @@ bool Daemon::withdraw(const Prefix& prefix) {
   for (const Network& network : config_.networks)
     if (network.prefix == prefix) add_network(network);
   set_own_networks();
+  update_return_path();
   return true;
 }
 
@@ -418,23 +441,32 @@ void Daemon::set_static_routes() {
 void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
   const std::string tunnel{change.tunnel};
   const bool usable = minibgp::xfrm::usable(change.state);
-  // Traffic first: the kernel's next-hop groups have lost the interface when this returns.
-  if (fib_) {
-    if (const std::string interface = interface_of(tunnel); !interface.empty())
-      fib_->set_interface_usable(interface, usable, minibgp::xfrm::to_text(change.reason));
-  }
-  guard_underlay();
-  for (const auto& [key, id] : ids_) {
-    const auto peer = config_.peers.find(key);
-    if (peer == config_.peers.end() || peer->second.options.tunnel != tunnel) continue;
-    speaker_->set_transport_usable(id, usable);
-    if (!usable && peer->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
-      speaker_->reset_peer(id, "tunnel is down");
-  }
+  if (drill_ && drill_->drill.failing() && drill_->tunnel == tunnel && !usable) end_drill(DrillReport::End::failed);
+  carry(tunnel, tunnel_usable(tunnel), minibgp::xfrm::to_text(change.reason));
   event("tunnel", {{"tunnel", tunnel},
                    {"state", std::string{minibgp::xfrm::to_text(change.state)}},
                    {"previous", std::string{minibgp::xfrm::to_text(change.previous)}},
                    {"reason", std::string{minibgp::xfrm::to_text(change.reason)}}});
+}
+
+/// A tunnel begins or ceases to carry traffic, for whatever reason.
+void Daemon::carry(const std::string& tunnel, bool usable, std::string_view reason) {
+  // Traffic first: the kernel's next-hop groups have lost the interface when this returns.
+  if (fib_) {
+    if (const std::string interface = interface_of(tunnel); !interface.empty())
+      fib_->set_interface_usable(interface, usable, reason);
+  }
+  guard_underlay();
+  const bool rehearsed = drill_ && drill_->drill.failing() && drill_->tunnel == tunnel;
+  for (const auto& [key, id] : ids_) {
+    const auto peer = config_.peers.find(key);
+    if (peer == config_.peers.end() || peer->second.options.tunnel != tunnel) continue;
+    speaker_->set_transport_usable(id, usable);
+    note_reachable(key, usable);
+    if (!usable && !rehearsed && peer->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
+      speaker_->reset_peer(id, "tunnel is down");
+  }
+  update_return_path();
 }
 
 void Daemon::on_follow_changed(const minibgp::xfrm::FollowChange& change) {
@@ -449,20 +481,28 @@ void Daemon::on_follow_changed(const minibgp::xfrm::FollowChange& change) {
 
 void Daemon::on_peer_changed(const minibgp::PeerChanged& change) {
   if (fib_ && !stopping_) {
+    const auto status = speaker_->engine().peer(change.peer);
     if (change.to == PeerState::established) {
-      fib_->set_peer_usable(change.peer, true);
+      if (status && tells_its_end_beside_others(*status)) {
+        arriving_[change.peer] = speaker_->now() + kArrivalMax;
+        arm_arrivals();
+      } else {
+        fib_->set_peer_usable(change.peer, true);
+      }
     } else if (change.from == PeerState::established) {
-      const auto status = speaker_->engine().peer(change.peer);
+      arriving_.erase(change.peer);
       // Stale: a graceful restart of the peer keeps its routes, and traffic keeps flowing through it.
       if (!status || !status->stale) fib_->set_peer_usable(change.peer, false);
     }
   }
   const bool session = change.from == PeerState::established || change.to == PeerState::established;
-  if (session)
-    event("peer", {{"peer", name_of(change.peer)},
-                   {"state", std::string{minibgp::to_text(change.to)}},
-                   {"previous", std::string{minibgp::to_text(change.from)}},
-                   {"reason", std::string{minibgp::to_text(change.reason)}}});
+  if (!session) return;
+  note_session(change.peer);
+  update_return_path();
+  event("peer", {{"peer", name_of(change.peer)},
+                 {"state", std::string{minibgp::to_text(change.to)}},
+                 {"previous", std::string{minibgp::to_text(change.from)}},
+                 {"reason", std::string{minibgp::to_text(change.reason)}}});
 }
 
 void Daemon::on_best_changed(std::span<const minibgp::BestChange> changes) {
@@ -480,7 +520,16 @@ void Daemon::on_next_hop_interest(const minibgp::NextHopInterest& interest) {
                   : fib_->unwatch_next_hop(interest.peer, interest.next_hop);
 }
 
+void Daemon::on_end_of_rib(const minibgp::EndOfRib& end) {
+  const auto status = speaker_->engine().peer(end.peer);
+  if (!status || arriving_.count(end.peer) == 0) return;
+  for (std::size_t family = 0; family < minibgp::kFamilies; ++family)
+    if (status->families[family] && !status->end_of_rib_received[family]) return;
+  use_peer(end.peer);
+}
+
 void Daemon::on_restart_complete() {
+  restart_complete_ = true;
   if (fib_) fib_->finish_adoption();
 }
 
@@ -491,7 +540,15 @@ void Daemon::on_next_hops_changed(std::span<const minibgp::fib::NextHopState> st
                        {"next_hop", to_text(state.next_hop)},
                        {"usable", state.usable ? "true" : "false"},
                        {"reason", std::string{minibgp::fib::to_text(state.reason)}}});
+    const PeerConfig* config = peer_config(state.peer);
+    if (config == nullptr || config->options.address != state.next_hop) continue;
+    // Other reasons say that the peer's session ended, or nothing about the way to it.
+    using Reason = minibgp::fib::NextHopReason;
+    const bool lost = state.reason == Reason::no_route || state.reason == Reason::interface_missing ||
+                      state.reason == Reason::interface_down || state.reason == Reason::tunnel_down;
+    if (state.usable || lost) note_reachable(keys_.at(state.peer), state.usable);
   }
+  update_return_path();
 }
 
 void Daemon::on_fib_failed(std::error_code error) {
@@ -544,6 +601,10 @@ Plan Daemon::apply(Config wanted) {
   };
   const auto old_by_text = by_text(old_networks);
   const auto new_by_text = by_text(config_.networks);
+  std::vector<std::string> set_up_anew;
+  for (const Step& step : plan)
+    if (step.kind == Step::Kind::tunnels && step.effect == Effect::tunnel) set_up_anew.push_back(step.key);
+  const bool farewell = tunnels_ && leave_tunnels(set_up_anew, "tunnel is set up anew");
   bool tunnels_done = false;
   for (const Step& step : plan) {
     switch (step.kind) {
@@ -554,6 +615,9 @@ Plan Daemon::apply(Config wanted) {
         if (std::exchange(tunnels_done, true)) break;
         if (!tunnels_) {
           if (const auto opened = open_tunnels(); !opened) log_.error(LogArea::tunnel, opened.error());
+        } else if (farewell) {
+          after_farewell([this] { set_tunnels(), set_static_routes(); });
+          break;
         } else {
           set_tunnels();
         }
@@ -579,7 +643,7 @@ Plan Daemon::apply(Config wanted) {
         break;
       }
       case Step::Kind::static_routes:
-        set_tunnels(), set_static_routes();
+        if (!farewell) set_tunnels(), set_static_routes();
         break;
       case Step::Kind::fib:
       case Step::Kind::on_exit:
@@ -598,6 +662,7 @@ Plan Daemon::apply(Config wanted) {
     }
   }
   set_own_networks();
+  update_return_path();
   ++reloads_;
   return plan;
 }

@@ -8,8 +8,11 @@
 #include <apps/bgplite/config/config.h>
 #include <apps/bgplite/config/diff.h>
 #include <apps/bgplite/config/yaml.h>
+#include <apps/bgplite/drain.h>
+#include <apps/bgplite/drill.h>
 #include <apps/bgplite/logging.h>
 #include <apps/bgplite/restart_marker.h>
+#include <apps/bgplite/return_path.h>
 #include <bgp/speaker.h>
 #include <fib/fib.h>
 #include <xfrm/tunnels.h>
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace bgplite {
 
@@ -54,6 +58,21 @@ class Daemon final : private minibgp::Observer,
   /// False: it was not announced at run time.
   bool withdraw(const minibgp::Prefix& prefix);
   void set_peer_enabled(minibgp::PeerId peer, bool enabled, std::string_view reason);
+  /// Takes a tunnel down; its peers are told first, while it works.
+  void terminate_tunnel(const std::string& tunnel);
+  /// Leaves a peer in steps `wait` apart (drain.h). Enabling it undoes that.
+  void drain(minibgp::PeerId peer, std::chrono::milliseconds wait);
+  bool undo_drain(minibgp::PeerId peer);  ///< False: it is not drained.
+  [[nodiscard]] std::optional<DrainStep> drain_step(minibgp::PeerId peer) const;
+  /// Plays the failure of a tunnel, or of the interface to a peer without one (drill.h). The error is a sentence.
+  [[nodiscard]] minibgp::Result<void, std::string> start_drill(const std::string& name,
+                                                               std::chrono::milliseconds length);
+  void stop_drill() { end_drill(DrillReport::End::asked); }
+  struct DrillStatus {
+    std::string name, interface;
+    DrillReport report;
+  };
+  [[nodiscard]] std::optional<DrillStatus> drill_status() const;  ///< Of the last one; nothing: there was none.
 
   // --- Reading
   [[nodiscard]] const Config& config() const { return config_; }
@@ -65,6 +84,8 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] const std::map<minibgp::Prefix, minibgp::PathAttributes>& runtime_announcements() const {
     return runtime_;
   }
+  /// Halves of our networks that are announced to the peer now (return_path: more_specifics).
+  [[nodiscard]] std::size_t parts_for(minibgp::PeerId peer) const;
   [[nodiscard]] std::chrono::seconds uptime() const;
   [[nodiscard]] std::uint32_t reloads() const { return reloads_; }
   [[nodiscard]] bool restarted() const { return restarted_; }
@@ -79,6 +100,7 @@ class Daemon final : private minibgp::Observer,
   void on_peer_changed(const minibgp::PeerChanged& change) override;
   void on_best_changed(std::span<const minibgp::BestChange> changes) override;
   void on_next_hop_interest(const minibgp::NextHopInterest& interest) override;
+  void on_end_of_rib(const minibgp::EndOfRib& end) override;
   void on_restart_complete() override;
   // minibgp::fib::FibObserver
   void on_next_hops_changed(std::span<const minibgp::fib::NextHopState> states) override;
@@ -101,7 +123,29 @@ class Daemon final : private minibgp::Observer,
   void add_network(const Network& network);
   void remove_network(const Network& network);
   void set_own_networks();
+  [[nodiscard]] std::uint64_t audience_of(const std::string& key, const PeerConfig& peer);
+  void note_session(minibgp::PeerId peer);
+  void note_reachable(const std::string& key, bool reachable);
+  void update_return_path();
+  [[nodiscard]] std::map<minibgp::Prefix, minibgp::PathAttributes> return_path_parts(
+      const std::map<minibgp::Prefix, minibgp::PathAttributes>& own);
   void log_plan(const Plan& plan);
+  bool leave_tunnels(const std::vector<std::string>& tunnels, std::string_view why);
+  void after_farewell(std::function<void()> action);
+  void resume_transports();
+  void carry(const std::string& tunnel, bool usable, std::string_view reason);
+  [[nodiscard]] bool tunnel_usable(const std::string& tunnel) const;
+  void step_drains();
+  void arm_drains();
+  void arm_drill();
+  void play_failure();
+  void take_failure_back();
+  void set_drilled_peers(bool usable);
+  void end_drill(DrillReport::End why);
+  [[nodiscard]] bool tells_its_end_beside_others(const minibgp::PeerStatus& peer) const;
+  void use_peer(minibgp::PeerId peer);
+  void arm_arrivals();
+  static constexpr std::chrono::seconds kArrivalMax{5};
   void set_tunnels();
   void guard_underlay();
   void set_static_routes();
@@ -124,6 +168,27 @@ class Daemon final : private minibgp::Observer,
   std::map<std::string, minibgp::PeerId> ids_;  ///< By key of Config::peers.
   std::map<minibgp::PeerId, std::string> keys_;
   std::map<minibgp::Prefix, minibgp::PathAttributes> runtime_;  ///< Announced by command.
+  bool restart_complete_ = false;
+  /// Back beside others that carry the traffic: used when they have said all they have, or this much time has passed.
+  std::map<minibgp::PeerId, minibgp::Time> arriving_;
+  boost::asio::steady_timer arriving_timer_;
+  ReturnPath return_path_;
+  std::map<minibgp::Prefix, minibgp::PathAttributes> parts_;  ///< Of networks, announced for return_path_.
+  std::map<std::string, std::size_t> told_before_parts_;      ///< Prefixes a peer had before there were parts.
+  boost::asio::steady_timer return_path_timer_;
+
+  std::vector<std::function<void()>> after_farewell_;  ///< When peers had the time to hear that their tunnel goes.
+  boost::asio::steady_timer farewell_timer_, resume_timer_;
+  Drains drains_;
+  boost::asio::steady_timer drains_timer_;
+  struct Drilled {
+    std::string name, tunnel, interface;  ///< Without a tunnel: an interface alone.
+    std::vector<minibgp::PeerId> peers;   ///< Without a tunnel: those behind the interface.
+    Drill drill;
+    std::uint64_t failovers = 0;  ///< Of the Fib, before.
+  };
+  std::optional<Drilled> drill_;
+  boost::asio::steady_timer drill_timer_;
 };
 
 }  // namespace bgplite

@@ -52,6 +52,16 @@ class LpmTrie {
     return true;
   }
 
+  /// The value of `prefix` itself; null when there is none. Valid until the next change.
+  [[nodiscard]] const Value* exact(const Prefix& prefix) const {
+    std::uint32_t at = root(prefix.family);
+    for (unsigned bit = 0; bit < prefix.length_bits; ++bit) {
+      at = nodes_[at].child[bit_of(prefix.octets, bit)];
+      if (at == 0) return nullptr;
+    }
+    return nodes_[at].value ? &*nodes_[at].value : nullptr;
+  }
+
   /// The value of the longest prefix that covers `prefix` (itself included); null when none does. Valid until the next
   /// change.
   [[nodiscard]] const Value* covering(const Prefix& prefix) const {

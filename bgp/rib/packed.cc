@@ -35,6 +35,7 @@ enum LocalBit : std::uint8_t {
   kPrefsrc = 16,
   kPrefsrcV6 = 32,
   kNextHopChoice = 64,
+  kAudience = 128,  // And network_bits.
 };
 
 /// Appends to a buffer that is known to be large enough.
@@ -142,6 +143,7 @@ void pack_local(const LocalAttributes& local, Packer& out) {
   if (local.fib_prefsrc) bits |= kPrefsrc;
   if (local.fib_prefsrc && local.fib_prefsrc->family == Family::ipv6) bits |= kPrefsrcV6;
   if (local.next_hop != NextHopChoice::by_rule) bits |= kNextHopChoice;
+  if (local.audience != 0 || local.network_bits != 0) bits |= kAudience;
   out.put(static_cast<std::uint8_t>(bits));
   if (local.weight != 0) out.put(local.weight);
   if (local.ecmp_weight != 0) out.put(local.ecmp_weight);
@@ -149,6 +151,10 @@ void pack_local(const LocalAttributes& local, Packer& out) {
   if (local.fib_table) out.put(*local.fib_table);
   if (local.fib_prefsrc) out.put_octets(local.fib_prefsrc->octets.data(), 16);
   if (local.next_hop != NextHopChoice::by_rule) out.put(static_cast<std::uint8_t>(local.next_hop));
+  if ((bits & kAudience) != 0) {
+    out.put(local.audience);
+    out.put(local.network_bits);
+  }
 }
 
 void unpack_local_part(Unpacker& in, LocalAttributes& out) {
@@ -164,6 +170,10 @@ void unpack_local_part(Unpacker& in, LocalAttributes& out) {
     out.fib_prefsrc = address;
   }
   if ((bits & kNextHopChoice) != 0) out.next_hop = static_cast<NextHopChoice>(in.get<std::uint8_t>());
+  if ((bits & kAudience) != 0) {
+    out.audience = in.get<std::uint64_t>();
+    out.network_bits = in.get<std::uint8_t>();
+  }
 }
 
 std::size_t next_hop_octets(std::uint16_t bits) {

@@ -56,6 +56,7 @@ class Connector {
 
   /// Whether an incoming connection may be taken.
   [[nodiscard]] bool welcomes() const;
+  [[nodiscard]] bool transport_usable() const { return transport_usable_; }
   /// Idle, Connect or Active. Meaningful while there is no session.
   [[nodiscard]] PeerState state() const { return state_; }
   [[nodiscard]] Time next_deadline() const { return deadline_; }

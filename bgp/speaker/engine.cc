@@ -196,7 +196,14 @@ void EngineImpl::tell_writes() {
 void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
   begin_turn(now);
   AttrId id{};
-  if (attributes.local.weight == 0) {
+  // A part of a network goes behind what others know of it; what matters of it is that peers hear it.
+  const bool part = attributes.local.network_bits != 0;
+  if (part) {
+    PathAttributes last = attributes;
+    last.local.weight = 0;
+    last.local_pref = 0;
+    id = attributes_.intern(last);
+  } else if (attributes.local.weight == 0) {
     PathAttributes weighted = attributes;
     weighted.local.weight = kOwnWeight;
     id = attributes_.intern(weighted);
@@ -205,8 +212,11 @@ void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes
   }
   const auto [known, added] = announcements_.try_emplace(prefix, id);
   if (!added) attributes_.release(std::exchange(known->second, id));
-  if (added) {
+  // Its network covers a part already.
+  if (!part && facts_.own_networks.exact(prefix) == nullptr) {
     facts_.own_networks.insert(prefix, 1);
+    prefix_facts_changed_ = true;
+  } else if (part && facts_.own_networks.erase(prefix)) {
     prefix_facts_changed_ = true;
   }
   table_.set_path(prefix, {kLocalPeer, 0}, id, id);
@@ -219,8 +229,7 @@ void EngineImpl::withdraw(const Prefix& prefix, Time now) {
   table_.remove_path(prefix, {kLocalPeer, 0});
   attributes_.release(known->second);
   announcements_.erase(known);
-  facts_.own_networks.erase(prefix);
-  prefix_facts_changed_ = true;
+  if (facts_.own_networks.erase(prefix)) prefix_facts_changed_ = true;
 }
 
 /// Policies may ask whether a prefix is covered by one of our own, or covers a protected address: what they said of

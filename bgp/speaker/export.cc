@@ -92,6 +92,7 @@ void Exporter::set_rules(PeerId peer, ExportRules rules) {
   same_but_policy.peer_address = present->rules().peer_address;
   same_but_policy.tunnel = present->rules().tunnel;
   same_but_policy.peer_as = present->rules().peer_as;
+  same_but_policy.audience = present->rules().audience;
   const bool only_policy = same_but_policy == present->rules() && !rules.as_override;
   isolate(peer, std::move(rules))
       .start_walk(only_policy ? rib::AdjOut::Walk::changes : rib::AdjOut::Walk::again, table_);

@@ -163,7 +163,8 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   const Source& source = view.sources[source_index(best.peer)];
   if (!may_tell(rules_, source, hot)) return kNoAttributes;
   const bool drop_med = hot.has(rib::HotAttrs::kHasMed) && drops_med(rules_, source);
-  if (rules_.policy == Policy::accept_all() && !drop_med) return best.accepted;
+  const bool as_it_is = rules_.policy == Policy::accept_all() && !drop_med;
+  if (as_it_is && !source.local) return best.accepted;
   if (rules_.policy == Policy::reject_all()) return kNoAttributes;
 
   ExportScratch::Judged& judged = scratch.judged;
@@ -174,7 +175,11 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
     judged.source = best.peer;
     judged.edited.clear();
   }
-  PolicyContext context = rules_.policy_context(prefix);
+  const LocalAttributes& local = scratch.attributes.local;
+  if (source.local && local.audience != 0 && (local.audience & rules_.audience) == 0) return kNoAttributes;
+  if (as_it_is) return best.accepted;
+  const bool part = source.local && local.network_bits != 0;
+  PolicyContext context = rules_.policy_context(part ? Prefix::of(prefix.address(), local.network_bits) : prefix);
   view.facts.fill(context);
   const Judgement judgement = rules_.policy->judge(scratch.attributes, context);
   if (!judgement.accepted) return kNoAttributes;

@@ -93,6 +93,8 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   rules.as_override = options.as_override;
   rules.remove_private_as = options.remove_private_as;
   rules.route_reflector_client = options.route_reflector_client;
+  rules.graceful_shutdown = options.graceful_shutdown;
+  rules.audience = options.audience;
   if (options.export_limit.max != PrefixLimit{}.max && !options.export_limit.warn_only) {
     rules.limit = options.export_limit.max;
     rules.limited_peer = peer;
@@ -120,6 +122,10 @@ bool drops_med(const ExportRules& rules, const Source& source) {
 
 bool make_outgoing(const ExportRules& rules, const Source& source, PathAttributes& attributes) {
   if (rules.export_med) attributes.med = rules.export_med;
+  if (rules.graceful_shutdown && !attributes.has(kGracefulShutdown)) {  // RFC 8326 s.4.2.
+    auto& communities = attributes.communities;
+    communities.insert(std::upper_bound(communities.begin(), communities.end(), kGracefulShutdown), kGracefulShutdown);
+  }
   const NextHopChoice choice = attributes.local.next_hop;
   const bool unset = !attributes.next_hop.address.is_set();
   if (rules.peer_type == PeerType::ibgp) {

@@ -46,6 +46,8 @@ struct ExportRules {
   bool as_override = false;
   bool remove_private_as = false;
   bool route_reflector_client = false;
+  bool graceful_shutdown = false;
+  std::uint64_t audience = 0;
   std::uint32_t limit = 0;  ///< Prefixes told at most; 0: no limit was configured.
   PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that told is counted for it.
   bool operator==(const ExportRules&) const = default;

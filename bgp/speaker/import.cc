@@ -99,7 +99,8 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
       rules.role == Role::customer || rules.role == Role::peer || rules.role == Role::route_server_client;
   const bool mark = from_above && rules.peer_type == PeerType::ebgp && !attributes.only_to_customer;
   const bool external = rules.peer_type == PeerType::ebgp;
-  if (judgement.outcome == 0 && !mark && !(external && attributes.has(kGracefulShutdown))) return received;
+  const bool leaves = rules.graceful_shutdown || (external && attributes.has(kGracefulShutdown));
+  if (judgement.outcome == 0 && !mark && !leaves) return received;
 
   for (const Edited& known : edited_)
     if (known.outcome == judgement.outcome) return known.id;
@@ -107,7 +108,7 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   rules.policy->apply(judgement.outcome, context, scratch_);
   if (mark) scratch_.only_to_customer = rules.remote_as;
   // RFC 8326 s.4: the least preferred, after policy, which might raise it again for all.
-  if (external && scratch_.has(kGracefulShutdown)) scratch_.local_pref = 0;
+  if (rules.graceful_shutdown || (external && scratch_.has(kGracefulShutdown))) scratch_.local_pref = 0;
   // On import "self" can only mean the sender: traffic to us is what we are about to forward.
   if (scratch_.local.next_hop == NextHopChoice::peer || scratch_.local.next_hop == NextHopChoice::self)
     scratch_.next_hop = NextHop{rules.address, {}};

@@ -31,6 +31,7 @@ struct ImportRules {
   Role role = Role::none;
   std::uint8_t allow_as_in = 0;
   bool enforce_first_as = true;
+  bool graceful_shutdown = false;
   bool operator==(const ImportRules&) const = default;
 };
 

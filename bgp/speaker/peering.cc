@@ -241,6 +241,8 @@ void EngineImpl::set_transport_usable(PeerId peer, bool usable, Time now) {
   Peering* const peering = find_peer(peer);
   if (peering == nullptr || peering->removing) return;
   peering->connector.set_transport_usable(usable, now_);
+  // What is kept for a peer that restarts leads nowhere without its tunnel.
+  if (!usable && peering->established == nullptr && peering->any_stale()) drop_routes(*peering);
   dial_if_due(*peering);
   report_state(*peering, usable ? DownReason::none : DownReason::transport_unusable);
 }
@@ -307,6 +309,7 @@ void EngineImpl::set_rules(Peering& peering) {
   if (rules.policy == nullptr) rules.policy = facts.external ? Policy::reject_all() : Policy::accept_all();
   rules.role = options.role;
   rules.allow_as_in = options.allow_as_in;
+  rules.graceful_shutdown = options.graceful_shutdown;
   rules.enforce_first_as = options.enforce_first_as && options.role != Role::route_server_client;
   const bool judge_again = !(rules == peering.import_rules) && table_.counts(peering.id).received != 0;
   peering.import_rules = std::move(rules);

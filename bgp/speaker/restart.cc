@@ -19,7 +19,7 @@ constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(
 bool EngineImpl::keeps_routes(const Peering& peering, const session::Down& down) {
   const auto& graceful = peering.negotiated.peer_graceful_restart;
   if (!graceful || peering.options.graceful_restart == GracefulRestart::off) return false;
-  if (!peering.enabled || peering.removing) return false;
+  if (!peering.enabled || peering.removing || !peering.connector.transport_usable()) return false;
   if (!graceful->families[0] && !graceful->families[1]) return false;
   namespace notify = wire::notify;
   const bool cease = down.notification.code == notify::kCease;

@@ -391,6 +391,18 @@ class Lab:
             if addresses:
                 space.address(device, *addresses)
 
+    def long_link(self, a, b, a_device, b_device, a_addresses=(), b_addresses=()):
+        """As link(), with a switch in between: an end that goes down is not seen at the other, as with a tunnel."""
+        switch = self.namespace(f"switch-{a_device}")
+        self.link(a, switch, a_device, "port0", a_addresses)
+        self.link(switch, b, "port1", b_device, (), b_addresses)
+        switch.batch(
+            "link add bridge0 type bridge",
+            "link set bridge0 up",
+            "link set port0 master bridge0",
+            "link set port1 master bridge0",
+        )
+
     def close(self):
         if self._closed:
             return

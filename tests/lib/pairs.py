@@ -37,23 +37,26 @@ def pair(lab, peer, family=4, internal=False, passive=True, hold=30, keepalive=1
     return a, b, ours, theirs
 
 
-def document(lab, peer=None, link_kind="veth", **router):
+def document(lab, peer=None, join=None, extra=None, hold=30, **router):
     """The document's addresses: gateway and cloud joined by ipsec0 and ipsec1 (plain links here), VPC prefixes behind
-    the cloud, on-premises ones behind the gateway; bgplite and FRR, timers 10 30, ECMP."""
+    the cloud, on-premises ones behind the gateway; bgplite and FRR, timers 10 30, ECMP. `join`: Lab.link, or as it;
+    `extra`: more of bgplite's configuration."""
     from peers import Frr
 
     peer = peer or Frr
     require(Bgplite.missing(), peer.missing())
     gateway, cloud = lab.namespace("gateway", forward=True), lab.namespace("cloud", forward=True)
-    lab.link(gateway, cloud, "ipsec0", "ipsec0", ["169.254.10.2/30"], ["169.254.10.1/30"])
-    lab.link(gateway, cloud, "ipsec1", "ipsec1", ["169.254.20.2/30"], ["169.254.20.1/30"])
+    join = join or lab.link
+    join(gateway, cloud, "ipsec0", "ipsec0", ["169.254.10.2/30"], ["169.254.10.1/30"])
+    join(gateway, cloud, "ipsec1", "ipsec1", ["169.254.20.2/30"], ["169.254.20.1/30"])
     for space in (gateway, cloud):
         space.sysctl(net__ipv4__fib_multipath_hash_policy=1)
     router = {"maximum_paths": 32, **router}
-    timers = dict(hold=30, keepalive=10)
+    timers = dict(hold=hold, keepalive=hold // 3)
     ours = Bgplite(
         gateway,
         Router(65530, "169.254.10.2", [Neighbor(f"169.254.{n}.1", 65535, **timers) for n in (10, 20)], **router),
+        extra=extra,
     )
     theirs = peer(
         cloud, Router(65535, "169.254.10.1", [Neighbor(f"169.254.{n}.2", 65530, **timers) for n in (10, 20)], **router)

@@ -1,5 +1,6 @@
 #include <apps/bgplite/config/check.h>
 #include <apps/bgplite/config/presets.h>
+#include <apps/bgplite/return_path.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -58,6 +59,7 @@ class Checker {
     for (const auto& [name, tunnel] : config_.tunnels) check_tunnel(name, tunnel);
     tunnels_together();
     static_routes();
+    return_path_peers();
     rest();
   }
 
@@ -150,6 +152,7 @@ class Checker {
     const bool ibgp = options.remote_as == config_.router.asn;
     if (options.route_reflector_client && !ibgp)
       error(path + ".route_reflector_client", "peer " + key + " is not an iBGP peer");
+    return_path(key, path, peer);
     if (ibgp && options.role != minibgp::Role::none) error(path + ".role", "roles are for eBGP peers (RFC 9234)");
   }
 
@@ -208,6 +211,42 @@ class Checker {
     if (raised && peer.options.export_limit.max > cloud.prefixes_max)
       warning(path + ".export_limit.max", "export_limit of peer " + key + " is " +
                                               std::to_string(peer.options.export_limit.max) + ", but " + limit);
+  }
+
+  /// What more_specifics may announce must fit where it is announced.
+  void return_path(const std::string& key, const std::string& path, const PeerConfig& peer) {
+    if (!peer.return_path.more_specifics) return;
+    const std::string at = path + ".return_path";
+    const auto others = std::count_if(config_.peers.begin(), config_.peers.end(), [&](const auto& other) {
+      return other.first != key && other.second.return_path.more_specifics &&
+             other.second.options.remote_as == peer.options.remote_as;
+    });
+    if (others == 0)
+      warning(at, "return_path of peer " + key + " does nothing: no other peer of AS " +
+                      to_text(peer.options.remote_as) + " has it, so nobody is told the halves");
+    std::size_t halves = 0;
+    std::size_t too_long = 0;
+    for (const Network& network : config_.networks) {
+      const bool ipv4 = network.prefix.family == minibgp::Family::ipv4;
+      const std::uint8_t longest = ipv4 ? peer.return_path.longest_bits : peer.return_path.longest_ipv6_bits;
+      if (network.prefix.length_bits < longest) {
+        halves += 2;
+      } else {
+        ++too_long;
+      }
+    }
+    if (too_long != 0)
+      warning(at, std::to_string(too_long) + (too_long == 1 ? " network is" : " networks are") +
+                      " not announced in halves to peer " + key + ": 'longest' forbids it");
+    const auto tunnel = config_.tunnels.find(peer.options.tunnel);
+    const CloudFacts& cloud = facts_of(tunnel == config_.tunnels.end() ? Cloud::none : tunnel->second.cloud);
+    const std::uint32_t most =
+        std::min(peer.options.export_limit.max, cloud.prefixes_max == 0 ? UINT32_MAX : cloud.prefixes_max);
+    if (config_.networks.size() + halves > most)
+      warning(at,
+              std::to_string(config_.networks.size()) + " networks and " + std::to_string(halves) +
+                  " halves are more than the " + std::to_string(most) + " prefixes that peer " + key + " takes",
+              "only the first halves that fit are announced");
   }
 
   void policies(const std::string& key, const std::string& path, const PeerConfig& peer) {
@@ -342,6 +381,14 @@ class Checker {
     if (facts_of(tunnel->second.cloud).static_discouraged)
       warning(path, "static routing is not recommended with " + std::string{facts_of(tunnel->second.cloud).name},
               "use BGP");
+  }
+
+  void return_path_peers() {
+    const auto wanted = [](const auto& peer) { return peer.second.return_path.more_specifics; };
+    const auto count = std::count_if(config_.peers.begin(), config_.peers.end(), wanted);
+    if (static_cast<std::size_t>(count) > kReturnPathPeersMax)
+      error("peers", "at most " + std::to_string(kReturnPathPeersMax) + " peers can have return_path, not " +
+                         std::to_string(count));
   }
 
   void rest() {

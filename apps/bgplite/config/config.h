@@ -31,6 +31,13 @@ struct PolicyDefinition {
   bool operator==(const PolicyDefinition& other) const { return canonical == other.canonical; }
 };
 
+/// After an unannounced loss of a peer's tunnel: see return_path.h.
+struct ReturnPathConfig {
+  bool more_specifics = false;
+  std::uint8_t longest_bits = 32, longest_ipv6_bits = 128;  ///< No part is longer.
+  bool operator==(const ReturnPathConfig&) const = default;
+};
+
 struct PeerConfig {
   minibgp::PeerOptions options;  ///< import_policy, export_policy and md5_key are filled when applied.
   std::string import_policy;     ///< Name in Config::policies; empty: none (RFC 8212).
@@ -39,7 +46,8 @@ struct PeerConfig {
   std::string md5_file;
   enum class OnTunnelDown : std::uint8_t { keep, close };
   OnTunnelDown on_tunnel_down = OnTunnelDown::keep;  ///< keep: the hold timer decides.
-  bool families_given = false;                       ///< Otherwise they follow from the address.
+  ReturnPathConfig return_path;
+  bool families_given = false;  ///< Otherwise they follow from the address.
   bool operator==(const PeerConfig&) const = default;
 };
 

@@ -34,7 +34,18 @@ std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   note(a.md5_file != b.md5_file, "md5_file");
   note(x.local_address != y.local_address || x.device != y.device || x.port != y.port, "end point");
   note(x.families != y.families, "families");
+  note(!(a.return_path == b.return_path), "return_path");
   return names.empty() ? "options" : names;
+}
+
+bool same_but_return_path(const PeerConfig& a, PeerConfig b) {
+  b.return_path = a.return_path;
+  return a == b;
+}
+
+bool same_but_group(const minibgp::xfrm::TunnelOptions& a, minibgp::xfrm::TunnelOptions b) {
+  b.group = a.group;
+  return a == b;
 }
 
 class Differ {
@@ -93,10 +104,11 @@ class Differ {
       const auto old = running_.tunnels.find(name);
       if (old == running_.tunnels.end()) {
         add(Kind::tunnels, name, Effect::tunnel, "tunnel " + name + ": new");
-      } else if (!(old->second.options == tunnel.options)) {
+      } else if (!same_but_group(old->second.options, tunnel.options)) {
         add(Kind::tunnels, name, Effect::tunnel, "tunnel " + name + ": changed: it is set up anew");
       } else if (!(old->second == tunnel)) {
-        add(Kind::tunnels, name, Effect::live, "tunnel " + name + ": probe changed");
+        const bool group = old->second.options.group != tunnel.options.group;
+        add(Kind::tunnels, name, Effect::live, "tunnel " + name + (group ? ": group changed" : ": probe changed"));
       }
     }
   }
@@ -122,7 +134,9 @@ class Differ {
             "peer " + key + ": " + changed_options(old->second, peer) + ": the session is reset");
       } else {
         const std::string what = old->second == peer ? "its policy changed" : changed_options(old->second, peer);
-        add(Kind::update_peer, key, Effect::refresh, "peer " + key + ": " + what + ": routes are judged again");
+        const bool judged = judged_anew || !same_but_return_path(old->second, peer);
+        add(Kind::update_peer, key, judged ? Effect::refresh : Effect::live,
+            "peer " + key + ": " + what + (judged ? ": routes are judged again" : ""));
       }
     }
   }

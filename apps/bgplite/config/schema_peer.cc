@@ -69,6 +69,33 @@ void read_families(const In& in, PeerConfig& to) {
   to.families_given = true;
 }
 
+const Fields<ReturnPathConfig>& return_path_fields() {
+  static const Fields<ReturnPathConfig> fields{
+      {flag("more_specifics", "true", Effect::live,
+            "After an unannounced loss of a tunnel, while the peer behind it still holds its session, announce our "
+            "networks split in two over the sessions with its AS that live, so that its longest match moves at once. "
+            "Export policies judge the networks, not their halves."),
+       [](const In& in, ReturnPathConfig& to) { in.flag(to.more_specifics); }},
+      {integer("longest", "32", 1, 32, Effect::live, "Announce no half of an IPv4 network that is longer."),
+       [](const In& in, ReturnPathConfig& to) { in.number(to.longest_bits); }},
+      {integer("longest_ipv6", "128", 1, 128, Effect::live, "The same for IPv6."),
+       [](const In& in, ReturnPathConfig& to) { in.number(to.longest_ipv6_bits); }},
+  };
+  return fields;
+}
+
+/// A word, or a mapping that says how far it may go.
+void read_return_path(const In& in, ReturnPathConfig& to) {
+  if (in.node.IsMap()) {
+    to.more_specifics = true;
+    return in.mapping(return_path_fields(), to);
+  }
+  enum class Word : std::uint8_t { off, more_specifics };
+  Word word = to.more_specifics ? Word::more_specifics : Word::off;
+  in.choice(word);
+  to.more_specifics = word == Word::more_specifics;
+}
+
 }  // namespace
 
 const Fields<PeerConfig>& peer_fields() {
@@ -174,6 +201,12 @@ const Fields<PeerConfig>& peer_fields() {
       {choice("session_on_tunnel_down", "keep", "keep|close", Effect::live,
               "keep: the hold timer decides, the tunnel may be back in a moment. close: end the session at once."),
        [](const In& in, PeerConfig& to) { in.choice(to.on_tunnel_down); }},
+      {choice(
+           "return_path", "off", "off|more_specifics", Effect::live,
+           "more_specifics: when a tunnel is lost without a word, draw the return traffic to the sessions that live. "
+           "Never beyond `export_limit` and what the tunnel's `cloud` takes. Or a mapping: see `return_path` "
+           "below."),
+       [](const In& in, PeerConfig& to) { read_return_path(in, to.return_path); }},
   };
   return fields;
 }
@@ -185,6 +218,7 @@ void describe_peer(std::vector<SectionDoc>& into) {
                "other end of a tunnel, and in `defaults.peer`, which every peer begins with.",
                peer_fields()));
   into.push_back(describe("peers.NAME.timers", "", timer_fields()));
+  into.push_back(describe("peers.NAME.return_path", "", return_path_fields()));
   into.push_back(describe("peers.NAME.import_limit", "The same keys stand in `export_limit`.", limit_fields()));
 }
 

@@ -97,8 +97,91 @@ void tunnel_up_or_down(Context& context, const Request& request, const Reply& re
   const std::string name = text_argument(request, "tunnel");
   if (tunnels == nullptr || !tunnels->status(name)) return reply.error("no tunnel '" + name.substr(0, 64) + "'", 1);
   const bool up = request.verb == "tunnel.initiate";
-  up ? tunnels->initiate(name) : tunnels->terminate(name);
+  up ? tunnels->initiate(name) : context.daemon.terminate_tunnel(name);
   reply.result({{up ? "initiated" : "terminated", name}});
+}
+
+/// The peer that was named, or all of them. Nothing: it was answered.
+std::vector<minibgp::PeerId> peers_meant(Context& context, const Request& request, const Reply& reply) {
+  std::vector<minibgp::PeerId> peers;
+  if (!text_argument(request, "peer").empty()) {
+    if (const auto peer = peer_argument(context, request, reply)) peers.push_back(*peer);
+    return peers;
+  }
+  for (const minibgp::PeerStatus& peer : context.daemon.speaker().engine().peers()) peers.push_back(peer.id);
+  if (peers.empty()) reply.error("there is no peer", 1);
+  return peers;
+}
+
+Json drains_json(Context& context, const std::vector<minibgp::PeerId>& peers) {
+  Json list = Json::array();
+  for (const minibgp::PeerId peer : peers) {
+    const auto step = context.daemon.drain_step(peer);
+    if (step)
+      list.push_back(
+          {{"peer", peer_name(context.daemon, peer)}, {"step", to_text(*step)}, {"done", *step == DrainStep::stopped}});
+  }
+  return {{"drained", std::move(list)}};
+}
+
+void drain(Context& context, const Request& request, const Reply& reply) {
+  const std::size_t wait_ms = number_argument(request, "wait_ms", 10'000);
+  if (wait_ms > 3'600'000) return reply.error("at most one hour between the steps");
+  const auto peers = peers_meant(context, request, reply);
+  if (peers.empty()) return;
+  for (const minibgp::PeerId peer : peers)
+    context.daemon.drain(peer, std::chrono::milliseconds{static_cast<std::int64_t>(wait_ms)});
+  reply.result(drains_json(context, peers));
+}
+
+void drain_status(Context& context, const Request& request, const Reply& reply) {
+  const auto peers = peers_meant(context, request, reply);
+  if (!peers.empty()) reply.result(drains_json(context, peers));
+}
+
+void drain_undo(Context& context, const Request& request, const Reply& reply) {
+  const auto peers = peers_meant(context, request, reply);
+  if (peers.empty()) return;
+  Json undone = Json::array();
+  for (const minibgp::PeerId peer : peers)
+    if (context.daemon.undo_drain(peer)) undone.push_back(peer_name(context.daemon, peer));
+  undone.empty() ? reply.error("no peer is drained", 1) : reply.result({{"undone", undone}});
+}
+
+Json direction_json(const DrillReport::Direction& direction) {
+  return {{"before_per_s", direction.before_per_s},
+          {"packets", direction.packets},
+          {"moved_after_ms", direction.moved_after ? Json(direction.moved_after->count()) : Json(nullptr)}};
+}
+
+Json drill_json(const Daemon& daemon) {
+  const auto status = daemon.drill_status();
+  if (!status) return {{"state", "none"}};
+  const DrillReport& report = status->report;
+  return {{"name", status->name},
+          {"interface", status->interface},
+          {"state", to_text(report.state)},
+          {"end", to_text(report.end)},
+          {"lasted_s", std::chrono::duration<double>{report.lasted}.count()},
+          {"failover_us", std::chrono::duration_cast<std::chrono::microseconds>(report.failover).count()},
+          {"counted", report.counted},
+          {"out", direction_json(report.out)},
+          {"in", direction_json(report.in)}};
+}
+
+void drill_start(Context& context, const Request& request, const Reply& reply) {
+  const std::size_t length_ms = number_argument(request, "for_ms", 60'000);
+  if (length_ms < 1000 || length_ms > 3'600'000) return reply.error("a drill takes 1s to 1h");
+  const auto started = context.daemon.start_drill(text_argument(request, "name"),
+                                                  std::chrono::milliseconds{static_cast<std::int64_t>(length_ms)});
+  started ? reply.result(drill_json(context.daemon)) : reply.error(started.error(), 1);
+}
+
+void drill_status(Context& context, const Request&, const Reply& reply) { reply.result(drill_json(context.daemon)); }
+
+void drill_stop(Context& context, const Request&, const Reply& reply) {
+  context.daemon.stop_drill();
+  reply.result(drill_json(context.daemon));
 }
 
 void answer(const Life::Outcome& outcome, const Reply& reply) {
@@ -150,6 +233,12 @@ std::vector<Command> doing_commands() {
       {"peer.disable", Access::change, disable},
       {"peer.reset", Access::change, reset},
       {"peer.refresh", Access::change, refresh},
+      {"drain", Access::change, drain},
+      {"drain.status", Access::read, drain_status},
+      {"drain.undo", Access::change, drain_undo},
+      {"drill", Access::change, drill_start},
+      {"drill.status", Access::read, drill_status},
+      {"drill.stop", Access::change, drill_stop},
       {"tunnel.initiate", Access::change, tunnel_up_or_down},
       {"tunnel.terminate", Access::change, tunnel_up_or_down},
       {"plan", Access::read, plan},

@@ -23,12 +23,18 @@ std::size_t resident_octets() {
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+Json peer_json(const Daemon& daemon, const minibgp::PeerStatus& peer) {
+  Json json = to_json(peer, daemon.peer_config(peer.id), daemon.speaker().now());
+  if (const auto step = daemon.drain_step(peer.id)) json["drained"] = to_text(*step);
+  if (const std::size_t halves = daemon.parts_for(peer.id); halves != 0) json["return_path_halves"] = halves;
+  return json;
+}
+
 Json peers_json(const Daemon& daemon) {
   Json peers = Json::array();
   std::vector<minibgp::PeerStatus> all = daemon.speaker().engine().peers();
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
-  for (const minibgp::PeerStatus& peer : all)
-    peers.push_back(to_json(peer, daemon.peer_config(peer.id), daemon.speaker().now()));
+  for (const minibgp::PeerStatus& peer : all) peers.push_back(peer_json(daemon, peer));
   return peers;
 }
 
@@ -68,8 +74,7 @@ void peers(Context& context, const Request& request, const Reply& reply) {
   if (!peer) return;
   const auto status = context.daemon.speaker().engine().peer(*peer);
   if (!status) return reply.error("no such peer", 1);
-  reply.result(
-      {{"peers", Json::array({to_json(*status, context.daemon.peer_config(*peer), context.daemon.speaker().now())})}});
+  reply.result({{"peers", Json::array({peer_json(context.daemon, *status)})}});
 }
 
 minibgp::RouteFilter::Match match_argument(const Request& request) {

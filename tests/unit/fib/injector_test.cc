@@ -2,6 +2,8 @@
 #include <bgp/text.h>
 #include <tests/support/fake_kernel.h>
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace minibgp::fib {
@@ -142,6 +144,18 @@ TEST_F(InjectorTest, PolicyChoosesMetricAndTableAndTheFormerRouteLeaves) {
   best("192.168.10.0/24", {0}, &local);
   best("192.168.10.0/24", {});
   EXPECT_FALSE(installed("192.168.10.0/24", 50, 100));
+}
+
+TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
+  const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 65535},
+                                    {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, 1}};
+  const BestChange change{prefix("192.168.10.0/24"), paths, nullptr};
+  forwarder_.on_best_changed({&change, 1});
+  settle();
+  const std::vector<Via> found = ways("192.168.10.0/24");
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(std::max(found[0].weight, found[1].weight), 255);
+  EXPECT_EQ(std::min(found[0].weight, found[1].weight), 1);
 }
 
 TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {

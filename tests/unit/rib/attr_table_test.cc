@@ -83,6 +83,8 @@ TEST(Packed, EveryFieldMakesADifference) {
       [](PathAttributes& a) { a.local.fib_table = 101; },
       [](PathAttributes& a) { a.local.fib_prefsrc = "::1"_ip; },
       [](PathAttributes& a) { a.local.next_hop = NextHopChoice::self; },
+      [](PathAttributes& a) { a.local.audience = 1ULL << 63U; },
+      [](PathAttributes& a) { a.local.network_bits = 24; },
   };
   std::vector<std::uint8_t> reference;
   pack(everything(), reference);

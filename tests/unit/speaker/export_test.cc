@@ -1,4 +1,5 @@
 // What peers are told: who hears what, in which form, in how many messages, and how groups part and join.
+#include <tests/support/policy_builder.h>
 #include <tests/unit/speaker/raw_peer.h>
 
 #include <gmock/gmock.h>
@@ -295,6 +296,86 @@ TEST(OwnRoutes, AreToldWithOurAddressAndWinOverLearnedOnes) {
   bench.pump();
   EXPECT_EQ(to_text(b.heard.at(kPrefix).as_path), "65000 65001");
   EXPECT_FALSE(a.heard.contains(kPrefix));
+}
+
+// --- Announcements to some peers, and parts of networks ------------------------------------------------------------
+
+struct Audience : ::testing::Test {
+  Bench bench;
+  RawPeer& a = bench.add(1, Asn{65001}, [](PeerOptions& options) { options.audience = 1; });
+  RawPeer& b = bench.add(2, Asn{65002}, [](PeerOptions& options) { options.audience = 2; });
+  RawPeer& c = bench.add(3, Asn{65003});
+
+  void announce(const Prefix& prefix, std::uint64_t audience, std::uint8_t network_bits = 0) {
+    PathAttributes attributes;
+    attributes.local.audience = audience;
+    attributes.local.network_bits = network_bits;
+    bench.engine.announce(prefix, attributes, bench.now);
+    bench.pump();
+  }
+  [[nodiscard]] std::vector<bool> heard(const Prefix& prefix) const {
+    return {a.heard.contains(prefix), b.heard.contains(prefix), c.heard.contains(prefix)};
+  }
+};
+
+TEST_F(Audience, HearsWhatIsForItAndNobodyElseDoes) {
+  for (RawPeer* peer : {&a, &b, &c}) bench.establish(*peer);
+  announce(kPrefix, 0);
+  EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, true));
+  announce(kPrefix, 2);
+  EXPECT_THAT(heard(kPrefix), ElementsAre(false, true, false)) << "withdrawn from those it is not for any more";
+  announce(kPrefix, 3);
+  EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, false));
+  c.options.audience = 2;
+  ASSERT_TRUE(bench.engine.update_peer(c.id, c.options, bench.now).has_value());
+  bench.pump();
+  EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, true)) << "without a new session";
+  EXPECT_TRUE(bench.established(c));
+  bench.engine.withdraw(kPrefix, bench.now);
+  bench.pump();
+  EXPECT_THAT(heard(kPrefix), ElementsAre(false, false, false));
+}
+
+TEST_F(Audience, APartOfANetworkIsJudgedByExportPoliciesAsItsNetwork) {
+  using namespace minibgp::testing;
+  const Prefix network = "172.16.20.0/24"_prefix;
+  const Prefix part = "172.16.20.128/25"_prefix;
+  a.options.export_policy = accepting(prefix_in({"172.16.20.0/24"}));
+  b.options.export_policy = accepting(prefix_in({"172.16.20.128/25"}));
+  ASSERT_TRUE(bench.engine.update_peer(a.id, a.options, bench.now).has_value());
+  ASSERT_TRUE(bench.engine.update_peer(b.id, b.options, bench.now).has_value());
+  for (RawPeer* peer : {&a, &b, &c}) bench.establish(*peer);
+  announce(network, 0);
+  announce(part, 3, network.length_bits);
+  EXPECT_THAT(heard(network), ElementsAre(true, false, true));
+  EXPECT_THAT(heard(part), ElementsAre(true, false, false)) << "where the whole goes, and only there, goes the part";
+}
+
+TEST_F(Audience, APartYieldsToWhoeverReallyHasIt) {
+  for (RawPeer* peer : {&a, &b, &c}) bench.establish(*peer);
+  announce("203.0.112.0/23"_prefix, 0);
+  announce(kPrefix, 1, 23);
+  EXPECT_TRUE(a.heard.contains(kPrefix));
+  bench.announce(c, route_of(c, "65003"), {kPrefix});
+  ASSERT_EQ(bench.best.count(kPrefix), 1U) << "the learned path stays in use";
+  EXPECT_EQ(to_text(b.heard.at(kPrefix).as_path), "65000 65003");
+  bench.withdraw(c, {kPrefix});
+  EXPECT_EQ(bench.best.count(kPrefix), 0U);
+  EXPECT_EQ(to_text(a.heard.at(kPrefix).as_path), "65000");
+  EXPECT_FALSE(b.heard.contains(kPrefix));
+}
+
+TEST_F(Audience, APartThatBecomesANetworkOfItsOwnIsOne) {
+  using namespace minibgp::testing;
+  a.options.export_policy = accepting(match::OwnPrefix{});
+  ASSERT_TRUE(bench.engine.update_peer(a.id, a.options, bench.now).has_value());
+  for (RawPeer* peer : {&a, &b, &c}) bench.establish(*peer);
+  announce("203.0.112.0/23"_prefix, 0);
+  announce(kPrefix, 1, 23);
+  announce(kPrefix, 0);
+  bench.engine.withdraw("203.0.112.0/23"_prefix, bench.now);
+  bench.pump();
+  EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, true));
 }
 
 TEST(Ipv6, GoesOverAnIpv4SessionWithAMappedNextHopAndOverAnIpv6OneWithItsOwn) {

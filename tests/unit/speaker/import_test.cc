@@ -122,6 +122,25 @@ TEST_F(Import, GracefulShutdownMakesAPathTheLeastPreferred) {  // RFC 8326
   EXPECT_EQ(bench.best.at(kPrefix)[0].peer, other.id);
 }
 
+TEST_F(Import, LeavingAPeerGracefullyTellsItAndPrefersTheOthers) {  // RFC 8326
+  RawPeer& other = bench.add(2, Asn{65002});
+  bench.establish(peer);
+  bench.establish(other);
+  const Prefix own = "198.51.100.0/24"_prefix;
+  bench.engine.announce(own, {}, bench.now);
+  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.announce(other, route_of(other, "65002 65003 65004"), {kPrefix});
+  for (const bool leaves : {true, false}) {
+    peer.options.graceful_shutdown = leaves;
+    ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
+    bench.pump();
+    EXPECT_EQ(bench.best.at(kPrefix)[0].peer, leaves ? other.id : peer.id);
+    EXPECT_EQ(peer.heard.at(own).has(kGracefulShutdown), leaves);
+    EXPECT_FALSE(other.heard.at(own).has(kGracefulShutdown));
+    EXPECT_TRUE(bench.established(peer)) << "the session stays";
+  }
+}
+
 TEST_F(Import, AnUnmarkedPathOfAProviderIsMarked) {  // RFC 9234 s.5
   peer.options.role = Role::customer;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
@@ -194,6 +213,38 @@ TEST_F(Import, EqualCostPathsShareByWeightOrBandwidth) {
   ecmp.announce(b, from_b, {kPrefix});
   EXPECT_EQ(ecmp.best.at(kPrefix)[0].weight, 64U);
   EXPECT_EQ(ecmp.best.at(kPrefix)[1].weight, 255U);
+}
+
+TEST_F(Import, BandwidthsCountOnlyWhereEveryPathHasOneThatMakesSense) {
+  Bench ecmp{{.asn = Asn{65000}, .router_id = RouterId{1}, .maximum_paths = 4, .multipath = Multipath::relax}};
+  RawPeer& a = ecmp.add(1, Asn{65001});
+  RawPeer& b = ecmp.add(2, Asn{65002}, [](PeerOptions& o) { o.ecmp_weight = 3; });
+  ecmp.establish(a);
+  ecmp.establish(b);
+  // IEEE floats: 1e6, 1, 0, -1, infinity, not a number.
+  constexpr std::uint64_t kMillion = 0x49742400;
+  struct Row {
+    std::optional<std::uint64_t> of_a, of_b;
+    std::uint16_t a, b;
+  };
+  const std::vector<Row> rows{
+      {kMillion, std::nullopt, 1, 3}, {kMillion, 0x00000000, 1, 3},       {kMillion, 0xBF800000, 1, 3},
+      {kMillion, 0x7F800000, 1, 3},   {0x7FC00000, kMillion, 1, 3},       {kMillion, kMillion, 255, 255},
+      {0x3F800000, kMillion, 1, 255}, {std::nullopt, std::nullopt, 1, 3},
+  };
+  for (const Row& row : rows) {
+    PathAttributes from_a = route_of(a, "65001");
+    PathAttributes from_b = route_of(b, "65002");
+    // Transitive from one, non-transitive from the other: both are in use.
+    if (row.of_a) from_a.extended_communities = {ExtendedCommunity{0x4004FDE900000000U | *row.of_a}};
+    if (row.of_b) from_b.extended_communities = {ExtendedCommunity{0x0004FDEA00000000U | *row.of_b}};
+    ecmp.announce(a, from_a, {kPrefix});
+    ecmp.announce(b, from_b, {kPrefix});
+    SCOPED_TRACE(&row - rows.data());
+    ASSERT_EQ(ecmp.best.at(kPrefix).size(), 2U);
+    EXPECT_EQ(ecmp.best.at(kPrefix)[0].weight, row.a);
+    EXPECT_EQ(ecmp.best.at(kPrefix)[1].weight, row.b);
+  }
 }
 
 TEST_F(Import, ManyMessagesAtOnceAreWorkedOnInTurnsAndNothingIsLost) {

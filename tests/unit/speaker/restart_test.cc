@@ -159,6 +159,90 @@ TEST_F(Helper, APeerThatIsGoneOnPurposeLeavesNothing) {
   EXPECT_THAT(bench.best, IsEmpty()) << "also what was kept for a restart";
 }
 
+TEST_F(Helper, WithoutItsTunnelWhatWasKeptLeadsNowhereAndGoesAtOnce) {
+  come_up();
+  bench.cut(peer);
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.engine.set_transport_usable(peer.id, false, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+  EXPECT_FALSE(bench.status(peer).stale);
+}
+
+TEST_F(Helper, ASessionThatEndsWhileItsTunnelIsDownIsNoRestart) {
+  come_up(true);
+  bench.engine.set_transport_usable(peer.id, false, bench.now);
+  bench.pump();
+  EXPECT_EQ(bench.best.size(), 2U) << "the session is kept, and what it said with it";
+  bench.cut(peer);
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(Helper, AnExpiredHoldTimerIsARestartOnlyWhereBothSaidSo) {  // RFC 8538 s.4
+  for (const bool notification : {false, true}) {
+    peer.edit_open = [&](wire::Open& open) {
+      graceful(Forwarding::preserved, notification)(open);
+      open.hold_time_s = 9;
+    };
+    bench.establish(peer);
+    bench.announce(peer, route_of(peer, "65001"), {kFirst});
+    bench.run_for(10s);
+    EXPECT_FALSE(bench.established(peer));
+    ASSERT_TRUE(peer.notification.has_value());
+    EXPECT_EQ(peer.notification->code, wire::notify::kHoldTimer);
+    EXPECT_EQ(bench.status(peer).last_down, DownReason::hold_timer_expired);
+    EXPECT_EQ(bench.best.size(), notification ? 1U : 0U);
+    bench.run_for(50s);
+    EXPECT_EQ(bench.best.size(), notification ? 1U : 0U);
+    bench.run_for(11s);
+    EXPECT_THAT(bench.best, IsEmpty()) << "no longer than the restart time";
+  }
+}
+
+TEST_F(Helper, AnErrorInAMessageIsARestartOnlyWhereBothSaidSo) {  // RFC 8538 s.4
+  for (const bool notification : {false, true}) {
+    peer.edit_open = graceful(Forwarding::preserved, notification);
+    bench.establish(peer);
+    bench.announce(peer, route_of(peer, "65001"), {kFirst});
+    std::vector<std::uint8_t> nonsense(wire::kHeaderSize, 0);
+    bench.say(peer, nonsense);
+    ASSERT_TRUE(peer.notification.has_value());
+    EXPECT_EQ(peer.notification->code, wire::notify::kHeader) << "said as it is, so that the peer keeps ours too";
+    EXPECT_EQ(bench.best.size(), notification ? 1U : 0U);
+    bench.run_for(61s);
+    EXPECT_THAT(bench.best, IsEmpty());
+  }
+}
+
+TEST_F(Helper, BothSidesSayTheNBit) {  // RFC 8538 s.2
+  come_up();
+  ASSERT_TRUE(peer.open && peer.open->capabilities.graceful_restart);
+  EXPECT_TRUE(peer.open->capabilities.graceful_restart->notification);
+  EXPECT_TRUE(peer.open->capabilities.graceful_restart->families[0]);
+  RawPeer& helped = bench.add(3, Asn{65003}, [](PeerOptions& o) { o.graceful_restart = GracefulRestart::helper; });
+  bench.establish(helped);
+  ASSERT_TRUE(helped.open && helped.open->capabilities.graceful_restart);
+  EXPECT_TRUE(helped.open->capabilities.graceful_restart->notification);
+  EXPECT_FALSE(helped.open->capabilities.graceful_restart->families[0]) << "a helper asks nobody to keep its routes";
+}
+
+TEST_F(Helper, AResetByTheOperatorIsSurvivedWhereBothSaidSoAndAHardResetWrapsWhatIsMeant) {  // RFC 8538 s.3
+  come_up(true);
+  bench.engine.reset_peer(peer.id, "again", bench.now);
+  bench.pump();
+  ASSERT_TRUE(peer.notification.has_value());
+  EXPECT_EQ(peer.notification->subcode, wire::notify::kAdminReset);
+  EXPECT_EQ(bench.best.size(), 2U);
+  bench.establish(peer);
+  bench.engine.remove_peer(peer.id, bench.now);
+  bench.pump();
+  ASSERT_TRUE(peer.notification.has_value());
+  EXPECT_EQ(peer.notification->subcode, wire::notify::kHardReset);
+  ASSERT_GE(peer.notification->data.size(), 2U);
+  EXPECT_EQ(peer.notification->data[0], wire::notify::kCease);
+  EXPECT_EQ(peer.notification->data[1], wire::notify::kDeconfigured);
+}
+
 TEST_F(Helper, ARemovedPeersNumberIsFreeOnceItsRoutesAreGone) {
   come_up();
   const PeerId number = peer.id;
