@@ -1,10 +1,14 @@
-/// Random networks of 2 to 12 speakers with seeded faults. After the storm everything is healed, and then:
-///  1. every speaker holds the best paths that a brute-force fixpoint gives (oracle.h);
+/// Random networks of 2 to 12 speakers, each over a kernel of its own, with seeded faults: black holes, resets,
+/// half-open and duplicate connections, slow readers, restarts with and without graceful restart, clock jumps, links
+/// and tunnels down, operations that the kernel refuses, notifications it loses, routes somebody deletes. After the
+/// storm everything is healed, and then:
+///  1. every speaker holds the best paths that a brute-force fixpoint gives (oracle.h), and no packet would circle;
 ///  2. what one side of a session says it told is what the other side holds as received;
-///  3. what was reported as best is what the tables say;
-///  4. after withdrawing everything no route and no attribute set is left.
-/// During the storm, whenever a speaker has nothing left to do at once: no path contains its holder's own AS, and no
-/// speaker reports a best path of a peer that is neither Established nor kept by graceful restart.
+///  3. what was reported as best is what the tables say, and what the kernel has;
+///  4. after withdrawing everything no route, no attribute set and no kernel object is left.
+/// After every event of the storm, for every speaker that had a part in it and has nothing left to do at once: no path
+/// contains its holder's own AS, and none in use has an unusable next hop or is of a peer that is neither Established
+/// nor kept by graceful restart.
 ///
 ///   swarm_test [--seeds N] [--first F] [--seed S]      300 seeds by default; --seed runs one
 #include <bgp/text.h>
@@ -12,10 +16,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "node_kernel.h"
 #include "oracle.h"
 #include <gtest/gtest.h>
 #include <testing/world.h>
@@ -53,7 +59,7 @@ class Swarm {
 
   void calm() {
     for (const auto& node : world_.nodes()) {
-      if (!node->is_running()) node->start();
+      if (!node->is_running()) start(*node, Node::Forwarding::lost);
       node->resume_reading();
     }
     for (const auto& link : world_.links()) {
@@ -66,10 +72,31 @@ class Swarm {
         node->pump();
       }
     }
+    rest_kernels();
     ASSERT_TRUE(world_.run_until_quiet(60min)) << "the network did not become quiet";
     // Routes kept for peers that restarted without saying End-of-RIB must be gone, too.
     world_.run_for(10min);
     ASSERT_TRUE(world_.run_until_quiet(60min));
+    rest_kernels();
+  }
+
+  void check_kernels() {
+    for (const auto& kernel : kernels_) kernel->check();
+  }
+
+  /// From node to node by what each uses: every walk ends where the prefix is announced.
+  void check_no_circles() {
+    for (const auto& start : world_.nodes()) {
+      for (const auto& [prefix, paths] : start->table()) {
+        const Node* at = start.get();
+        std::size_t steps = 0;
+        while (!at->announcements().contains(prefix)) {
+          ASSERT_LE(++steps, world_.nodes().size()) << to_text(prefix) << " circles, from " << start->name();
+          ASSERT_TRUE(at->table().contains(prefix)) << to_text(prefix) << " ends at " << at->name();
+          at = node_at(at->table().at(prefix).front().next_hop.address);
+        }
+      }
+    }
   }
 
   void check_fixpoint() {
@@ -133,6 +160,8 @@ class Swarm {
       }
     }
     EXPECT_EQ(world_.open_sockets(), 2 * world_.links().size());
+    rest_kernels();
+    check_kernels();
   }
 
  private:
@@ -142,7 +171,8 @@ class Swarm {
     std::vector<std::vector<Node*>> members(systems);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t system = i < systems ? i : random_.below(systems);
-      members[system].push_back(&world_.add_node({.as = static_cast<std::uint32_t>(65001 + system)}));
+      members[system].push_back(&world_.add_node(
+          {.as = static_cast<std::uint32_t>(65001 + system), .next_hop_tracking = NextHopTracking::tracked}));
     }
     // Full mesh inside an AS, as iBGP wants it; between ASes a tree, and some more.
     for (const auto& inside : members)
@@ -152,6 +182,14 @@ class Swarm {
     for (std::size_t extra = random_.below(systems + 1); extra > 0 && systems > 1; --extra) {
       const std::size_t a = random_.below(systems), b = random_.below(systems);
       if (a != b) connect_systems(members, a, b);
+    }
+    for (const auto& node : world_.nodes()) {
+      kernels_.push_back(std::make_unique<NodeKernel>(*node, random_.next()));
+      for (const auto& link : world_.links()) {
+        if (&link->left() == node.get()) kernels_.back()->add_link(*link, link->right());
+        if (&link->right() == node.get()) kernels_.back()->add_link(*link, link->left());
+      }
+      kernels_.back()->begin(Node::Forwarding::lost, world_.now());
     }
     for (const auto& node : world_.nodes())
       for (std::size_t own = random_.below(4); own > 0; --own) announce(*node);
@@ -192,6 +230,32 @@ class Swarm {
     node.announce(pool_prefix(random_.below(20)), attributes);
   }
 
+  [[nodiscard]] NodeKernel& kernel_of(const Node& node) {
+    std::size_t i = 0;
+    while (world_.nodes()[i].get() != &node) ++i;
+    return *kernels_[i];
+  }
+  [[nodiscard]] const Node* node_at(IpAddress address) const {
+    if (address.family == Family::ipv6)  // IPv4-mapped.
+      address = IpAddress::v4(static_cast<std::uint32_t>(address.octets[12] << 24U | address.octets[13] << 16U |
+                                                         address.octets[14] << 8U | address.octets[15]));
+    for (const auto& link : world_.links())
+      for (const Node* node : {&link->left(), &link->right()})
+        if (link->address_of(*node) == address) return node;
+    return nullptr;
+  }
+  void start(Node& node, Node::Forwarding forwarding) {
+    node.start(forwarding);
+    kernel_of(node).begin(forwarding, world_.now());
+  }
+  /// Until neither the kernels nor the speakers have news for each other.
+  void rest_kernels() {
+    for (int rounds = 0; rounds < 3; ++rounds) {
+      for (const auto& kernel : kernels_) kernel->come_to_rest(world_.now());
+      world_.run_for(1s);
+    }
+  }
+
   [[nodiscard]] Node& some_node() { return *world_.nodes()[random_.below(world_.nodes().size())]; }
   [[nodiscard]] Link& some_link() { return *world_.links()[random_.below(world_.links().size())]; }
 
@@ -199,7 +263,7 @@ class Swarm {
     Node& node = some_node();
     Link& link = some_link();
     Node& left = link.left();
-    switch (random_.below(17)) {
+    switch (random_.below(22)) {
       case 0:
       case 1:
       case 2:
@@ -219,14 +283,16 @@ class Swarm {
         link.reset();
         break;
       case 8:
+        kernel_of(node).end();
         node.kill();
         break;
       case 9:
+        kernel_of(node).end();
         node.crash();
         break;
       case 10:
       case 11:
-        if (!node.is_running()) node.start(random_.one_in(2) ? Node::Forwarding::preserved : Node::Forwarding::lost);
+        if (!node.is_running()) start(node, random_.one_in(2) ? Node::Forwarding::preserved : Node::Forwarding::lost);
         break;
       case 12:
         node.pause_reading();
@@ -243,6 +309,19 @@ class Swarm {
         } else {
           link.set_usable(random_.one_in(2));
         }
+        break;
+      case 16:
+        kernel_of(node).set_link(random_.below(12), random_.one_in(2));
+        break;
+      case 17:
+        kernel_of(node).set_tunnel(random_.below(12), random_.one_in(2));
+        break;
+      case 18:
+        kernel_of(node).set_refusals(random_.one_in(2) ? 0 : 2 + static_cast<unsigned>(random_.below(6)),
+                                     random_.one_in(2) ? 0 : 1 + static_cast<unsigned>(random_.below(6)));
+        break;
+      case 19:
+        kernel_of(node).vandalize(random_.below(20));
         break;
       default:
         if (left.is_running()) operate(left, left.peer(link.right()));
@@ -272,26 +351,32 @@ class Swarm {
   }
 
   void check_during() {
-    // One node per event, and not every event: storms have many.
-    if (++checked_ % 4 != 0) return;
-    const auto& node = world_.nodes()[checked_ / 4 % world_.nodes().size()];
-    // With work left over the speaker is in the middle of its turns.
-    if (!node->is_running() || node->engine().next_deadline() <= world_.now()) return;
+    for (const auto& kernel : kernels_) kernel->turn(world_.now());
+    for (std::size_t i = 0; i < kernels_.size(); ++i) {
+      const Node& node = *world_.nodes()[i];
+      if (!node.is_running() || !kernels_[i]->touched()) continue;
+      // With work left over the speaker is in the middle of its turns.
+      if (node.engine().next_deadline() <= world_.now()) continue;
+      kernels_[i]->forget_touched();
+      check_speaker(node);
+    }
+  }
+
+  void check_speaker(const Node& node) {
     std::map<PeerId, bool> speaks;
-    for (const PeerStatus& status : node->engine().peers())
+    for (const PeerStatus& status : node.engine().peers())
       speaks[status.id] = status.state == PeerState::established || status.stale;
-    for (const PathSnapshot& path : node->engine().routes({})) {
-      if (path.peer == kLocalPeer) continue;
-      if (path.best) {
-        EXPECT_TRUE(speaks[path.peer]) << node->name() << " uses a path of a peer that is gone";
-        EXPECT_FALSE(path.received.as_path.contains(node->as())) << node->name() << " uses a path through itself";
-      }
+    for (const PathSnapshot& path : node.engine().routes({})) {
+      if (path.peer == kLocalPeer || !path.best) continue;
+      EXPECT_TRUE(speaks[path.peer]) << node.name() << " uses a path of a peer that is gone";
+      EXPECT_TRUE(path.usable) << node.name() << " uses a path over an unusable next hop";
+      EXPECT_FALSE(path.received.as_path.contains(node.as())) << node.name() << " uses a path through itself";
     }
   }
 
   World world_;
   Random random_;
-  std::size_t checked_ = 0;
+  std::vector<std::unique_ptr<NodeKernel>> kernels_;  ///< By number of the node.
 };
 
 TEST(Swarm, EverySeedEndsAtTheFixpointAndLeaksNothing) {
@@ -303,6 +388,8 @@ TEST(Swarm, EverySeedEndsAtTheFixpointAndLeaksNothing) {
     swarm.storm();
     swarm.calm();
     if (!HasFailure()) swarm.check_fixpoint();
+    if (!HasFailure()) swarm.check_no_circles();
+    if (!HasFailure()) swarm.check_kernels();
     if (!HasFailure()) swarm.check_sessions();
     if (!HasFailure()) swarm.check_nothing_left();
     if (HasFailure()) {

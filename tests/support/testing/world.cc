@@ -171,6 +171,7 @@ void Node::start(Forwarding forwarding) {
   speaker.router_id = router_id();
   speaker.maximum_paths = options_.maximum_paths;
   speaker.multipath = options_.multipath;
+  speaker.next_hop_tracking = options_.next_hop_tracking;
   speaker.seed = world_.random().next();
   speaker.forwarding_preserved = forwarding == Forwarding::preserved && life_ > 0;
   ++life_;

@@ -45,6 +45,7 @@ struct NodeOptions {
   std::uint32_t router_id = 0;  ///< 0: 10.255.0.1, .2, ... in order of adding.
   std::uint8_t maximum_paths = 1;
   Multipath multipath = Multipath::neighbor_as;
+  NextHopTracking next_hop_tracking = NextHopTracking::assume_usable;
   bool listens = true;  ///< false: connections to it are refused.
 };
 /// A link and the two peers on it.
