@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
@@ -35,6 +36,8 @@ def mode_and_owner(path):
 
 
 def install(lab, first):
+    # Of a charon that was there before.
+    socket.socket(socket.AF_UNIX).bind("/run/charon.vici")
     said = host("dpkg", "-i", first).stdout
     check("not started, there is no /etc/bgplite/bgplite.yaml yet" in said, f"dpkg said: {said}")
     check_equal(property_of("ActiveState"), "inactive", "the unit without a configuration")
@@ -43,6 +46,8 @@ def install(lab, first):
     check_equal(host("systemctl", "is-enabled", "bgplite").stdout.strip(), "enabled", "at the next boot")
     check_equal(mode_and_owner("/etc/bgplite"), ("750", "root", "bgplite"), "/etc/bgplite")
     check_equal(mode_and_owner("/etc/bgplite/psk"), ("750", "root", "bgplite"), "/etc/bgplite/psk")
+    check_equal(mode_and_owner("/run/charon.vici")[2], "bgplite", "group of charon's socket")
+    pathlib.Path("/run/charon.vici").unlink()
     check_equal(host("dpkg", "--verify", "bgplite").stdout, "", "files that differ from the package's")
 
 

@@ -67,8 +67,8 @@ set(CPACK_DEBIAN_DAEMON_PACKAGE_NAME bgplite)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_DEPENDS "systemd (>= 247)")
-set(CPACK_DEBIAN_DAEMON_PACKAGE_RECOMMENDS "charon-systemd, strongswan-swanctl, nftables")
-set(CPACK_DEBIAN_DAEMON_PACKAGE_SUGGESTS "bash-completion, prometheus")
+set(CPACK_DEBIAN_DAEMON_PACKAGE_RECOMMENDS "charon-systemd, strongswan-swanctl, libstrongswan-standard-plugins, nftables")
+set(CPACK_DEBIAN_DAEMON_PACKAGE_SUGGESTS "libstrongswan-extra-plugins, bash-completion, prometheus")
 set(CPACK_COMPONENT_DAEMON_DESCRIPTION "BGP router for VPN gateways
 Makes the XFRM interfaces of IPsec tunnels to a cloud, hands strongSwan its
 connections, speaks BGP through the tunnels and keeps the kernel's ECMP routes
