@@ -8,7 +8,9 @@
 //   flap      a session that announces and withdraws 1 000 prefixes in one UPDATE each, as fast as they are taken
 //   distinct  a session that announces 10 000 prefixes over and over with COUNT attribute sets, no two alike
 //   spread    the same over COUNT prefixes
-// A peer's AS is 65000 plus the last octet of FROM. The last line says what was done, "NUMBER unit".
+// A peer's AS is 65000 plus the last octet of FROM. The last line says what was done,
+// "NUMBER unit, NUMBER/s".
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -159,6 +161,13 @@ struct Reader {
 
 long long ms(Clock::duration time) { return std::chrono::duration_cast<milliseconds>(time).count(); }
 
+void report(std::uint64_t done, const char* unit, Clock::time_point begin) {
+  const auto took = static_cast<std::uint64_t>(std::max(ms(Clock::now() - begin), 1LL));
+  std::printf("%llu %s, %llu/s\n", static_cast<unsigned long long>(done), unit,
+              static_cast<unsigned long long>(done * 1000 / took));
+  std::fflush(stdout);
+}
+
 void witness(const Task& task) {
   const int fd = establish(task);
   Reader reader;
@@ -190,6 +199,7 @@ void connect_flood(const Task& task) {
   constexpr std::size_t kAtOnce = 256;
   std::vector<pollfd> open;
   std::uint64_t made = 0, number = 0;
+  const auto begin = Clock::now();
   const sockaddr_in to = address(task.to, kPort);
   while (Clock::now() < task.until) {
     while (open.size() < kAtOnce) {
@@ -216,7 +226,7 @@ void connect_flood(const Task& task) {
       open.pop_back();
     }
   }
-  std::printf("%llu connections\n", static_cast<unsigned long long>(made));
+  report(made, "connections", begin);
 }
 
 std::uint16_t checksum(const Octets& octets) {
@@ -231,6 +241,7 @@ void syn_flood(const Task& task) {
   if (fd < 0) fail("raw socket");
   const sockaddr_in to = address(task.to, 0);
   std::uint64_t sent = 0;
+  const auto begin = Clock::now();
   while (Clock::now() < task.until) {
     const auto second = Clock::now() + std::chrono::seconds{1};
     for (std::uint32_t i = 0; i < task.count; ++i) {
@@ -249,25 +260,27 @@ void syn_flood(const Task& task) {
     }
     std::this_thread::sleep_until(std::min(second, task.until));
   }
-  std::printf("%llu openings\n", static_cast<unsigned long long>(sent));
+  report(sent, "openings", begin);
 }
 
 void drip(const Task& task) {
   const int fd = establish(task);
   std::uint64_t sent = 0;
+  const auto begin = Clock::now();
   for (const Octets update = announcement(task, prefix_of(0), 1); Clock::now() < task.until; ++sent) {
     if (!put(fd, {update[sent % update.size()]}, task.until)) break;
     std::this_thread::sleep_for(milliseconds{1000});
   }
-  std::printf("%llu octets\n", static_cast<unsigned long long>(sent));
+  report(sent, "octets", begin);
 }
 
 void deaf(const Task& task) {
   const int fd = establish(task, 4096);
   std::uint64_t sent = 0;
+  const auto begin = Clock::now();
   for (; Clock::now() < task.until && put(fd, message(4, {}), task.until); ++sent)
     std::this_thread::sleep_for(milliseconds{700});
-  std::printf("%llu keepalives\n", static_cast<unsigned long long>(sent));
+  report(sent, "keepalives", begin);
 }
 
 /// Sends what `next` makes, many messages a system call, and throws away what comes back.
@@ -276,6 +289,7 @@ std::uint64_t pump(const Task& task, Next next) {
   const int fd = establish(task);
   std::array<std::uint8_t, 65536> block{};
   std::uint64_t updates = 0;
+  const auto begin = Clock::now();
   Octets batch;
   for (bool more = true; more && Clock::now() < task.until;) {
     batch = message(4, {});
@@ -289,8 +303,7 @@ std::uint64_t pump(const Task& task, Next next) {
     }
     if (!put(fd, batch, task.until)) break;
   }
-  std::printf("%llu updates\n", static_cast<unsigned long long>(updates));
-  std::fflush(stdout);
+  report(updates, "updates", begin);
   // What was said stands until the end: the test looks at it.
   while (Clock::now() < task.until && put(fd, message(4, {}), task.until)) {
     while (::recv(fd, block.data(), block.size(), MSG_DONTWAIT) > 0) {
