@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include <net/if.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -43,7 +44,14 @@ constexpr int kAllowed[] = {
     SCMP_SYS(getrandom), SCMP_SYS(sched_getaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getcpu),
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(chown), SCMP_SYS(fchownat)};
 
+/// Of ioctl: Asio's non-blocking mode, names and numbers of interfaces, whether standard error is a terminal.
+constexpr unsigned kRequests[] = {FIONBIO, FIONREAD, SIOCGIFINDEX, SIOCGIFNAME, TCGETS, TIOCGWINSZ};
 constexpr int kFamilies[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+
+/// libseccomp's own macros for this are C.
+constexpr scmp_arg_cmp argument(unsigned number, scmp_compare how, scmp_datum_t first, scmp_datum_t second = 0) {
+  return {number, how, first, second};
+}
 
 class Filter {
  public:
@@ -53,16 +61,17 @@ class Filter {
   [[nodiscard]] int load() {
     if (!context_) return -ENOMEM;
     for (const int call : kAllowed) allow(call);
-    for (const int family : kFamilies) allow(SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
+    for (const int family : kFamilies)
+      allow(SCMP_SYS(socket), argument(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
     // Memory is never made executable.
-    for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) allow(call, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
+      allow(call, argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     // A thread, but no process. Of clone3 the filter cannot see what it asks for; without it glibc uses clone.
-    allow(SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    allow(SCMP_SYS(clone), argument(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     note(::seccomp_rule_add(context_.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
-    // Nothing is typed into a terminal on somebody's behalf.
-    allow(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_NE, TIOCSTI));
+    for (const unsigned request : kRequests) allow(SCMP_SYS(ioctl), argument(1, SCMP_CMP_EQ, request));
     // Limits are read, not changed.
-    allow(SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));
+    allow(SCMP_SYS(prlimit64), argument(2, SCMP_CMP_EQ, 0));
     note(::seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1));
     // Refused calls are logged where the kernel can (4.14).
     static_cast<void>(::seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_LOG, 1));

@@ -120,6 +120,7 @@ def units(lab):
         check_equal(fields["ActiveState"], "active", "the unit's state")
         status = pathlib.Path(f"/proc/{fields['MainPID']}/status").read_text()
         check("\nUid:\t0\t" not in status, "bgplite runs as root")
+        check("system calls are not filtered" not in s.daemon.journal(), "the unit keeps the daemon's own filter away")
         check("1" == s.onprem.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout.strip(), "forwarding is off")
         check("maxseg" in s.onprem.run("nft", "list", "ruleset").stdout, "the MSS is not clamped")
         with s.survives("systemctl restart under traffic"):

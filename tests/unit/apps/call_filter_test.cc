@@ -8,7 +8,9 @@
 
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
+#include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -77,6 +79,10 @@ TEST(CallFilter, RefusesExecutableMemoryAndForeignSockets) {
             }),
             EPERM);
   EXPECT_EQ(refusal(SYS_socket, AF_PACKET, SOCK_RAW, 0), EPERM);
+  // The kernel looks at 32 bits of a request and of a family, the filter at 64.
+  EXPECT_EQ(refusal(SYS_ioctl, 0, TIOCSTI, "x"), EPERM);
+  EXPECT_EQ(refusal(SYS_ioctl, 0, TIOCSTI | 1UL << 32U, "x"), EPERM);
+  EXPECT_EQ(refusal(SYS_socket, AF_PACKET | 1UL << 32U, SOCK_RAW, 0), EPERM);
   EXPECT_EQ(refusal(SYS_socket, AF_ALG, SOCK_SEQPACKET, 0), EPERM);
 }
 
@@ -90,6 +96,7 @@ TEST(CallFilter, LeavesWhatTheDaemonNeeds) {
               std::thread{[&] { done = 1; }}.join();
               if (done != 1) return 2;
               if (::access("/proc/self/status", R_OK) != 0) return 3;
+              if (::if_nametoindex("lo") == 0) return 4;
               return 0;
             }),
             0);

@@ -51,8 +51,8 @@ TEST(Privileges, LeavesNoCoreDumpAndNothingElseToGain) {
     if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) ::_exit(2);
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) ::_exit(3);
     capng_get_caps_process();
-    for (const unsigned gone : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_NET_RAW})
-      if (capng_have_capability(CAPNG_PERMITTED, gone) != 0) ::_exit(4);
+    for (const int gone : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_NET_RAW})
+      if (capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(gone)) != 0) ::_exit(4);
     ::_exit(0);
   }
   int status = 0;
