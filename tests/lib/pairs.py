@@ -11,14 +11,28 @@ ON_PREMISES = ["172.16.20.0/24", "172.16.21.0/24"]
 ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 
 
-def pair(lab, peer, family=4, internal=False, passive=True, hold=30, keepalive=10, extra=None, start=True, **router):
+def pair(
+    lab,
+    peer,
+    family=4,
+    internal=False,
+    passive=True,
+    hold=30,
+    keepalive=10,
+    extra=None,
+    neighbor=None,
+    their_as=None,
+    start=True,
+    **router,
+):
     """Two namespaces a and b on one link; bgplite in a, `peer` in b; started, Established. `passive`: bgplite waits for
-    the other side to dial, or the other way round. Returns (a, b, ours, theirs)."""
+    the other side to dial, or the other way round. `neighbor`: more of how the peer knows us. Returns (a, b, ours,
+    theirs)."""
     require(Bgplite.missing(), peer.missing())
     a, b = lab.namespace("a"), lab.namespace("b")
     lab.link(a, b, "up0", "up0", ["192.0.2.1/24", "2001:db8::1/64"], ["192.0.2.2/24", "2001:db8::2/64"])
     local, remote = ADDRESSES[family]
-    their_as = 65530 if internal else 65535
+    their_as = 65530 if internal else their_as or 65535
     timers = dict(hold=hold, keepalive=keepalive, connect_retry=2)
     ours = Bgplite(
         a,
@@ -27,7 +41,12 @@ def pair(lab, peer, family=4, internal=False, passive=True, hold=30, keepalive=1
     )
     theirs = peer(
         b,
-        Router(their_as, "192.0.2.2", [Neighbor(local, 65530, local=remote, passive=not passive, **timers)], **router),
+        Router(
+            their_as,
+            "192.0.2.2",
+            [Neighbor(local, 65530, local=remote, passive=not passive, **timers, **(neighbor or {}))],
+            **router,
+        ),
     )
     if start:
         for side in (ours, theirs) if passive else (theirs, ours):

@@ -58,6 +58,22 @@ class Router:
     maximum_paths: int = 1
     kernel: bool = True  # Best paths go into the namespace's kernel.
     graceful_restart: bool = False  # Asks its peers to keep its routes when it restarts (RFC 4724).
+    attributes: bool = False  # Announces with every attribute of ATTRIBUTES that it can set.
+    transit: bool = False  # Announces what it learned, too.
+
+
+# What Router.attributes gives every route, by the keys of `show routes --json`. A class names in `cannot_set` what its
+# manual has no word for.
+ATTRIBUTES = {
+    "origin": "egp",
+    "as_path": "65100 65101",  # Behind its own AS.
+    "med": 77,
+    "communities": ["65010:1", "65010:2"],
+    "extended_communities": ["rt:65010:5"],
+    "large_communities": ["65010:1:2"],
+    "aggregator": {"asn": 65102, "router_id": "192.0.2.99"},
+    "atomic_aggregate": True,
+}
 
 
 def merged(value, more):
@@ -82,6 +98,8 @@ class Daemon:
     program = ""
     user = None
     answers_refresh = True
+    cannot_set = ()
+    cannot_restart = cannot_help = False  # The roles of graceful restart that its manual does not have.
     kernel_protocol = None  # rtm_protocol of its kernel routes; None: it has none, learned() tells instead.
 
     def __init__(self, namespace, router):
@@ -118,6 +136,16 @@ class Daemon:
     def reset(self, address):
         """Ends the session with a NOTIFICATION; it comes back by itself."""
         raise Unsupported
+
+    def keeps(self, prefixes, address):
+        """It still has these routes from a neighbor whose session is gone."""
+        if self.kernel_protocol is not None:
+            return set(prefixes) <= set(self.ns.routes(4, self.kernel_protocol))
+        return set(prefixes) <= self.learned(address)
+
+    def shows(self, prefix, address):
+        """What it prints about a route from a neighbor, attributes included, without white space."""
+        raise NotImplementedError
 
     # --- common -----------------------------------------------------------------------------------------------------
     def write(self, name, text):
@@ -199,6 +227,16 @@ class Frr(Daemon):
             "log stdout informational",
             "route-map allow-all permit 1",
             "exit",
+            "route-map attributes permit 1",
+            " set origin egp",
+            " set as-path prepend 65100 65101",
+            " set metric 77",
+            " set community 65010:1 65010:2",
+            " set extcommunity rt 65010:5",
+            " set large-community 65010:1:2",
+            " set aggregator as 65102 192.0.2.99",
+            " set atomic-aggregate",
+            "exit",
             f"router bgp {r.asn}",
             f" bgp router-id {r.router_id}",
             " no bgp network import-check",
@@ -223,7 +261,7 @@ class Frr(Daemon):
             if n.ttl_security:
                 out.append(f" neighbor {n.address} ttl-security hops 1")
             if not n.four_octet:
-                raise Unsupported("FRR always sends the 4-octet AS capability")
+                out.append(f" neighbor {n.address} dont-capability-negotiate")  # The only way: without any.
             if n.role:
                 out.append(f" neighbor {n.address} local-role {n.role}")
         for family in (4, 6):
@@ -235,7 +273,7 @@ class Frr(Daemon):
                         f"  neighbor {n.address} activate",
                         f"  neighbor {n.address} soft-reconfiguration inbound",
                         f"  neighbor {n.address} route-map allow-all in",
-                        f"  neighbor {n.address} route-map allow-all out",
+                        f"  neighbor {n.address} route-map {'attributes' if r.attributes else 'allow-all'} out",
                     ]
                     if n.maximum_prefixes:
                         out.append(f"  neighbor {n.address} maximum-prefix {n.maximum_prefixes}")
@@ -328,9 +366,13 @@ class Frr(Daemon):
     def reset(self, address):
         self.vtysh(f"clear bgp {address}")
 
+    def shows(self, prefix, address):
+        return _dense(self.vtysh(f"show bgp ipv{family_of(prefix)} unicast {prefix}").stdout)
+
 
 class Bird(Daemon):
     program = "bird"
+    cannot_set = ("aggregator", "atomic_aggregate")
     kernel_protocol = 12
 
     @classmethod
@@ -352,6 +394,15 @@ class Bird(Daemon):
                 )
             routes = " ".join(f"route {p} blackhole;" for p in split(self.announced)[family])
             out.append(f"protocol static s{family} {{ ipv{family}; {routes} }}")
+        export = "where source = RTS_STATIC" if not r.transit else "all"
+        if r.attributes:
+            export = "filter given"
+            out.append(
+                "filter given { if source != RTS_STATIC then reject; bgp_origin = ORIGIN_EGP; bgp_med = 77; "
+                "bgp_path.prepend(65101); bgp_path.prepend(65100); "
+                "bgp_community.add((65010, 1)); bgp_community.add((65010, 2)); "
+                "bgp_ext_community.add((rt, 65010, 5)); bgp_large_community.add((65010, 1, 2)); accept; }"
+            )
         for i, n in enumerate(r.neighbors):
             device = f"%'{n.device}'" if n.device else ""
             words = [
@@ -373,14 +424,14 @@ class Bird(Daemon):
             if not n.four_octet:
                 words.append("enable as4 off;")
             if n.role:
-                raise Unsupported("BIRD 2.0.12 has roles, but its name for them differs: see tests")
+                words.append(f"local role {n.role.replace('rs-', 'rs_')};")
             words.append("graceful restart on;" if r.graceful_restart else "graceful restart aware;")
             for family in n.all_families:
                 limit = f" import limit {n.maximum_prefixes} action disable;" if n.maximum_prefixes else ""
                 paths = " add paths tx;" if n.add_path else ""
                 self_hop = " next hop self;" if n.next_hop_self else ""
                 words.append(
-                    f"ipv{family} {{ import all; export where source = RTS_STATIC;{limit}{paths}{self_hop} }};"
+                    f"ipv{family} {{ import all; export {export};{limit}{paths}{self_hop} }};"
                 )
             out.append(f"protocol bgp n{i} {{ {' '.join(words)} }}")
         return "\n".join(out) + "\n"
@@ -425,11 +476,16 @@ class Bird(Daemon):
     def reset(self, address):
         self.birdc("restart", self._name(address))
 
+    def shows(self, prefix, address):
+        return _dense(self.birdc("show", "route", prefix, "protocol", self._name(address), "all").stdout)
+
 
 class Gobgp(Daemon):
     """No kernel routes: its zebra client does not speak to FRR 8.4. The oracle for what it learned is its own table."""
 
     program = "gobgpd"
+    # Its command line has no word for extended communities of unicast routes, nor for ATOMIC_AGGREGATE.
+    cannot_set = ("extended_communities", "atomic_aggregate")
 
     @classmethod
     def version(cls):
@@ -445,6 +501,8 @@ class Gobgp(Daemon):
                 f"    neighbor-address = \"{n.address}\"",
                 f"    peer-as = {n.asn}",
             ]
+            if not n.four_octet or n.role:
+                raise Unsupported
             if n.password:
                 out.append(f"    auth-password = \"{n.password}\"")
             out += ["  [neighbors.transport.config]", f"    passive-mode = {str(n.passive).lower()}"]
@@ -463,6 +521,8 @@ class Gobgp(Daemon):
                     "    [neighbors.afi-safis.config]",
                     f"      afi-safi-name = \"ipv{family}-unicast\"",
                 ]
+                if r.graceful_restart:
+                    out += ["    [neighbors.afi-safis.mp-graceful-restart.config]", "      enabled = true"]
                 if n.maximum_prefixes:
                     out += [
                         "    [neighbors.afi-safis.prefix-limit.config]",
@@ -486,7 +546,11 @@ class Gobgp(Daemon):
         script = []
         for verb, prefixes in (("del", before - self.announced), ("add", self.announced - before)):
             for prefix in sorted(prefixes):
-                script.append(f"gobgp global rib {verb} -a ipv{family_of(prefix)} {prefix}")
+                words = f"gobgp global rib {verb} -a ipv{family_of(prefix)} {prefix}"
+                if verb == "add" and self.router.attributes:
+                    words += " origin egp aspath '65100 65101' med 77 community 65010:1,65010:2"
+                    words += " large-community 65010:1:2 aggregator 65102:192.0.2.99"
+                script.append(f"{words} || {words}")  # Its client gives up early on a busy machine.
         if script:
             self.ns.run("sh", "-es", input="\n".join(script) + "\n", timeout=300)
 
@@ -504,7 +568,7 @@ class Gobgp(Daemon):
         for family in (4, 6):
             done = self.cli("neighbor", address, "adj-in", "-a", f"ipv{family}", "-j", check=False).stdout
             try:
-                found |= set(json.loads(done) or {})
+                found |= set(json.loads(done) or {}) - {"error"}
             except ValueError:
                 pass
         return found
@@ -515,11 +579,16 @@ class Gobgp(Daemon):
     def reset(self, address):
         self.cli("neighbor", address, "reset")
 
+    def shows(self, prefix, address):
+        return _dense(self.cli("global", "rib", "-a", f"ipv{family_of(prefix)}", prefix).stdout)
+
 
 class Openbgpd(Daemon):
     """The portable version; it installs no kernel routes on Linux, so its own table is the oracle."""
 
     program = "bgpd"
+    cannot_restart = True
+    cannot_set = ("as_path", "aggregator", "atomic_aggregate")  # It prepends nobody's AS but its own.
     # 7.7 shows IPv4 unicast and route refresh as negotiated, and still answers every ROUTE-REFRESH, BIRD's too, with
     # "AID IPv4 unicast not negotiated" in its log.
     answers_refresh = False
@@ -560,7 +629,7 @@ class Openbgpd(Daemon):
             if not n.four_octet:
                 words.append("announce as-4byte no")
             if n.role:
-                words.append(f"role {n.role}")
+                words.append(f"announce policy {n.role.replace('rs-server', 'rs')}")
             if n.maximum_prefixes:
                 words.append(f"max-prefix {n.maximum_prefixes}")
             if n.add_path:
@@ -568,6 +637,11 @@ class Openbgpd(Daemon):
             words.append("announce restart yes" if r.graceful_restart else "announce restart no")
             out.append(f"neighbor {n.address} {{\n  " + "\n  ".join(words) + "\n}")
         out += ["allow from any", "allow to any"]
+        if r.attributes:
+            out.append(
+                "match to any set { origin egp metric 77 prepend-self 2 community 65010:1 community 65010:2 "
+                "ext-community rt 65010:5 large-community 65010:1:2 }"
+            )
         return "\n".join(out) + "\n"
 
     def start(self):
@@ -600,11 +674,16 @@ class Openbgpd(Daemon):
     def reset(self, address):
         self.ctl("neighbor", address, "clear")
 
+    def shows(self, prefix, address):
+        return _dense(self.ctl("show", "rib", "detail", prefix).stdout)
+
 
 class Exabgp(Daemon):
     """Announces what it is told through a pipe and prints what it hears; it has no table of its own."""
 
     program = "exabgp"
+    cannot_help = True
+    listens = False  # Also for neighbors it dials.
 
     @classmethod
     def version(cls):
@@ -617,7 +696,7 @@ class Exabgp(Daemon):
             f"process feed {{ run /bin/sh {feeder}; encoder text; }}",
             f"process heard {{ run /bin/sh {self.dir / 'heard'}; encoder json; }}",
         ]
-        for n in r.neighbors:
+        for i, n in enumerate(r.neighbors):
             families = " ".join(f"ipv{f} unicast;" for f in n.all_families)
             words = [
                 f"router-id {r.router_id};",
@@ -630,9 +709,12 @@ class Exabgp(Daemon):
                 + ("" if n.four_octet else "asn4 disable; ")
                 + ("add-path send; " if n.add_path else "")
                 + "}",
-                "api feeding { processes [ feed ]; }",
-                "api hearing { processes [ heard ]; neighbor-changes; receive { parsed; update; notification; } }",
+                f"api feeding{i} {{ processes [ feed ]; }}",
+                f"api hearing{i} {{ processes [ heard ]; neighbor-changes; "
+                "receive { parsed; update; notification; } }",
             ]
+            if n.role or n.maximum_prefixes:
+                raise Unsupported
             if n.passive:
                 words.append("passive true; listen 179;")
             if n.hold is not None:
@@ -668,14 +750,33 @@ class Exabgp(Daemon):
         self.reload(set())
 
     def _bind(self):
-        return " ".join(sorted({n.local for n in self.router.neighbors if n.passive}))
+        return " ".join(sorted({n.local for n in self.router.neighbors if n.passive or self.listens}))
 
     def reload(self, before):
         lines = [f"withdraw route {p} next-hop self" for p in sorted(before - self.announced)]
-        lines += [f"announce route {p} next-hop self" for p in sorted(self.announced - before)]
+        more = ""
+        if self.router.attributes:
+            more = (
+                f" origin egp as-path [ {self.router.asn} 65100 65101 ] med 77 community [ 65010:1 65010:2 ]"
+                " extended-community [ target:65010:5 ] large-community [ 65010:1:2 ]"
+                " aggregator ( 65102:192.0.2.99 ) atomic-aggregate"
+            )
+        lines += [f"announce route {p} next-hop self{more}" for p in sorted(self.announced - before)]
         if lines:
-            with open(self.dir / "pipe", "w") as pipe:
-                pipe.write("\n".join(lines) + "\n")
+            self.tell(*lines)
+
+    def tell(self, *lines):
+        with open(self.dir / "pipe", "w") as pipe:
+            pipe.write("\n".join(lines) + "\n")
+
+    def refresh(self, address):
+        self.tell(f"neighbor {address} announce route-refresh ipv{6 if ':' in address else 4} unicast")
+
+    def reset(self, address):
+        self.tell(f"neighbor {address} teardown 4")
+
+    def shows(self, prefix, address):
+        return _dense(" ".join(json.dumps(event) for event in self.heard() if prefix in json.dumps(event)))
 
     def heard(self):
         try:
@@ -780,6 +881,11 @@ class Bgplite(Daemon):
 
 
 PEERS = {"frr": Frr, "bird": Bird, "gobgp": Gobgp, "openbgpd": Openbgpd, "exabgp": Exabgp, "bgplite": Bgplite}
+
+
+def _dense(text):
+    """(65530, 12, 13) and [ 65530, 12, 13 ] as 65530:12:13."""
+    return "".join(text.split()).replace(",", ":")
 
 
 def _first_line(argv):
