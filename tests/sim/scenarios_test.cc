@@ -186,6 +186,47 @@ TEST(Restart, APeerThatStaysAwayLosesItsRoutesAfterTheRestartTime) {
   EXPECT_FALSE(pair.a.has("203.0.113.0/24"));
 }
 
+TEST(Restart, ASilenceThatEndsBothHoldTimersIsSurvivedWithinTheRestartTime) {  // RFC 8538
+  for (const bool healed : {true, false}) {
+    Pair pair{Seed{1}, with([](PeerOptions& peer) { peer.restart_time_s = 60; })};
+    pair.a.announce("192.0.2.0/24");
+    ASSERT_TRUE(pair.world.run_until_quiet());
+    bool lost = false;
+    pair.world.check_always([&] { lost = lost || !pair.a.has("203.0.113.0/24") || !pair.b.has("192.0.2.0/24"); });
+    pair.link.blackhole();
+    pair.world.run_for(pair.a.hold_time(pair.b) + 30s);
+    EXPECT_EQ(pair.a.status(pair.b).last_down, DownReason::hold_timer_expired);
+    EXPECT_TRUE(pair.a.status(pair.b).stale);
+    EXPECT_TRUE(pair.b.status(pair.a).stale);
+    EXPECT_FALSE(lost);
+    if (healed) {
+      pair.link.heal();
+      ASSERT_TRUE(pair.world.run_until_quiet());
+      EXPECT_FALSE(lost);
+      EXPECT_FALSE(pair.a.status(pair.b).stale);
+    } else {
+      pair.world.run_for(61s);
+      EXPECT_FALSE(pair.a.has("203.0.113.0/24")) << "no longer than the restart time";
+      EXPECT_FALSE(pair.b.has("192.0.2.0/24"));
+    }
+  }
+}
+
+TEST(Restart, ATunnelThatIsDownTakesWhatIsKeptForAPeerWithIt) {
+  Pair pair{Seed{1}};
+  ASSERT_TRUE(pair.world.run_until_quiet());
+  pair.b.kill();
+  pair.world.run_for(1s);
+  EXPECT_TRUE(pair.a.has("203.0.113.0/24")) << "kept for a restart";
+  pair.link.set_usable(false);
+  pair.world.run_for(1ms);
+  EXPECT_FALSE(pair.a.has("203.0.113.0/24"));
+  pair.link.set_usable(true);
+  pair.b.start();
+  ASSERT_TRUE(pair.world.run_until_quiet());
+  EXPECT_TRUE(pair.a.has("203.0.113.0/24"));
+}
+
 TEST(Restart, AnOrderlyStopWithoutNotificationKeepsTheRoutesToo) {
   Pair pair{Seed{1}};
   ASSERT_TRUE(pair.world.run_until_quiet());

@@ -93,6 +93,15 @@ TEST(Render, Peer) {
             "  policy            import from-vpc, export to-vpc\n");
 }
 
+TEST(Render, APeerSaysThatItIsDrainedAndThatItDrawsTraffic) {
+  const Json answer = Json::parse(
+      R"({"peers": [{"peer": "192.0.2.2", "asn": 65001, "type": "ebgp", "state": "Established", "state_for_s": 5,
+          "drained": "graceful shutdown announced", "return_path_halves": 4}]})");
+  const std::string shown = render(View::peer, answer, false);
+  EXPECT_NE(shown.find("graceful shutdown announced"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("4 halves of our networks draw traffic here"), std::string::npos) << shown;
+}
+
 TEST(Render, Routes) {
   const Json best{
       {"peer", "169.254.10.1"}, {"best", true},    {"multipath", true},  {"accepted", true},           {"usable", true},
