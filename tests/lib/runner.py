@@ -24,6 +24,8 @@ import sys
 import threading
 import time
 
+import scenario_table
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PROGRAM_KINDS = ("unit", "property", "sim", "replay")
@@ -54,6 +56,7 @@ class Results:
     def __init__(self):
         self.rows = collections.OrderedDict()
         self.failures, self.skips = [], []
+        self.scenarios = []  # Rows of scenario_table.py.
         self.lock = threading.Lock()
 
     def row(self, name):
@@ -232,6 +235,7 @@ def run_script(script, full, results, env):
     started = time.monotonic()
     output, status = run_limited(argv, seconds, env=env)
     results.spend(row, time.monotonic() - started)
+    results.scenarios += scenario_table.read(output)
     counted = 0
     for line in output.splitlines():
         match = re.match(r"(ok|FAIL|skip) (.*)", line)
@@ -245,8 +249,11 @@ def run_script(script, full, results, env):
     failed = [line for line in output.splitlines() if line.startswith("FAIL ")]
     if script.where != "here" and status == 125 and not counted:
         why = next((line[4:] for line in output.splitlines() if line.startswith("vm: ")), "the VM could not be had")
-        results.add(row, "skipped" if "apt-get install" in why or "no kernel" in why else "failed", name, why)
-        say(f"skip {row}: {name}: {why}")
+        verdict = "skipped" if "apt-get install" in why or "no kernel" in why else "failed"
+        listed = run_limited([script.path, "--list"], 60, env=env)[0].splitlines()
+        for case in [text[8:] for text in listed if full or text.startswith("default ")] or [""]:
+            results.add(row, verdict, f"{name} {case}".strip(), why)
+            say(f"skip {row}: {name} {case}: {why}")
     elif status == 77 and not counted:
         results.add(row, "skipped", name, (output.strip().splitlines() or ["no reason given"])[-1])
     elif status not in (0, 77) and not failed:
@@ -391,6 +398,8 @@ def main():
     say()
     for line in results.skips + results.failures:
         say(line)
+    if results.scenarios:
+        say("\n" + scenario_table.table(results.scenarios))
     say()
     say(results.table())
     say(f"{'total':{8}} {time.monotonic() - started:.0f} s, {results.total('skipped')} skipped")

@@ -8,10 +8,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from cases import case, check, check_equal, main
+from cases import case, check, check_equal
 from ipsec_lab import tunnels
 from netlab import wait_until
-from scenario import PATIENCE, Scenario
+from scenario import PATIENCE, Scenario, main
 
 
 @case("1 dual egress, BGP: an SA the cloud deletes comes back and the session stays")
@@ -178,6 +178,14 @@ def disturbances(lab):
     with s.survives("the interface and the address deleted"):
         s.onprem.ip("address", "flush", "dev", "ipsec1")
         s.onprem.ip("link", "del", "ipsec0")
+        s.wait_routes()
+        s.wait_both_ways()
+    with s.survives("eth0 flapped, charon restarted"):
+        s.onprem.down("eth0")
+        s.onprem.up("eth0")
+        s.ipsec.charons["onprem"].kill()
+        s.ipsec.start_charon(s.onprem)
+        s.wait_sas()
         s.wait_routes()
         s.wait_both_ways()
     with s.survives("a wrong key, mended"):

@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 from netlab import LabError, wait_until
 
 KEY = "Correct-Horse-7f3a"  # Looked for in logs and dumps: it may appear nowhere.
-PAYLOAD = "minibgp-clear-text-marker"
+PAYLOAD = "marker-in-clear!"  # As long as ping's pattern may be: 16 octets.
 ONPREM_NET, VPC_NET = "172.16.0.0/16", "192.168.0.0/16"
 VSWITCHES = (10, 20, 30, 40, 50)
 PROPOSAL = "aes128-sha1-modp1024"
@@ -83,6 +83,7 @@ class IpsecLab:
         self.onprem = lab.namespace("onprem")
         self.cloud = lab.namespace("cloud", forward=True)
         self._wire()
+        self.charon_settings = ""  # Lines of strongswan.conf.
         self._capture = None
         self.charons = {}
 
@@ -132,6 +133,7 @@ class IpsecLab:
         config = space.dir / "strongswan.conf"
         config.write_text(f"""
             charon {{
+                {self.charon_settings}
                 load_modular = yes
                 plugins {{ include /etc/strongswan.d/charon/*.conf }}
                 filelog {{ log {{
@@ -265,23 +267,28 @@ class IpsecLab:
 
     # --- the wire ---------------------------------------------------------------------------------------------------
     def start_capture(self):
-        """Everything between the gateways, on the wire of the internet's two WAN sides."""
-        self._capture = [
-            (self.lab.dir / f"{device}.pcap",
-             self.internet.start(f"capture-{device}", "tcpdump", "-U", "-n", "-s", "0", "-i", device, "-w",
-                                 self.lab.dir / f"{device}.pcap", "--immediate-mode", "-Z", "root"))
-            for device in ("wan1", "wan2")
-        ]
-        for path, process in self._capture:
+        """Everything between the gateways, on the wire of the internet's two WAN sides; and the echoes at the client,
+        where the marker must be seen, or nobody sent it."""
+        self._capture = [self._tcpdump(self.internet, device) for device in ("wan1", "wan2")]
+        self._control = self._tcpdump(self.client, "eth0", "icmp")
+        for path, process in (*self._capture, self._control):
             wait_until(lambda p=process: "listening on" in p.log(), 60, lambda p=process: "tcpdump: " + p.log())
 
+    def _tcpdump(self, space, device, *expression):
+        path = self.lab.dir / f"{space.name}-{device}.pcap"
+        return path, space.start(f"capture-{device}", "tcpdump", "-U", "-n", "-s", "0", "-i", device, "-w", path,
+                                 "--immediate-mode", "-Z", "root", *expression)
+
     def clear_packets(self):
-        """Packets on the wire that are none of IKE, ESP, ESP in UDP, ARP or ND, and whether the payload marker or
-        an inner address occurs in any of them. Ends the capture. Returns (packets seen, list of offences)."""
+        """Packets on the wire that are none of IKE, ESP, ESP in UDP, ARP or ND, or that have an inner address, and
+        whether the payload marker or the key can be read anywhere. Ends the capture. Returns (packets seen, list of
+        offences)."""
         seen, offences = 0, []
+        inner = f"net {VPC_NET} or net {ONPREM_NET} or net 169.254.0.0/16"
         # While charon is away the kernel refuses its ports: such an ICMP message quotes what came in, encrypted.
         refusal = "(icmp[icmptype] = icmp-unreach and icmp[17] = 17 and (icmp[30:2] = 500 or icmp[30:2] = 4500))"
-        expression = f"not (arp or icmp6 or esp or udp port 500 or udp port 4500 or {refusal})"
+        allowed = f"icmp6 or esp or udp port 500 or udp port 4500 or {refusal}"
+        expression = f"not arp and (({inner}) or not ({allowed}))"
         for path, process in self._capture or []:
             process.stop()
             total = self.internet.run("tcpdump", "-n", "-r", path, check=False).stdout.splitlines()
@@ -291,5 +298,10 @@ class IpsecLab:
             for what in (PAYLOAD.encode(), KEY.encode()):
                 if what in raw:
                     offences.append(f"{what.decode()} can be read in {path.name}")
+        if self._capture:
+            path, process = self._control
+            process.stop()
+            if PAYLOAD.encode() not in path.read_bytes():
+                offences.append(f"the marker is not even in {path.name}: nothing was looked for")
         self._capture = None
         return seen, offences

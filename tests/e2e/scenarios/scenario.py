@@ -1,19 +1,17 @@
 """One scenario of the strongSwan document, end to end: the on-premises side is strongSwan and bgplite with one YAML
 file, the cloud side strongSwan and FRR (or static routes). Every scenario answers the same five questions, and prints
-them as one row:
-
-    row NAME: SAs up | routes up | both directions | nothing in the clear | survives FAULT
+them as one row (scenario_table.py); a script ends with the table of its rows, tests/run.sh with that of all.
 """
 import contextlib
 import json
-import sys
 
-import ipsec_lab
+import cases
 import needs
+import scenario_table
 from cases import check, require
-from ipsec_lab import KEY, ONPREM_NET, PAYLOAD, VPC_NET, VSWITCHES, IpsecLab
+from ipsec_lab import KEY, PAYLOAD, VPC_NET, VSWITCHES, IpsecLab
 from loss import Loss
-from netlab import LabError, wait_until
+from netlab import wait_until
 from peers import Bgplite, Frr, Neighbor, Router
 
 CLOUD_AS, OUR_AS = 65535, 65530
@@ -37,7 +35,9 @@ class Scenario:
         require(needs.root(), needs.xfrm_interfaces(), needs.program("charon-systemd"), needs.program("tcpdump"),
                 Bgplite.missing(), Frr.missing() if bgp else None)
         self.name, self.bgp, self.cloud_ecmp = name, bgp, cloud_ecmp
-        self.row = {}
+        self.answers, self.faults = set(), {}
+        if name[0].isdigit():
+            _scenarios.append(self)
         self.ipsec = IpsecLab(lab, tunnels, nat)
         self.tunnels = tunnels
         self.onprem, self.cloud, self.client, self.vpc = (
@@ -110,7 +110,7 @@ class Scenario:
         wanted = count or len(self.tunnels)
         wait_until(lambda: len(self.ipsec.installed()) == wanted, PATIENCE,
                    lambda: f"{wanted} SAs; there are {self.ipsec.child_sas(self.onprem)}")
-        self.row["SAs up"] = True
+        self.answers.add("SAs up")
 
     def wait_routes(self, devices=None):
         """All VPC prefixes in the kernel, over these devices (all tunnels unless told)."""
@@ -124,7 +124,7 @@ class Scenario:
         wait_until(there, PATIENCE, lambda: f"routes over {sorted(wanted)}; there are {self.onprem.routes()}")
         if self.bgp:
             wait_until(lambda: LAN in self.cloud.routes(), PATIENCE, "our network at the cloud")
-        self.row["routes up"] = True
+        self.answers.add("sessions or routes up")
 
     def wait_both_ways(self):
         for here, there in (("172.16.20.10", "192.168.10.11"), ("172.16.20.10", "192.168.50.11")):
@@ -132,8 +132,8 @@ class Scenario:
             self.ipsec.wait_ping(self.vpc, here, PATIENCE)
         # A payload that would be seen if it went in the clear.
         marker = PAYLOAD.encode().hex()
-        self.client.run("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-p", marker[:32], "192.168.10.11", check=False)
-        self.row["both directions"] = True
+        self.client.run("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-p", marker, "192.168.10.11", check=False)
+        self.answers.add("both directions")
 
     def traffic(self, rate=40, flows=4):
         return Loss(self.client, self.vpc, "172.16.20.10", [f"192.168.{n}.11" for n in VSWITCHES[:flows]], rate=rate,
@@ -141,8 +141,9 @@ class Scenario:
 
     @contextlib.contextmanager
     def survives(self, fault):
+        self.faults[fault] = False
         yield
-        self.row[f"survives {fault}"] = True
+        self.faults[fault] = True
 
     def finish(self):
         """The wire, the key, the row."""
@@ -152,15 +153,22 @@ class Scenario:
         log = self.log()
         shown = self.daemon.cli("show", "tunnels", "--json", check=False).stdout
         check(KEY not in log and KEY not in shown, "the key is in the log or in show")
-        self.row["nothing in the clear"] = True
-        cells = ["SAs up", "routes up", "both directions", "nothing in the clear"]
-        cells += [c for c in self.row if c.startswith("survives")]
-        check(all(self.row.get(c) for c in cells) and len(cells) > 4, f"an answer is missing: {self.row}")
-        print(f"row {self.name}: " + " | ".join(f"{c} yes" for c in cells), flush=True)
+        self.answers.add("nothing in the clear")
+        complete = self.answers == set(scenario_table.QUESTIONS) and self.faults and all(self.faults.values())
+        check(complete, lambda: f"an answer is missing: {self.row()}")
+
+    def row(self):
+        return scenario_table.line(self.name, self.answers, self.faults)
 
 
-def reason_of(daemon, tunnel):
-    for row in daemon.json("show", "tunnels").get("tunnels", []):
-        if row.get("name", row.get("tunnel")) == tunnel:
-            return row
-    return {}
+_scenarios = []
+
+
+def main():
+    """cases.main(), and whatever became of them the rows and their table."""
+    try:
+        cases.main()
+    finally:
+        rows = "\n".join(s.row() for s in _scenarios)
+        if rows:
+            print(f"{rows}\n\n{scenario_table.table(scenario_table.read(rows))}", flush=True)

@@ -9,10 +9,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from cases import case, check, check_equal, main
+from cases import case, check, check_equal
 from ipsec_lab import ONPREM_NET, VPC_NET, tunnels
 from netlab import wait_until
-from scenario import PATIENCE, Scenario
+from scenario import PATIENCE, Scenario, main
 
 FLOWS = dict(local_ts=(ONPREM_NET,), remote_ts=(VPC_NET,))
 
@@ -77,7 +77,7 @@ def protected_flows_policy_cloud(lab):
     check(len(active) == 1, f"one tunnel is sent on: {routes[VPC_NET]}")
     number = 1 if active == {"ipsec0"} else 2
     standby = f"ipsec{2 - number}"
-    s.row["routes up"] = True
+    s.answers.add("sessions or routes up")
     with s.survives("the cloud's switch to its standby tunnel"):
         with s.traffic(rate=60) as traffic:
             s.ipsec.swanctl(s.cloud, "--terminate", "--ike", f"vco{number}")
@@ -103,7 +103,7 @@ def protected_flows_by_policy(lab):
     s.start(config)
     cloud_sends_on(s, "ipsec0")
     s.wait_sas()
-    s.row["routes up"] = True
+    s.answers.add("sessions or routes up")
     s.wait_both_ways()
     with s.survives("the cloud's switch under traffic"):
         with s.traffic(rate=60) as traffic:

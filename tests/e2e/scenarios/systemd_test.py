@@ -12,12 +12,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import needs
-from cases import case, check, check_equal, main, require
+from cases import case, check, check_equal, require
 from ipsec_lab import IpsecLab, tunnels
 from installed import enter_namespace, host
 from netlab import RouteMonitor, holds_for, wait_until
 from pairs import OURS
-from scenario import PATIENCE, OnPremises, Scenario
+from scenario import PATIENCE, OnPremises, Scenario, main
 
 DIST = needs.REPOSITORY / "apps/bgplite/dist"
 UNITS = pathlib.Path("/etc/systemd/system")
