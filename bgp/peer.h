@@ -132,6 +132,7 @@ struct PeerStatus {
   std::string last_down_detail;                  ///< NOTIFICATION text, shutdown communication, errno text.
   std::uint8_t last_code = 0, last_subcode = 0;  ///< Of the NOTIFICATION that ended it, if one did.
   std::uint16_t hold_s = 0, keepalive_s = 0;     ///< Negotiated.
+  std::uint16_t peer_hold_s = 0;                 ///< What the peer's OPEN said.
   std::array<bool, kFamilies> families{};        ///< Negotiated.
   bool four_octet_as = false, route_refresh = false, enhanced_refresh = false, extended_messages = false;
   bool graceful_restart = false;

@@ -474,6 +474,7 @@ void Daemon::on_follow_changed(const minibgp::xfrm::FollowChange& change) {
                                  (change.tunnel.empty() ? std::string{"no tunnel is usable"}
                                                         : "now through tunnel " + std::string{change.tunnel}) +
                                  ": " + std::string{change.why});
+  if (!change.previous.empty()) ++follow_moves_[std::string{change.group}];
   set_static_routes();
 }
 

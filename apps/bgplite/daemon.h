@@ -86,6 +86,8 @@ class Daemon final : private minibgp::Observer,
   }
   /// Halves of our networks that are announced to the peer now (return_path: more_specifics).
   [[nodiscard]] std::size_t parts_for(minibgp::PeerId peer) const;
+  /// How often sending went over from one tunnel to another, by follow group.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& follow_moves() const { return follow_moves_; }
   [[nodiscard]] std::chrono::seconds uptime() const;
   [[nodiscard]] std::uint32_t reloads() const { return reloads_; }
   [[nodiscard]] bool restarted() const { return restarted_; }
@@ -165,6 +167,7 @@ class Daemon final : private minibgp::Observer,
   std::unique_ptr<minibgp::fib::Fib> fib_;
   std::unique_ptr<minibgp::xfrm::Tunnels> tunnels_;
   std::unique_ptr<minibgp::Speaker> speaker_;
+  std::map<std::string, std::uint64_t> follow_moves_;
   std::map<std::string, minibgp::PeerId> ids_;  ///< By key of Config::peers.
   std::map<minibgp::PeerId, std::string> keys_;
   std::map<minibgp::Prefix, minibgp::PathAttributes> runtime_;  ///< Announced by command.

@@ -2,9 +2,8 @@
 // when and why. No BGP, no routes through the tunnels.
 //
 //   tunnel_watch [--remove-on-exit] [--vici PATH] --tunnel KEY=VALUE[,KEY=VALUE...] ...
-//   keys: name if_id address device gateway local local_id remote remote_id psk version proposals esp_proposals
-//   local_ts
-//         remote_ts (';' between several) group mode
+//   keys: name if_id address mtu vrf device gateway local local_id remote remote_id psk version proposals esp_proposals
+//         local_ts remote_ts group mode; ';' between several addresses or selectors
 #include <bgp/text.h>
 #include <xfrm/tunnels.h>
 
@@ -51,6 +50,8 @@ bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string&
   if (key == "if_id") return tunnel.if_id = static_cast<std::uint32_t>(std::stoul(value)), true;
   if (key == "mode") return tunnel.mode = value == "policy" ? xfrm::Mode::policy : xfrm::Mode::interface, true;
   if (key == "group") return tunnel.group = value, true;
+  if (key == "mtu") return tunnel.mtu = static_cast<std::uint32_t>(std::stoul(value)), true;
+  if (key == "vrf") return tunnel.vrf = value, true;
   if (key == "device") return tunnel.underlay.device = value, true;
   if (key == "local") return ike.local_addresses = {value}, true;
   if (key == "local_id") return ike.local_id = value, true;
@@ -68,10 +69,12 @@ bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string&
     return gateway.has_value();
   }
   if (key == "address") {
-    const auto slash = value.find('/');
-    const auto address = parse_address(value.substr(0, slash));
-    if (!address || slash == std::string::npos) return false;
-    tunnel.addresses.push_back({*address, static_cast<std::uint8_t>(std::stoul(value.substr(slash + 1)))});
+    for (const std::string& one : split(value, ';')) {
+      const auto slash = one.find('/');
+      const auto address = parse_address(one.substr(0, slash));
+      if (!address || slash == std::string::npos) return false;
+      tunnel.addresses.push_back({*address, static_cast<std::uint8_t>(std::stoul(one.substr(slash + 1)))});
+    }
     return true;
   }
   return false;

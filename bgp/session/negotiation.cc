@@ -138,6 +138,7 @@ Result<Negotiated, wire::MessageError> negotiate(const PeerOptions& options, con
   agreed.remote_id = received.router_id;
   agreed.peer_type = type;
   agreed.hold_s = std::min(options.timers.hold_s, received.hold_time_s);
+  agreed.peer_hold_s = received.hold_time_s;
   agreed.keepalive_s = keepalive_interval(options, agreed.hold_s);
   agreed.route_refresh = theirs.route_refresh;
   agreed.enhanced_refresh = theirs.enhanced_refresh && theirs.route_refresh;

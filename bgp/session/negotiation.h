@@ -17,6 +17,7 @@ struct Negotiated {
   RouterId remote_id{};
   PeerType peer_type = PeerType::ebgp;
   std::uint16_t hold_s = 0, keepalive_s = 0;
+  std::uint16_t peer_hold_s = 0;  ///< What the peer proposed.
   std::array<bool, kFamilies> families{};
   bool route_refresh = false, enhanced_refresh = false;
   wire::UpdateContext receive;                                           ///< How to read the peer's UPDATEs.

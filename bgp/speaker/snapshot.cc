@@ -88,6 +88,7 @@ PeerStatus EngineImpl::status(const Peering& peering) const {
   status.remote_id = negotiated.remote_id;
   status.local_address = peering.established->local_address;
   status.hold_s = negotiated.hold_s;
+  status.peer_hold_s = negotiated.peer_hold_s;
   status.keepalive_s = negotiated.keepalive_s;
   status.families = negotiated.families;
   status.four_octet_as = negotiated.send.four_octet_as;

@@ -281,42 +281,48 @@ Result<std::string, KeyError> parse_key(std::string_view file_text) {
 
 std::vector<Complaint> check(const TunnelOptions& tunnel) {
   std::vector<Complaint> complaints;
+  const auto error = [&](std::string_view key, std::string text, std::string_view hint = {}) {
+    complaints.push_back({Complaint::Weight::error, key, std::move(text), hint});
+  };
+  const auto warning = [&](std::string_view key, std::string text, std::string_view hint = {}) {
+    complaints.push_back({Complaint::Weight::warning, key, std::move(text), hint});
+  };
+  const std::string name = "tunnel " + tunnel.name;
   if (!tunnel.ike) {
     if (tunnel.mode == Mode::policy && tunnel.watch_connection.empty())
-      complaints.push_back({Complaint::Weight::error, "connection",
-                            "a policy-based tunnel without an ike section needs the name of charon's connection"});
+      error("connection", name + " has mode policy and no 'ike': it needs charon's name of its connection");
     return complaints;
   }
   const IkeOptions& ike = *tunnel.ike;
-  const auto error = [&](std::string_view key, std::string text) {
-    complaints.push_back({Complaint::Weight::error, key, std::move(text)});
-  };
-  const auto warning = [&](std::string_view key, std::string text) {
-    complaints.push_back({Complaint::Weight::warning, key, std::move(text)});
-  };
 
   if (ike.version != 1 && ike.version != 2) error("ike.version", "the IKE version is 1 or 2");
-  if (ike.remote_addresses.empty()) error("ike.remote", "the peer's IPsec address is missing");
+  if (ike.remote_addresses.empty()) error("ike.remote", name + " needs 'remote: { address: ... }'");
   if (ike.version == 1 && (ike.local_ts.size() > 1 || ike.remote_ts.size() > 1))
-    error("ike.local_ts", "IKEv1 negotiates one CIDR block on each side; several need version: 2 on both ends");
+    error("ike.local_ts", "IKEv1 negotiates one CIDR block on each side", "version: 2");
   if (tunnel.mode == Mode::policy && (ike.local_ts.empty() || ike.remote_ts.empty()))
-    error("ike.local_ts", "a policy-based tunnel needs local_ts and remote_ts");
-  if (ike.local_auth == "psk" && ike.psk_file.empty()) error("ike.psk_file", "auth: psk needs psk_file");
-
+    error("ike.local_ts", name + " has mode policy and needs 'local_ts' and 'remote_ts'");
+  if ((ike.local_auth == "psk" || ike.remote_auth == "psk") && ike.psk_file.empty())
+    error("ike.psk_file", name + " needs a 'psk_file'", "or auth: pubkey on both sides");
+  if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
+    error("ike.child.rekey_time", "child.rekey_time " + seconds(ike.child_rekey_time) +
+                                      " is not before child.life_time " + seconds(ike.child_life_time));
+  if (ike.mobike) {
+    if (ike.version == 1) {
+      error("ike.mobike", "MOBIKE needs IKE version 2");
+    } else {
+      warning("ike.mobike", "MOBIKE lets a peer with two addresses move this tunnel onto the other one's address");
+    }
+  }
   if (ike.rekey_time.count() != 0 && ike.child_life_time.count() != 0 &&
       ike.rekey_time + ike.over_time > ike.child_life_time)
     warning("ike.rekey_time", "rekey_time + over_time is " + seconds(ike.rekey_time + ike.over_time) +
                                   ", more than the lifetime of " + seconds(ike.child_life_time) +
                                   ": the peer drops the SA before we renew it");
-  if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
-    warning("ike.child.rekey_time", "the child is renewed after it has expired: rekey_time " +
-                                        seconds(ike.child_rekey_time) + ", life_time " + seconds(ike.child_life_time));
   if (ike.dpd_delay.count() == 0)
     warning("ike.dpd_delay", "without dpd_delay charon never notices that the peer is gone");
-  if (ike.mobike)
-    warning("ike.mobike", "MOBIKE lets a peer with two addresses move this tunnel onto the other one's address");
   if (ike.keyingtries != 0)
-    warning("ike.keyingtries", "charon gives up after " + std::to_string(ike.keyingtries) + " tries of an outage");
+    warning("ike.keyingtries", "charon gives up after " + std::to_string(ike.keyingtries) + " tries of an outage",
+            "keyingtries: 0");
   return complaints;
 }
 

@@ -38,6 +38,7 @@ struct Complaint {
   enum class Weight : std::uint8_t { warning, error } weight = Weight::warning;
   std::string_view key;  ///< The key it is about: "ike.local_ts".
   std::string text;
+  std::string_view hint;  ///< What to write instead; may be empty.
   bool operator==(const Complaint&) const = default;
 };
 /// What is wrong with a tunnel's ike section: an error charon would refuse or a combination that cannot work, a warning

@@ -323,7 +323,9 @@ void IkeKeeper::look_again(Time now) {
 void IkeKeeper::symptom(const Symptom& symptom, Time now) {
   Tunnel* tunnel = find_connection(symptom.connection);
   if (!tunnel) return;
-  if (symptom.kind == Symptom::Kind::failed || symptom.kind == Symptom::Kind::final_failure) {
+  // charon gives up a silent peer after minutes; while nothing is up, its first repetition says as much.
+  const bool unanswered = symptom.kind == Symptom::Kind::silent && !tunnel->up;
+  if (unanswered || symptom.kind == Symptom::Kind::failed || symptom.kind == Symptom::Kind::final_failure) {
     // The first words of an episode say most: what follows is its consequence.
     if (tunnel->failure == IkeFailure::none || symptom.failure != IkeFailure::peer_silent) {
       if (tunnel->failure != symptom.failure)

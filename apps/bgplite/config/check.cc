@@ -2,6 +2,7 @@
 #include <apps/bgplite/config/presets.h>
 #include <apps/bgplite/return_path.h>
 #include <bgp/text.h>
+#include <xfrm/vici/ike_config.h>
 
 #include <algorithm>
 #include <set>
@@ -287,11 +288,9 @@ class Checker {
     } else {
       if (!tunnel.peer.empty())
         error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
-      if (options.ike && (options.ike->local_ts.empty() || options.ike->remote_ts.empty()))
-        error(path + ".ike", "tunnel " + name + " has mode policy and needs 'local_ts' and 'remote_ts'");
     }
     if (!tunnel.peer.empty()) inner_addresses(name, path, tunnel);
-    if (options.ike) ike(name, path + ".ike", *options.ike);
+    ike(path, tunnel);
     const CloudFacts& cloud = facts_of(tunnel.cloud);
     const std::uint32_t mtu = options.mtu == 0 ? minibgp::xfrm::kDefaultMtu : options.mtu;
     if (cloud.mtu_max != 0 && mtu > cloud.mtu_max && options.mode == Mode::interface)
@@ -313,24 +312,23 @@ class Checker {
     warning(path + ".peer", "peer " + tunnel.peer + " is in none of the networks of tunnel " + name);
   }
 
-  void ike(const std::string& name, const std::string& path, const minibgp::xfrm::IkeOptions& ike) {
-    if (ike.remote_addresses.empty()) error(path, "tunnel " + name + " needs 'remote: { address: ... }'");
-    const bool psk = ike.local_auth == "psk" || ike.remote_auth == "psk";
-    if (psk && ike.psk_file.empty())
-      error(path, "tunnel " + name + " needs a 'psk_file'", "or auth: pubkey on both sides");
-    if (ike.version == 1 && (ike.local_ts.size() > 1 || ike.remote_ts.size() > 1))
-      error(path, "IKEv1 negotiates one CIDR block on each side", "version: 2");
-    if (ike.version == 1 && ike.mobike) error(path + ".mobike", "MOBIKE needs IKE version 2");
-    if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
-      error(path + ".child", "child.rekey_time " + to_text(std::chrono::milliseconds{ike.child_rekey_time}) +
-                                 " is not before child.life_time " +
-                                 to_text(std::chrono::milliseconds{ike.child_life_time}));
-    const auto tunnel = config_.tunnels.find(name);
-    const Cloud cloud = tunnel == config_.tunnels.end() ? Cloud::none : tunnel->second.cloud;
-    const bool alibaba = cloud == Cloud::alibaba || cloud == Cloud::alibaba_tr;
-    if (alibaba && ike.rekey_time + ike.over_time > std::chrono::hours{24})
-      warning(path + ".rekey_time", "rekey_time + over_time is more than the usual SA lifetime of 86400s at " +
-                                        std::string{facts_of(cloud).name});
+  void ike(const std::string& path, const TunnelConfig& tunnel) {
+    using minibgp::xfrm::vici::Complaint;
+    for (const Complaint& complaint : minibgp::xfrm::vici::check(tunnel.options)) {
+      const std::string at = path + "." + std::string{complaint.key};
+      if (complaint.weight == Complaint::Weight::error) {
+        error(at, complaint.text, std::string{complaint.hint});
+      } else {
+        warning(at, complaint.text, std::string{complaint.hint});
+      }
+    }
+    if (!tunnel.options.ike) return;
+    const minibgp::xfrm::IkeOptions& ike = *tunnel.options.ike;
+    const bool alibaba = tunnel.cloud == Cloud::alibaba || tunnel.cloud == Cloud::alibaba_tr;
+    const bool told = ike.child_life_time.count() != 0;
+    if (alibaba && !told && ike.rekey_time + ike.over_time > std::chrono::hours{24})
+      warning(path + ".ike.rekey_time", "rekey_time + over_time is more than the usual SA lifetime of 86400s at " +
+                                            std::string{facts_of(tunnel.cloud).name});
   }
 
   void tunnels_together() {

@@ -1,3 +1,4 @@
+#include <apps/bgplite/config/presets.h>
 #include <apps/bgplite/config/reader.h>
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
@@ -419,6 +420,9 @@ void read_tunnels(const In& in, Draft& to) {
     TunnelDraft draft{to.defaults.tunnel, &to.defaults, std::nullopt};
     draft.tunnel.options.name = name;
     in.reader.mapping(node, tunnel_fields(), draft);
+    const std::uint32_t largest = facts_of(draft.tunnel.cloud).mtu_max;
+    if (draft.tunnel.options.mtu == 0 && largest != 0 && largest < minibgp::xfrm::kDefaultMtu)
+      draft.tunnel.options.mtu = largest;
     if (draft.peer) {
       bind_to_tunnel(*draft.peer, draft.tunnel);
       draft.tunnel.peer = peer_key(*draft.peer);

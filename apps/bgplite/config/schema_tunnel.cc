@@ -215,7 +215,7 @@ const Fields<TunnelDraft>& tunnel_fields() {
        [](const In& in, TunnelDraft& to) { in.number(to.tunnel.options.if_id); }},
       {value("address", Type::interface_address, "", Effect::tunnel, "Our inner address with its length, or a list."),
        [](const In& in, TunnelDraft& to) { read_interface_addresses(in, to.tunnel.options.addresses); }},
-      {integer("mtu", "1400", 576, 65535, Effect::tunnel, "MTU of the interface."),
+      {integer("mtu", "1400, or less where `cloud` says so", 576, 65535, Effect::tunnel, "MTU of the interface."),
        [](const In& in, TunnelDraft& to) { in.number(to.tunnel.options.mtu); }},
       {value("vrf", Type::name, "", Effect::tunnel, "VRF device that the interface belongs to."),
        [](const In& in, TunnelDraft& to) { in.text(to.tunnel.options.vrf); }},

@@ -98,6 +98,7 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
       {"local_address", address(peer.local_address)},
       {"hold_s", peer.hold_s},
       {"keepalive_s", peer.keepalive_s},
+      {"peer_hold_s", peer.peer_hold_s},
       {"families", families(peer.families)},
       {"prefixes",
        {{"received", peer.prefixes_received},

@@ -317,9 +317,11 @@ constexpr std::array kFailures = {
                "cloud's RemoteId and ike.remote.id with its LocalId"},
     FailureRow{IkeFailure::no_key, "psk-mismatch", "charon has no key for this pair of identities",
                "check psk_file, ike.local.id and ike.remote.id"},
-    FailureRow{IkeFailure::ike_proposal, "ike-proposal",
-               "the two sides have no IKE algorithm in common, or speak different IKE versions",
-               "set ike.proposals and ike.version to what the cloud's IKE configuration says"},
+    FailureRow{
+        IkeFailure::ike_proposal, "ike-proposal",
+        "the two sides have no IKE algorithm in common, or speak different IKE versions: peers refuse both in the "
+        "same words",
+        "set ike.proposals and ike.version to what the cloud's IKE configuration says"},
     FailureRow{IkeFailure::version, "ike-version", "the peer does not speak this IKE version",
                "set ike.version to the cloud's"},
     FailureRow{IkeFailure::esp_proposal, "esp-proposal", "the two sides have no ESP algorithm in common",
@@ -401,20 +403,28 @@ void detection(const Check& check, const Config& config, const Facts& facts, Out
   const minibgp::xfrm::vici::Retransmission retransmission{facts.retransmit_timeout, facts.retransmit_base,
                                                            facts.retransmit_tries};
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts&) {
-    const auto configured = config.tunnels.find(name);
-    // Probes notice first; BGP's hold timer moves the traffic, however slow IKE is.
-    if (!options.ike || configured->second.probe_enabled || !configured->second.peer.empty()) return;
+    const TunnelConfig& configured = config.tunnels.find(name)->second;
+    // Probes notice first, however slow IKE is.
+    if (!options.ike || configured.probe_enabled) return;
     const auto worst = std::chrono::duration_cast<std::chrono::seconds>(
         minibgp::xfrm::vici::worst_detection(*options.ike, retransmission));
-    constexpr std::chrono::seconds kAcceptable{30};
-    if (worst > kAcceptable)
-      tell(out, check, Verdict::warning, name,
-           {"a peer that dies silently is noticed after " + std::to_string(worst.count()) +
-                " s (dpd_delay and IKE's retransmissions)",
-            "with static routing nothing else notices: traffic is lost for that long",
-            "tunnels." + name +
-                ".probe: { target: ADDRESS }, or charon.retransmit_tries = 3 and "
-                "charon.retransmit_base = 1.2 in strongswan.conf"});
+    constexpr std::chrono::seconds kWithoutBgp{30};
+    const auto peer = config.peers.find(configured.peer);
+    const bool bgp = peer != config.peers.end() && peer->second.options.timers.hold_s != 0;
+    const std::chrono::seconds limit = bgp ? std::chrono::seconds{peer->second.options.timers.hold_s} : kWithoutBgp;
+    if (worst <= limit) return;
+    tell(
+        out, check, Verdict::warning, name,
+        {"a peer that dies silently is noticed after " + std::to_string(worst.count()) +
+             " s (dpd_delay and IKE's retransmissions)" +
+             (bgp ? ", later than BGP's hold time of " + std::to_string(limit.count()) + " s" : ""),
+         bgp ? "BGP moves the traffic, but the tunnel stays dead that long even when the peer is back at once"
+             : "with static routing nothing else notices: traffic is lost for that long",
+         options.ike->version == 1
+             ? "tunnels." + name + ".ike: { dpd_timeout: 25s }"
+             : "charon { retransmit_timeout = 2.0, retransmit_base = 1.4, retransmit_tries = 3 } on lines of their own "
+               "in /etc/strongswan.d/bgplite.conf, and restart strongSwan; or tunnels." +
+                   name + ".probe: { target: ADDRESS }"});
   });
 }
 

@@ -4,6 +4,7 @@
 #include <apps/bgplite/host/facts.h>
 #include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
+#include <apps/bgplite/host/strongswan_conf.h>
 #include <bgp/text.h>
 #include <xfrm/stat.h>
 #include <xfrm/vici/client.h>
@@ -11,6 +12,7 @@
 #include <xfrm/vici/sa_view.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -131,6 +133,20 @@ void gather_charon(const Config& config, const GatherOptions& options, Facts& fa
   }
 }
 
+/// How charon repeats what is not answered; charon-systemd's own section is asked before that of all daemons.
+void gather_retransmission(Facts& facts) {
+  const Settings settings = read_strongswan_conf();
+  const auto number = [&](const std::string& name, double otherwise) {
+    for (const char* section : {"charon-systemd.", "charon."})
+      if (const auto found = settings.find(section + name); found != settings.end())
+        return std::strtod(found->second.c_str(), nullptr);
+    return otherwise;
+  };
+  facts.retransmit_timeout = number("retransmit_timeout", facts.retransmit_timeout);
+  facts.retransmit_base = number("retransmit_base", facts.retransmit_base);
+  facts.retransmit_tries = static_cast<unsigned>(number("retransmit_tries", facts.retransmit_tries));
+}
+
 /// What the running daemon knows of negotiations, flaps and the peers' timers.
 void gather_daemon(const Config& config, Facts& facts) {
   if (const auto shown = control::ask(config.control.socket, "show.tunnels")) {
@@ -147,6 +163,13 @@ void gather_daemon(const Config& config, Facts& facts) {
       tunnel.restarts_lately = row.value("flaps", 0U);
     }
   }
+  if (const auto shown = control::ask(config.control.socket, "show.peers"))
+    for (const auto& row : shown->value("peers", Json::array()))
+      for (auto& [name, tunnel] : facts.tunnels) {
+        const auto hold_s = row.value("peer_hold_s", std::uint16_t{0});
+        if (row.value("tunnel", std::string{}) == name && row.value("state", std::string{}) == "Established")
+          tunnel.peer_hold_time = hold_s;
+      }
 }
 
 void gather_links(const Config& config, Facts& facts) {
@@ -224,6 +247,7 @@ Facts gather(const Config& config, const GatherOptions& options) {
     if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
 
   gather_charon(config, options, facts);
+  gather_retransmission(facts);
   gather_links(config, facts);
   gather_keys(config, facts);
   gather_daemon(config, facts);

@@ -173,6 +173,9 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   native_peers(page, daemon, peers);
   if (daemon.fib() != nullptr) native_fib(page, daemon.fib()->status());
   if (daemon.tunnels() != nullptr) native_tunnels(page, daemon.tunnels()->status());
+  if (!daemon.follow_moves().empty())
+    page.family("bgplite_follow_moves_total", "counter", "Times sending went over to another tunnel of a group.");
+  for (const auto& [group, moves] : daemon.follow_moves()) page.sample(static_cast<double>(moves), {{"group", group}});
 }
 
 /// frr_exporter's series of a peer (collector/bgp.go), with its labels.

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cases import case, check, check_equal
 from ipsec_lab import tunnels
 from netlab import wait_until
+from peers import Bgplite
 from scenario import PATIENCE, Scenario, main
 
 
@@ -30,6 +31,74 @@ def dual_egress_bgp(lab):
         sessions = {row["peer"]: row for row in s.daemon.json("show", "peers")["peers"]}
         check(all(row["state"] == "Established" for row in sessions.values()), f"sessions: {sessions}")
         check_equal(s.daemon.processes[0].log().count("session down"), 0, "sessions lost")
+    s.finish()
+
+
+@case("1 the same with bgplite at the cloud's end too", full=True)
+def bgplite_at_both_ends(lab):
+    s = Scenario(lab, "1 dual egress BGP, bgplite at the cloud", tunnels(2), cloud=Bgplite)
+    s.start()
+    s.wait_sas()
+    s.wait_routes()
+    s.wait_both_ways()
+    with s.survives("bgplite restarted at the cloud"):
+        s.speaker.kill()
+        s.speaker.start()
+        s.wait_routes()
+        s.wait_both_ways()
+    s.finish()
+
+
+@case("1 the same with the user's own swanctl.conf: bgplite only watches charon", full=True)
+def own_swanctl_conf(lab):
+    s = Scenario(lab, "1 dual egress BGP, own swanctl.conf", tunnels(2))
+    config = s.config()
+    connections, secrets = [], []
+    for t in s.tunnels:
+        del config["tunnels"][t.name]["ike"]
+        s.onprem.ip("route", "add", t.remote, "via", t.gateway, "dev", t.device)
+        connections.append(f"""mine{t.number} {{
+            version = 2
+            local_addrs = {t.local}
+            remote_addrs = {t.remote}
+            proposals = {t.proposals}
+            encap = yes
+            local {{
+                auth = psk
+                id = {t.egress}
+            }}
+            remote {{
+                auth = psk
+                id = {t.remote}
+            }}
+            children {{ mine-child{t.number} {{
+                local_ts = 0.0.0.0/0
+                remote_ts = 0.0.0.0/0
+                esp_proposals = {t.esp_proposals}
+                if_id_in = {t.if_id}
+                if_id_out = {t.if_id}
+                start_action = start
+                close_action = start
+            }} }}
+        }}""")
+        secrets.append(f"""ike-{t.number} {{
+            id = {t.remote}
+            secret = "{t.key}"
+        }}""")
+    path = s.onprem.dir / "own.conf"
+    path.write_text(f"connections {{ {''.join(connections)} }}\nsecrets {{ {''.join(secrets)} }}\n")
+    s.start(config)
+    s.ipsec.swanctl(s.onprem, "--load-all", "--file", path)
+    s.wait_sas()
+    s.wait_routes()
+    s.wait_both_ways()
+    with s.survives("an SA deleted by the cloud"):
+        before = s.ipsec.spis(s.onprem)
+        s.ipsec.swanctl(s.cloud, "--terminate", "--child", "vco_child1")
+        wait_until(lambda: s.ipsec.spis(s.onprem) != before and len(s.ipsec.installed()) == 2, PATIENCE, "a new SA")
+        s.wait_routes()
+        s.wait_both_ways()
+    check("bgplite-" not in s.ipsec.swanctl(s.onprem, "--list-conns"), "bgplite gave charon connections")
     s.finish()
 
 

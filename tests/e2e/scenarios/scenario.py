@@ -1,6 +1,7 @@
 """One scenario of the strongSwan document, end to end: the on-premises side is strongSwan and bgplite with one YAML
-file, the cloud side strongSwan and FRR (or static routes). Every scenario answers the same five questions, and prints
-them as one row (scenario_table.py); a script ends with the table of its rows, tests/run.sh with that of all.
+file, the cloud side strongSwan and FRR (or another bgplite, or static routes). Every scenario answers the same five
+questions, and prints them as one row (scenario_table.py); a script ends with the table of its rows, tests/run.sh with
+that of all.
 """
 import contextlib
 import json
@@ -31,10 +32,10 @@ class OnPremises(Bgplite):
 
 
 class Scenario:
-    def __init__(self, lab, name, tunnels, nat=True, bgp=True, cloud_ecmp=32):
+    def __init__(self, lab, name, tunnels, nat=True, bgp=True, cloud=Frr):
         require(needs.root(), needs.xfrm_interfaces(), needs.program("charon-systemd"), needs.program("tcpdump"),
-                Bgplite.missing(), Frr.missing() if bgp else None)
-        self.name, self.bgp, self.cloud_ecmp = name, bgp, cloud_ecmp
+                Bgplite.missing(), cloud.missing() if bgp else None)
+        self.name, self.bgp, self.cloud_kind = name, bgp, cloud
         self.answers, self.faults = set(), {}
         if name[0].isdigit():
             _scenarios.append(self)
@@ -93,9 +94,9 @@ class Scenario:
         self.ipsec.start_charon(self.onprem)
         if self.bgp:
             neighbors = [Neighbor(t.inner_local, OUR_AS, keepalive=10, hold=30) for t in self.tunnels]
-            self.frr = Frr(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors, maximum_paths=self.cloud_ecmp))
-            self.frr.announce({f"192.168.{n}.0/24" for n in VSWITCHES})
-            self.frr.start()
+            self.speaker = self.cloud_kind(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors, maximum_paths=32))
+            self.speaker.announce({f"192.168.{n}.0/24" for n in VSWITCHES})
+            self.speaker.start()
         self.daemon = self.make_daemon(config or self.config())
         self.daemon.start()
 

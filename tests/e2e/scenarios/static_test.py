@@ -94,7 +94,7 @@ def protected_flows_policy_cloud(lab):
 @case("4 the same in mode: policy: our policies follow the tunnel the cloud sends on")
 def protected_flows_by_policy(lab):
     s = Scenario(lab, "4 protected data flows, mode: policy", tunnels(1, **FLOWS), bgp=False)
-    config = s.config()
+    config = s.config(metrics={"listen": "/run/bgplite/metrics.sock"})
     for tunnel in config["tunnels"].values():
         tunnel["mode"] = "policy"
         del tunnel["if_id"]
@@ -114,8 +114,11 @@ def protected_flows_by_policy(lab):
         print(f"note mode: policy: return direction lost {back.lost} of {back.sent} packets, "
               f"longest gap {back.longest_gap_s:.2f} s, until our policies followed", flush=True)
         s.wait_both_ways()
-        check(any("now lead through it" in line for line in s.daemon.processes[0].log().splitlines()),
-              "the swap was not logged")
+        check("now lead through it" in s.log(), "the swap was not logged")
+        ask = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/bgplite/metrics.sock'); " \
+              "s.sendall(b'GET /metrics HTTP/1.0\\r\\n\\r\\n'); print(s.makefile().read())"
+        counted = s.onprem.run("python3", "-c", ask).stdout
+        check('bgplite_follow_moves_total{group="policies of ipsec0"}' in counted, "the swap was not counted")
     s.finish()
 
 

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 # kind: default
 # where: vm
-# seconds: 900
+# seconds: 1800
 """The tunnels alone (class xfrm::Tunnels, through the example tunnel_watch), without BGP: interfaces, charon's
 configuration and SAs are made, kept and told, against a real kernel and two real strongSwans."""
 import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import needs
 from cases import case, check, check_equal, main, require
 from ipsec_lab import KEY, IpsecLab, tunnels
-from netlab import wait_until
+from netlab import holds_for, wait_until
 
 
 class Watcher:
@@ -176,6 +177,49 @@ def open_key(lab):
     os.chmod(path, 0o600)
     ipsec.start_cloud()
     watcher.wait_state("up", 40)
+
+
+@case("IPv6 inner addresses in a VRF: both families go through, and what is missing comes back", full=True)
+def ipv6_in_a_vrf(lab):
+    both = ("0.0.0.0/0", "::/0")
+    ipsec = start(lab, local_ts=both, remote_ts=both)
+    onprem, first = ipsec.onprem, ipsec.tunnels[0]
+    ipsec.tunnels = [first]
+    onprem.batch("link add blue type vrf table 100", "link set blue up")
+    ipsec.cloud.address(first.name, "fd00:10::1/64")
+    watcher = Watcher(ipsec, changes={"address": f"{first.inner_local}/30;fd00:10::2/64", "vrf": "blue", "mtu": 1360})
+    watcher.wait_state("up", 60)
+    through = lambda target: wait_until(lambda: ipsec.ping(onprem, target, source="blue", seconds=1), 30, target)
+    for target in (first.inner_remote, "fd00:10::1"):
+        through(target)
+    link = ipsec.link(first.name)
+    check_equal((link["master"], link["mtu"]), ("blue", 1360), "VRF and MTU")
+    onprem.ip("-6", "address", "flush", "dev", first.name, "scope", "global")
+    onprem.ip("link", "set", first.name, "nomaster")
+    whole = lambda: (ipsec.link(first.name).get("master"), "fd00:10::2/64" in ipsec.addresses(first.name))
+    wait_until(lambda: whole() == ("blue", True), 10, lambda: f"the VRF and the address again: {whole()}")
+    watcher.wait_state("up", 10)
+    through("fd00:10::1")
+
+
+@case("a silent outage of 400 s, longer than charon's patience, heals by itself", full=True)
+def long_outage(lab):
+    ipsec = start(lab)
+    first = ipsec.tunnels[0]
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 60)
+    ipsec.cut(1)
+    began = time.monotonic()
+    # charon notices after dpd_delay and its retransmissions, 175 s.
+    watcher.wait_state("down", 300, [first.name])
+    check("giving up" in watcher.process.log() or watcher.lines("does not answer"), "the reason was not told")
+    holds_for(lambda: watcher.told()[first.name][0] == "down", 400 - (time.monotonic() - began), "the tunnel is down")
+    before = ipsec.spis(ipsec.onprem)
+    ipsec.mend()
+    watcher.wait_state("up", 120)
+    check(ipsec.spis(ipsec.onprem) - before, "there are no new SAs")
+    ipsec.wait_ping(ipsec.onprem, first.inner_remote)
+    print(f"note outage: mended after {time.monotonic() - began:.0f} s, traffic again", flush=True)
 
 
 @case("on_exit: keep leaves everything working; remove takes away what we made, and only that")

@@ -60,6 +60,19 @@ TEST(Config, TheDocumentsFirstScenarioIsReadAsItStands) {
   EXPECT_EQ(config.host.firewall, Care::check);
 }
 
+TEST(Config, TheCloudsMtuHoldsUnlessAnotherIsGiven) {
+  const Loaded loaded = load({{"a.yaml", std::string{kRouter} + R"(
+tunnels:
+  one: { if_id: 1, cloud: alibaba }
+  two: { if_id: 2, cloud: alibaba, mtu: 1300 }
+  three: { if_id: 3, cloud: aws }
+)"}});
+  ASSERT_FALSE(loaded.diagnostics.has_errors()) << loaded.diagnostics.to_text();
+  EXPECT_EQ(loaded.config.tunnels.at("one").options.mtu, 1360U);
+  EXPECT_EQ(loaded.config.tunnels.at("two").options.mtu, 1300U);
+  EXPECT_EQ(loaded.config.tunnels.at("three").options.mtu, 0U) << "ours";
+}
+
 TEST(Config, TheOtherExamplesOfTheDesignAreRead) {
   for (const char* name : {"static_failover", "plain_speaker"}) {
     const Loaded loaded = load_config(good(name));

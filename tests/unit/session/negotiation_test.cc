@@ -102,6 +102,7 @@ TEST(Negotiate, TheSmallerHoldTimeHoldsAndKeepalivesAreAThird) {
     const auto agreed = negotiate(options, kSelf, open);
     ASSERT_TRUE(agreed);
     EXPECT_EQ(agreed->hold_s, row.hold);
+    EXPECT_EQ(agreed->peer_hold_s, row.theirs);
     EXPECT_EQ(agreed->keepalive_s, row.keepalive);
   }
 }

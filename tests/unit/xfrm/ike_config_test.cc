@@ -159,9 +159,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"policy_selectors", kError, "ike.local_ts", [](TunnelOptions& it) { it.mode = Mode::policy; }},
         Case{"key", kError, "ike.psk_file", [](TunnelOptions& it) { it.ike->psk_file.clear(); }},
         Case{"lifetime", kWarning, "ike.rekey_time", [](TunnelOptions& it) { it.ike->over_time = 1801s; }},
-        Case{"child_lifetime", kWarning, "ike.child.rekey_time",
+        Case{"child_lifetime", kError, "ike.child.rekey_time",
              [](TunnelOptions& it) { it.ike->child_rekey_time = 86400s; }},
         Case{"dpd", kWarning, "ike.dpd_delay", [](TunnelOptions& it) { it.ike->dpd_delay = 0s; }},
+        Case{"ikev1_mobike", kError, "ike.mobike",
+             [](TunnelOptions& it) {
+               it.ike->version = 1;
+               it.ike->mobike = true;
+             }},
         Case{"mobike", kWarning, "ike.mobike", [](TunnelOptions& it) { it.ike->mobike = true; }},
         Case{"keyingtries", kWarning, "ike.keyingtries", [](TunnelOptions& it) { it.ike->keyingtries = 1; }}),
     [](const auto& param) { return std::string{param.param.name}; });

@@ -189,6 +189,23 @@ TEST_F(Keeper, TriesAgainWithGrowingPatience) {
   EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::none);
 }
 
+TEST_F(Keeper, AnUnansweredRequestIsAFailureOnlyWhileNothingIsUp) {
+  const Symptom silent{Symptom::Kind::silent, IkeFailure::peer_silent, "bgplite-ipsec0", "retransmit 1 of request"};
+  settle();
+  pass(2s);
+  keeper_.symptom(silent, now_);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::none) << "one lost packet of a tunnel that is up";
+  charon_.up.clear();
+  charon_.peer_accepts = false;
+  pass(2s);
+  keeper_.symptom(silent, now_);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::peer_silent);
+  keeper_.symptom({Symptom::Kind::final_failure, IkeFailure::authentication, "bgplite-ipsec0", "AUTH_FAILED"}, now_);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::authentication) << "it answered after all, and refused";
+  keeper_.symptom(silent, now_);
+  EXPECT_EQ(keeper_.view("ipsec0").failure, IkeFailure::authentication) << "the first cause stays";
+}
+
 TEST_F(Keeper, ANewKeyIsLoadedAndTriedAtOnce) {
   charon_.peer_accepts = false;
   settle();

@@ -3,6 +3,7 @@
 #include <apps/bgplite/host/doctor.h>
 #include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
+#include <apps/bgplite/host/strongswan_conf.h>
 
 #include <set>
 #include <string>
@@ -64,6 +65,9 @@ struct World {
     facts.nft_readable = facts.mss_clamped = true;
     facts.xfrm_stat = facts.xfrm_stat_later = {{"XfrmInTmplMismatch", 5}, {"XfrmInNoStates", 2}};
     facts.clock_synchronized = true;
+    facts.retransmit_timeout = 2.0;
+    facts.retransmit_base = 1.4;
+    facts.retransmit_tries = 3;
   }
   TunnelFacts& tunnel() { return facts.tunnels["ipsec0"]; }
   [[nodiscard]] std::set<std::string> named() const {
@@ -125,7 +129,14 @@ const std::vector<Fault> kFaults = {
      "net.ipv4.conf.ipsec0.rp_filter=2"},
     {"path-mtu", [](World& w) { w.tunnel().path_mtu = 1300; }, "mtu: 1300"},
     {"mss", [](World& w) { w.facts.mss_clamped = false; }, "mss_clamp: manage"},
-    {"detection", [](World& w) { w.config.tunnels["ipsec0"].peer.clear(); }, "probe"},
+    {"detection",
+     [](World& w) {
+       w.config.tunnels["ipsec0"].peer.clear();
+       w.facts.retransmit_tries = 5;
+     },
+     "probe"},
+    {"detection", [](World& w) { w.facts.retransmit_tries = 5; }, "retransmit_tries = 3"},
+    {"detection", [](World& w) { w.config.tunnels["ipsec0"].options.ike->version = 1; }, "dpd_timeout: 25s"},
     {"flapping", [](World& w) { w.tunnel().restarts_lately = 9; }, "dpd_delay: 30s"},
     {"table-220",
      [](World& w) {
@@ -247,6 +258,39 @@ TEST(Firewall, SeesADropOfForwardedPackets) {
 TEST(Firewall, WhatIsNotJsonIsNotReadable) { EXPECT_FALSE(read_firewall("nft: not found", {}, "").readable); }
 
 // --- What is managed -------------------------------------------------------------------------------------------------
+
+// --- strongswan.conf -------------------------------------------------------------------------------------------------
+
+TEST(StrongswanConf, IsReadWithItsSectionsAndIncludes) {
+  const IncludedFile file{"/etc/strongswan.conf", R"(
+charon { # what follows is charon's
+  load_modular = yes
+  plugins { include strongswan.d/charon/*.conf }
+  retransmit_tries = 5
+  # retransmit_base = 9
+}
+include strongswan.d/*.conf
+other { retransmit_tries = 7 })"};
+  std::vector<std::string> asked;
+  const Settings settings = parse_strongswan_conf(file, [&](const std::string& pattern, const std::string& from) {
+    asked.push_back(pattern + " of " + from);
+    if (pattern != "strongswan.d/*.conf") return std::vector<IncludedFile>{{"/p", "vici { load = yes }"}};
+    return std::vector<IncludedFile>{{"/q", "charon {\n retransmit_tries = \"3\"\n retransmit_base=1.4 } include q"}};
+  });
+  EXPECT_EQ(settings.at("charon.retransmit_tries"), "3") << "the later one holds";
+  EXPECT_EQ(settings.at("charon.retransmit_base"), "1.4");
+  EXPECT_EQ(settings.at("charon.plugins.vici.load"), "yes");
+  EXPECT_EQ(settings.at("other.retransmit_tries"), "7");
+  EXPECT_EQ(asked[0], "strongswan.d/charon/*.conf of /etc/strongswan.conf");
+}
+
+TEST(StrongswanConf, AFileThatIncludesItselfEnds) {
+  const IncludedFile loop{"/a", "include a\nx = 1\n}}{{="};
+  EXPECT_EQ(parse_strongswan_conf(
+                loop, [&](const std::string&, const std::string&) { return std::vector<IncludedFile>{loop}; })
+                .at("x"),
+            "1");
+}
 
 TEST(HostSettings, OnlyWhatIsManagedIsWanted) {
   World world;
