@@ -359,11 +359,14 @@ def verify(lab):
 def managed(lab):
     s = Scenario(lab, "host", tunnels(2)[:1])
     s.onprem.run("nft", "-f", "-", input="""
-        table inet filter { chain input { type filter hook input priority 0; policy drop;
-            iifname "lo" accept
-            iifname "ipsec*" accept
-            meta l4proto icmp accept
-        } }""")
+        table inet filter {
+            chain input {
+                type filter hook input priority 0; policy drop;
+                iifname "lo" accept
+                iifname "ipsec*" accept
+                meta l4proto icmp accept
+            }
+        }""")
     switches = ("ipv4/ip_forward", "ipv4/conf/default/rp_filter", "ipv4/fib_multipath_hash_policy",
                 "ipv4/ping_group_range")
     look = lambda: {path: s.onprem.run("cat", f"/proc/sys/net/{path}").stdout.split() for path in switches}
