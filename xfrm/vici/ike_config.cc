@@ -234,7 +234,9 @@ Section load_conn_message(const TunnelOptions& tunnel) {
 
   Section remote;
   remote.add("auth", ike.remote_auth);
-  add_unless_empty(remote, "id", ike.remote_id);
+  // Without an id charon takes whoever has the key.
+  const bool address = ike.remote_addresses.size() == 1 && parse_address(ike.remote_addresses.front());
+  add_unless_empty(remote, "id", ike.remote_id.empty() && address ? ike.remote_addresses.front() : ike.remote_id);
   connection.add_section("remote", std::move(remote));
 
   connection.add_section("children", Section{}.add_section(tunnel.name, child_message(tunnel, ike)));

@@ -66,6 +66,19 @@ TEST(IkeConfig, SaysWhatTheDocumentsFileSays) {
   EXPECT_EQ(child->value("if_id_out"), "42");
 }
 
+TEST(IkeConfig, APeerWithoutAnIdIsItsAddress) {
+  TunnelOptions tunnel = document_tunnel();
+  const auto id = [&] {
+    return std::string{load_conn_message(tunnel).section("bgplite-ipsec0")->section("remote")->value("id")};
+  };
+  tunnel.ike->remote_id.clear();
+  EXPECT_EQ(id(), "203.0.113.151") << "charon's own default is anybody with the key";
+  tunnel.ike->remote_addresses = {"vpn.example.com"};
+  EXPECT_EQ(id(), "") << "a name may stand for any address";
+  tunnel.ike->remote_id = "cloud";
+  EXPECT_EQ(id(), "cloud");
+}
+
 TEST(IkeConfig, TriesForEverAndLeavesMobikeOffAndStartsByTheKeeper) {
   const Section message = load_conn_message(document_tunnel());
   const Section* connection = message.section("bgplite-ipsec0");
