@@ -236,6 +236,12 @@ std::optional<Role> parse_role(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<PeerType> parse_peer_type(std::string_view text) {
+  for (const PeerType type : {PeerType::ebgp, PeerType::ibgp})
+    if (text == (type == PeerType::ebgp ? "ebgp" : "ibgp")) return type;
+  return std::nullopt;
+}
+
 std::optional<RefreshKind> parse_refresh(std::string_view text) {
   const auto* found = std::find(kRefreshNames.begin(), kRefreshNames.end(), text);
   if (found == kRefreshNames.end()) return std::nullopt;
@@ -423,6 +429,28 @@ MessageValue message_from_json(const nlohmann::ordered_json& json, std::string& 
   }
   error = "'type' must be OPEN, UPDATE, NOTIFICATION, KEEPALIVE or ROUTE-REFRESH, not '" + type + "'";
   return {};
+}
+
+DecideInput path_from_json(const nlohmann::ordered_json& json, std::string& error) {
+  error.clear();
+  DecideInput path;
+  if (!json.is_object()) return error = "not an object", path;
+  constexpr std::string_view kKeys[] = {"attributes", "weight", "peer_type",         "peer", "router_id", "path_id",
+                                        "igp_cost",   "usable", "default_local_pref"};
+  for (const auto& item : json.items())
+    if (std::find(std::begin(kKeys), std::end(kKeys), item.key()) == std::end(kKeys))
+      return error = "unknown key '" + item.key() + "'", path;
+  Reader reader{json, error};
+  reader.each("attributes", [&path](Reader attributes) { path.attributes = read_attributes(attributes); });
+  reader.number("weight", path.attributes.local.weight);
+  reader.text("peer_type", path.peer_type, parse_peer_type);
+  reader.text("peer", path.peer_address, parse_address);
+  reader.text("router_id", path.peer_router_id, parse_router_id);
+  reader.number("path_id", path.path_id);
+  reader.number("igp_cost", path.igp_cost);
+  reader.flag("usable", path.usable);
+  reader.number("default_local_pref", path.default_local_pref);
+  return path;
 }
 
 std::string hex_text(Bytes octets) {

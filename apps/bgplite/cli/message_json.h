@@ -2,6 +2,7 @@
 /// of `show routes --json`.
 #pragma once
 
+#include <bgp/decide.h>
 #include <bgp/decode.h>
 
 #include <string>
@@ -18,6 +19,9 @@ namespace bgplite::cli {
 /// The message in `json` ("type" and "message"; the other keys are ignored). monostate, and `error` says where, when it
 /// is none.
 [[nodiscard]] minibgp::MessageValue message_from_json(const nlohmann::ordered_json& json, std::string& error);
+
+/// One path of `bgplite decide`: attributes as above, and what is known of its peer. `error` as above.
+[[nodiscard]] minibgp::DecideInput path_from_json(const nlohmann::ordered_json& json, std::string& error);
 
 /// "0a1b", two digits an octet.
 [[nodiscard]] std::string hex_text(minibgp::Bytes octets);
