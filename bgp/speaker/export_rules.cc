@@ -36,6 +36,11 @@ void remove_private(AsPath& path) {
   }
 }
 
+/// RFC 4360 s.3.1, the T bit of the type: not beyond the AS.
+constexpr bool is_non_transitive(ExtendedCommunity community) {
+  return (static_cast<std::uint64_t>(community) >> 62U & 1U) != 0;
+}
+
 OwnNextHop own_next_hop_form(Family family, const IpAddress& local, bool ipv4_over_ipv6) {
   if (family == Family::ipv4) {
     if (local.family == Family::ipv4) return OwnNextHop::ipv4;
@@ -156,6 +161,8 @@ bool make_outgoing(const ExportRules& rules, const Source& source, PathAttribute
   attributes.local_pref.reset();
   attributes.originator_id.reset();
   attributes.cluster_list.clear();
+  // RFC 4360 s.6, whoever gave it: after policy, as BIRD and FRR do.
+  std::erase_if(attributes.extended_communities, is_non_transitive);
   // RFC 9234 s.5, egress 1: toward a customer, peer or route server client the mark is set where it is missing.
   const bool marks = rules.role == Role::provider || rules.role == Role::peer || rules.role == Role::route_server;
   if (marks && !attributes.only_to_customer) attributes.only_to_customer = rules.local_as;

@@ -45,6 +45,18 @@ TEST_F(Export, ToAnExternalPeerWithOurAsAndAddressAndWithoutWhatIsInternal) {  /
   EXPECT_THAT(a.heard, IsEmpty()) << "nothing goes back to where it came from";
 }
 
+TEST_F(Export, NonTransitiveExtendedCommunitiesStayInsideTheAs) {  // RFC 4360 s.6
+  RawPeer& inside = bench.add(3, Asn{65000});
+  for (RawPeer* peer : {&a, &b, &inside}) bench.establish(*peer);
+  PathAttributes sent = route_of(a, "65001");
+  const ExtendedCommunity target = *parse_extended_community("rt:65001:1");
+  const ExtendedCommunity bandwidth = *parse_extended_community("lb:65001:125000");
+  sent.extended_communities = {target, bandwidth};
+  bench.announce(a, sent, {kPrefix});
+  EXPECT_THAT(inside.heard.at(kPrefix).extended_communities, ElementsAre(target, bandwidth));
+  EXPECT_THAT(b.heard.at(kPrefix).extended_communities, ElementsAre(target));
+}
+
 TEST_F(Export, EqualAttributesShareOneMessageAndEachMemberItsOwnNextHop) {
   b.local = "198.51.100.1"_ip;
   RawPeer& c = bench.add(3, Asn{65003});
