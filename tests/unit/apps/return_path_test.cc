@@ -1,11 +1,11 @@
 #include <apps/bgplite/return_path.h>
+#include <tests/support/testing/values.h>
 
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <testing/values.h>
 
 namespace bgplite {
 namespace {
