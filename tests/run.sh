@@ -13,6 +13,7 @@ usage: sudo tests/run.sh [--fast | --full | --only KIND...]
                 --only unit tidy)
   --full        every build type, all of interop and e2e, long simulations and fuzzing, valgrind, clang-tidy: hours
                 (with --only: all of those kinds, not just their default sets)
+  --with-frr    with --full: also what FRR does where bgplite was measured, for the record
   --match TEXT  only test programs and scripts whose name contains TEXT
   --no-install  do not install packages; what is missing is reported by the tests that need it
   --jobs N      build and run N at a time (default: the number of cores)
@@ -30,6 +31,7 @@ while (($#)); do
   case $1 in
     --fast) fast=1 ;;
     --full) full=1 ;;
+    --with-frr) passed_on+=(--with-frr) ;;
     --no-install) install=0 ;;
     --match | --jobs)
       (($# > 1)) || { echo "tests/run.sh: $1 needs a value" >&2; exit 2; }

@@ -277,7 +277,9 @@ const Interfaces::Entry* Interfaces::find(std::string_view tunnel) const {
 
 const Link* Interfaces::link_of(std::string_view tunnel) const {
   const Entry* entry = find(tunnel);
-  return entry && entry->options.mode == Mode::interface ? find_xfrm(entry->options.if_id) : nullptr;
+  if (!entry || entry->options.mode == Mode::policy) return nullptr;
+  return entry->options.mode == Mode::link ? find_link(interface_name(entry->options))
+                                           : find_xfrm(entry->options.if_id);
 }
 
 std::optional<TunnelLink> Interfaces::tunnel_link(std::string_view tunnel) const {

@@ -39,7 +39,7 @@ std::string_view to_text(Reason reason) {
     case Reason::ike_down:
       return "IKE_SA down";
     case Reason::probe_lost:
-      return "echo probes lost";
+      return "no answer to echo probes";
     case Reason::damped:
       return "held down: it flaps";
     case Reason::sa_orphaned:
@@ -52,7 +52,9 @@ std::string_view to_text(Reason reason) {
   return "?";
 }
 
-std::string_view to_text(Mode mode) { return mode == Mode::interface ? "interface" : "policy"; }
+std::string_view to_text(Mode mode) {
+  return mode == Mode::interface ? "interface" : mode == Mode::policy ? "policy" : "link";
+}
 
 std::string_view to_text(IkeFailure failure) {
   switch (failure) {

@@ -2,11 +2,13 @@
 /// TunnelStatus), and the event between the two (TunnelChange). No behaviour beyond comparing and naming.
 ///
 /// A tunnel is one IPsec connection: with an XFRM interface whose if_id its SAs carry (Mode::interface, the default),
-/// or policy-based without an interface (Mode::policy), which is known by its IKE endpoints.
+/// or policy-based without an interface (Mode::policy), which is known by its IKE endpoints. Or none of ours: a link
+/// that somebody else makes (Mode::link: WireGuard, GRE, a leased line), of which link, addresses and probes tell.
 #pragma once
 
 #include <bgp/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -66,15 +68,15 @@ struct IkeOptions {
   std::vector<std::pair<std::string, std::string>> extra, child_extra;
   bool operator==(const IkeOptions&) const = default;
 };
-/// A device of its own (XFRM interface), or policies alone.
-enum class Mode : std::uint8_t { interface, policy };
+/// A device of its own (XFRM interface), policies alone, or a device that is there already and has no SAs.
+enum class Mode : std::uint8_t { interface, policy, link };
 /// One tunnel as configured.
 struct TunnelOptions {
   std::string name;  ///< Unique; also the name of the connection ("bgplite-" before it) and of its child.
   Mode mode = Mode::interface;
   std::string interface;                    ///< Empty: the name. An interface with our if_id is adopted under any name.
   std::uint32_t if_id = 0;                  ///< Unique and not 0 in Mode::interface.
-  std::vector<InterfaceAddress> addresses;  ///< Kept on the interface.
+  std::vector<InterfaceAddress> addresses;  ///< Kept on the interface; in Mode::link only required to be there.
   std::uint32_t mtu = 0;                    ///< 0: kDefaultMtu.
   std::string vrf;                          ///< Name of the VRF device the interface belongs to; empty: none.
   Underlay underlay;
@@ -171,10 +173,11 @@ struct TunnelStatus {
   std::uint32_t mtu = 0;
   TunnelState state{};
   Reason reason{};
-  Time since{};                 ///< Of `state`.
-  Time held_until{};            ///< Meaningful with Reason::damped.
-  std::uint32_t flaps = 0;      ///< Weighed by damping; see Damping.
-  std::uint64_t went_down = 0;  ///< Times it went from usable to down.
+  Time since{};                                         ///< Of `state`.
+  Time held_until{};                                    ///< Meaningful with Reason::damped.
+  std::uint32_t flaps = 0;                              ///< Weighed by damping; see Damping.
+  std::uint64_t went_down = 0;                          ///< Times it went from usable to down,
+  std::array<std::uint64_t, kReasons> went_down_for{};  ///< and for which Reason.
   std::size_t inbound_sas = 0, outbound_sas = 0;
   std::uint32_t inbound_spi = 0, outbound_spi = 0;  ///< Of the newest; host order.
   std::uint64_t inbound_packets = 0, outbound_packets = 0, inbound_bytes = 0, outbound_bytes = 0;  ///< Of live SAs.

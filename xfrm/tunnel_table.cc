@@ -59,6 +59,7 @@ void TunnelTable::set_tunnels(std::span<const TunnelOptions> tunnels) {
 std::size_t TunnelTable::owner_of(const ChildSa& child) const {
   for (std::size_t i = 0; i < tunnels_.size(); ++i) {
     const Tunnel& tunnel = tunnels_[i];
+    if (tunnel.mode == Mode::link) continue;
     if (tunnel.mode == Mode::interface ? child.if_id == tunnel.if_id : child.connection == tunnel.connection) return i;
   }
   return kNobody;
@@ -67,6 +68,7 @@ std::size_t TunnelTable::owner_of(const ChildSa& child) const {
 std::size_t TunnelTable::owner_of(const Sa& sa) const {
   for (std::size_t i = 0; i < tunnels_.size(); ++i) {
     const Tunnel& tunnel = tunnels_[i];
+    if (tunnel.mode == Mode::link) continue;
     if (tunnel.mode == Mode::interface) {
       if (sa.if_id == tunnel.if_id) return i;
     } else if (sa.if_id == 0 && (contains(tunnel.remotes, sa.source) || contains(tunnel.remotes, sa.key.destination))) {
@@ -252,11 +254,14 @@ void TunnelTable::count_sas(Time now) {
 }
 
 TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) const {
-  if (tunnel.mode == Mode::interface) {
+  if (tunnel.mode != Mode::policy) {
     if (!tunnel.has_link) return {TunnelState::down, Reason::interface_missing};
     if (!tunnel.link.up) return {TunnelState::down, Reason::interface_down};
     if (!tunnel.link.addressed) return {TunnelState::down, Reason::address_missing};
   }
+  if (tunnel.mode == Mode::link)
+    return tunnel.probe == ProbeResult::lost ? Judgement{TunnelState::down, Reason::probe_lost}
+                                             : Judgement{TunnelState::up, Reason::ready};
   const SaCount& count = tunnel.count;
   if (count.inbound == 0 || count.outbound == 0) {
     tunnel.last_received = kNever;
@@ -283,7 +288,10 @@ void TunnelTable::damp(Tunnel& tunnel, Time now) const {
   const bool is = usable(tunnel.raw.state);
   if (was && !is) {
     ++tunnel.flaps;
-    if (usable(tunnel.told.state)) ++tunnel.went_down;
+    if (usable(tunnel.told.state)) {
+      ++tunnel.went_down;
+      ++tunnel.went_down_for[static_cast<std::size_t>(tunnel.raw.reason)];
+    }
     tunnel.hold_until = Time{};
     tunnel.stable_since = kNever;
   }
@@ -361,6 +369,7 @@ bool TunnelTable::fill(std::string_view tunnel, TunnelStatus& out) const {
   out.held_until = found->hold_until;
   out.flaps = found->flaps;
   out.went_down = found->went_down;
+  out.went_down_for = found->went_down_for;
   out.probed = found->probe != ProbeResult::unknown;
   out.connection = found->connection;
   for (const auto& [key, record] : sas_) {

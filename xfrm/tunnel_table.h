@@ -6,7 +6,7 @@
 /// The rule. A tunnel is up when its interface is there, up and addressed, and it has a live SA in each direction. An
 /// SA is live while the kernel has it and charon has not said that its child is gone. Where charon is connected and
 /// does not know any of the SAs, they are orphans: suspect. Probes that fail bring it down; a silent peer makes it
-/// suspect.
+/// suspect. A tunnel of Mode::link has no SAs: link, addresses and probes decide.
 ///
 /// Pure: time is an argument. Not here: making interfaces (interfaces.h), talking to charon (vici/).
 #pragma once
@@ -14,6 +14,7 @@
 #include <bgp/types.h>
 #include <xfrm/tunnel.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -161,6 +162,7 @@ class TunnelTable {
     Time since{};
     std::uint32_t flaps = 0;
     std::uint64_t went_down = 0;
+    std::array<std::uint64_t, kReasons> went_down_for{};
     Time hold_until{};
     Time stable_since = kNever;
     bool settled = false;

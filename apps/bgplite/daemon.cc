@@ -98,6 +98,10 @@ Daemon::Daemon(boost::asio::io_context& io, Logging& log, Config config)
       marker_(directory_of(config_.control.socket) + "forwarding", identity(config_)),
       seed_(std::random_device{}()),
       started_(std::chrono::steady_clock::now()),
+      probes_(io, log, seed_,
+              [this](std::string_view tunnel, Probes::Result result) {
+                if (tunnels_ && !stopping_) tunnels_->feed_probe(tunnel, result);
+              }),
       arriving_timer_(io),
       return_path_timer_(io),
       farewell_timer_(io),
@@ -411,6 +415,7 @@ void Daemon::set_tunnels() {
     follow.push_back(std::move(group));
   }
   tunnels_->set_tunnels(tunnels, follow);
+  probes_.set(config_, *tunnels_);
   guard_underlay();
 }
 
@@ -443,6 +448,8 @@ void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
   const bool usable = minibgp::xfrm::usable(change.state);
   if (drill_ && drill_->drill.failing() && drill_->tunnel == tunnel && !usable) end_drill(DrillReport::End::failed);
   carry(tunnel, tunnel_usable(tunnel), minibgp::xfrm::to_text(change.reason));
+  if (!usable && minibgp::xfrm::usable(change.previous)) note_failover(tunnel, change.reason);
+  probes_.on_tunnel_changed(tunnel, change.state, change.reason);
   event("tunnel", {{"tunnel", tunnel},
                    {"state", std::string{minibgp::xfrm::to_text(change.state)}},
                    {"previous", std::string{minibgp::xfrm::to_text(change.previous)}},
@@ -451,11 +458,13 @@ void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
 
 /// A tunnel begins or ceases to carry traffic, for whatever reason.
 void Daemon::carry(const std::string& tunnel, bool usable, std::string_view reason) {
+  const auto began = std::chrono::steady_clock::now();
   // Traffic first: the kernel's next-hop groups have lost the interface when this returns.
   if (fib_) {
     if (const std::string interface = interface_of(tunnel); !interface.empty())
       fib_->set_interface_usable(interface, usable, reason);
   }
+  moved_in_ = std::chrono::steady_clock::now() - began;
   guard_underlay();
   const bool rehearsed = drill_ && drill_->drill.failing() && drill_->tunnel == tunnel;
   for (const auto& [key, id] : ids_) {
@@ -467,6 +476,14 @@ void Daemon::carry(const std::string& tunnel, bool usable, std::string_view reas
       speaker_->reset_peer(id, "tunnel is down");
   }
   update_return_path();
+}
+
+void Daemon::note_failover(const std::string& tunnel, minibgp::xfrm::Reason reason) {
+  Failover failover{std::chrono::system_clock::now(), tunnel, reason, moved_in_, std::nullopt};
+  if (reason == minibgp::xfrm::Reason::probe_lost)
+    if (const auto* probe = probes_.find(tunnel); probe != nullptr && probe->probe().last_answer())
+      failover.silent = tunnels_->now() - *probe->probe().last_answer();
+  failovers_.add(std::move(failover));
 }
 
 void Daemon::on_follow_changed(const minibgp::xfrm::FollowChange& change) {

@@ -2,7 +2,7 @@
 /// it as diff -> plan -> apply. The only place where the three meet.
 ///
 ///   BestChange    speaker -> fib        NextHopState  fib -> speaker
-///   TunnelState   tunnels -> fib (first: traffic moves), then speaker
+///   TunnelState   tunnels -> fib (first: traffic moves), then speaker; ProbeState probes -> tunnels
 #pragma once
 
 #include <apps/bgplite/config/config.h>
@@ -10,7 +10,9 @@
 #include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/drain.h>
 #include <apps/bgplite/drill.h>
+#include <apps/bgplite/failovers.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/probes.h>
 #include <apps/bgplite/restart_marker.h>
 #include <apps/bgplite/return_path.h>
 #include <bgp/speaker.h>
@@ -80,6 +82,8 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] const minibgp::Speaker& speaker() const { return *speaker_; }
   [[nodiscard]] minibgp::fib::Fib* fib() { return fib_.get(); }               ///< Null: no kernel routes.
   [[nodiscard]] minibgp::xfrm::Tunnels* tunnels() { return tunnels_.get(); }  ///< Null: no tunnels.
+  [[nodiscard]] const Probes& probes() const { return probes_; }
+  [[nodiscard]] const Failovers& failovers() const { return failovers_; }
   [[nodiscard]] const PeerConfig* peer_config(minibgp::PeerId peer) const;
   [[nodiscard]] const std::map<minibgp::Prefix, minibgp::PathAttributes>& runtime_announcements() const {
     return runtime_;
@@ -151,6 +155,7 @@ class Daemon final : private minibgp::Observer,
   void set_tunnels();
   void guard_underlay();
   void set_static_routes();
+  void note_failover(const std::string& tunnel, minibgp::xfrm::Reason reason);
   void event(std::string_view kind, std::initializer_list<Fact> facts) const;
   [[nodiscard]] std::string interface_of(const std::string& tunnel) const;
   [[nodiscard]] std::string name_of(minibgp::PeerId peer) const;
@@ -166,6 +171,9 @@ class Daemon final : private minibgp::Observer,
   std::chrono::steady_clock::time_point started_;
   std::unique_ptr<minibgp::fib::Fib> fib_;
   std::unique_ptr<minibgp::xfrm::Tunnels> tunnels_;
+  Probes probes_;
+  Failovers failovers_;
+  minibgp::Duration moved_in_{};  ///< What the last carry() took the kernel.
   std::unique_ptr<minibgp::Speaker> speaker_;
   std::map<std::string, std::uint64_t> follow_moves_;
   std::map<std::string, minibgp::PeerId> ids_;  ///< By key of Config::peers.

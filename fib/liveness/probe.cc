@@ -1,6 +1,7 @@
 #include <fib/liveness/probe.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace minibgp::fib {
 
@@ -36,8 +37,16 @@ void Probe::enter(ProbeState state, Time now) {
   since_ = now;
 }
 
+void Probe::note(std::uint64_t lost) {
+  history_ = (history_ << 1U) | lost;
+  recent_ = std::min(recent_ + 1, 64U);
+}
+
+unsigned Probe::recent_losses() const { return static_cast<unsigned>(std::popcount(history_)); }
+
 void Probe::note_loss(Time now) {
   waiting_.reset();
+  note(1);
   ++counters_.lost;
   answers_ = 0;
   if (losses_ < 0xFF) ++losses_;
@@ -56,12 +65,14 @@ std::optional<std::uint16_t> Probe::on_time(Time now) {
 }
 
 void Probe::on_answer(std::uint16_t sequence, Time now) {
+  last_answer_ = now;
   if (waiting_ != sequence) {
     ++counters_.late;
     losses_ = 0;
     return;
   }
   waiting_.reset();
+  note(0);
   ++counters_.answered;
   round_trips_.add(now - sent_at_);
   losses_ = 0;
@@ -79,7 +90,7 @@ void Probe::reset(Time now) {
   waiting_.reset();
   losses_ = answers_ = 0;
   next_send_ = now;
-  if (state_ == ProbeState::down) enter(ProbeState::learning, now);
+  if (last_answer_) enter(ProbeState::up, now);
 }
 
 }  // namespace minibgp::fib

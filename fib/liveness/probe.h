@@ -63,7 +63,8 @@ class Probe {
   void on_answer(std::uint16_t sequence, Time now);
   /// The request could not even be sent (no route, no buffer): as good as lost.
   void on_send_failed(std::uint16_t sequence);
-  /// The tunnel was made anew: what is known of the target stays, the row of losses and answers begins again.
+  /// The tunnel was made anew: the row of losses and answers begins again. A target that has answered before counts as
+  /// up until it is silent again; of one that never did nothing is known still.
   void reset(Time now);
 
   [[nodiscard]] ProbeState state() const { return state_; }
@@ -71,11 +72,17 @@ class Probe {
   [[nodiscard]] const RoundTrips& round_trips() const { return round_trips_; }
   [[nodiscard]] const ProbeCounters& counters() const { return counters_; }
   [[nodiscard]] std::uint8_t losses_in_a_row() const { return losses_; }
+  /// Of the last requests, at most 64, that were answered or given up on: how many, and how many of them were lost.
+  [[nodiscard]] unsigned recent() const { return recent_; }
+  [[nodiscard]] unsigned recent_losses() const;
+  /// When the last answer came in; nothing before the first.
+  [[nodiscard]] std::optional<Time> last_answer() const { return last_answer_; }
 
  private:
   [[nodiscard]] Duration jittered();
   void enter(ProbeState state, Time now);
   void note_loss(Time now);
+  void note(std::uint64_t lost);
 
   ProbeOptions options_;
   std::uint64_t random_;
@@ -87,6 +94,9 @@ class Probe {
   std::uint16_t sequence_ = 0;
   std::uint8_t losses_ = 0;
   std::uint8_t answers_ = 0;
+  std::uint64_t history_ = 0;  ///< One bit a request, the latest the lowest; 1: lost.
+  unsigned recent_ = 0;
+  std::optional<Time> last_answer_;
   RoundTrips round_trips_;
   ProbeCounters counters_;
 };

@@ -91,9 +91,15 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     timer_.cancel();
     close();
   }
+  void pause(std::string why) {
+    timer_.cancel();
+    close();
+    why_not_ = std::move(why);
+  }
   void reset() {
     probe_.reset(now());
     close();
+    why_not_.clear();
     arm();
   }
   [[nodiscard]] const Probe& probe() const { return probe_; }
@@ -117,6 +123,8 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     const ProbeState before = probe_.state();
     // An interface that was deleted and made again has another index, and our socket is bound to the old one.
     if (descriptor_.is_open() && ::if_nametoindex(target_.interface.c_str()) != interface_index_) close();
+    // After a turn that took long an answer may lie here whose request would count as lost.
+    if (descriptor_.is_open()) read_all();
     if (descriptor_.is_open() || open()) {
       if (const auto sequence = probe_.on_time(now()); sequence && !send(*sequence)) probe_.on_send_failed(*sequence);
       arm();
@@ -269,6 +277,7 @@ ProbeState EchoProbe::state() const { return impl_->probe().state(); }
 const Probe& EchoProbe::probe() const { return impl_->probe(); }
 const EchoTarget& EchoProbe::target() const { return impl_->target(); }
 const std::string& EchoProbe::why_not() const { return impl_->why_not(); }
+void EchoProbe::pause(std::string why) { impl_->pause(std::move(why)); }
 void EchoProbe::reset() { impl_->reset(); }
 
 }  // namespace minibgp::fib

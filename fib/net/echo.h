@@ -43,7 +43,9 @@ class EchoProbe {
   [[nodiscard]] const EchoTarget& target() const;
   /// Why no requests leave; empty when they do. "interface ipsec0 does not exist", "needs CAP_NET_RAW, or ...".
   [[nodiscard]] const std::string& why_not() const;
-  /// The tunnel was made anew: see Probe::reset().
+  /// Sends nothing until reset(); why_not() says `why`. For a tunnel that is known not to carry anything.
+  void pause(std::string why);
+  /// The tunnel was made anew, or is there again: see Probe::reset().
   void reset();
 
  private:

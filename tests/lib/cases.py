@@ -14,8 +14,8 @@
         main()
 
 Each case gets a fresh netlab.Lab and prints one line: `ok NAME (1.2 s)`, `FAIL NAME: why` or `skip NAME: why`;
-tests/run.sh counts these lines. A case with full=True runs only with --full. Exit status: 0; 1 when one failed; 77 when
-all were skipped.
+tests/run.sh counts these lines, and puts those of measured() into one table. A case with full=True runs only with
+--full. Exit status: 0; 1 when one failed; 77 when all were skipped.
 """
 import argparse
 import re
@@ -34,11 +34,13 @@ class Skip(Exception):
     """Raised by a case that this machine cannot run; the text says what is missing."""
 
 
-def case(name, full=False):
-    """Registers a function of one argument, the Lab."""
+def case(name, full=False, with_frr=False):
+    """Registers a function of one argument, the Lab. `with_frr`: what FRR does in the same place, for the record; only
+    with --with-frr."""
 
     def register(function):
-        _cases.append((name, full, function))
+        if not with_frr or "--with-frr" in sys.argv:
+            _cases.append((name, full, function))
         return function
 
     return register
@@ -73,10 +75,16 @@ def check_equal(seen, wanted, what, limit=5):
     raise AssertionError(f"{what}: {seen!r}, wanted {wanted!r}")
 
 
+def measured(what, *cells):
+    """A row of the table that tests/run.sh prints at its end: what was measured, and the figures."""
+    print("measured " + " | ".join((what, *map(str, cells))), flush=True)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     arguments.add_argument("names", nargs="*", help="only cases whose name contains one of these (regular expressions)")
     arguments.add_argument("--full", action="store_true", help="also the cases marked full")
+    arguments.add_argument("--with-frr", action="store_true", help="also what FRR does in the same place")
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("--keep-logs", metavar="DIR", help="copy each case's logs here")
     options = arguments.parse_args()

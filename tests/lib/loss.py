@@ -56,14 +56,14 @@ class Loss:
         # Both ends listen before either sends; then traffic flows until each side has heard every flow once, so that
         # what is counted later is the test's doing and not neighbor discovery.
         for end in (self._a, self._b):
-            end.expect("ready")
+            end.expect("ready", max(10, self.warm_up))
         for end in (self._a, self._b):
             end.tell("go")
         for end in (self._a, self._b):
             end.expect("all-flows-heard", self.warm_up)
         for end in (self._a, self._b):
             end.tell("count")
-            end.expect("counting")
+            end.expect("counting", max(10, self.warm_up))
         self._started = time.monotonic()
         return self
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds, runs and counts; called by tests/run.sh, which installs what is needed first.
 
-    runner.py [--full] [--no-sanitize] [--match TEXT] [--jobs N] [KIND...]
+    runner.py [--full] [--with-frr] [--no-sanitize] [--match TEXT] [--jobs N] [KIND...]
 
 A C++ test program runs once for all its tests; a script (tests/<kind>/**/*_test.py or *_test.sh) reports `ok NAME`,
 `FAIL NAME: why` or `skip NAME: why`, a line per case, and says in its first 15 lines:
@@ -13,6 +13,7 @@ A C++ test program runs once for all its tests; a script (tests/<kind>/**/*_test
 import argparse
 import collections
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -55,7 +56,7 @@ class Results:
 
     def __init__(self):
         self.rows = collections.OrderedDict()
-        self.failures, self.skips = [], []
+        self.failures, self.skips, self.measured = [], [], []
         self.scenarios = []  # Rows of scenario_table.py.
         self.lock = threading.Lock()
 
@@ -73,6 +74,11 @@ class Results:
     def spend(self, row, seconds):
         with self.lock:
             self.row(row)["seconds"] += seconds
+
+    def measurements(self):
+        """What the scripts measured, in columns; empty when nothing was."""
+        width = [max(map(len, column)) for column in itertools.zip_longest(*self.measured, fillvalue="")]
+        return "\n".join("  ".join(f"{cell:{w}}" for cell, w in zip(row, width)).rstrip() for row in self.measured)
 
     def total(self, verdict):
         return sum(row[verdict] for row in self.rows.values())
@@ -222,10 +228,11 @@ def scripts(kinds, full, match):
     return found
 
 
-def run_script(script, full, results, env):
+def run_script(script, full, with_frr, results, env):
     name = script.path.relative_to(ROOT / "tests" / script.kind).as_posix()
     row = script.kind if script.where == "here" else f"{script.kind}, in a VM"
-    argv = [script.path] + (["--full"] if full and script.path.suffix == ".py" and script.kind != "tidy" else [])
+    more = ["--full"] + (["--with-frr"] if with_frr and "with_frr=True" in script.path.read_text() else [])
+    argv = [script.path] + (more if full and script.path.suffix == ".py" and script.kind != "tidy" else [])
     seconds = script.seconds
     if script.where != "here":
         out = ROOT / "build" / "vm" / script.path.stem
@@ -238,6 +245,8 @@ def run_script(script, full, results, env):
     results.scenarios += scenario_table.read(output)
     counted = 0
     for line in output.splitlines():
+        if line.startswith("measured "):
+            results.measured.append(line.removeprefix("measured ").split(" | "))
         match = re.match(r"(ok|FAIL|skip) (.*)", line)
         if not match:
             continue
@@ -321,6 +330,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("kinds", nargs="*", choices=[[], *ALL_KINDS], default=[])
     arguments.add_argument("--full", action="store_true")
+    arguments.add_argument("--with-frr", action="store_true")
     arguments.add_argument("--no-sanitize", action="store_true")
     arguments.add_argument("--match")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -372,11 +382,11 @@ def main():
     # Those that read every build come last.
     last = [s for s in todo if s.kind in ("tidy", "replay")]
     rest = sorted((s for s in todo if s not in last), key=lambda s: -s.seconds)
-    run_all([(run_script, script, options.full, results, env) for script in rest])
+    run_all([(run_script, script, options.full, options.with_frr, results, env) for script in rest])
     if building and building.result():
         run_programs(SANITIZED, checked, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
     for script in last:
-        run_script(script, options.full, results, env)
+        run_script(script, options.full, options.with_frr, results, env)
     if "fuzz" in kinds and build(FUZZ, ["all_fuzz"], options.jobs, results):
         run_fuzzers(options.full, options.match, options.jobs, results)
     if "bench" in kinds:
@@ -401,6 +411,8 @@ def main():
     if results.scenarios:
         say("\n" + scenario_table.table(results.scenarios))
     say()
+    if results.measured:
+        say(results.measurements() + "\n")
     say(results.table())
     say(f"{'total':{8}} {time.monotonic() - started:.0f} s, {results.total('skipped')} skipped")
     say(f"{results.total('passed')} passed, {results.total('failed')} failed")

@@ -26,19 +26,21 @@ Monitor::Monitor(boost::asio::io_context& io, const RouteOwner& owner, KernelEve
 
 Monitor::~Monitor() { close(); }
 
-Result<void, std::error_code> Monitor::start() {
+Result<void, std::error_code> Monitor::start(Xfrm needed) {
   // Messages about SAs carry keys: the socket wipes its buffer.
   auto xfrm = netlink::Socket::open(io_, {.protocol = NETLINK_XFRM, .secret = true});
-  if (!xfrm) return unexpected(xfrm.error());
+  if (!xfrm && !(needed == Xfrm::if_there && xfrm.error() == std::errc::protocol_not_supported))
+    return unexpected(xfrm.error());
   auto links = netlink::Socket::open(io_, {.protocol = NETLINK_ROUTE});
   if (!links) return unexpected(links.error());
-  for (const unsigned group : {XFRMNLGRP_SA, XFRMNLGRP_EXPIRE})
-    if (auto joined = (*xfrm)->join(group); !joined) return joined;
+  if (xfrm)
+    for (const unsigned group : {XFRMNLGRP_SA, XFRMNLGRP_EXPIRE})
+      if (auto joined = (*xfrm)->join(group); !joined) return joined;
   for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
     if (auto joined = (*links)->join(group); !joined) return joined;
-  xfrm_ = std::move(*xfrm);
+  if (xfrm) xfrm_ = std::move(*xfrm);
   links_ = std::move(*links);
-  xfrm_->on_readable([this] { read_xfrm(); });
+  if (xfrm_) xfrm_->on_readable([this] { read_xfrm(); });
   links_->on_readable([this] { read_links(); });
   // Links first: the direction of an SA is seen from the addresses of this host.
   dump_links();
@@ -59,6 +61,10 @@ void Monitor::close() {
 }
 
 void Monitor::dump_sas() {
+  if (!xfrm_) {
+    events_.on_sa_dump_begins();
+    return events_.on_sa_dump_ended();
+  }
   if (sa_dump_ != 0 || policy_dump_ != 0) {
     sa_dump_again_ = true;
     return;
@@ -240,7 +246,7 @@ void Monitor::read_counters(std::span<const Sa> sas) {
 }
 
 void Monitor::read_policies(std::function<void(std::vector<PolicySeen>)> done) {
-  if (policy_dump_ != 0 || sa_dump_ != 0) return done({});  // One dump at a time; the caller asks again.
+  if (!xfrm_ || policy_dump_ != 0 || sa_dump_ != 0) return done({});  // One dump at a time; the caller asks again.
   policies_.clear();
   policies_done_ = std::move(done);
   policy_dump_ = xfrm_->next_sequence();

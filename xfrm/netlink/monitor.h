@@ -28,8 +28,11 @@ class Monitor final : public LinkPort {
   Monitor(boost::asio::io_context& io, const RouteOwner& owner, KernelEvents& events, LogSink* log);
   ~Monitor() override;
 
+  /// What a kernel without XFRM means: that nothing works, or that there are no SAs.
+  enum class Xfrm : std::uint8_t { required, if_there };
   /// Errors: EPROTONOSUPPORT (the kernel has no XFRM), EPERM (no CAP_NET_ADMIN).
-  [[nodiscard]] Result<void, std::error_code> start();
+  [[nodiscard]] Result<void, std::error_code> start(Xfrm xfrm);
+  [[nodiscard]] bool has_xfrm() const { return xfrm_ != nullptr; }
   void close();
   /// Tries a dump again that the kernel refused; call it now and then.
   void resume();

@@ -73,11 +73,11 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
 
   Result<void, std::error_code> start() {
     running_ = true;
-    if (auto started = monitor_.start(); !started) {
+    if (auto started = monitor_.start(any_sas() ? Monitor::Xfrm::required : Monitor::Xfrm::if_there); !started) {
       running_ = false;
       return started;
     }
-    client_.start();
+    ask_for_charon();
     next_sync_ = next_counters_ = now();
     pump();
     return {};
@@ -97,7 +97,10 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
       next.push_back(old != follow_.end() ? *old : Follow{group, {}, {}});
     }
     follow_ = std::move(next);
-    if (running_) pump();
+    if (running_) {
+      ask_for_charon();
+      pump();
+    }
   }
 
   void stop(std::function<void()> done) {
@@ -167,7 +170,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
 
   [[nodiscard]] IkeLink ike_link() const {
-    if (!running_) return IkeLink::unused;
+    if (!running_ || !asking_charon_) return IkeLink::unused;
     return client_.connected() ? IkeLink::connected : IkeLink::connecting;
   }
   [[nodiscard]] const std::string& ike_version() const { return keeper_.version(); }
@@ -188,6 +191,16 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
 
  private:
+  [[nodiscard]] bool any_sas() const {
+    return std::any_of(tunnels_.begin(), tunnels_.end(), [](const TunnelOptions& it) { return it.mode != Mode::link; });
+  }
+  /// From the first tunnel on that has to do with IPsec.
+  void ask_for_charon() {
+    if (!any_sas() || std::exchange(asking_charon_, true)) return;
+    if (!monitor_.has_xfrm()) write_log(LogLevel::error, "this kernel has no IPsec: only tunnels of mode link work");
+    client_.start();
+  }
+
   struct Follow {
     FollowGroup group;
     InboundFollower follower;
@@ -516,6 +529,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   std::set<IpAddress> remote_hosts_;
   bool running_ = false, links_known_ = false, sas_known_ = false;
   bool pumping_ = false, again_ = false;
+  bool asking_charon_ = false;
   Time next_sync_{}, next_counters_{};
   std::function<void()> stopping_;
   Time stop_deadline_ = kNever;

@@ -2,6 +2,7 @@
 #include <apps/bgplite/cli/table.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <utility>
 
@@ -301,20 +302,60 @@ std::string render_fib(const Json& answer, bool colors) {
   return out;
 }
 
+/// Local time to the second: what one compares with the watch.
+std::string clock_time(double epoch_ms) {
+  const auto seconds = static_cast<std::time_t>(epoch_ms / 1000);
+  std::tm parts{};
+  if (::localtime_r(&seconds, &parts) == nullptr) return {};
+  char out[32];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
+}
+
+std::string fixed(double value, int digits) {
+  char out[32];
+  return {out, static_cast<std::size_t>(std::snprintf(out, sizeof out, "%.*f", digits, value))};
+}
+
+/// "probe of 169.254.10.1: up, 3 of the last 64 lost, 1.2 ms", or why there is none.
+std::string probe_text(const Json& probe) {
+  std::string out = "probe of " + text(probe, "target") + ": ";
+  if (probe.contains("why_not")) return "no " + out + text(probe, "why_not");
+  out += text(probe, "state") + ", " + text(probe, "recent_lost") + " of the last " + text(probe, "recent") + " lost";
+  if (probe.contains("round_trip_ms")) out += ", " + fixed(number(probe["round_trip_ms"], "last"), 1) + " ms";
+  return out;
+}
+
+/// The last few: what was lost when, and how fast it was noticed and traffic moved.
+std::string render_failovers(const Json& failovers, bool colors) {
+  constexpr std::size_t kShown = 5;
+  Table table{
+      {{"Lost at"}, {"Tunnel", Align::left, Fit::cut}, {"Moved in", Align::right}, {"Because", Align::left, Fit::cut}}};
+  for (std::size_t i = failovers.size() > kShown ? failovers.size() - kShown : 0; i < failovers.size(); ++i) {
+    const Json& one = failovers[i];
+    std::string why = text(one, "reason");
+    if (one.contains("silent_for_s")) why += " for " + fixed(number(one, "silent_for_s"), 2) + "s";
+    table.add({clock_time(number(one, "time_ms")), text(one, "tunnel"),
+               fixed(number(one, "moved_us") / 1000, 2) + " ms", why});
+  }
+  return table.empty() ? std::string{} : "\n" + table.to_text(colors);
+}
+
 std::string render_tunnels(const Json& answer, bool colors) {
   std::string out = render_tunnel_rows(list(answer, "tunnels"), colors);
   for (const Json& tunnel : list(answer, "tunnels")) {
     const std::string name = text(tunnel, "tunnel");
     if (tunnel.contains("ike_failure"))
       out += name + ": " + text(tunnel["ike_failure"], "reason") + ": " + text(tunnel["ike_failure"], "text") + "\n";
+    if (tunnel.contains("probe")) out += name + ": " + probe_text(tunnel["probe"]) + "\n";
     if (tunnel.contains("problem")) out += name + ": " + text(tunnel, "problem") + "\n";
     if (tunnel.contains("held_for_s"))
       out += name + ": held down for " + short_duration(number(tunnel, "held_for_s")) + "\n";
   }
   for (const Json& warning : list(answer, "warnings")) out += "warning: " + warning.get<std::string>() + "\n";
   const std::string version = text(answer, "charon_version");
-  out += "charon: " + text(answer, "charon") + (version.empty() ? "" : ", strongSwan " + version) + "\n";
-  return out;
+  if (text(answer, "charon") != "unused")
+    out += "charon: " + text(answer, "charon") + (version.empty() ? "" : ", strongSwan " + version) + "\n";
+  return out + render_failovers(list(answer, "failovers"), colors);
 }
 
 std::string render_version(const Json& answer) {
@@ -357,15 +398,6 @@ std::string render_policy(const Json& answer, bool colors) {
   if (const Json& open = list(answer, "accept_all"); !open.empty())
     out += "every route, both ways (accept_all): " + joined(open) + "\n";
   return out;
-}
-
-/// Local time to the second: what one compares with the watch.
-std::string clock_time(double epoch_ms) {
-  const auto seconds = static_cast<std::time_t>(epoch_ms / 1000);
-  std::tm parts{};
-  if (::localtime_r(&seconds, &parts) == nullptr) return {};
-  char out[32];
-  return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
 }
 
 /// Lines are as long as their facts: they go on below, where they began.

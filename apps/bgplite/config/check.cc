@@ -285,6 +285,9 @@ class Checker {
       if (interface.size() > 15 || interface.find('/') != std::string::npos)
         error(path + (options.interface.empty() ? "" : ".interface"),
               "'" + interface + "' cannot be an interface's name", "at most 15 characters, no slash: give 'interface'");
+    } else if (options.mode == Mode::link) {
+      if (options.ike) error(path + ".ike", "tunnel " + name + " has mode link: nothing is negotiated for it");
+      if (options.if_id != 0) error(path + ".if_id", "tunnel " + name + " has mode link, which has no if_id");
     } else {
       if (!tunnel.peer.empty())
         error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
@@ -296,14 +299,27 @@ class Checker {
     if (cloud.mtu_max != 0 && mtu > cloud.mtu_max && options.mode == Mode::interface)
       warning(path + ".mtu", "mtu " + std::to_string(mtu) + " is more than the " + std::to_string(cloud.mtu_max) +
                                  " of " + std::string{cloud.name});
-    if (tunnel.probe_enabled && tunnel.probe.interval < std::chrono::milliseconds{20})
-      error(path + ".probe.interval", "probes need at least 20ms between them");
+    if (tunnel.probe_enabled) probe(name, path + ".probe", tunnel);
+  }
+
+  void probe(const std::string& name, const std::string& path, const TunnelConfig& tunnel) {
+    if (tunnel.probe.interval < std::chrono::milliseconds{100})
+      error(path + ".interval", "probes need at least 100ms between them");
+    if (tunnel.options.mode == Mode::policy)
+      error(path, "tunnel " + name + " has mode policy: a probe needs an interface", "mode: interface");
+    if (tunnel.peer.empty() && !tunnel.probe.target.is_set() && !wrong(path + ".target"))
+      error(path, "tunnel " + name + " has no peer: its probe needs a 'target'",
+            "target: an address behind the tunnel that answers echo requests");
+    if (tunnel.probe.source.is_set() && tunnel.probe.target.is_set() &&
+        tunnel.probe.source.family != tunnel.probe.target.family)
+      error(path + ".source", "'source' and 'target' are of different families");
   }
 
   void inner_addresses(const std::string& name, const std::string& path, const TunnelConfig& tunnel) {
     const auto peer = config_.peers.find(tunnel.peer);
     if (peer == config_.peers.end()) return;
     const minibgp::IpAddress& address = peer->second.options.address;
+    if (tunnel.options.addresses.empty() && tunnel.options.mode == Mode::link) return;
     if (tunnel.options.addresses.empty())
       return error(path, "tunnel " + name + " needs an 'address' for its peer " + tunnel.peer);
     for (const auto& own : tunnel.options.addresses)
@@ -376,6 +392,8 @@ class Checker {
     const auto tunnel = config_.tunnels.find(via.tunnel);
     if (tunnel == config_.tunnels.end())
       return error(path, "no tunnel '" + via.tunnel + "'", did_you_mean(via.tunnel, known));
+    if (route.follow == StaticRoute::Follow::inbound && tunnel->second.options.mode == Mode::link)
+      error(path, "'follow: inbound' counts what arrives by SA: tunnel " + via.tunnel + " has mode link");
     if (facts_of(tunnel->second.cloud).static_discouraged)
       warning(path, "static routing is not recommended with " + std::string{facts_of(tunnel->second.cloud).name},
               "use BGP");

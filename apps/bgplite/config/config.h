@@ -101,9 +101,11 @@ struct FibConfig {
 
 /// Echo probes through a tunnel, to see that it carries traffic.
 struct ProbeConfig {
-  minibgp::IpAddress target;  ///< Unset: none.
+  minibgp::IpAddress target;  ///< Unset: the tunnel's peer.
+  minibgp::IpAddress source;  ///< Unset: the kernel chooses.
   std::chrono::milliseconds interval{1000};
-  std::uint8_t failures = 3;  ///< In a row.
+  std::uint8_t failures = 3;  ///< In a row, until it is down.
+  std::uint8_t answers = 3;   ///< In a row, until it is up again.
   bool operator==(const ProbeConfig&) const = default;
 };
 

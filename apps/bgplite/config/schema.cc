@@ -406,7 +406,7 @@ void read_peers(const In& in, Draft& to) {
 /// What a peer inside a tunnel does not have to say: it runs over the tunnel, from the tunnel's address.
 void bind_to_tunnel(PeerConfig& peer, const TunnelConfig& tunnel) {
   peer.options.tunnel = tunnel.options.name;
-  if (tunnel.options.mode == minibgp::xfrm::Mode::interface && peer.options.device.empty())
+  if (tunnel.options.mode != minibgp::xfrm::Mode::policy && peer.options.device.empty())
     peer.options.device = tunnel.options.interface.empty() ? tunnel.options.name : tunnel.options.interface;
   if (peer.options.local_address.is_set()) return;
   for (const minibgp::xfrm::InterfaceAddress& own : tunnel.options.addresses)

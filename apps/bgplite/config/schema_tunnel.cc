@@ -192,10 +192,14 @@ const Fields<ProbeConfig>& probe_fields() {
       {value("target", Type::address, "the tunnel's peer", Effect::live,
              "Address that answers echo requests at the other end."),
        [](const In& in, ProbeConfig& to) { in.address(to.target); }},
-      {duration("interval", "1s", 0, 3600, Effect::live, "Time between two probes, at least 20ms."),
+      {value("source", Type::address, "the kernel's choice", Effect::live, "Our address that the requests come from."),
+       [](const In& in, ProbeConfig& to) { in.address(to.source); }},
+      {duration("interval", "1s", 0, 10, Effect::live, "Time between two probes, 100ms to 10s."),
        [](const In& in, ProbeConfig& to) { in.duration(to.interval); }},
       {integer("failures", "3", 1, 100, Effect::live, "So many unanswered probes in a row: the tunnel is down."),
        [](const In& in, ProbeConfig& to) { in.number(to.failures); }},
+      {integer("answers", "3", 1, 100, Effect::live, "So many answered probes in a row: it is up again."),
+       [](const In& in, ProbeConfig& to) { in.number(to.answers); }},
   };
   return fields;
 }
@@ -205,8 +209,9 @@ const Fields<ProbeConfig>& probe_fields() {
 const Fields<TunnelDraft>& tunnel_fields() {
   static const Fields<TunnelDraft> fields{
       {choice(
-           "mode", "interface", "interface|policy", Effect::tunnel,
-           "interface: an XFRM interface whose if_id the SAs carry. policy: the kernel's policies choose the traffic."),
+           "mode", "interface", "interface|policy|link", Effect::tunnel,
+           "interface: an XFRM interface whose if_id the SAs carry. policy: the kernel's policies choose the traffic. "
+           "link: a device that somebody else makes (WireGuard, GRE, a leased line), without SAs."),
        [](const In& in, TunnelDraft& to) { in.choice(to.tunnel.options.mode); }},
       {value("interface", Type::name, "the tunnel's name", Effect::tunnel, "Name of the XFRM interface."),
        [](const In& in, TunnelDraft& to) { in.text(to.tunnel.options.interface); }},

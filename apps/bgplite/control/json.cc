@@ -213,6 +213,11 @@ Json to_json(const minibgp::fib::FibStatus& status) {
 }
 
 Json to_json(const minibgp::xfrm::TunnelStatus& tunnel, minibgp::Time now) {
+  Json went_down_for = Json::object();
+  for (std::size_t i = 0; i < tunnel.went_down_for.size(); ++i)
+    if (tunnel.went_down_for[i] != 0)
+      went_down_for[std::string{minibgp::xfrm::to_text(static_cast<minibgp::xfrm::Reason>(i))}] =
+          tunnel.went_down_for[i];
   Json json{{"tunnel", tunnel.name},
             {"mode", minibgp::xfrm::to_text(tunnel.mode)},
             {"state", minibgp::xfrm::to_text(tunnel.state)},
@@ -235,6 +240,7 @@ Json to_json(const minibgp::xfrm::TunnelStatus& tunnel, minibgp::Time now) {
               {"bytes", tunnel.outbound_bytes}}},
             {"probed", tunnel.probed},
             {"went_down", tunnel.went_down},
+            {"went_down_for", std::move(went_down_for)},
             {"flaps", tunnel.flaps}};
   if (tunnel.failure != minibgp::xfrm::IkeFailure::none)
     json["ike_failure"] = {{"reason", minibgp::xfrm::to_text(tunnel.failure)}, {"text", tunnel.failure_text}};
@@ -242,6 +248,45 @@ Json to_json(const minibgp::xfrm::TunnelStatus& tunnel, minibgp::Time now) {
   if (tunnel.reason == minibgp::xfrm::Reason::damped) json["held_for_s"] = seconds(tunnel.held_until - now);
   if (tunnel.next_initiate != minibgp::kNever && tunnel.next_initiate != minibgp::Time{})
     json["next_initiate_s"] = seconds(tunnel.next_initiate - now);
+  return json;
+}
+
+Json to_json(const minibgp::fib::EchoProbe& echo) {
+  static constexpr const char* kStates[] = {"learning", "up", "down"};
+  const minibgp::fib::Probe& probe = echo.probe();
+  const minibgp::fib::ProbeCounters& counters = probe.counters();
+  const minibgp::fib::RoundTrips& trips = probe.round_trips();
+  const auto milliseconds = [](minibgp::Duration duration) {
+    return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1000.0;
+  };
+  Json histogram = Json::array();
+  for (std::size_t i = 0; i < trips.counts.size(); ++i)
+    histogram.push_back(
+        {{"up_to_ms", i < trips.kUpperMs.size() ? Json(trips.kUpperMs[i]) : Json()}, {"count", trips.counts[i]}});
+  Json json{{"target", minibgp::to_text(echo.target().address)},
+            {"state", kStates[static_cast<std::size_t>(probe.state())]},
+            {"sent", counters.sent},
+            {"answered", counters.answered},
+            {"lost", counters.lost},
+            {"late", counters.late},
+            {"lost_in_a_row", probe.losses_in_a_row()},
+            {"recent", probe.recent()},
+            {"recent_lost", probe.recent_losses()}};
+  if (trips.total != 0)
+    json["round_trip_ms"] = {{"last", milliseconds(trips.last)},
+                             {"mean", milliseconds(trips.sum / static_cast<std::int64_t>(trips.total))},
+                             {"histogram", std::move(histogram)}};
+  if (!echo.why_not().empty()) json["why_not"] = echo.why_not();
+  return json;
+}
+
+Json to_json(const Failover& failover) {
+  const auto epoch = failover.at.time_since_epoch();
+  Json json{{"tunnel", failover.tunnel},
+            {"reason", minibgp::xfrm::to_text(failover.reason)},
+            {"time_ms", std::chrono::duration_cast<std::chrono::milliseconds>(epoch).count()},
+            {"moved_us", std::chrono::duration_cast<std::chrono::microseconds>(failover.moved).count()}};
+  if (failover.silent) json["silent_for_s"] = seconds(*failover.silent);
   return json;
 }
 

@@ -24,6 +24,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json to_json(const minibgp::fib::NextHopState& state, const std::string& peer);
 [[nodiscard]] Json to_json(const minibgp::fib::FibStatus& status);
 [[nodiscard]] Json to_json(const minibgp::xfrm::TunnelStatus& tunnel, minibgp::Time now);
+[[nodiscard]] Json to_json(const minibgp::fib::EchoProbe& probe);
+[[nodiscard]] Json to_json(const Failover& failover);
 [[nodiscard]] Json to_json(const Plan& plan);
 [[nodiscard]] Json to_json(const Diagnostics& diagnostics);
 

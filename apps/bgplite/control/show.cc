@@ -194,10 +194,17 @@ void tunnels(Context& context, const Request& request, const Reply& reply) {
   const std::string name = text_argument(request, "tunnel");
   Json list = Json::array();
   for (const minibgp::xfrm::TunnelStatus& tunnel : tunnels->status())
-    if (name.empty() || tunnel.name == name) list.push_back(to_json(tunnel, tunnels->now()));
+    if (name.empty() || tunnel.name == name) {
+      list.push_back(to_json(tunnel, tunnels->now()));
+      if (const auto* probe = context.daemon.probes().find(tunnel.name)) list.back()["probe"] = to_json(*probe);
+    }
   if (!name.empty() && list.empty()) return reply.error("no tunnel '" + name.substr(0, 64) + "'", 1);
+  Json failovers = Json::array();
+  for (const Failover& failover : context.daemon.failovers().all())
+    if (name.empty() || failover.tunnel == name) failovers.push_back(to_json(failover));
   static constexpr const char* kLinks[] = {"unused", "connecting", "connected"};
   reply.result({{"tunnels", list},
+                {"failovers", failovers},
                 {"charon", kLinks[static_cast<std::size_t>(tunnels->ike_link())]},
                 {"charon_version", tunnels->ike_version()},
                 {"warnings", tunnels->warnings()}});

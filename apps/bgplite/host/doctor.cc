@@ -42,11 +42,11 @@ std::pair<unsigned, unsigned> version_of(std::string_view text) {
   return version;
 }
 
-/// Checks of each tunnel get its options and what was found of it.
+/// Checks of each IPsec tunnel get its options and what was found of it.
 template <typename Body>
 void for_tunnels(const Config& config, const Facts& facts, const Body& body) {
   for (const auto& [name, tunnel] : config.tunnels)
-    if (const auto found = facts.tunnels.find(name); found != facts.tunnels.end())
+    if (const auto found = facts.tunnels.find(name); found != facts.tunnels.end() && tunnel.options.mode != Mode::link)
       body(name, tunnel.options, found->second);
 }
 

@@ -255,7 +255,7 @@ Facts gather(const Config& config, const GatherOptions& options) {
   std::vector<std::string> interfaces;
   std::string device;
   for (const auto& [name, tunnel] : config.tunnels) {
-    if (tunnel.options.mode == Mode::interface)
+    if (tunnel.options.mode != Mode::policy)
       interfaces.push_back(tunnel.options.interface.empty() ? name : tunnel.options.interface);
     if (device.empty()) device = tunnel.options.underlay.device;
   }

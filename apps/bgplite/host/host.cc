@@ -77,7 +77,7 @@ std::vector<Sysctl> wanted_sysctls(const Config& config) {
     const std::string why = "packets may come back over another tunnel than they left by";
     wanted.push_back({"net/ipv4/conf/default/rp_filter", "2", why});
     for (const auto& [name, tunnel] : config.tunnels)
-      if (tunnel.options.mode == Mode::interface)
+      if (tunnel.options.mode != Mode::policy)
         wanted.push_back({"net/ipv4/conf/" + interface_of(tunnel.options) + "/rp_filter", "2", why});
   }
   if (host.multipath_hash == Care::manage) {
@@ -96,7 +96,8 @@ std::string wanted_nft_table(const Config& config) {
   if (config.host.mss_clamp != Care::manage) return {};
   std::string rules;
   for (const auto& [name, tunnel] : config.tunnels) {
-    if (tunnel.options.mode != Mode::interface) continue;
+    const bool own_mtu = tunnel.options.mode == Mode::link && tunnel.options.mtu == 0;
+    if (tunnel.options.mode == Mode::policy || own_mtu) continue;
     const std::uint32_t mtu = tunnel.options.mtu != 0 ? tunnel.options.mtu : minibgp::xfrm::kDefaultMtu;
     for (const std::string_view direction : {"iifname", "oifname"})
       for (const auto& [family, size] : {std::pair{"ipv4", mtu - kHeadersV4}, std::pair{"ipv6", mtu - kHeadersV6}})

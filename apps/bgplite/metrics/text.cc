@@ -2,6 +2,7 @@
 #include <bgp/text.h>
 #include <bgp/version.h>
 
+#include <algorithm>
 #include <fstream>
 #include <initializer_list>
 #include <utility>
@@ -20,8 +21,9 @@ class Page {
     name_ = name;
     text_ += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
   }
-  void sample(double value, Labels labels = {}) {
-    text_ += name_;
+  /// `ending`: of a histogram's series.
+  void sample(double value, Labels labels = {}, const char* ending = "") {
+    text_ += name_ + ending;
     char separator = '{';
     for (const auto& [key, label] : labels) {
       text_ += separator + std::string{key} + "=\"" + escaped(label) + "\"";
@@ -157,6 +159,57 @@ void native_tunnels(Page& page, const std::vector<minibgp::xfrm::TunnelStatus>& 
   for (const auto& tunnel : tunnels) page.sample(static_cast<double>(tunnel.went_down), {{"tunnel", tunnel.name}});
 }
 
+void native_detection(Page& page, const Daemon& daemon, const std::vector<minibgp::xfrm::TunnelStatus>& tunnels) {
+  page.family("bgplite_tunnel_down_total", "counter", "Times the tunnel went down, by reason.");
+  for (const auto& tunnel : tunnels)
+    for (std::size_t i = 0; i < tunnel.went_down_for.size(); ++i)
+      if (tunnel.went_down_for[i] != 0)
+        page.sample(static_cast<double>(tunnel.went_down_for[i]),
+                    {{"tunnel", tunnel.name},
+                     {"reason", std::string{minibgp::xfrm::to_text(static_cast<minibgp::xfrm::Reason>(i))}}});
+  page.family("bgplite_tunnel_last_failover_seconds", "gauge",
+              "Time until the kernel had taken the tunnel out of all groups, when it was lost last.");
+  for (const auto& tunnel : tunnels) {
+    const auto& all = daemon.failovers().all();
+    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const auto& it) { return it.tunnel == tunnel.name; });
+    if (last != all.rend()) page.sample(static_cast<double>(last->moved.count()) / 1e9, {{"tunnel", tunnel.name}});
+  }
+}
+
+void native_probes(Page& page, const Daemon& daemon, const std::vector<minibgp::xfrm::TunnelStatus>& tunnels) {
+  std::vector<std::pair<std::string, const minibgp::fib::EchoProbe*>> probes;
+  for (const auto& tunnel : tunnels)
+    if (const auto* probe = daemon.probes().find(tunnel.name)) probes.emplace_back(tunnel.name, probe);
+  if (probes.empty()) return;
+  const auto each = [&](const char* name, const char* type, const char* help, auto value) {
+    page.family(name, type, help);
+    for (const auto& [tunnel, probe] : probes) page.sample(value(*probe), {{"tunnel", tunnel}});
+  };
+  const auto counter = [](std::uint64_t value) { return static_cast<double>(value); };
+  each("bgplite_probe_running", "gauge", "1 while echo requests are sent.",
+       [](const auto& it) { return it.why_not().empty() ? 1.0 : 0.0; });
+  each("bgplite_probe_state", "gauge", "0: the target has not answered yet, 1: up, 2: down.",
+       [](const auto& it) { return static_cast<double>(it.state()); });
+  each("bgplite_probe_sent_total", "counter", "Echo requests sent.",
+       [&](const auto& it) { return counter(it.probe().counters().sent); });
+  each("bgplite_probe_lost_total", "counter", "Echo requests without an answer in time.",
+       [&](const auto& it) { return counter(it.probe().counters().lost); });
+  page.family("bgplite_probe_round_trip_seconds", "histogram", "Round trips of echo requests.");
+  for (const auto& [tunnel, probe] : probes) {
+    const minibgp::fib::RoundTrips& trips = probe->probe().round_trips();
+    std::uint64_t up_to = 0;
+    for (std::size_t i = 0; i < trips.counts.size(); ++i) {
+      up_to += trips.counts[i];
+      const bool last = i == trips.kUpperMs.size();
+      std::string bound = last ? "+Inf" : std::to_string(trips.kUpperMs[i] / 1000);
+      if (!last && trips.kUpperMs[i] < 1000) bound += "." + std::to_string(1000 + trips.kUpperMs[i]).substr(1);
+      page.sample(counter(up_to), {{"tunnel", tunnel}, {"le", std::move(bound)}}, "_bucket");
+    }
+    page.sample(static_cast<double>(trips.sum.count()) / 1e9, {{"tunnel", tunnel}}, "_sum");
+    page.sample(counter(trips.total), {{"tunnel", tunnel}}, "_count");
+  }
+}
+
 void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.family("bgplite_info", "gauge", "Version and identity.");
   page.sample(1, {{"version", minibgp::kVersionText},
@@ -172,7 +225,11 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.sample(daemon.reloads());
   native_peers(page, daemon, peers);
   if (daemon.fib() != nullptr) native_fib(page, daemon.fib()->status());
-  if (daemon.tunnels() != nullptr) native_tunnels(page, daemon.tunnels()->status());
+  if (daemon.tunnels() == nullptr) return;
+  const auto tunnels = daemon.tunnels()->status();
+  native_tunnels(page, tunnels);
+  native_detection(page, daemon, tunnels);
+  native_probes(page, daemon, tunnels);
   if (!daemon.follow_moves().empty())
     page.family("bgplite_follow_moves_total", "counter", "Times sending went over to another tunnel of a group.");
   for (const auto& [group, moves] : daemon.follow_moves()) page.sample(static_cast<double>(moves), {{"group", group}});

@@ -131,6 +131,17 @@ def units(lab):
                        PATIENCE, "started again")
             s.wait_routes()
             s.wait_both_ways()
+        with s.survives("SIGSTOP: the watchdog ends the hung process, systemd starts it again, no route is touched"):
+            before, monitor = s.onprem.routes(4, OURS), RouteMonitor(s.onprem, OURS)
+            host("systemctl", "kill", "-s", "STOP", "bgplite")
+            wait_until(lambda: host("systemctl", "show", "bgplite", "-p", "NRestarts", "--value").stdout.strip() == "2",
+                       PATIENCE, "started again")
+            check("Watchdog timeout" in s.daemon.journal(), "it was not the watchdog")
+            for t in s.tunnels:
+                s.daemon.wait_established(t.inner_remote, PATIENCE)
+            check_equal(s.onprem.routes(4, OURS), before, "routes after the restart")
+            check_equal(monitor.seen(), [], "notifications about routes that did not change")
+            s.wait_both_ways()
         with s.survives("strongSwan restarted, with its --load-all"):
             host("systemctl", "restart", "strongswan")
             s.wait_sas()

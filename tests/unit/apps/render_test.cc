@@ -155,10 +155,17 @@ TEST(Render, Fib) {
 TEST(Render, Tunnels) {
   const Json answer = Json::parse(R"({
     "tunnels": [{"tunnel": "ipsec0", "state": "up", "state_for_s": 61, "interface": "ipsec0", "if_id": 42,
-                 "inbound": {"sas": 1}, "outbound": {"sas": 1}, "reason": "ready"},
+                 "inbound": {"sas": 1}, "outbound": {"sas": 1}, "reason": "ready",
+                 "probe": {"target": "169.254.10.1", "state": "up", "recent": 64, "recent_lost": 3,
+                           "round_trip_ms": {"last": 1.26}}},
                 {"tunnel": "ipsec1", "state": "down", "state_for_s": 5, "interface": "ipsec1", "if_id": 43,
                  "inbound": {"sas": 0}, "outbound": {"sas": 0}, "reason": "SA deleted",
-                 "ike_failure": {"reason": "authentication failed", "text": "AUTHENTICATION_FAILED"}}],
+                 "ike_failure": {"reason": "authentication failed", "text": "AUTHENTICATION_FAILED"},
+                 "probe": {"target": "2001:db8:1234::1", "state": "learning", "recent": 0, "recent_lost": 0,
+                           "why_not": "the tunnel is down: SA deleted"}}],
+    "failovers": [{"tunnel": "ipsec0", "reason": "no answer to echo probes", "time_ms": 1795420000123,
+                   "moved_us": 83, "silent_for_s": 0.312},
+                  {"tunnel": "ipsec1", "reason": "SA deleted", "time_ms": 1795420099000, "moved_us": 1200}],
     "charon": "connected", "charon_version": "5.9.8", "warnings": []})");
   const std::string text = render(View::tunnels, answer, false);
   expect_80_columns(text);
@@ -166,8 +173,14 @@ TEST(Render, Tunnels) {
             "Tunnel  State     For  Interface  if_id  SAs in/out  Reason\n"
             "ipsec0  up     1m 01s  ipsec0        42  1/1         ready\n"
             "ipsec1  down       5s  ipsec1        43  0/0         SA deleted\n"
+            "ipsec0: probe of 169.254.10.1: up, 3 of the last 64 lost, 1.3 ms\n"
             "ipsec1: authentication failed: AUTHENTICATION_FAILED\n"
-            "charon: connected, strongSwan 5.9.8\n");
+            "ipsec1: no probe of 2001:db8:1234::1: the tunnel is down: SA deleted\n"
+            "charon: connected, strongSwan 5.9.8\n"
+            "\n"
+            "Lost at              Tunnel  Moved in  Because\n"
+            "2026-11-23 07:46:40  ipsec0   0.08 ms  no answer to echo probes for 0.31s\n"
+            "2026-11-23 07:48:19  ipsec1   1.20 ms  SA deleted\n");
 }
 
 TEST(Render, AnnouncedToAPeer) {

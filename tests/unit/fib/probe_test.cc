@@ -102,14 +102,30 @@ TEST_F(ProbeTest, APauseOfTheLoopIsOneLossNotMany) {
   EXPECT_EQ(probe_.next_deadline(), now_ + 100ms);
 }
 
-TEST_F(ProbeTest, ANewTunnelLearnsAnew) {
+TEST_F(ProbeTest, ThroughANewTunnelATargetThatAnsweredBeforeIsUpUntilItIsSilentAgain) {
+  probe_.reset(now_);
+  EXPECT_EQ(probe_.state(), ProbeState::learning);
   interval(5ms);
   intervals(4, std::nullopt);
   ASSERT_EQ(probe_.state(), ProbeState::down);
   probe_.reset(now_);
-  EXPECT_EQ(probe_.state(), ProbeState::learning);
-  interval(5ms);
   EXPECT_EQ(probe_.state(), ProbeState::up);
+  EXPECT_EQ(probe_.losses_in_a_row(), 0);
+  intervals(4, std::nullopt);
+  EXPECT_EQ(probe_.state(), ProbeState::down);
+}
+
+TEST_F(ProbeTest, RemembersTheLossesOfTheLast64Requests) {
+  EXPECT_EQ(probe_.recent(), 0U);
+  interval(5ms);
+  EXPECT_EQ(probe_.last_answer(), now_);
+  intervals(3, std::nullopt);
+  interval(5ms);
+  EXPECT_EQ(probe_.recent(), 5U);
+  EXPECT_EQ(probe_.recent_losses(), 3U);
+  intervals(70, 5ms);
+  EXPECT_EQ(probe_.recent(), 64U);
+  EXPECT_EQ(probe_.recent_losses(), 0U);
 }
 
 TEST_F(ProbeTest, RoundTripsFallIntoTheirBuckets) {

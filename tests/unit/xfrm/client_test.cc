@@ -1,6 +1,8 @@
 // The VICI client against a scripted charon on a Unix socket: one that answers slowly, wrongly, never, or dies in the
 // middle of an answer costs an answer, never the loop's time.
+#include <xfrm/tunnel_table.h>
 #include <xfrm/vici/client.h>
+#include <xfrm/vici/symptoms.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,7 +29,7 @@ using Stream = asio::local::stream_protocol;
 using Clock = std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
-/// A charon that registers every event and then does as its script says with each command.
+/// A charon that registers every event (alerts only since 6.0.3) and then does as its script says with each command.
 class FakeCharon {
  public:
   /// Gets the request; what it returns is written as it is. Empty: says nothing.
@@ -52,6 +54,7 @@ class FakeCharon {
     }
   }
   std::vector<std::string> commands;
+  bool knows_alerts = false;
 
  private:
   struct Peer {
@@ -81,7 +84,8 @@ class FakeCharon {
   void handle(Peer& peer, const Packet& packet) {
     boost::system::error_code ignored;
     if (packet.type == PacketType::event_register) {
-      const auto answer = packet.name == "alert" ? PacketType::event_unknown : PacketType::event_confirm;
+      const bool unknown = packet.name == "alert" && !knows_alerts;
+      const auto answer = unknown ? PacketType::event_unknown : PacketType::event_confirm;
       asio::write(peer.socket, asio::buffer(*encode_packet({answer, "", {}})), ignored);
       return;
     }
@@ -110,6 +114,7 @@ class Watched : public ::testing::Test, public ClientEvents {
   ClientEvents& events() { return *this; }
   void start(FakeCharon::Script script) {
     charon_ = std::make_unique<FakeCharon>(io_, options_.socket, std::move(script));
+    charon_->knows_alerts = newer_charon_;
     client_ = std::make_unique<Client>(io_, options_, events(), nullptr);
     client_->start();
     run_until([&] { return connected_ > 0; });
@@ -135,13 +140,18 @@ class Watched : public ::testing::Test, public ClientEvents {
 
   void on_ike_connected() override { ++connected_; }
   void on_ike_disconnected(std::string_view why) override { lost_.emplace_back(why); }
-  void on_ike_event(std::string_view name, const Section&) override { events_.emplace_back(name); }
+  void on_ike_event(std::string_view name, const Section& message) override {
+    events_.emplace_back(name);
+    if (on_event_) on_event_(name, message);
+  }
 
   asio::io_context io_;
   std::string directory_;
   ClientOptions options_;
   std::unique_ptr<FakeCharon> charon_;
   std::unique_ptr<Client> client_;
+  bool newer_charon_ = false;
+  std::function<void(std::string_view, const Section&)> on_event_;
   int connected_ = 0;
   std::vector<std::string> lost_, events_;
   std::vector<IkeReply> replies_;
@@ -150,6 +160,39 @@ class Watched : public ::testing::Test, public ClientEvents {
 
 std::vector<std::uint8_t> yes() {
   return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")});
+}
+
+TEST_F(Watched, AnAlertOfANewerCharonMakesTheTunnelSuspectUntilItsPeerAnswers) {
+  TunnelOptions tunnel;
+  tunnel.name = "ipsec1";
+  tunnel.if_id = 43;
+  tunnel.ike.emplace();
+  TunnelTable table;
+  table.set_tunnels(std::vector{tunnel});
+  const TunnelLink link{5, true, true};
+  table.set_link("ipsec1", &link);
+  const IpAddress ours = IpAddress::v4(0xAC101450), theirs = IpAddress::v4(0xCB007197);
+  table.sa_added({{ours, 1, 50}, theirs, 43, 1, SaDirection::inbound});
+  table.sa_added({{theirs, 2, 50}, ours, 43, 1, SaDirection::outbound});
+  (void)table.settle(Time{});
+  ASSERT_EQ(table.state("ipsec1"), TunnelState::up);
+
+  on_event_ = [&](std::string_view name, const Section& message) {
+    const auto symptom = name == "alert" ? read_alert_event(message) : std::nullopt;
+    if (symptom) table.set_retransmitting(symptom->connection, symptom->kind == Symptom::Kind::silent);
+    (void)table.settle(Time{});
+  };
+  const auto alert = [&](const char* type) {
+    charon_->send_event(
+        {PacketType::event, "alert",
+         Section{}.add("type", type).add_section("ike-sa", Section{}.add_section("bgplite-ipsec1", {}))});
+  };
+  newer_charon_ = true;
+  start([](const Packet&) { return yes(); });
+  alert("retransmit-send");
+  run_until([&] { return table.state("ipsec1") == TunnelState::suspect; });
+  alert("retransmit-send-cleared");
+  run_until([&] { return table.state("ipsec1") == TunnelState::up; });
 }
 
 TEST_F(Watched, AnswersInOrderWithStreamedEvents) {

@@ -287,5 +287,24 @@ TEST_F(Desired, IsReachedAfterAnyDisturbance) {
   }
 }
 
+TEST(Interfaces, TheLinkOfSomebodyElseIsOnlyWatched) {
+  Interfaces interfaces(kProtocol);
+  Kernel kernel(interfaces);
+  TunnelOptions link;
+  link.name = "leased";
+  link.mode = Mode::link;
+  link.interface = "eth0";
+  link.addresses = {kInner};
+  interfaces.set_tunnels(std::vector{link});
+  EXPECT_TRUE(interfaces.next_steps(Time{}).empty());
+  ASSERT_TRUE(interfaces.tunnel_link("leased"));
+  EXPECT_FALSE(interfaces.tunnel_link("leased")->addressed);
+  interfaces.address(2, kInner);
+  EXPECT_TRUE(interfaces.tunnel_link("leased")->addressed);
+  EXPECT_TRUE(interfaces.removal().empty());
+  interfaces.set_tunnels({});
+  EXPECT_TRUE(interfaces.next_steps(Time{}).empty());
+}
+
 }  // namespace
 }  // namespace minibgp::xfrm

@@ -300,6 +300,30 @@ TEST_F(Flapping, IsForgotten) {
   EXPECT_EQ(status().flaps, 0U);
 }
 
+TEST_F(Table, ALinkOfSomebodyElseIsUpWithoutSas) {
+  TunnelOptions link;
+  link.name = "wg0";
+  link.mode = Mode::link;
+  table_.set_tunnels(std::vector{link});
+  (void)settle();
+  EXPECT_EQ(status("wg0").reason, Reason::interface_missing);
+  table_.set_link("wg0", &kLink);
+  (void)settle();
+  EXPECT_EQ(status("wg0").state, TunnelState::up);
+  // SAs and children without an if_id, which other connections have, are none of its own.
+  install(child(7, 0));
+  (void)settle();
+  EXPECT_EQ(status("wg0").inbound_sas, 0U);
+  table_.set_probe("wg0", ProbeResult::lost);
+  (void)settle();
+  EXPECT_EQ(status("wg0").reason, Reason::probe_lost);
+  EXPECT_EQ(status("wg0").went_down_for[static_cast<std::size_t>(Reason::probe_lost)], 1U);
+  table_.set_probe("wg0", ProbeResult::answered);
+  (void)settle();
+  EXPECT_EQ(status("wg0").state, TunnelState::up);
+  EXPECT_EQ(status("wg0").went_down, 1U);
+}
+
 TEST_F(Table, KeepsWhatItKnowsOfTunnelsThatStay) {
   install(child(1));
   (void)settle();
