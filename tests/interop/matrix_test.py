@@ -281,7 +281,7 @@ def md5(lab, peer):
     check_learned(a, FEW, hop(B), OURS)
     for host in (A, B):
         seen = packets(path, f"src {host} and tcp[tcpflags] & tcp-rst == 0")
-        check(len(seen) >= 5, f"{len(seen)} segments of {host} were captured")
+        check(len(seen) >= 4, f"{len(seen)} segments of {host} were captured")
         check_equal([line for line in seen if "md5" not in line], [], f"segments of {host} without a signature")
 
 
@@ -293,7 +293,7 @@ def gtsm(lab, peer):
     # The kernel's own answers (SYN-ACK before accept, RST) have the host's TTL with some peers: data is what counts.
     for host in (A, B):
         seen = packets(path, f"src {host} and tcp[tcpflags] & tcp-push != 0")
-        check(len(seen) >= 3, f"{len(seen)} segments of {host} were captured")
+        check(len(seen) >= 2, f"{len(seen)} segments of {host} were captured")
         check_equal([line for line in seen if "ttl 255" not in line], [], f"data of {host} with a lower TTL")
 
 
