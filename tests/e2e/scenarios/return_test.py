@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# kind: default
+# kind: full
 # where: vm
 # seconds: 900
 """Return traffic through real tunnels: after a loss nobody announced it moves when the cloud hears our networks in
