@@ -165,6 +165,7 @@ minibgp::Result<void, std::string> Daemon::start() {
     log_.warning(LogArea::config, std::string{"cannot remember that routes are in the kernel: "} +
                                       std::strerror(errno) + ": the next start is not a graceful restart");
   for (const Network& network : config_.networks) add_network(network);
+  for (const auto& [prefix, attributes] : config_.saved.announcements) announce(prefix, attributes);
   set_own_networks();
   set_static_routes();
   for (const auto& [key, peer] : config_.peers) add_peer(key, peer);
@@ -328,10 +329,15 @@ std::optional<PeerId> Daemon::find_peer(std::string_view name) const {
   return found == ids_.end() ? std::nullopt : std::optional{found->second};
 }
 
-const PeerConfig* Daemon::peer_config(PeerId peer) const {
+const std::string* Daemon::peer_key(PeerId peer) const {
   const auto key = keys_.find(peer);
-  if (key == keys_.end()) return nullptr;
-  const auto found = config_.peers.find(key->second);
+  return key == keys_.end() ? nullptr : &key->second;
+}
+
+const PeerConfig* Daemon::peer_config(PeerId peer) const {
+  const std::string* key = peer_key(peer);
+  if (key == nullptr) return nullptr;
+  const auto found = config_.peers.find(*key);
   return found == config_.peers.end() ? nullptr : &found->second;
 }
 
@@ -344,6 +350,16 @@ void Daemon::set_peer_enabled(PeerId peer, bool enabled, std::string_view reason
   if (!enabled) return speaker_->disable_peer(peer, reason);
   undo_drain(peer);
   speaker_->enable_peer(peer);
+}
+
+void Daemon::set_saved(Saved saved) {
+  for (const auto& [key, peer] : config_.saved.peers)
+    if (const auto found = config_.peers.find(key); found != config_.peers.end())
+      found->second.options.enabled = peer.in_file;
+  config_.saved = std::move(saved);
+  for (const auto& [key, peer] : config_.saved.peers)
+    if (const auto found = config_.peers.find(key); found != config_.peers.end())
+      found->second.options.enabled = peer.enabled;
 }
 
 // --- Own networks --------------------------------------------------------------------------------------------------
@@ -660,6 +676,12 @@ Plan Daemon::apply(Config wanted) {
         add_network(now);
         break;
       }
+      case Step::Kind::saved_announcement:
+        if (const auto prefix = minibgp::parse_prefix(step.key)) {
+          const auto now = config_.saved.announcements.find(*prefix);
+          now != config_.saved.announcements.end() ? announce(*prefix, now->second) : void(withdraw(*prefix));
+        }
+        break;
       case Step::Kind::static_routes:
         if (!farewell) set_tunnels(), set_static_routes();
         break;

@@ -60,6 +60,8 @@ class Daemon final : private minibgp::Observer,
   /// False: it was not announced at run time.
   bool withdraw(const minibgp::Prefix& prefix);
   void set_peer_enabled(minibgp::PeerId peer, bool enabled, std::string_view reason);
+  /// Notes what is on disk now, so that a plan does not find it different. Changes nothing else.
+  void set_saved(Saved saved);
   /// Takes a tunnel down; its peers are told first, while it works.
   void terminate_tunnel(const std::string& tunnel);
   /// Leaves a peer in steps `wait` apart (drain.h). Enabling it undoes that.
@@ -84,6 +86,7 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] minibgp::xfrm::Tunnels* tunnels() { return tunnels_.get(); }  ///< Null: no tunnels.
   [[nodiscard]] const Probes& probes() const { return probes_; }
   [[nodiscard]] const Failovers& failovers() const { return failovers_; }
+  [[nodiscard]] const std::string* peer_key(minibgp::PeerId peer) const;  ///< In Config::peers; null: it is gone.
   [[nodiscard]] const PeerConfig* peer_config(minibgp::PeerId peer) const;
   [[nodiscard]] const std::map<minibgp::Prefix, minibgp::PathAttributes>& runtime_announcements() const {
     return runtime_;

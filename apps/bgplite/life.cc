@@ -1,3 +1,4 @@
+#include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/life.h>
 
 #include <algorithm>
@@ -26,7 +27,7 @@ FileSource recording(Bundle& into) {
             if (text) into[path] = *text;
             return text;
           },
-          host.list};
+          host.list, host.saved};
 }
 
 /// The files as they were when `bundle` was made.
@@ -41,21 +42,25 @@ FileSource from_bundle(const Bundle& bundle) {
             for (const auto& [path, text] : bundle)
               if (::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0) files.push_back(path);
             return files;
-          }};
+          },
+          host_files().saved};
 }
 
 std::string good_file(const std::string& directory) { return directory + "/last-good.json"; }
 std::string unconfirmed_file(const std::string& directory) { return directory + "/unconfirmed.json"; }
 
 /// Replaces the file in one step, so that a crash leaves the old or the new one. False: errno says why.
-bool store(const std::string& file, const Bundle& bundle) {
-  const std::string text = nlohmann::json(bundle).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+bool store(const std::string& file, const std::string& text) {
   const std::string fresh = file + ".new";
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return false;
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
   const bool closed = ::close(fd) == 0;
   return written && closed && ::rename(fresh.c_str(), file.c_str()) == 0;
+}
+
+bool store(const std::string& file, const Bundle& bundle) {
+  return store(file, nlohmann::json(bundle).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::optional<Bundle> restore(const std::string& file) {
@@ -180,6 +185,21 @@ Life::Outcome Life::rollback(const std::string& why) {
                "rolling back to the last good configuration: " + why + "; " + path_ + " stays as it is");
   outcome.plan = carry_out(std::move(loaded.config));
   return outcome;
+}
+
+Life::Outcome Life::plan_rollback() const {
+  Loaded loaded = load_config(path_, from_bundle(waiting_ || before_.empty() ? good_ : before_));
+  Outcome outcome{std::move(loaded.diagnostics), {}, {}};
+  if (!outcome.diagnostics.has_errors()) outcome.plan = daemon_.plan(loaded.config);
+  return outcome;
+}
+
+minibgp::Result<void, std::string> Life::save(Saved saved) {
+  const std::string file = saved_file(daemon_.config().state_dir);
+  if (!store(file, to_yaml(saved)))
+    return minibgp::unexpected("cannot write " + file + ": " + std::strerror(errno) + ": nothing was changed");
+  daemon_.set_saved(std::move(saved));
+  return {};
 }
 
 std::optional<std::chrono::seconds> Life::unconfirmed_for() const {

@@ -4,6 +4,7 @@
 /// An apply that must be confirmed and is not rolls back by itself. That also holds when the daemon dies meanwhile:
 /// until the confirmation, `unconfirmed.json` holds the new files, and a start that finds exactly these files runs the
 /// last good configuration instead and says so, until an `apply` takes them. The user's files are never written.
+/// What commands saved (runtime.yaml) is no part of that: it holds with each of them.
 #pragma once
 
 #include <apps/bgplite/config/yaml.h>
@@ -52,6 +53,10 @@ class Life {
   bool confirm();
   /// Back to the last good configuration; when nothing waits for a confirmation, to the one before it.
   Outcome rollback(const std::string& why);
+  /// Keeps `saved` on disk for the next start. The error is a sentence; nothing was changed then.
+  [[nodiscard]] minibgp::Result<void, std::string> save(Saved saved);
+  /// What rollback() would do now.
+  [[nodiscard]] Outcome plan_rollback() const;
   /// Time left to confirm; none when nothing waits.
   [[nodiscard]] std::optional<std::chrono::seconds> unconfirmed_for() const;
 

@@ -96,9 +96,17 @@ LogLevel parse_level(std::string_view word) {
   return LogLevel::info;
 }
 
-Logging::Logging(LogFormat format) : format_(format) {
+std::optional<LogArea> parse_area(std::string_view word) {
+  for (std::size_t i = 0; i < Logging::kAreas; ++i)
+    if (to_text(static_cast<LogArea>(i)) == word) return static_cast<LogArea>(i);
+  return std::nullopt;
+}
+
+Logging::Logging(LogFormat format, const std::string& journal) : format_(format) {
   if (format_ == LogFormat::automatic)
     format_ = standard_error_is_the_journal() ? LogFormat::journald : LogFormat::text;
+  // Without its socket (or when it is full) a line still gets there by standard error, without fields.
+  if (format_ == LogFormat::journald) static_cast<void>(journal_.open(journal));
   logger_ = std::make_unique<spdlog::logger>("bgplite", std::make_shared<spdlog::sinks::stderr_sink_st>());
   logger_->set_level(spdlog::level::debug);
   // The journal has its own time, and JSON lines carry theirs.
@@ -111,9 +119,8 @@ Logging::~Logging() = default;
 
 void Logging::set_levels(const LogConfig& config) {
   levels_.fill(parse_level(config.level));
-  for (const auto& [area, level] : config.areas)
-    for (std::size_t i = 0; i < kAreas; ++i)
-      if (bgplite::to_text(static_cast<LogArea>(i)) == area) levels_[i] = parse_level(level);
+  for (const auto& [word, level] : config.areas)
+    if (const auto area = parse_area(word)) set_level(*area, parse_level(level));
 }
 
 bool Logging::wants(LogLevel level, LogArea area) const { return level >= levels_[static_cast<std::size_t>(area)]; }
@@ -124,10 +131,10 @@ void Logging::write(LogLevel level, LogArea area, std::string_view line) {
 
 bool Logging::admit(LogArea area) {
   Rate& rate = rates_[static_cast<std::size_t>(area)];
-  const auto now = std::chrono::steady_clock::now();
-  if (now - rate.second >= std::chrono::seconds{1}) {
+  const auto at = now();
+  if (at - rate.second >= std::chrono::seconds{1}) {
     const std::uint32_t held_back = std::exchange(rate.held_back, 0);
-    rate.second = now;
+    rate.second = at;
     rate.written = 0;
     if (held_back != 0) put(LogLevel::warning, area, std::to_string(held_back) + " lines like the last were left out");
   }
@@ -142,15 +149,19 @@ void Logging::put(LogLevel level, LogArea area, std::string_view line) {
   recent_.push_back({std::chrono::system_clock::now(), level, area, std::string{line}});
   switch (format_) {
     case LogFormat::journald:
+      if (journal_.send(journal_record(level, area, line))) break;
       logger_->log(to_spdlog(level), "{}{}", journal_prefix(level), line);
       break;
     case LogFormat::json: {
-      const auto now =
+      const auto time =
           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-      const nlohmann::ordered_json object{{"time_ms", now.count()},
-                                          {"level", bgplite::to_text(level)},
-                                          {"area", bgplite::to_text(area)},
-                                          {"text", line}};
+      nlohmann::ordered_json object{{"time_ms", time.count()},
+                                    {"level", bgplite::to_text(level)},
+                                    {"area", bgplite::to_text(area)},
+                                    {"text", line}};
+      const LogSubject subject = subject_of(line);
+      if (!subject.peer.empty()) object["peer"] = subject.peer;
+      if (!subject.tunnel.empty()) object["tunnel"] = subject.tunnel;
       logger_->log(to_spdlog(level), "{}",
                    object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
       break;

@@ -1,10 +1,11 @@
 /// Logging: the one place that knows spdlog. Lines of the library and of the daemon go through here: text on a
-/// terminal, with systemd's priorities under journald, one JSON object per line on request.
+/// terminal, records with fields under journald (journal.h), one JSON object per line on request.
 ///
 /// A line is one fact. More than kLinesPerSecond of one area are counted instead of written, and the count is a line.
 #pragma once
 
 #include <apps/bgplite/config/config.h>
+#include <apps/bgplite/journal.h>
 #include <bgp/log.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,11 +27,16 @@ namespace bgplite {
 class Logging final : public minibgp::LogSink {
  public:
   /// Lines go to standard error. `format` automatic: journald's when systemd connected standard error to the journal.
-  explicit Logging(LogFormat format);
+  explicit Logging(LogFormat format, const std::string& journal = "/run/systemd/journal/socket");
   ~Logging() override;
 
   /// Levels by area; words as in the configuration.
   void set_levels(const LogConfig& config);
+  void set_level(minibgp::LogArea area, minibgp::LogLevel level) { levels_[static_cast<std::size_t>(area)] = level; }
+  [[nodiscard]] minibgp::LogLevel level_of(minibgp::LogArea area) const {
+    return levels_[static_cast<std::size_t>(area)];
+  }
+  static constexpr std::size_t kAreas = static_cast<std::size_t>(minibgp::LogArea::control) + 1;
 
   [[nodiscard]] bool wants(minibgp::LogLevel level, minibgp::LogArea area) const override;
   void write(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) override;
@@ -50,9 +57,10 @@ class Logging final : public minibgp::LogSink {
 
   /// Hears every line that is written, for `bgplite monitor`. Empty: nobody.
   std::function<void(minibgp::LogLevel, minibgp::LogArea, std::string_view)> tap;
+  /// The clock of the rate limit.
+  std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 
  private:
-  static constexpr std::size_t kAreas = static_cast<std::size_t>(minibgp::LogArea::control) + 1;
   static constexpr std::uint32_t kLinesPerSecond = 100;
 
   void write_wanted(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) {
@@ -69,6 +77,7 @@ class Logging final : public minibgp::LogSink {
   };
 
   LogFormat format_;
+  Journal journal_;
   std::array<minibgp::LogLevel, kAreas> levels_{};
   std::array<Rate, kAreas> rates_{};
   std::deque<Line> recent_;
@@ -77,6 +86,7 @@ class Logging final : public minibgp::LogSink {
 
 [[nodiscard]] std::string_view to_text(minibgp::LogArea area);
 [[nodiscard]] std::string_view to_text(minibgp::LogLevel level);
+[[nodiscard]] std::optional<minibgp::LogArea> parse_area(std::string_view word);
 [[nodiscard]] minibgp::LogLevel parse_level(std::string_view word);
 
 }  // namespace bgplite

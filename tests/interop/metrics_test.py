@@ -2,7 +2,7 @@
 # kind: default
 # seconds: 120
 """Debian's Prometheus scrapes bgplite, under its own names and frr_exporter's; the alert rules do what they say, and
-ask for nothing that is not served."""
+they and the Grafana dashboard ask for nothing that is not served."""
 import json
 import pathlib
 import re
@@ -17,6 +17,7 @@ from cases import case, check, check_equal, main, require  # noqa: E402
 from netlab import wait_until  # noqa: E402
 from peers import Bird  # noqa: E402
 
+DASHBOARD = needs.REPOSITORY / "apps/bgplite/dist/grafana/bgplite.json"
 RULES = needs.REPOSITORY / "apps/bgplite/dist/prometheus"
 # What Grafana's dashboard for frr_exporter reads of BGP, with its labels.
 FRR_LABELS = {"vrf", "afi", "safi", "local_as", "peer", "peer_as"}
@@ -35,6 +36,13 @@ FRR_NAMES = {
 }
 
 
+def expressions(dashboard):
+    """What the dashboard asks Prometheus for, with Grafana's variables as they are for everything."""
+    found = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    found += [one["expr"] for one in dashboard["annotations"]["list"]]
+    return [expr.replace("$instance", ".*").replace("$__rate_interval", "1m") for expr in found]
+
+
 @case("the alert rules' tests pass")
 def rules(lab):
     require(needs.program("promtool"))
@@ -43,10 +51,12 @@ def rules(lab):
         check(done.returncode == 0, lambda: done.stdout + done.stderr)
 
 
-@case("Prometheus scrapes both kinds of names; every series that an alert asks for is there")
+@case("Prometheus scrapes both kinds of names; every series that an alert or the dashboard asks for is there")
 def scraped(lab):
     require(needs.program("prometheus"))
-    extra = {"metrics": {"listen": "127.0.0.1:9342", "names": "both"}}
+    # A tunnel that is watched only, so that there are series of tunnels.
+    extra = {"metrics": {"listen": "127.0.0.1:9342", "names": "both"}, "ipsec": {"manage_interfaces": False},
+             "tunnels": {"spare": {"if_id": 42}}}  # fmt: skip
     a, _, ours, theirs = pairs.pair(lab, Bird, extra=extra)
     theirs.announce({"10.7.0.0/16"})
     a.write("/run/prometheus.yaml", json.dumps({
@@ -63,7 +73,7 @@ def scraped(lab):
         code = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
         done = a.run("python3", "-c", code, url, check=False)
         if done.returncode:
-            return []
+            return []  # Not there yet, or no expression.
         return [(row["metric"], float(row["value"][1])) for row in json.loads(done.stdout)["data"]["result"]]
 
     wait_until(lambda: [v for _, v in query("bgplite_peer_prefixes_accepted")] == [1.0], 30, "a scrape with the route")
@@ -78,6 +88,15 @@ def scraped(lab):
     check(len(asked) >= 4, f"the rules ask for {asked}")
     for name in sorted(asked):
         check(query(name), f"{name}, which an alert asks for, is not there")
+    dashboard = expressions(json.loads(DASHBOARD.read_text()))
+    names = set(re.findall(r"\bbgplite_\w+", " ".join(dashboard)))
+    check(len(names) >= 15, f"the dashboard asks for {names}")
+    for name in sorted(names | {"bgplite_info"}):
+        check(query(name), f"{name}, which the dashboard asks for, is not there")
+    # Each has a value, but for those that show nothing as long as nothing happens. increase() needs two scrapes.
+    for expr in dashboard:
+        if "> 0" not in expr:
+            wait_until(lambda: query(expr), 10, f"the dashboard's {expr} has a value")
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ BANS = [
         r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(",
         CODE,
         "wait for an event or a deadline, never for luck",
-        r"apps/bgplite/cli/show\.cc",  # show --watch: the pause is what the user asked for.
+        r"apps/bgplite/cli/(ask|maintenance)\.cc",  # The pause is what the user asked for: --watch, drain, drill.
     ),
     Ban(
         r"\bstd::(cout|cerr|clog)\b|\b(printf|fprintf|puts|putchar)\s*\(",

@@ -1,8 +1,11 @@
 #include <apps/bgplite/cli/ask.h>
 #include <apps/bgplite/config/yaml.h>
 
+#include <chrono>
 #include <iostream>
+#include <thread>
 
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 namespace bgplite::cli {
@@ -24,6 +27,23 @@ Exit print(const Common& common, const Json& answer, const std::function<std::st
   std::cout << (common.json ? answer.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text(answer));
   std::cout.flush();
   return std::cout ? Exit::ok : Exit::io;
+}
+
+Exit repeat(const Common& common, const std::optional<double>& every_s, const std::function<Exit()>& once) {
+  while (true) {
+    // Home and clear to the end: no flicker.
+    if (every_s && common.color) std::cout << "\033[H\033[2J";
+    const Exit code = once();
+    if (!every_s || code != Exit::ok) return code;
+    std::this_thread::sleep_for(std::chrono::duration<double>(*every_s));
+  }
+}
+
+void add_watch(CLI::App& verb, std::optional<double>& every_s) {
+  verb.add_option("--watch", every_s, "Show again every so many seconds")
+      ->expected(0, 1)
+      ->default_str("2")
+      ->check(CLI::Range(0.1, 86400.0));
 }
 
 bool agreed(const Common& common, const std::string& loss) {

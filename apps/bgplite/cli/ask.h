@@ -22,6 +22,11 @@ using Json = nlohmann::ordered_json;
 /// The answer as JSON when --json was given, else as `text` gives it.
 Exit print(const Common& common, const Json& answer, const std::function<std::string(const Json&)>& text);
 
+/// `once`, again and again when `every_s` is given, until it does not say ok. On a terminal each time from the top.
+Exit repeat(const Common& common, const std::optional<double>& every_s, const std::function<Exit()>& once);
+/// --watch.
+void add_watch(CLI::App& verb, std::optional<double>& every_s);
+
 /// Says what would be lost and asks, on a terminal. Without one, --yes is needed. False: no.
 [[nodiscard]] bool agreed(const Common& common, const std::string& loss);
 

@@ -52,15 +52,24 @@ Exit run_monitor(const Common& common) {
 
 void add_explain(Verbs& verbs) {
   const Common& common = verbs.common();
-  auto prefix = std::make_shared<std::string>();
+  struct Options {
+    std::string prefix;
+    std::optional<double> watch_s;
+  };
+  auto options = std::make_shared<Options>();
   CLI::App& explain =
       verbs.add("explain", "Why a prefix or address goes the way it goes: candidates, deciding rule, kernel, peers");
-  explain.add_option("PREFIX", *prefix, "Prefix, or an address (the route used for it)")->required();
-  verbs.action(explain, [prefix, &common] { return run_explain(common, *prefix); });
+  explain.add_option("PREFIX", options->prefix, "Prefix, or an address (the route used for it)")->required();
+  add_watch(explain, options->watch_s);
+  verbs.action(explain, [options, &common] {
+    return repeat(common, options->watch_s, [&] { return run_explain(common, options->prefix); });
+  });
 
   CLI::App& verify =
       verbs.add("verify", "Read the kernel's table and compare: exit code 1 if it is not as it should be");
-  verbs.action(verify, [&common] { return run_verify(common); });
+  auto every_s = std::make_shared<std::optional<double>>();
+  add_watch(verify, *every_s);
+  verbs.action(verify, [every_s, &common] { return repeat(common, *every_s, [&] { return run_verify(common); }); });
 
   CLI::App& monitor =
       verbs.add("monitor", "Print what happens as it happens: sessions, tunnels, next hops, routes, log lines");

@@ -36,7 +36,7 @@ class Importer {
   explicit Importer(std::string_view text)
       : text_(text), policies_([this](std::size_t line, const std::string& why) { report(line, why); }) {}
 
-  ImportedFrr run() {
+  Imported run() {
     std::istringstream in{std::string(text_)};
     std::string text;
     for (std::size_t number = 1; std::getline(in, text); ++number) {
@@ -47,10 +47,10 @@ class Importer {
       if (line.words.empty() || line.words[0][0] == '!' || line.words[0][0] == '#') continue;
       one(line);
     }
-    ImportedFrr result;
+    Imported result;
     result.yaml = yaml();
     std::stable_sort(left_.begin(), left_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
-    for (ImportedFrr::Left& left : left_) {
+    for (Imported::Left& left : left_) {
       const bool again = !result.left_out.empty() && result.left_out.back().line == left.line;
       // One line, one entry: the first reason is the particular one.
       if (!again) result.left_out.push_back(std::move(left));
@@ -432,7 +432,7 @@ class Importer {
   std::string_view text_;
   FrrPolicies policies_;
   std::map<std::size_t, std::string> lines_;
-  std::vector<ImportedFrr::Left> left_;
+  std::vector<Imported::Left> left_;
   Section section_ = Section::top;
   std::string family_ = "ipv4";
   FrrMapEntry* map_entry_ = nullptr;
@@ -447,6 +447,6 @@ class Importer {
 
 }  // namespace
 
-ImportedFrr import_frr(std::string_view frr_conf) { return Importer(frr_conf).run(); }
+Imported import_frr(std::string_view frr_conf) { return Importer(frr_conf).run(); }
 
 }  // namespace bgplite::cli

@@ -28,6 +28,13 @@ bool loses_traffic(const Json& plan) {
   return false;
 }
 
+/// Asks when `plan` interrupts something.
+bool agreed_to(const Common& common, const Json& plan) {
+  if (!loses_traffic(plan)) return true;
+  if (!common.json) std::cout << render_plan(plan, common.color) << std::flush;
+  return agreed(common, "the steps marked ! interrupt sessions or tunnels");
+}
+
 Exit run_apply(const Common& common, const std::string& confirm) {
   Json arguments = Json::object();
   if (!confirm.empty()) {
@@ -39,10 +46,7 @@ Exit run_apply(const Common& common, const std::string& confirm) {
   const auto plan = ask(common, "plan");
   if (!plan) return plan.error();
   if (!plan->value("ok", true)) return print_outcome(common, *plan);
-  if (loses_traffic(*plan)) {
-    if (!common.json) std::cout << render_plan(*plan, common.color) << std::flush;
-    if (!agreed(common, "the steps marked ! interrupt sessions or tunnels")) return Exit::assertion_failed;
-  }
+  if (!agreed_to(common, *plan)) return Exit::assertion_failed;
   const auto answer = ask(common, "apply", arguments);
   if (!answer) return answer.error();
   const Exit code = print_outcome(common, *answer);
@@ -72,6 +76,9 @@ void add_life(Verbs& verbs) {
 
   CLI::App& rollback = verbs.add("rollback", "Back to the configuration before the last 'apply'");
   verbs.action(rollback, [&common] {
+    const auto steps = ask(common, "plan.rollback");
+    if (!steps) return steps.error();
+    if (!agreed_to(common, *steps)) return Exit::assertion_failed;
     const auto answer = ask(common, "rollback");
     return answer ? print_outcome(common, *answer) : answer.error();
   });

@@ -6,8 +6,8 @@ namespace bgplite::cli {
 
 void add_all(Verbs& verbs) {
   constexpr void (*kVerbs[])(Verbs&) = {
-      add_run,    add_check,    add_show,   add_explain, add_doing,  add_maintenance, add_life,
-      add_doctor, add_document, add_decode, add_decide,  add_policy, add_import,
+      add_run,  add_init,   add_check,    add_show,   add_explain, add_doing,  add_maintenance,
+      add_life, add_doctor, add_document, add_decode, add_decide,  add_policy, add_import,
   };
   for (const auto add : kVerbs) add(verbs);
 }

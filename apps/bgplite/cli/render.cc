@@ -104,10 +104,12 @@ std::string render_tunnel_rows(const Json& tunnels, bool colors) {
 std::string fib_line(const Json& status) {
   std::string state = flag(status, "synchronized") ? "in sync" : count(number(status, "pending"), "route") + " waiting";
   if (number(status, "refused") > 0) state += ", " + count(number(status, "refused"), "route") + " refused";
-  if (flag(status, "adopting"))
+  if (flag(status, "adopting") && number(status, "adopted") > 0)
     state += ", " + count(number(status, "adopted"), "route") + " kept from before the restart";
-  return "kernel: " + count(number(status, "installed"), "route") + " (table " + text(status, "table") + ", metric " +
-         text(status, "metric") + ", protocol " + text(status, "protocol") + "): " + state + "\n";
+  const std::string head = "kernel: " + count(number(status, "installed"), "route") + " (table " +
+                           text(status, "table") + ", metric " + text(status, "metric") + ", protocol " +
+                           text(status, "protocol") + "):";
+  return head + (head.size() + 1 + state.size() > kScreenColumns ? "\n        " : " ") + state + "\n";
 }
 
 std::string render_summary(const Json& answer, bool colors) {
@@ -379,6 +381,10 @@ std::string render_config(const Json& answer) {
        {std::pair{"networks", "networks"}, std::pair{"by command", "announced_by_command"}, std::pair{"peers", "peers"},
         std::pair{"tunnels", "tunnels"}, std::pair{"policies", "policies"}})
     for (const Json& value : list(answer, key)) out += line(label, value.get<std::string>());
+  const Json saved = answer.value("saved", Json::object());
+  for (const Json& prefix : list(saved, "announcements")) out += line("saved", prefix.get<std::string>());
+  const Json peers = saved.value("peers", Json::object());
+  for (const auto& [peer, state] : peers.items()) out += line("saved", "peer " + peer + " " + state.get<std::string>());
   out += line("on exit", text(answer, "on_exit"));
   return out;
 }

@@ -4,10 +4,8 @@
 #include <apps/bgplite/cli/render.h>
 #include <apps/bgplite/cli/show_words.h>
 
-#include <chrono>
 #include <iostream>
 #include <optional>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 
@@ -55,13 +53,7 @@ Exit run_show(const Common& common, const Options& options) {
   auto request = parse_show(options.words);
   if (!request) return fail(Exit::bad_input, request.error());
   if (options.limit) request->arguments["limit"] = *options.limit;
-  if (!options.watch_s) return show_once(common, *request);
-  while (true) {
-    // Home and clear to the end: no flicker.
-    if (common.color) std::cout << "\033[H\033[2J";
-    if (const Exit code = show_once(common, *request); code != Exit::ok) return code;
-    std::this_thread::sleep_for(std::chrono::duration<double>(*options.watch_s));
-  }
+  return repeat(common, options.watch_s, [&] { return show_once(common, *request); });
 }
 
 }  // namespace
@@ -84,7 +76,7 @@ void add_show(Verbs& verbs) {
   verb.add_option("WORDS", options->words, "What to show");
   verb.add_option("--limit", options->limit,
                   "Prefixes in a table of routes (otherwise 10000), lines of the log; 0: all");
-  verb.add_option("--watch", options->watch_s, "Show again every so many seconds")->expected(0, 1)->default_str("2");
+  add_watch(verb, options->watch_s);
   verbs.action(verb, [options, &common = verbs.common()] { return run_show(common, *options); });
 }
 

@@ -71,16 +71,17 @@ Exit fail(Exit code, const std::string& text);
 void add_all(Verbs& verbs);
 
 void add_run(Verbs& verbs);
+void add_init(Verbs& verbs);
 void add_check(Verbs& verbs);
 void add_decode(Verbs& verbs);  ///< decode, encode
 void add_show(Verbs& verbs);
 void add_explain(Verbs& verbs);      ///< explain, verify, monitor
-void add_doing(Verbs& verbs);        ///< announce, withdraw, enable, disable, reset, refresh
+void add_doing(Verbs& verbs);        ///< announce, withdraw, enable, disable, reset, refresh, log
 void add_maintenance(Verbs& verbs);  ///< drain, drill
 void add_life(Verbs& verbs);         ///< plan, apply, confirm, rollback
 void add_doctor(Verbs& verbs);       ///< doctor, verify-connectivity, host apply and restore
 void add_document(Verbs& verbs);
 void add_policy(Verbs& verbs);  ///< policy eval, test, diff
-void add_import(Verbs& verbs);  ///< import frr
+void add_import(Verbs& verbs);  ///< import frr, import swanctl
 
 }  // namespace bgplite::cli

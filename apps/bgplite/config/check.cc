@@ -40,6 +40,8 @@ constexpr ReservedAsn kReservedAsns[] = {
     {4294967295, 4294967295, "reserved (RFC 7300)"},
 };
 
+constexpr Asn kAlibabaAsn{45104};
+
 const char* reserved(Asn asn) {
   const auto number = static_cast<std::uint32_t>(asn);
   for (const ReservedAsn& range : kReservedAsns)
@@ -177,6 +179,8 @@ class Checker {
     if (timers.hold_s == 1 || timers.hold_s == 2)
       error(path + ".timers.hold", "'hold' must be 0s or at least 3s, not " + std::to_string(timers.hold_s) + "s",
             "RFC 4271 s.4.2");
+    if (timers.hold_s == 0 && !peer.options.tunnel.empty())
+      warning(path + ".timers.hold", "hold 0s: a peer behind a tunnel that fails silently is never noticed");
     if (timers.hold_s > 2 && timers.keepalive_s * 3U > timers.hold_s)
       warning(path + ".timers.keepalive",
               "keepalive " + std::to_string(timers.keepalive_s) + "s is more than a third of hold " +
@@ -293,6 +297,9 @@ class Checker {
         error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
     }
     if (!tunnel.peer.empty()) inner_addresses(name, path, tunnel);
+    const bool alibaba = tunnel.cloud == Cloud::alibaba || tunnel.cloud == Cloud::alibaba_tr;
+    if (alibaba && config_.router.asn == kAlibabaAsn)
+      warning("router.asn", "AS 45104 is Alibaba Cloud's own, and refused as that of the customer's side");
     ike(path, tunnel);
     const CloudFacts& cloud = facts_of(tunnel.cloud);
     const std::uint32_t mtu = options.mtu == 0 ? minibgp::xfrm::kDefaultMtu : options.mtu;
@@ -363,6 +370,11 @@ class Checker {
       for (const auto& own : options.addresses) {
         const Prefix network = Prefix::of(own.address, own.length_bits);
         if (own.address.is_link_local_v6()) continue;
+        for (const auto& [other, owner] : networks)
+          if (owner != name && other != network && (other.covers(network) || network.covers(other)))
+            warning(path + ".address",
+                    "network " + to_text(network) + " overlaps " + to_text(other) + " of tunnel " + owner,
+                    "each tunnel needs a network of its own");
         if (const auto [other, fresh] = networks.emplace(network, name); !fresh)
           error(path + ".address", "network " + to_text(network) + " is also that of tunnel " + other->second,
                 "each tunnel needs a network of its own");

@@ -6,6 +6,7 @@
 
 #include <apps/bgplite/config/diagnostic.h>
 #include <bgp/engine.h>
+#include <bgp/path.h>
 #include <bgp/peer.h>
 #include <bgp/policy.h>
 #include <bgp/types.h>
@@ -163,6 +164,18 @@ struct LogConfig {
   bool operator==(const LogConfig&) const = default;
 };
 
+/// Changes made by command that were saved (saved.h).
+struct Saved {
+  struct Peer {
+    bool enabled = true;
+    bool in_file = true;  ///< What the configuration says without it.
+    bool operator==(const Peer&) const = default;
+  };
+  std::map<minibgp::Prefix, minibgp::PathAttributes> announcements;
+  std::map<std::string, Peer> peers;  ///< By key of Config::peers, where they have their effect already.
+  bool operator==(const Saved&) const = default;
+};
+
 struct Config {
   minibgp::SpeakerOptions router;
   OnExit on_exit = OnExit::keep;
@@ -180,6 +193,7 @@ struct Config {
   ControlConfig control;
   MetricsConfig metrics;
   LogConfig log;
+  Saved saved;
   std::vector<std::string> files;  ///< The file and what it includes, in order. Not compared.
 };
 

@@ -54,6 +54,16 @@ void Diagnostics::sort() {
   std::stable_sort(all_.begin(), all_.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
   });
+  // What holds of two tunnels at once is said once.
+  std::vector<Diagnostic> kept;
+  for (Diagnostic& one : all_) {
+    const auto elsewhere = [&](const Diagnostic& other) {
+      return std::tie(other.file, other.line, other.column) != std::tie(one.file, one.line, one.column);
+    };
+    const auto here = std::find_if(kept.rbegin(), kept.rend(), elsewhere).base();
+    if (std::find(here, kept.end(), one) == kept.end()) kept.push_back(std::move(one));
+  }
+  all_ = std::move(kept);
 }
 
 std::string Diagnostics::to_text() const {

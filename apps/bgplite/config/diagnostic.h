@@ -32,7 +32,7 @@ struct Diagnostic {
 /// "gw.yaml:3:5: error: unknown key 'asm' (did you mean 'asn'?)", without a newline.
 [[nodiscard]] std::string to_text(const Diagnostic& diagnostic);
 
-/// What a reader collects. Sorted by place on request; never throws anything away.
+/// What a reader collects. Sorted by place on request.
 class Diagnostics {
  public:
   void error(const Place& place, std::string text, std::string hint = {});
@@ -42,7 +42,7 @@ class Diagnostics {
   [[nodiscard]] bool has_errors() const;
   [[nodiscard]] bool empty() const { return all_.empty(); }
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
-  /// By file, line and column; those of one place in the order found.
+  /// By file, line and column; those of one place in the order found, equal ones once.
   void sort();
   /// One line each, in the present order.
   [[nodiscard]] std::string to_text() const;

@@ -59,6 +59,7 @@ class Differ {
     remove_peers();
     peers();
     networks();
+    saved();
     sections();
     obsolete_policies();
     return std::move(plan_);
@@ -159,6 +160,19 @@ class Differ {
       add(Kind::announce, to_text(network.prefix), Effect::live,
           "network " + to_text(network.prefix) + (old == running.end() ? ": announced" : ": changed"));
     }
+  }
+
+  void saved() {
+    const auto& running = running_.saved.announcements;
+    const auto& wanted = wanted_.saved.announcements;
+    const auto note = [&](const minibgp::Prefix& prefix, const char* what) {
+      add(Kind::saved_announcement, to_text(prefix), Effect::live, "saved announcement " + to_text(prefix) + what);
+    };
+    for (const auto& [prefix, attributes] : running)
+      if (wanted.count(prefix) == 0) note(prefix, ": withdrawn");
+    for (const auto& [prefix, attributes] : wanted)
+      if (const auto old = running.find(prefix); old == running.end() || !(old->second == attributes))
+        note(prefix, old == running.end() ? ": announced" : ": changed");
   }
 
   void sections() {

@@ -22,6 +22,7 @@ struct Step {
     update_peer,
     announce,
     withdraw,
+    saved_announcement,
     static_routes,
     fib,
     host,

@@ -1,5 +1,6 @@
 #include <apps/bgplite/config/presets.h>
 #include <apps/bgplite/config/reader.h>
+#include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
 
@@ -324,7 +325,8 @@ void read_level(const In& in, std::string& into) {
 const Fields<LogConfig>& log_fields() {
   static const Fields<LogConfig> fields{
       {choice("format", "auto", "auto|text|journald|json", Effect::restart,
-              "auto: journald's priorities under systemd, otherwise text. json: one object per line."),
+              "auto: records with fields under systemd (`journalctl BGPLITE_PEER=ADDRESS`), otherwise text. json: one "
+              "object per line."),
        [](const In& in, LogConfig& to) { in.choice(to.format); }},
       {value("level", Type::text, "info", Effect::live, "debug, info, warning or error."),
        [](const In& in, LogConfig& to) { read_level(in, to.level); }},
@@ -496,7 +498,9 @@ const Fields<Draft>& root_fields() {
              "and CAP_NET_RAW for probes."),
        [](const In& in, Draft& to) { in.text(to.config.user); }},
       {value("state_dir", Type::path, "/var/lib/bgplite", Effect::restart,
-             "Directory of what must outlive the daemon: the restart marker, the last good configuration."),
+             "Directory of what must outlive the daemon: the last good configuration, and runtime.yaml, what was "
+             "changed by "
+             "command with `--save`."),
        [](const In& in, Draft& to) { in.text(to.config.state_dir); }},
   };
   return fields;
@@ -525,6 +529,7 @@ std::vector<SectionDoc> sections() {
   all.push_back(describe("control", "", control_fields()));
   all.push_back(describe("metrics", "", metrics_fields()));
   all.push_back(describe("log", "", log_fields()));
+  describe_saved(all);
   return all;
 }
 

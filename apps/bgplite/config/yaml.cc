@@ -1,6 +1,7 @@
 #include <apps/bgplite/config/check.h>
 #include <apps/bgplite/config/policy_yaml.h>
 #include <apps/bgplite/config/reader.h>
+#include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/config/schema.h>
 #include <apps/bgplite/config/yaml.h>
 
@@ -44,6 +45,12 @@ std::optional<std::string> read_file(const std::string& path, std::string& error
   return text;
 }
 
+std::optional<std::string> read_saved_file(const std::string& path, std::string& error) {
+  auto text = read_file(path, error);
+  if (!text && (errno == ENOENT || errno == ENOTDIR)) error.clear();
+  return text;
+}
+
 /// A file that parsed, with the reader that knows its name.
 struct Document {
   std::string file;
@@ -81,6 +88,27 @@ class Loader {
     for (const Document& document : documents_) read_keys(document, Pass::defaults);
     for (const Document& document : documents_) read_keys(document, Pass::rest);
     for (const Document& document : documents_) draft_.config.files.push_back(document.file);
+  }
+
+  /// What was changed by command and saved comes last.
+  void read_saved() {
+    if (!files_.saved) return;
+    const std::string path = saved_file(draft_.config.state_dir);
+    std::string error;
+    const std::optional<std::string> text = files_.saved(path, error);
+    if (!text) {
+      if (!error.empty())
+        into_.diagnostics.warning({path, 0, 0}, "cannot be read: " + error, "what was saved by command is left out");
+      return;
+    }
+    try {
+      Reader reader{path, into_.diagnostics, places_};
+      bgplite::read_saved(reader, YAML::Load(*text), draft_.config);
+      draft_.config.files.push_back(path);
+    } catch (const YAML::Exception& exception) {
+      into_.diagnostics.error({path, 0, 0}, "not valid YAML: " + exception.msg,
+                              "nobody but bgplite writes it; remove it to go on without what was saved");
+    }
   }
 
   [[nodiscard]] bool has(const char* key) const {
@@ -187,7 +215,7 @@ class Loader {
 
 }  // namespace
 
-FileSource host_files() { return {read_file, list_files}; }
+FileSource host_files() { return {read_file, list_files, read_saved_file}; }
 
 namespace {
 
@@ -219,6 +247,7 @@ Loaded load(const std::string& path, const FileSource& files, Without without) {
     const bool policies_only =
         !loader.open_all(path) || (without == Without::router_policies_only && !loader.has("router"));
     if (!policies_only) loader.read_all();
+    if (!policies_only && without == Without::router_refuse) loader.read_saved();
     loaded.config = std::move(loader.draft().config);
     // Of a file that is not there or no YAML, nothing more can be said.
     if (loader.all_read()) {

@@ -18,6 +18,8 @@ struct FileSource {
   std::function<std::optional<std::string>(const std::string& path, std::string& error)> read;
   /// The files an include with `*`, `?` or `[` means, sorted.
   std::function<std::vector<std::string>(const std::string& pattern)> list;
+  /// The daemon's own runtime.yaml (saved.h), as `read`; nothing without an error: there is none. Unset: never one.
+  std::function<std::optional<std::string>(const std::string& path, std::string& error)> saved = nullptr;
 };
 /// The files of the host. One of more than 16 MiB is refused.
 [[nodiscard]] FileSource host_files();

@@ -1,4 +1,5 @@
 /// The answers to commands that change something: announcements, peers, tunnels, the configuration.
+#include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/json.h>
 #include <bgp/text.h>
@@ -27,6 +28,20 @@ bool read_values(const Request& request, const Reply& reply, const char* name, s
   return true;
 }
 
+/// Whether the next start announces it.
+bool is_saved(const Context& context, const minibgp::Prefix& prefix) {
+  return context.daemon.config().saved.announcements.count(prefix) != 0;
+}
+
+/// With "save" the change is written down before it is made, so that a death in between loses nothing. False: it could
+/// not be, and that was answered.
+bool kept(Context& context, const Request& request, const Reply& reply, Saved saved) {
+  const auto save = request.arguments.find("save");
+  if (save == request.arguments.end() || *save != true) return true;
+  if (const auto written = context.life.save(std::move(saved)); !written) return reply.error(written.error(), 3), false;
+  return true;
+}
+
 void announce(Context& context, const Request& request, const Reply& reply) {
   const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
@@ -49,31 +64,35 @@ void announce(Context& context, const Request& request, const Reply& reply) {
       read_values(request, reply, "communities", attributes.communities, minibgp::parse_community) &&
       read_values(request, reply, "large_communities", attributes.large_communities, minibgp::parse_large_community);
   if (!read) return;
+  Saved saved = context.daemon.config().saved;
+  saved.announcements[*prefix] = attributes;
+  if (!kept(context, request, reply, std::move(saved))) return;
   context.daemon.announce(*prefix, attributes);
-  reply.result({{"announced", minibgp::to_text(*prefix)}});
+  reply.result({{"announced", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
 }
 
 void withdraw(Context& context, const Request& request, const Reply& reply) {
   const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
-  if (!context.daemon.withdraw(*prefix))
+  Saved saved = context.daemon.config().saved;
+  const bool known =
+      saved.announcements.erase(*prefix) != 0 || context.daemon.runtime_announcements().count(*prefix) != 0;
+  if (known && !kept(context, request, reply, std::move(saved))) return;
+  if (!context.daemon.withdraw(*prefix) && !known)
     return reply.error(
         minibgp::to_text(*prefix) + " was not announced by command (see 'networks' of the configuration)", 1);
-  reply.result({{"withdrawn", minibgp::to_text(*prefix)}});
+  reply.result({{"withdrawn", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
 }
 
-void enable(Context& context, const Request& request, const Reply& reply) {
+void enable_or_disable(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
-  if (!peer) return;
-  context.daemon.set_peer_enabled(*peer, true, {});
-  reply.result({{"enabled", peer_name(context.daemon, *peer)}});
-}
-
-void disable(Context& context, const Request& request, const Reply& reply) {
-  const auto peer = peer_argument(context, request, reply);
-  if (!peer) return;
-  context.daemon.set_peer_enabled(*peer, false, text_argument(request, "reason"));
-  reply.result({{"disabled", peer_name(context.daemon, *peer)}});
+  const std::string* key = peer ? context.daemon.peer_key(*peer) : nullptr;
+  if (key == nullptr) return;
+  const bool enabled = request.verb == "peer.enable";
+  if (!kept(context, request, reply, with_peer(context.daemon.config(), *key, enabled))) return;
+  context.daemon.set_peer_enabled(*peer, enabled, text_argument(request, "reason"));
+  reply.result({{enabled ? "enabled" : "disabled", peer_name(context.daemon, *peer)},
+                {"saved", context.daemon.config().peers.at(*key).options.enabled == enabled}});
 }
 
 void reset(Context& context, const Request& request, const Reply& reply) {
@@ -191,7 +210,9 @@ void answer(const Life::Outcome& outcome, const Reply& reply) {
                 {"steps", to_json(outcome.plan)}});
 }
 
-void plan(Context& context, const Request&, const Reply& reply) { answer(context.life.plan(), reply); }
+void plan(Context& context, const Request& request, const Reply& reply) {
+  answer(request.verb == "plan.rollback" ? context.life.plan_rollback() : context.life.plan(), reply);
+}
 
 void apply(Context& context, const Request& request, const Reply& reply) {
   const std::size_t confirm = number_argument(request, "confirm_s", 0);
@@ -209,18 +230,22 @@ void rollback(Context& context, const Request&, const Reply& reply) {
   answer(context.life.rollback("asked by the operator"), reply);
 }
 
+/// Until the next start, or until the configuration's levels change.
 void log_level(Context& context, const Request& request, const Reply& reply) {
-  LogConfig levels = context.daemon.config().log;
-  const std::string level = text_argument(request, "level");
-  if (bgplite::to_text(parse_level(level)) != level) return reply.error("levels are debug, info, warning and error");
-  const std::string area = text_argument(request, "area");
-  if (area.empty()) {
-    levels = {.format = levels.format, .level = level, .areas = {}};
-  } else {
-    levels.areas[area] = level;
+  const std::string level = text_argument(request, "level"), word = text_argument(request, "area");
+  const bool configured = level == "configured";
+  if (!configured && bgplite::to_text(parse_level(level)) != level)
+    return reply.error("levels are debug, info, warning, error and configured");
+  const auto area = parse_area(word);
+  if (!word.empty() && !area) return reply.error("no area '" + word.substr(0, 64) + "'");
+  const LogConfig& config = context.daemon.config().log;
+  for (std::size_t i = 0; i < Logging::kAreas; ++i) {
+    const auto each = static_cast<minibgp::LogArea>(i);
+    const auto written = config.areas.find(std::string{bgplite::to_text(each)});
+    const std::string& as_written = written == config.areas.end() ? config.level : written->second;
+    if (!area || *area == each) context.log.set_level(each, parse_level(configured ? as_written : level));
   }
-  context.log.set_levels(levels);
-  reply.result({{"level", level}, {"area", area.empty() ? "every" : area}});
+  reply.result({{"levels", levels_json(context.log)}});
 }
 
 }  // namespace
@@ -229,8 +254,8 @@ std::vector<Command> doing_commands() {
   return {
       {"announce", Access::change, announce},
       {"withdraw", Access::change, withdraw},
-      {"peer.enable", Access::change, enable},
-      {"peer.disable", Access::change, disable},
+      {"peer.enable", Access::change, enable_or_disable},
+      {"peer.disable", Access::change, enable_or_disable},
       {"peer.reset", Access::change, reset},
       {"peer.refresh", Access::change, refresh},
       {"drain", Access::change, drain},
@@ -242,6 +267,7 @@ std::vector<Command> doing_commands() {
       {"tunnel.initiate", Access::change, tunnel_up_or_down},
       {"tunnel.terminate", Access::change, tunnel_up_or_down},
       {"plan", Access::read, plan},
+      {"plan.rollback", Access::read, plan},
       {"apply", Access::change, apply},
       {"confirm", Access::change, confirm},
       {"rollback", Access::change, rollback},

@@ -311,4 +311,13 @@ Json to_json(const Diagnostics& diagnostics) {
   return list;
 }
 
+Json levels_json(const Logging& log) {
+  Json levels = Json::object();
+  for (std::size_t i = 0; i < Logging::kAreas; ++i) {
+    const auto area = static_cast<minibgp::LogArea>(i);
+    levels[std::string{bgplite::to_text(area)}] = bgplite::to_text(log.level_of(area));
+  }
+  return levels;
+}
+
 }  // namespace bgplite::control

@@ -28,5 +28,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json to_json(const Failover& failover);
 [[nodiscard]] Json to_json(const Plan& plan);
 [[nodiscard]] Json to_json(const Diagnostics& diagnostics);
+/// {"session": "info", ...}
+[[nodiscard]] Json levels_json(const Logging& log);
 
 }  // namespace bgplite::control

@@ -239,13 +239,22 @@ void config(Context& context, const Request&, const Reply& reply) {
   for (const auto& [key, peer] : config.peers) peers.push_back(key);
   Json tunnels = Json::array();
   for (const auto& [name, tunnel] : config.tunnels) tunnels.push_back(name);
+  Json saved{{"announcements", Json::array()}, {"peers", Json::object()}};
+  for (const auto& [prefix, attributes] : config.saved.announcements)
+    saved["announcements"].push_back(minibgp::to_text(prefix));
+  for (const auto& [key, peer] : config.saved.peers) saved["peers"][key] = peer.enabled ? "enabled" : "disabled";
   Json policies = Json::array();
   for (const auto& [name, policy] : config.policies)
     if (name.front() != '(') policies.push_back(name);
-  Json json{{"files", config.files}, {"router", router_json(context.daemon)},
-            {"networks", networks},  {"announced_by_command", runtime},
-            {"peers", peers},        {"tunnels", tunnels},
-            {"policies", policies},  {"on_exit", config.on_exit == OnExit::keep ? "keep" : "remove"}};
+  Json json{{"files", config.files},
+            {"router", router_json(context.daemon)},
+            {"networks", networks},
+            {"announced_by_command", runtime},
+            {"saved", saved},
+            {"peers", peers},
+            {"tunnels", tunnels},
+            {"policies", policies},
+            {"on_exit", config.on_exit == OnExit::keep ? "keep" : "remove"}};
   if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
   reply.result(json);
 }
@@ -284,7 +293,7 @@ void log(Context& context, const Request& request, const Reply& reply) {
                      {"area", bgplite::to_text(line.area)},
                      {"text", line.text}});
   }
-  reply.result({{"lines", std::move(lines)}});
+  reply.result({{"lines", std::move(lines)}, {"levels", levels_json(context.log)}});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 """Scenario 1 as it is installed: bgplite's unit with a user of its own, strongSwan's unit as Debian ships it (it runs
 `swanctl --load-all` at each start) with our addition, one configuration file in /etc.
 """
+import json
 import pathlib
 import shutil
 import sys
@@ -121,6 +122,10 @@ def units(lab):
         status = pathlib.Path(f"/proc/{fields['MainPID']}/status").read_text()
         check("\nUid:\t0\t" not in status, "bgplite runs as root")
         check("system calls are not filtered" not in s.daemon.journal(), "the unit keeps the daemon's own filter away")
+        said = host("journalctl", "-u", "bgplite", "BGPLITE_AREA=session", "-o", "json", "--no-pager").stdout
+        ups = [one for one in map(json.loads, said.splitlines()) if one["MESSAGE"].endswith("session up")]
+        check(len({one["BGPLITE_PEER"] for one in ups}) == 2, f"the journal's fields: {said[-2000:]}")
+        check_equal({(one["PRIORITY"], one["SYSLOG_IDENTIFIER"]) for one in ups}, {("6", "bgplite")}, "other fields")
         check("1" == s.onprem.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout.strip(), "forwarding is off")
         check("maxseg" in s.onprem.run("nft", "list", "ruleset").stdout, "the MSS is not clamped")
         with s.survives("systemctl restart under traffic"):

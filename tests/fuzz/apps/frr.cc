@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bgplite;
-  const cli::ImportedFrr imported = cli::import_frr({reinterpret_cast<const char*>(data), size});
+  const cli::Imported imported = cli::import_frr({reinterpret_cast<const char*>(data), size});
   static_cast<void>(YAML::Load(imported.yaml));  // Throws, and so fails, when it is no YAML.
   const FileSource files{[&](const std::string&, std::string&) { return std::optional{imported.yaml}; },
                          [](const std::string&) { return std::vector<std::string>{}; }};

@@ -1,5 +1,6 @@
 /// The configuration's life against a daemon without peers or kernel: apply, confirm, roll back, and what a start finds
 /// after a death in between.
+#include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/life.h>
 #include <bgp/text.h>
 
@@ -143,6 +144,127 @@ TEST_F(LifeTest, WithoutAPlaceToKeepTheLastGoodOneConfirmIsRefused) {
   write("10.2.0.0/16");
   EXPECT_NE(run.life->apply(60s).failure.find("cannot write"), std::string::npos);
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+}
+
+// --- What commands saved -------------------------------------------------------------------------------------------
+
+minibgp::Prefix prefix(const char* text) { return *minibgp::parse_prefix(text); }
+
+/// What `announce --save` does.
+void announce_saved(Daemon& daemon, Life& life, const char* text, const minibgp::PathAttributes& attributes = {}) {
+  Saved saved = daemon.config().saved;
+  saved.announcements[prefix(text)] = attributes;
+  const auto kept = life.save(std::move(saved));
+  ASSERT_TRUE(kept) << kept.error();
+  daemon.announce(prefix(text), attributes);
+}
+
+TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
+  {
+    Running run{path_};
+    announce_saved(run.daemon, *run.life, "10.9.0.0/16");
+    EXPECT_TRUE(run.life->plan().plan.empty()) << "what is on disk is what runs";
+  }
+  Running again{path_};
+  EXPECT_EQ(again.announced(), "10.1.0.0/16 10.9.0.0/16 ");
+  EXPECT_EQ(again.daemon.config().files.back(), directory_ + "/runtime.yaml") << "read last";
+  EXPECT_TRUE(again.daemon.withdraw(prefix("10.9.0.0/16")));
+  ASSERT_TRUE(again.life->save({}));
+  Running third{path_};
+  EXPECT_EQ(third.announced(), "10.1.0.0/16 ");
+}
+
+TEST_F(LifeTest, SavedByHandIsPlannedAndApplied) {
+  Running run{path_};
+  std::ofstream{directory_ + "/runtime.yaml"} << "announce: [ { prefix: 10.9.0.0/16, med: 5 } ]\n";
+  const Life::Outcome plan = run.life->plan();
+  ASSERT_EQ(plan.plan.size(), 1U);
+  EXPECT_EQ(plan.plan[0].text, "saved announcement 10.9.0.0/16: announced");
+  run.life->apply();
+  EXPECT_EQ(run.announced(), "10.1.0.0/16 10.9.0.0/16 ");
+  std::filesystem::remove(directory_ + "/runtime.yaml");
+  run.life->apply();
+  EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+}
+
+TEST_F(LifeTest, ARollbackKeepsWhatWasSaved) {
+  {
+    Running run{path_};
+    write("10.2.0.0/16");
+    run.life->apply(60s);
+    announce_saved(run.daemon, *run.life, "10.9.0.0/16");
+    run.life->rollback("the test says so");
+    EXPECT_EQ(run.announced(), "10.1.0.0/16 10.9.0.0/16 ");
+    run.life->apply(60s);
+  }
+  Running again{path_};
+  EXPECT_NE(again.start.note.find("never confirmed"), std::string::npos) << "saving confirms nothing";
+  EXPECT_EQ(again.announced(), "10.1.0.0/16 10.9.0.0/16 ");
+}
+
+TEST_F(LifeTest, WhatCannotBeSavedIsSaidAndChangesNothing) {
+  Running run{path_};
+  std::filesystem::create_directory(directory_ + "/runtime.yaml.new");
+  Saved saved;
+  saved.announcements[prefix("10.9.0.0/16")];
+  const auto kept = run.life->save(saved);
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error(), "cannot write " + directory_ + "/runtime.yaml: Is a directory: nothing was changed");
+  EXPECT_TRUE(run.daemon.config().saved.announcements.empty());
+}
+
+TEST_F(LifeTest, AWrongRuntimeFileIsToldWithItsPlaceAndNothingStarts) {
+  std::ofstream{directory_ + "/runtime.yaml"} << "announce: [ { prefix: 10.9.0.1/16 }, { med: 5 } ]\npears: {}\n";
+  std::string text = load_config(path_).diagnostics.to_text();
+  for (std::size_t at; (at = text.find(directory_ + "/")) != std::string::npos;) text.erase(at, directory_.size() + 1);
+  EXPECT_EQ(text,
+            "runtime.yaml:1:23: error: '10.9.0.1/16' has bits set beyond its length (the prefix is 10.9.0.0/16)\n"
+            "runtime.yaml:1:38: error: an announcement needs a 'prefix'\n"
+            "runtime.yaml:2:1: error: unknown key 'pears' (did you mean 'peers'?)\n");
+  std::ofstream{directory_ + "/runtime.yaml"} << "announce: [ {";
+  EXPECT_TRUE(load_config(path_).diagnostics.has_errors());
+  std::filesystem::remove(directory_ + "/runtime.yaml");
+  EXPECT_TRUE(load_config(path_).diagnostics.empty());
+}
+
+TEST(Saved, IsReadAsItWasWritten) {
+  Saved saved;
+  minibgp::PathAttributes& attributes = saved.announcements[prefix("10.9.0.0/16")];
+  attributes.med = 5;
+  attributes.local_pref = 200;
+  attributes.next_hop.address = *minibgp::parse_address("192.0.2.7");
+  attributes.as_path = *minibgp::parse_as_path("65010 {65011,65012}");
+  attributes.communities = {*minibgp::parse_community("65530:1"), *minibgp::parse_community("no-export")};
+  attributes.large_communities = {*minibgp::parse_large_community("65530:1:2")};
+  saved.announcements[prefix("2001:db8::/32")];
+  saved.peers["192.0.2.2"] = {false, true};
+  saved.peers["fe80::1%eth0"] = {true, false};
+  const std::string main =
+      "router: { asn: 65530, router_id: 192.0.2.1 }\n"
+      "peers: { 192.0.2.2: { asn: 65001, accept_all: true },\n"
+      "         \"fe80::1%eth0\": { asn: 65001, accept_all: true, enabled: false } }\n";
+  const Loaded loaded =
+      load_config("a.yaml", {[&](const std::string&, std::string&) { return std::optional{main}; },
+                             [](const std::string&) { return std::vector<std::string>{}; },
+                             [&](const std::string&, std::string&) { return std::optional{to_yaml(saved)}; }});
+  EXPECT_EQ(loaded.diagnostics.to_text(), "");
+  EXPECT_EQ(loaded.config.saved, saved);
+  EXPECT_FALSE(loaded.config.peers.at("192.0.2.2").options.enabled);
+  EXPECT_TRUE(loaded.config.peers.at("fe80::1%eth0").options.enabled);
+  // What the file says by itself needs no entry, so that it holds again.
+  EXPECT_EQ(with_peer(loaded.config, "192.0.2.2", true).peers.size(), 1U);
+  EXPECT_EQ(with_peer(loaded.config, "192.0.2.2", false), saved);
+}
+
+TEST(Saved, APeerThatIsGoneIsAWarning) {
+  const std::string main = "router: { asn: 65530, router_id: 192.0.2.1 }\n",
+                    text = "peers: { 192.0.2.2: { enabled: false } }\n";
+  const Loaded loaded = load_config("a.yaml", {[&](const std::string&, std::string&) { return std::optional{main}; },
+                                               [](const std::string&) { return std::vector<std::string>{}; },
+                                               [&](const std::string&, std::string&) { return std::optional{text}; }});
+  EXPECT_EQ(loaded.diagnostics.to_text(),
+            "/var/lib/bgplite/runtime.yaml:1:10: warning: no peer '192.0.2.2' any more (what was saved for it means "
+            "nothing)\n");
 }
 
 }  // namespace

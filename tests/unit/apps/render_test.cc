@@ -63,6 +63,17 @@ TEST(Render, Summary) {
             "a-name-that-s~  4200000001  Active       2h 03m     5    5     2  another-long-~\n");
 }
 
+TEST(Render, WhatTheKernelHasGoesOnBelowWhenItIsLong) {
+  Json status{{"installed", 1},       {"table", 254}, {"metric", 20},     {"protocol", 155},
+              {"synchronized", true}, {"refused", 0}, {"adopting", true}, {"adopted", 0}};
+  EXPECT_EQ(render(View::fib, {{"status", status}}, false),
+            "kernel: 1 route (table 254, metric 20, protocol 155): in sync\n");
+  status["adopted"] = 12, status["refused"] = 3;
+  EXPECT_EQ(render(View::fib, {{"status", status}}, false),
+            "kernel: 1 route (table 254, metric 20, protocol 155):\n"
+            "        in sync, 3 routes refused, 12 routes kept from before the restart\n");
+}
+
 TEST(Render, ColorIsOnlyOnATerminal) {
   const Json answer{{"peers", {kPeer}}};
   EXPECT_EQ(render(View::peers, answer, false).find('\033'), std::string::npos);
@@ -218,6 +229,7 @@ TEST(Render, Config) {
   const Json answer = Json::parse(R"({"files": ["/etc/bgplite/bgplite.yaml"], "router": {"asn": 65530,
     "router_id": "169.254.10.2", "maximum_paths": 32}, "networks": ["172.16.20.0/24", "172.16.21.0/24"],
     "announced_by_command": ["10.9.0.0/16"], "peers": ["169.254.10.1"], "tunnels": ["ipsec0"],
+    "saved": {"announcements": ["10.9.0.0/16"], "peers": {"169.254.20.1": "disabled"}},
     "policies": ["from-vpc", "to-vpc"], "on_exit": "keep"})");
   const std::string text = render(View::config, answer, false);
   expect_80_columns(text);
@@ -232,6 +244,8 @@ TEST(Render, Config) {
             "  tunnels           ipsec0\n"
             "  policies          from-vpc\n"
             "  policies          to-vpc\n"
+            "  saved             10.9.0.0/16\n"
+            "  saved             peer 169.254.20.1 disabled\n"
             "  on exit           keep\n");
 }
 

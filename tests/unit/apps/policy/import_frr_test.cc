@@ -12,15 +12,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<std::string> left_out(const cli::ImportedFrr& imported) {
+std::vector<std::string> left_out(const cli::Imported& imported) {
   std::vector<std::string> lines;
   for (const auto& one : imported.left_out) lines.push_back(std::to_string(one.line) + ": " + one.why);
   return lines;
 }
 
 /// The import, which has to load without an error.
-cli::ImportedFrr imported(const std::string& conf) {
-  cli::ImportedFrr result = cli::import_frr(conf);
+cli::Imported imported(const std::string& conf) {
+  cli::Imported result = cli::import_frr(conf);
   const Loaded loaded = load_policies(write_file("imported.yaml", result.yaml));
   EXPECT_FALSE(loaded.diagnostics.has_errors()) << loaded.diagnostics.to_text() << result.yaml;
   return result;

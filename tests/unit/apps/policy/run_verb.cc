@@ -39,6 +39,7 @@ Ran run_verb(const std::vector<std::string>& arguments) {
   cli::Verbs verbs;
   cli::add_policy(verbs);
   cli::add_import(verbs);
+  cli::add_init(verbs);
   const cli::Exit exit = verbs.parse(static_cast<int>(argv.size()), argv.data())();
   std::cout.rdbuf(old_out);
   std::cerr.rdbuf(old_err);

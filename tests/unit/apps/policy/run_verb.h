@@ -1,4 +1,4 @@
-/// Runs `bgplite policy ...` and `bgplite import ...` in this process and catches what they print.
+/// Runs `bgplite policy ...`, `bgplite import ...` and `bgplite init ...` in this process and catches what they print.
 #pragma once
 
 #include <string>
