@@ -10,11 +10,15 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
 #include <glob.h>
 #include <malloc.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 namespace bgplite {
 namespace {
@@ -71,6 +75,38 @@ std::vector<std::string> list_files(const std::string& pattern) {
   ::globfree(&matches);
   return files;
 }
+
+/// Where documents begin. Not YAML::LoadAll(): it makes documents without end of a text such as ",".
+class Begins final : public YAML::EventHandler {
+ public:
+  std::optional<YAML::Mark> of_second_document(const std::string& text) {
+    std::istringstream in{text};
+    YAML::Parser parser{in};
+    if (!parser.HandleNextDocument(*this)) return std::nullopt;
+    first_.reset();
+    return parser.HandleNextDocument(*this) ? first_ : std::nullopt;
+  }
+
+ private:
+  void at(const YAML::Mark& mark) {
+    if (!first_) first_ = mark;
+  }
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { at(mark); }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    at(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    at(mark);
+  }
+  void OnMapEnd() override {}
+
+  std::optional<YAML::Mark> first_;
+};
 
 class Loader {
  public:
@@ -135,12 +171,11 @@ class Loader {
     }
     if (documents_.size() >= kFilesMax) return into_.diagnostics.error(from, "more than 256 files");
     try {
-      const std::vector<YAML::Node> all = YAML::LoadAll(*text);
-      if (all.size() > 1) {
-        Reader reader{path, into_.diagnostics, places_};
-        reader.error(all[1], "a second document after '---'", "write it into a file of its own and include that");
-      }
-      documents_.push_back({path, all.empty() ? YAML::Node{} : all.front()});
+      YAML::Node root = YAML::Load(*text);
+      if (const auto mark = Begins{}.of_second_document(*text))
+        into_.diagnostics.error({path, static_cast<unsigned>(mark->line + 1), static_cast<unsigned>(mark->column + 1)},
+                                "a second document after '---' (write it into a file of its own and include that)");
+      documents_.push_back({path, std::move(root)});
     } catch (const YAML::Exception& exception) {
       const YAML::Mark& mark = exception.mark;
       all_read_ = false;
