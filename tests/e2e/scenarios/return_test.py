@@ -52,7 +52,10 @@ def return_direction(lab):
         print(f"    {json.dumps(report)}", flush=True)
         check_equal(report["state"], "done", "state")
         check_equal((traffic.report.forth.lost, traffic.report.back.lost), (0, 0), "packets lost: it was a rehearsal")
-        check(report["in"]["moved_after_ms"] is not None, "return traffic moved")
+        # Too little traffic here for a time; that it left shows in what still came this way.
+        for way in ("in", "out"):
+            stayed = report[way]["before_per_s"] * report["lasted_s"]
+            check(report[way]["packets"] < stayed / 4, f"{way}: {report[way]['packets']} packets of about {stayed:.0f}")
         s.wait_routes()
         check_equal(s.log().count("session down"), 0, "sessions lost")
     with s.survives("a tunnel removed by apply"):
