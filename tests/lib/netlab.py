@@ -150,7 +150,7 @@ class Namespace:
     # --- commands ---------------------------------------------------------------------------------------------------
     def enter(self, argv):
         """argv as a command line that runs it in here."""
-        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "--", *map(str, argv)]
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "-r", "--", *map(str, argv)]
 
     def run(self, *argv, check=True, input=None, timeout=60, env=None):
         """Runs argv to its end; returns CompletedProcess with text output. LabError when it fails and `check`."""
