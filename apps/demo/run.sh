@@ -53,12 +53,17 @@ wait_for() { # SECONDS WHAT COMMAND...
   done
 }
 
+gone() { ! kill -0 "$1" 2> /dev/null || [[ $(< "/proc/$1/stat") == *') Z '* ]]; }
+
 take_away() {
   local file space
   for file in "$state"/*.pid; do
     [[ -e $file ]] || continue
     # Only what an earlier or this run started: the file names a process that runs bgplite.
-    if [[ $(cat "/proc/$(< "$file")/comm" 2> /dev/null) == bgplite ]]; then kill "$(< "$file")" 2> /dev/null || :; fi
+    if [[ $(cat "/proc/$(< "$file")/comm" 2> /dev/null) == bgplite ]]; then
+      kill "$(< "$file")" 2> /dev/null || :
+      wait_for 10 'a daemon of the demo ends' gone "$(< "$file")"
+    fi
   done
   for space in "${spaces[@]}"; do
     if ip netns list | grep -q "^$prefix-$space\b"; then ip netns del "$prefix-$space"; fi
@@ -188,7 +193,8 @@ config gateway 65530 169.254.10.2 65535 1 '172.16.20.0/24, 172.16.21.0/24'
 config cloud 65535 169.254.10.1 65530 2 \
   '192.168.10.0/24, 192.168.20.0/24, 192.168.30.0/24, 192.168.40.0/24, 192.168.50.0/24'
 for space in gateway cloud; do
-  on "$space" "$bgplite" run -c "$state/$space.yaml" > "$state/$space.log" 2>&1 &
+  # Not on(): a function in the background is a shell of its own, and its process id not the daemon's.
+  ip netns exec "$prefix-$space" "$bgplite" run -c "$state/$space.yaml" > "$state/$space.log" 2>&1 &
   echo $! > "$state/$space.pid"
 done
 hops() { # DEVICE COUNT: so many of the five VPC routes of the gateway use the device

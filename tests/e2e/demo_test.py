@@ -22,9 +22,21 @@ def namespaces():
     return set(subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines())
 
 
+def daemons():
+    """Command lines of running daemons of the demo."""
+    lines = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            pass  # It ended meanwhile.
+    return [line for line in lines if "run -c /run/bgplite-demo/" in line]
+
+
 @case("the demo shows sessions, ECMP routes, pings over both paths, and traffic that outlives a tunnel")
 def demo(lab):
     before = namespaces()
+    check_equal(daemons(), [], "daemons of a demo that runs already")
     done = subprocess.run(
         [ROOT / "apps/demo/run.sh", "--no-build"],
         capture_output=True,
@@ -44,6 +56,7 @@ def demo(lab):
     lost = re.search(r"(\d+) of 200 lost in all", done.stdout)
     check(lost and int(lost[1]) <= 20, f"lost during the cut: {lost and lost[1]}")
     check_equal(namespaces(), before, "namespaces afterwards")
+    check_equal(daemons(), [], "daemons afterwards")
     check(not os.path.exists("/run/bgplite-demo"), "its files are gone")
 
 
