@@ -140,6 +140,7 @@ class Namespace:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            cwd="/",  # Of every command in here.
             preexec_fn=_die_with_parent,
         )
         wait_until(lambda: ready.exists() or self.holder.poll() is not None, 10, f"namespace {name}")
@@ -150,7 +151,7 @@ class Namespace:
     # --- commands ---------------------------------------------------------------------------------------------------
     def enter(self, argv):
         """argv as a command line that runs it in here."""
-        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "-r", "--", *map(str, argv)]
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "-r", "-w", "--", *map(str, argv)]
 
     def run(self, *argv, check=True, input=None, timeout=60, env=None):
         """Runs argv to its end; returns CompletedProcess with text output. LabError when it fails and `check`."""
