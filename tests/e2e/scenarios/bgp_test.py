@@ -245,7 +245,7 @@ def disturbances(lab):
         s.ipsec.swanctl(s.onprem, "--load-all", "--file", empty)
         wait_until(lambda: "bgplite-ipsec1" in s.ipsec.swanctl(s.onprem, "--list-conns"), PATIENCE, "loaded again")
     with s.survives("the interface and the address deleted"):
-        s.onprem.ip("address", "flush", "dev", "ipsec1")
+        s.onprem.ip("address", "del", f"{s.tunnels[1].inner_local}/30", "dev", "ipsec1")
         s.onprem.ip("link", "del", "ipsec0")
         s.wait_routes()
         s.wait_both_ways()

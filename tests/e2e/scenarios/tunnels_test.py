@@ -89,7 +89,8 @@ def repairs(lab):
     first, second = ipsec.tunnels
     onprem = ipsec.onprem
 
-    onprem.ip("address", "flush", "dev", first.name)
+    # Not `ip address flush`: it goes on until none is left, and what comes back at once it takes again.
+    onprem.ip("address", "del", f"{first.inner_local}/30", "dev", first.name)
     wait_until(lambda: ipsec.addresses(first.name) == {f"{first.inner_local}/30"}, 5, "the address back")
     watcher.wait_state("up", 5)
     check(watcher.lines("address missing"), "the missing address was not told")
@@ -194,7 +195,7 @@ def ipv6_in_a_vrf(lab):
         through(target)
     link = ipsec.link(first.name)
     check_equal((link["master"], link["mtu"]), ("blue", 1360), "VRF and MTU")
-    onprem.ip("-6", "address", "flush", "dev", first.name, "scope", "global")
+    onprem.ip("address", "del", "fd00:10::2/64", "dev", first.name)
     onprem.ip("link", "set", first.name, "nomaster")
     whole = lambda: (ipsec.link(first.name).get("master"), "fd00:10::2/64" in ipsec.addresses(first.name))
     wait_until(lambda: whole() == ("blue", True), 10, lambda: f"the VRF and the address again: {whole()}")

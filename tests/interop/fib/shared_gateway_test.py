@@ -33,6 +33,11 @@ class ViaGateway(Bird):
         )
 
 
+def ends(ours):
+    """Sessions with GATEWAY that ended."""
+    return next(row["dropped"] for row in ours.json("show", "peers")["peers"] if row["peer"] == GATEWAY)
+
+
 for objects in (True, False):
 
     @case(f"one peer resets and dies: the others lose nothing, {'with' if objects else 'without'} next-hop objects")
@@ -67,13 +72,14 @@ for objects in (True, False):
         others = {prefix: HOP for prefix in (SECOND, FIXED)}
         with Loss(us, router, "192.0.2.1", ["10.2.0.1", "10.3.0.1"], rate=1000, flows=8) as traffic:
             ours.reset(GATEWAY)
-            wait_until(lambda: FIRST not in us.routes(4, OURS), 10, "the peer's own route leaves")
+            # It may be back before anybody looks at the kernel.
+            wait_until(lambda: ends(ours) > 0, 10, "the session ended")
             wait_learned(us, everything, 4, OURS, 30)
             first.kill()
             wait_learned(us, others, 4, OURS, 30)
         forth = traffic.report.forth
         print(f"    {forth.sent} sent, {forth.lost} lost")
-        check(forth.sent > 1000, "traffic flowed")
+        check(forth.sent > 100, "traffic flowed")
         check_equal(forth.lost, 0, "packets lost")
 
 
