@@ -130,13 +130,14 @@ def heard(peer):
 
 
 def settled(look, peer):
-    """What is exchanged once the session is up and twice in a row the same."""
+    """What is exchanged once the session is up and it stays the same. Every configuration here announces something, and
+    FRR may take its time to begin."""
     peer.wait_established("192.0.2.1", 60)
     seen = []
 
     def same():
         seen.append(look())
-        return len(seen) > 40 and all(one == seen[-1] for one in seen[-40:])
+        return len(seen) > 40 and seen[-1][1] and all(one == seen[-1] for one in seen[-40:])
 
     wait_until(same, 30, "the routes settle")
     return seen[-1]
