@@ -34,9 +34,9 @@ struct AsPath {
   [[nodiscard]] std::optional<Asn> first() const;
   /// The originating AS: last of a trailing AS_SEQUENCE; none when empty or a set.
   [[nodiscard]] std::optional<Asn> origin() const;
-  [[nodiscard]] bool contains(Asn asn) const;  ///< Anywhere, sets included.
-  void prepend(Asn asn, std::uint32_t times = 1);  ///< Onto the first sequence.
-  void append_sequence(Asn asn);  ///< At the far end: a segment of its own where the last is a set.
+  [[nodiscard]] bool contains(Asn asn) const;       ///< Anywhere, sets included.
+  void prepend(Asn asn, std::uint32_t times = 1);   ///< Onto the first sequence.
+  void append_sequence(Asn asn);                    ///< At the far end: a segment of its own where the last is a set.
   void clear() { segments.clear(), asns.clear(); }  ///< A path without hops.
   [[nodiscard]] bool empty() const { return segments.empty(); }  ///< No hops: ours, or from inside our AS.
   auto operator<=>(const AsPath&) const = default;
@@ -50,10 +50,10 @@ struct Aggregator {
 
 /// RFC 1997: 65001:100 is 0xFDE90064.
 enum class Community : std::uint32_t {};
-inline constexpr Community kGracefulShutdown{0xFFFF0000U};    ///< RFC 8326.
-inline constexpr Community kBlackhole{0xFFFF029AU};           ///< RFC 7999.
-inline constexpr Community kNoExport{0xFFFFFF01U};  ///< RFC 1997: not beyond our AS.
-inline constexpr Community kNoAdvertise{0xFFFFFF02U};  ///< RFC 1997: to nobody.
+inline constexpr Community kGracefulShutdown{0xFFFF0000U};   ///< RFC 8326.
+inline constexpr Community kBlackhole{0xFFFF029AU};          ///< RFC 7999.
+inline constexpr Community kNoExport{0xFFFFFF01U};           ///< RFC 1997: not beyond our AS.
+inline constexpr Community kNoAdvertise{0xFFFFFF02U};        ///< RFC 1997: to nobody.
 inline constexpr Community kNoExportSubconfed{0xFFFFFF03U};  ///< RFC 1997: not beyond our member AS.
 /// RFC 4360, the 8 octets in network order as one number.
 enum class ExtendedCommunity : std::uint64_t {};
@@ -77,12 +77,12 @@ enum class NextHopChoice : std::uint8_t { by_rule, self, unchanged, peer, addres
 
 /// What policy says about the kernel route and our own preference; never on the wire.
 struct LocalAttributes {
-  std::uint32_t weight = 0;                  ///< Highest wins before LOCAL_PREF, as in FRR.
-  std::uint16_t ecmp_weight = 0;             ///< 0: from the link-bandwidth community or configuration.
-  std::optional<std::uint32_t> fib_metric;   ///< Kernel metric instead of the FIB's default.
+  std::uint32_t weight = 0;                 ///< Highest wins before LOCAL_PREF, as in FRR.
+  std::uint16_t ecmp_weight = 0;            ///< 0: from the link-bandwidth community or configuration.
+  std::optional<std::uint32_t> fib_metric;  ///< Kernel metric instead of the FIB's default.
   std::optional<std::uint32_t> fib_table;
   std::optional<IpAddress> fib_prefsrc;
-  NextHopChoice next_hop = NextHopChoice::by_rule;   ///< Set by policy; see NextHopChoice.
+  NextHopChoice next_hop = NextHopChoice::by_rule;  ///< Set by policy; see NextHopChoice.
   /// Of an own announcement: told only to peers whose PeerOptions::audience shares a bit with it; 0: to every peer.
   std::uint64_t audience = 0;
   /// Of an own announcement that is a part of one of our networks: the length of that network. Export policies judge
@@ -99,13 +99,13 @@ struct PathAttributes {
   std::optional<std::uint32_t> local_pref;
   bool atomic_aggregate = false;
   std::optional<Aggregator> aggregator;
-  std::vector<Community> communities;                    ///< Sorted, unique.
-  std::vector<ExtendedCommunity> extended_communities;   ///< Sorted, unique.
-  std::vector<LargeCommunity> large_communities;         ///< Sorted, unique.
-  std::optional<RouterId> originator_id;                 ///< RFC 4456.
-  std::vector<RouterId> cluster_list;                    ///< RFC 4456, nearest first.
-  std::optional<Asn> only_to_customer;                   ///< RFC 9234 OTC.
-  std::vector<UnknownAttribute> unknown;                 ///< By type, ascending.
+  std::vector<Community> communities;                   ///< Sorted, unique.
+  std::vector<ExtendedCommunity> extended_communities;  ///< Sorted, unique.
+  std::vector<LargeCommunity> large_communities;        ///< Sorted, unique.
+  std::optional<RouterId> originator_id;                ///< RFC 4456.
+  std::vector<RouterId> cluster_list;                   ///< RFC 4456, nearest first.
+  std::optional<Asn> only_to_customer;                  ///< RFC 9234 OTC.
+  std::vector<UnknownAttribute> unknown;                ///< By type, ascending.
   LocalAttributes local;
 
   /// Back to the default, keeping every vector's memory: decoding into it again allocates nothing.
