@@ -5,22 +5,6 @@
 
 namespace minibgp {
 
-std::uint32_t AsPath::length() const {
-  std::uint32_t hops = 0;
-  for (const Segment& segment : segments) hops += segment.type == SegmentType::set ? 1U : segment.count;
-  return hops;
-}
-
-std::optional<Asn> AsPath::first() const {
-  if (segments.empty() || segments.front().type != SegmentType::sequence || asns.empty()) return std::nullopt;
-  return asns.front();
-}
-
-std::optional<Asn> AsPath::origin() const {
-  if (segments.empty() || segments.back().type != SegmentType::sequence || asns.empty()) return std::nullopt;
-  return asns.back();
-}
-
 bool AsPath::contains(Asn asn) const { return std::find(asns.begin(), asns.end(), asn) != asns.end(); }
 
 void AsPath::prepend(Asn asn, std::uint32_t times) {

@@ -29,11 +29,21 @@ struct AsPath {
   std::vector<Asn> asns;
 
   /// Hops as the decision process counts them: an AS_SET is one (RFC 4271 s.9.1.2.2 a).
-  [[nodiscard]] std::uint32_t length() const;
+  [[nodiscard]] std::uint32_t length() const {
+    std::uint32_t hops = 0;
+    for (const Segment& segment : segments) hops += segment.type == SegmentType::set ? 1U : segment.count;
+    return hops;
+  }
   /// The neighboring AS: first of a leading AS_SEQUENCE; none when the path is empty or begins with a set.
-  [[nodiscard]] std::optional<Asn> first() const;
+  [[nodiscard]] std::optional<Asn> first() const {
+    if (segments.empty() || segments.front().type != SegmentType::sequence || asns.empty()) return std::nullopt;
+    return asns.front();
+  }
   /// The originating AS: last of a trailing AS_SEQUENCE; none when empty or a set.
-  [[nodiscard]] std::optional<Asn> origin() const;
+  [[nodiscard]] std::optional<Asn> origin() const {
+    if (segments.empty() || segments.back().type != SegmentType::sequence || asns.empty()) return std::nullopt;
+    return asns.back();
+  }
   [[nodiscard]] bool contains(Asn asn) const;       ///< Anywhere, sets included.
   void prepend(Asn asn, std::uint32_t times = 1);   ///< Onto the first sequence.
   void append_sequence(Asn asn);                    ///< At the far end: a segment of its own where the last is a set.

@@ -31,7 +31,7 @@ struct PolicyContext {
   std::string_view peer_address;     ///< Its address as text; may be empty. `match peer` is satisfied by either.
   std::string_view tunnel;           ///< Empty when the peer has none.
   Asn local_as{};                    ///< Toward this peer: what `prepend own` writes.
-  Asn peer_as{};                     ///< The AS on the other side.
+  Asn peer_as{};                     ///< The AS on the other side. No match and no edit reads it yet.
   bool own_prefix = false;           ///< Covered by or equal to one of our announced networks.
   bool covers_ike_endpoint = false;  ///< A route that would swallow the tunnel's own packets.
   RpkiState rpki = RpkiState::not_found;
@@ -74,6 +74,16 @@ struct PolicyTrace {
 namespace policy {
 class Program;
 }
+/// Routes in a row with the same attributes, from the same peer, under the same policy: what the first of them taught
+/// about conditions that do not look at the prefix. A new row begins with a new one.
+class PolicyRun {
+  friend class policy::Program;
+  static constexpr std::uint32_t kNowhere = 0xFFFFFFFFU;
+  std::uint32_t at_ = kNowhere;  ///< From this step on the answer is known: what it adds to the way, and the verdict.
+  std::uint32_t way_ = 0;
+  bool edited_ = false, accepted_ = false;
+};
+
 /// A compiled policy; immutable, shared between peers.
 class Policy {
  public:
@@ -88,11 +98,16 @@ class Policy {
   explicit Policy(std::unique_ptr<const policy::Program> program);  ///< For compile(); programs have no use for it.
   ~Policy();
 
+  /// Neither asks nor edits anything: as accept_all(), as reject_all().
+  [[nodiscard]] bool takes_all() const;
+  [[nodiscard]] bool refuses_all() const;
   /// False when the answer depends on attributes, peer and direction only.
   [[nodiscard]] bool reads_prefix() const;
   /// True when the answer depends on which peer or tunnel it is; false: peers of one type share the answer.
   [[nodiscard]] bool reads_peer() const;
   [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context) const;
+  /// The same answer, at the cost of the conditions on the prefix alone for all but the first of a run.
+  [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context, PolicyRun& run) const;
   /// Carries out what judge() answered for the same attributes and peer. No effect when outcome is 0. Reads only
   /// local_as of the context.
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;

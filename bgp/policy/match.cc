@@ -5,11 +5,6 @@
 namespace minibgp::policy {
 namespace {
 
-bool in_range(const std::optional<std::uint32_t>& value, const Condition& condition) {
-  if (!value) return !condition.flag;
-  return condition.flag && *value >= condition.x && *value <= condition.y;
-}
-
 bool starts(const AsPath& path, const Tables& tables, const Condition& condition) {
   const std::size_t wanted = condition.y - condition.x;
   if (path.segments.empty() || path.segments.front().type != AsPath::SegmentType::sequence) return false;
@@ -31,6 +26,8 @@ bool named(const Tables& tables, const Condition& condition, std::string_view na
   return false;
 }
 
+}  // namespace
+
 bool all_hold(std::uint32_t begin, std::uint32_t end, const Tables& tables, const PolicyAnswer& policies,
               Subject& subject) {
   for (std::uint32_t i = begin; i < end; ++i)
@@ -38,18 +35,10 @@ bool all_hold(std::uint32_t begin, std::uint32_t end, const Tables& tables, cons
   return true;
 }
 
-}  // namespace
-
-bool AsnTable::has(Asn asn) const {
-  const auto after = std::upper_bound(ranges.begin(), ranges.end(), asn,
-                                      [](Asn value, const AsnRange& range) { return value < range.first; });
-  return after != ranges.begin() && std::prev(after)->matches(asn);
-}
-
 template <typename Pattern, typename Value>
 bool PatternTable<Pattern, Value>::any(const std::vector<Value>& values) const {
   for (const Value& value : values) {
-    if (std::binary_search(exact.begin(), exact.end(), value)) return true;
+    if (!exact.empty() && std::binary_search(exact.begin(), exact.end(), value)) return true;
     for (const Pattern& pattern : wild)
       if (pattern.matches(value)) return true;
   }
@@ -69,50 +58,16 @@ template struct PatternTable<CommunityPattern, Community>;
 template struct PatternTable<ExtendedCommunityPattern, ExtendedCommunity>;
 template struct PatternTable<LargeCommunityPattern, LargeCommunity>;
 
-bool holds(const Condition& condition, const Tables& tables, const PolicyAnswer& policies, Subject& subject) {
+bool holds_at_length(const Condition& condition, const Tables& tables, const PolicyAnswer& policies, Subject& subject) {
   using Kind = Condition::Kind;
   const PathAttributes& attributes = subject.attributes;
   const PolicyContext& context = subject.context;
   const std::uint32_t x = condition.x;
   switch (condition.kind) {
-    case Kind::never:
-      return false;
-    case Kind::peer_type:
-      return x == static_cast<std::uint32_t>(context.peer_type);
-    case Kind::own_prefix:
-      return (x != 0) == context.own_prefix;
-    case Kind::covers_ike_endpoint:
-      return (x != 0) == context.covers_ike_endpoint;
-    case Kind::rpki:
-      return x == static_cast<std::uint32_t>(context.rpki);
-    case Kind::family:
-      return x == static_cast<std::uint32_t>(context.prefix.family);
-    case Kind::origin:
-      return x == static_cast<std::uint32_t>(attributes.origin);
-    case Kind::med:
-      return in_range(attributes.med, condition);
-    case Kind::local_pref:
-      return in_range(attributes.local_pref, condition);
-    case Kind::path_length: {
-      const std::uint32_t hops = attributes.as_path.length();
-      return hops >= x && hops <= condition.y;
-    }
-    case Kind::neighbor_as: {
-      const auto asn = attributes.as_path.first();
-      return asn && tables.asn_tables[x].has(*asn);
-    }
-    case Kind::origin_as: {
-      const auto asn = attributes.as_path.origin();
-      return asn && tables.asn_tables[x].has(*asn);
-    }
     case Kind::path_starts:
       return starts(attributes.as_path, tables, condition);
     case Kind::path_ends:
       return ends(attributes.as_path, tables, condition);
-    case Kind::prefix: {
-      const PrefixIndex& index = *tables.indexes[x];
-      return index.matches(subject.row(index, x, context.prefix), condition.y, context.prefix);
-    }
     case Kind::next_hop: {
       const IpAddress& address = attributes.next_hop.address;
       const Prefix host = Prefix::of(address, address_bits(address.family));
@@ -153,8 +108,9 @@ bool holds(const Condition& condition, const Tables& tables, const PolicyAnswer&
       return false;
     case Kind::policy:
       return policies.accepts(x, subject);
+    default:
+      return false;  // holds() has answered.
   }
-  return false;
 }
 
 }  // namespace minibgp::policy

@@ -8,9 +8,11 @@
 #include <bgp/policy/as_path_regex.h>
 #include <bgp/policy/prefix_set.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,7 +58,14 @@ struct Condition {
 /// ASNs sorted and disjoint.
 struct AsnTable {
   std::vector<AsnRange> ranges;
-  [[nodiscard]] bool has(Asn asn) const;
+  [[nodiscard]] bool has(Asn asn) const {
+    constexpr std::size_t kFew = 8;  // One by one is faster then.
+    if (ranges.size() <= kFew)
+      return std::any_of(ranges.begin(), ranges.end(), [asn](const AsnRange& range) { return range.matches(asn); });
+    const auto after = std::upper_bound(ranges.begin(), ranges.end(), asn,
+                                        [](Asn value, const AsnRange& range) { return value < range.first; });
+    return after != ranges.begin() && std::prev(after)->matches(asn);
+  }
 };
 
 /// Exact patterns sorted, for binary search; those with wildcards one by one.
@@ -115,7 +124,67 @@ class PolicyAnswer {
   ~PolicyAnswer() = default;
 };
 
-[[nodiscard]] bool holds(const Condition& condition, const Tables& tables, const PolicyAnswer& policies,
-                         Subject& subject);
+/// All of conditions begin..end.
+[[nodiscard]] bool all_hold(std::uint32_t begin, std::uint32_t end, const Tables& tables, const PolicyAnswer& policies,
+                            Subject& subject);
+/// Kind::prefix.
+[[nodiscard]] inline bool prefix_holds(const Condition& condition, const Tables& tables, Subject& subject) {
+  const PrefixIndex& index = *tables.indexes[condition.x];
+  const Prefix& prefix = subject.context.prefix;
+  return index.matches(subject.row(index, condition.x, prefix), condition.y, prefix);
+}
+/// The kinds that look at more than a number.
+[[nodiscard]] bool holds_at_length(const Condition& condition, const Tables& tables, const PolicyAnswer& policies,
+                                   Subject& subject);
+
+[[nodiscard]] inline bool in_range(const std::optional<std::uint32_t>& value, const Condition& condition) {
+  if (!value) return !condition.flag;
+  return condition.flag && *value >= condition.x && *value <= condition.y;
+}
+
+/// Most routes fail most conditions at one comparison: those are made without a call.
+[[nodiscard, gnu::always_inline]] inline bool holds(const Condition& condition, const Tables& tables,
+                                                    const PolicyAnswer& policies, Subject& subject) {
+  using Kind = Condition::Kind;
+  const PathAttributes& attributes = subject.attributes;
+  const PolicyContext& context = subject.context;
+  const std::uint32_t x = condition.x;
+  switch (condition.kind) {
+    case Kind::never:
+      return false;
+    case Kind::peer_type:
+      return x == static_cast<std::uint32_t>(context.peer_type);
+    case Kind::own_prefix:
+      return (x != 0) == context.own_prefix;
+    case Kind::covers_ike_endpoint:
+      return (x != 0) == context.covers_ike_endpoint;
+    case Kind::rpki:
+      return x == static_cast<std::uint32_t>(context.rpki);
+    case Kind::family:
+      return x == static_cast<std::uint32_t>(context.prefix.family);
+    case Kind::origin:
+      return x == static_cast<std::uint32_t>(attributes.origin);
+    case Kind::med:
+      return in_range(attributes.med, condition);
+    case Kind::local_pref:
+      return in_range(attributes.local_pref, condition);
+    case Kind::path_length: {
+      const std::uint32_t hops = attributes.as_path.length();
+      return hops >= x && hops <= condition.y;
+    }
+    case Kind::neighbor_as: {
+      const auto asn = attributes.as_path.first();
+      return asn && tables.asn_tables[x].has(*asn);
+    }
+    case Kind::origin_as: {
+      const auto asn = attributes.as_path.origin();
+      return asn && tables.asn_tables[x].has(*asn);
+    }
+    case Kind::prefix:
+      return prefix_holds(condition, tables, subject);
+    default:
+      return holds_at_length(condition, tables, policies, subject);
+  }
+}
 
 }  // namespace minibgp::policy

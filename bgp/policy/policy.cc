@@ -19,11 +19,18 @@ std::shared_ptr<const Policy> Policy::reject_all() {
 Policy::Policy(std::unique_ptr<const policy::Program> program) : program_(std::move(program)) {}
 Policy::~Policy() = default;
 
+bool Policy::takes_all() const { return program_->entry() == policy::Program::kAccept; }
+bool Policy::refuses_all() const { return program_->entry() == policy::Program::kReject; }
 bool Policy::reads_prefix() const { return program_->reads_prefix(); }
 bool Policy::reads_peer() const { return program_->reads_peer(); }
 
 Judgement Policy::judge(const PathAttributes& attributes, const PolicyContext& context) const {
-  return program_->judge(attributes, context);
+  PolicyRun alone;
+  return program_->judge(attributes, context, alone);
+}
+
+Judgement Policy::judge(const PathAttributes& attributes, const PolicyContext& context, PolicyRun& run) const {
+  return program_->judge(attributes, context, run);
 }
 
 void Policy::apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const {

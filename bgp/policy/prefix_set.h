@@ -34,19 +34,20 @@ class PrefixIndex {
   }
   /// Whether `list` has a range that matches `prefix`; `row` is find(prefix).
   [[nodiscard]] bool matches(Row row, std::size_t list, const Prefix& prefix) const {
-    return prefix.family == Family::ipv4 ? v4_.lengths.test(row, list, prefix.length_bits)
-                                         : v6_.lengths.test(row, list, prefix.length_bits);
+    return prefix.family == Family::ipv4 ? v4_.lengths.test<V4::kLengthWords>(row, list, prefix.length_bits)
+                                         : v6_.lengths.test<V6::kLengthWords>(row, list, prefix.length_bits);
   }
   [[nodiscard]] std::size_t octets() const;
 
  private:
-  /// Rows of length sets: row r, list l is `words` 64-bit words from (r * lists + l) * words on. Row 0 is empty.
+  /// Rows of length sets: row r, list l is kLengthWords 64-bit words from (r * lists + l) * kLengthWords on. Row 0 is
+  /// empty.
   struct LengthTable {
     std::vector<std::uint64_t> bits;
     std::size_t lists = 0;
-    std::size_t words = 1;
+    template <std::size_t kWords>
     [[nodiscard]] bool test(Row row, std::size_t list, std::uint8_t length) const {
-      return (bits[(row * lists + list) * words + length / 64U] >> (length % 64U) & 1U) != 0;
+      return (bits[(row * lists + list) * kWords + length / 64U] >> (length % 64U) & 1U) != 0;
     }
   };
 

@@ -99,6 +99,39 @@ Program::Program(Tables tables, std::vector<Step> steps, std::vector<PolicyEdit>
     return condition.kind == Condition::Kind::peer || condition.kind == Condition::Kind::tunnel;
   });
   count_ways();
+  find_prefix_readers();
+  for (Step& step : steps_)
+    if (step.conditions_end - step.conditions_begin == 1) step.only = tables_.conditions[step.conditions_begin];
+}
+
+bool Program::reads_prefix(const Condition& condition) const {
+  using Kind = Condition::Kind;
+  const auto any_between = [&](std::uint32_t begin, std::uint32_t end) {
+    return std::any_of(tables_.conditions.begin() + begin, tables_.conditions.begin() + end,
+                       [&](const Condition& nested) { return reads_prefix(nested); });
+  };
+  switch (condition.kind) {
+    case Kind::none_of:
+      return any_between(condition.x, condition.y);
+    case Kind::any_of:
+      return std::any_of(tables_.lists.begin() + condition.x, tables_.lists.begin() + condition.y,
+                         [&](const auto& list) { return any_between(list.first, list.second); });
+    case Kind::policy:
+      return reads_prefix_;  // Of the one asked or of another: not worth telling apart.
+    default:
+      return depends_on_prefix(condition.kind);
+  }
+}
+
+void Program::find_prefix_readers() {
+  const auto follows = [&](std::uint32_t at) { return at < kReject && steps_[at].prefix_follows; };
+  for (std::size_t i = steps_.size(); i-- > 0;) {
+    Step& step = steps_[i];
+    const auto first = tables_.conditions.begin();
+    step.prefix_follows = step.guard != kNoGuard || follows(step.on_true) || follows(step.on_false) ||
+                          std::any_of(first + step.conditions_begin, first + step.conditions_end,
+                                      [&](const Condition& condition) { return reads_prefix(condition); });
+  }
 }
 
 /// Steps only lead to later ones, so one pass from the end suffices.
@@ -125,21 +158,38 @@ void Program::count_ways() {
   }
 }
 
-Judgement Program::judge(const PathAttributes& attributes, const PolicyContext& context) const {
+Judgement Program::judge(const PathAttributes& attributes, const PolicyContext& context, PolicyRun& run) const {
   Subject subject(attributes, context);
   std::uint32_t way = 0;
   bool edited = false;
-  std::uint32_t at = past_guard(entry_, subject);
-  while (at < kReject) {
+  std::uint32_t at = entry_;
+  const auto step_on = [&] {
     const Step& step = steps_[at];
-    if (fires(step, subject)) {
-      way += step.ways_if_false;
-      edited = edited || step.edits_begin != step.edits_end;
-      at = step.on_true;
-    } else {
+    if (!fires(step, subject)) {
       at = step.on_false;
+      return;
     }
-    at = past_guard(at, subject);
+    way += step.ways_if_false;
+    edited = edited || step.edits_begin != step.edits_end;
+    at = step.on_true;
+  };
+  for (at = past_guard(at, subject); at < kReject && steps_[at].prefix_follows; at = past_guard(at, subject)) step_on();
+  if (at < kReject) {
+    if (run.at_ != at) {
+      const std::uint32_t from = at;
+      const std::uint32_t way_before = std::exchange(way, 0);
+      const bool edited_before = std::exchange(edited, false);
+      while (at < kReject) step_on();
+      run.at_ = from;
+      run.way_ = way;
+      run.edited_ = edited;
+      run.accepted_ = at == kAccept;
+      way = way_before;
+      edited = edited_before;
+    }
+    way += run.way_;
+    edited = edited || run.edited_;
+    at = run.accepted_ ? kAccept : kReject;
   }
   if (at == kReject) return {false, 0};
   return {true, edited ? way + 1 : 0};

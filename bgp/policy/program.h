@@ -30,12 +30,14 @@ class Program final : public PolicyAnswer {
     std::uint32_t on_true = kReject, on_false = kReject;     ///< Steps after this one, or kAccept, kReject.
     std::uint32_t ways_if_false = 0;                         ///< What the true branch adds.
     bool edits_follow = false;                               ///< Some way from here on edits.
+    bool prefix_follows = false;                             ///< Some way from here on looks at the prefix.
     /// Where not kNoGuard: a condition that holds if any of the steps from this one to before `guard_to` can fire. Each
     /// of them asks for a prefix, and this asks for all of theirs at once, so that most routes pass a list of refusals
     /// in one look.
     std::uint32_t guard = kNoGuard;
     std::uint32_t guard_to = kReject;
     std::uint32_t term = 0;
+    Condition only;  ///< Where there is one condition: that one, close by.
   };
   /// For traces only.
   struct Term {
@@ -46,9 +48,10 @@ class Program final : public PolicyAnswer {
     std::vector<std::string> conditions;  ///< As written.
   };
 
-  [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context) const;
+  [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context, PolicyRun& run) const;
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
   [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;
+  [[nodiscard]] std::uint32_t entry() const { return entry_; }
   [[nodiscard]] bool reads_prefix() const { return reads_prefix_; }
   [[nodiscard]] bool reads_peer() const { return reads_peer_; }
 
@@ -62,17 +65,18 @@ class Program final : public PolicyAnswer {
 
  private:
   void count_ways();
+  void find_prefix_readers();
+  [[nodiscard]] bool reads_prefix(const Condition& condition) const;
   /// The first step from `at` on that a guard lets the subject come to.
   [[nodiscard]] std::uint32_t past_guard(std::uint32_t at, Subject& subject) const {
     while (at < kReject && steps_[at].guard != kNoGuard &&
-           !holds(tables_.conditions[steps_[at].guard], tables_, *this, subject))
+           !prefix_holds(tables_.conditions[steps_[at].guard], tables_, subject))
       at = steps_[at].guard_to;
     return at;
   }
   [[nodiscard]] bool fires(const Step& step, Subject& subject) const {
-    for (std::uint32_t i = step.conditions_begin; i < step.conditions_end; ++i)
-      if (!holds(tables_.conditions[i], tables_, *this, subject)) return false;
-    return true;
+    if (step.conditions_end - step.conditions_begin == 1) return holds(step.only, tables_, *this, subject);
+    return all_hold(step.conditions_begin, step.conditions_end, tables_, *this, subject);
   }
 
   Tables tables_;

@@ -227,7 +227,14 @@ void pack(const PathAttributes& attributes, std::vector<std::uint8_t>& out) {
 }
 
 void unpack(Bytes octets, PathAttributes& out) {
-  out.clear();
+  // The lists are resized below rather than emptied here: what they held has mostly the size that comes.
+  out.med.reset();
+  out.local_pref.reset();
+  out.aggregator.reset();
+  out.originator_id.reset();
+  out.only_to_customer.reset();
+  out.next_hop = {};
+  out.local = {};
   Unpacker in{octets};
   const auto bits = in.get<std::uint16_t>();
   out.origin = static_cast<Origin>(bits & kOriginBits);
@@ -248,7 +255,7 @@ void unpack(Bytes octets, PathAttributes& out) {
   out.atomic_aggregate = (bits & kAtomicAggregate) != 0;
   if ((bits & kAggregator) != 0) out.aggregator = in.get<Aggregator>();
   const auto get_list = [&in, bits](Bit bit, auto& list) {
-    if ((bits & bit) != 0) in.get_all(in.get_count(), list);
+    in.get_all((bits & bit) != 0 ? in.get_count() : 0, list);
   };
   get_list(kCommunities, out.communities);
   get_list(kExtended, out.extended_communities);
@@ -256,8 +263,8 @@ void unpack(Bytes octets, PathAttributes& out) {
   if ((bits & kOriginator) != 0) out.originator_id = in.get<RouterId>();
   get_list(kClusterList, out.cluster_list);
   if ((bits & kOtc) != 0) out.only_to_customer = in.get<Asn>();
+  out.unknown.resize((bits & kUnknown) != 0 ? in.get_count() : 0);
   if ((bits & kUnknown) != 0) {
-    out.unknown.resize(in.get_count());
     for (UnknownAttribute& unknown : out.unknown) {
       unknown.flags = in.get<std::uint8_t>();
       unknown.type = in.get<std::uint8_t>();

@@ -163,9 +163,9 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   const Source& source = view.sources[source_index(best.peer)];
   if (!may_tell(rules_, source, hot)) return kNoAttributes;
   const bool drop_med = hot.has(rib::HotAttrs::kHasMed) && drops_med(rules_, source);
-  const bool as_it_is = rules_.policy == Policy::accept_all() && !drop_med;
+  const bool as_it_is = rules_.policy->takes_all() && !drop_med;
   if (as_it_is && !source.local) return best.accepted;
-  if (rules_.policy == Policy::reject_all()) return kNoAttributes;
+  if (rules_.policy->refuses_all()) return kNoAttributes;
 
   ExportScratch::Judged& judged = scratch.judged;
   if (judged.accepted != best.accepted || judged.source != best.peer) {
@@ -174,22 +174,27 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
     judged.accepted = best.accepted;
     judged.source = best.peer;
     judged.edited.clear();
+    judged.run = {};
+    judged.context = rules_.policy_context();
   }
   const LocalAttributes& local = scratch.attributes.local;
   if (source.local && local.audience != 0 && (local.audience & rules_.audience) == 0) return kNoAttributes;
   if (as_it_is) return best.accepted;
   const bool part = source.local && local.network_bits != 0;
-  PolicyContext context = rules_.policy_context(part ? Prefix::of(prefix.address(), local.network_bits) : prefix);
-  view.facts.fill(context);
-  const Judgement judgement = rules_.policy->judge(scratch.attributes, context);
+  judged.context.prefix = part ? Prefix::of(prefix.address(), local.network_bits) : prefix;
+  view.facts.fill(judged.context);
+  const Judgement judgement = rules_.policy->judge(scratch.attributes, judged.context, judged.run);
   if (!judgement.accepted) return kNoAttributes;
   if (judgement.outcome == 0 && !drop_med) return best.accepted;
   for (const auto& [outcome, id] : judged.edited)
     if (outcome == judgement.outcome) return id;
   scratch.edited = scratch.attributes;
-  rules_.policy->apply(judgement.outcome, context, scratch.edited);
-  const AttrId id = view.attributes.intern(scratch.edited);
-  scratch.held.push_back(id);
+  rules_.policy->apply(judgement.outcome, judged.context, scratch.edited);
+  AttrId id = best.accepted;
+  if (drop_med || scratch.edited != scratch.attributes) {
+    id = view.attributes.intern(scratch.edited);
+    scratch.held.push_back(id);
+  }
   judged.edited.emplace_back(judgement.outcome, id);
   return id;
 }

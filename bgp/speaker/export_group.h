@@ -98,6 +98,8 @@ struct ExportScratch {
     AttrId accepted{};
     PeerId source{};
     std::vector<std::pair<std::uint32_t, AttrId>> edited;  ///< By outcome.
+    PolicyRun run;
+    PolicyContext context;  ///< But for the prefix.
   };
   Judged judged;
   PathAttributes attributes;  ///< Those of `judged`, as the policy sees them.

@@ -53,16 +53,14 @@ OwnNextHop own_next_hop_form(Family family, const IpAddress& local, bool ipv4_ov
 
 }  // namespace
 
-PolicyContext ExportRules::policy_context(const Prefix& prefix) const {
+PolicyContext ExportRules::policy_context() const {
   PolicyContext context_of;
-  context_of.prefix = prefix;
   context_of.direction = Direction::export_;
   context_of.peer_type = peer_type;
   context_of.peer = peer;
   context_of.peer_address = peer_address;
   context_of.tunnel = tunnel;
   context_of.local_as = local_as;
-  context_of.peer_as = peer_as;
   return context_of;
 }
 
@@ -76,14 +74,13 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   // RFC 8212 s.3: without a policy an eBGP peer is told nothing.
   if (rules.policy == nullptr)
     rules.policy = rules.peer_type == PeerType::ebgp ? Policy::reject_all() : Policy::accept_all();
-  const bool plain_policy = rules.policy == Policy::accept_all() || rules.policy == Policy::reject_all();
   if (rules.policy->reads_peer()) {
     rules.peer = options.name.empty() ? to_text(options.address) : options.name;
     rules.peer_address = to_text(options.address);
     rules.tunnel = options.tunnel;
   }
-  // `prepend leftmost` writes the peer's AS.
-  if (!plain_policy || options.as_override) rules.peer_as = options.remote_as;
+  // Not for the policy, which does not read it: peers in many ASes with one policy are one group.
+  if (options.as_override) rules.peer_as = options.remote_as;
   rules.role = options.role;
   rules.families = negotiated.families;
   for (const Family family : {Family::ipv4, Family::ipv6}) {

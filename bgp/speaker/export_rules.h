@@ -35,7 +35,7 @@ struct ExportRules {
   RouterId cluster_id{};
   std::shared_ptr<const Policy> policy;
   std::string peer, peer_address, tunnel;  ///< For the policy; empty where it does not look at them.
-  Asn peer_as{};                           ///< For as_override and the policy; 0 where neither needs it.
+  Asn peer_as{};                           ///< For as_override; 0 otherwise.
   Role role = Role::none;
   std::array<bool, kFamilies> families{};
   std::array<OwnNextHop, kFamilies> own_next_hop{};
@@ -52,7 +52,7 @@ struct ExportRules {
   PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that told is counted for it.
   bool operator==(const ExportRules&) const = default;
 
-  [[nodiscard]] PolicyContext policy_context(const Prefix& prefix) const;
+  [[nodiscard]] PolicyContext policy_context() const;  ///< But for the prefix. Views of these rules.
 };
 
 [[nodiscard]] ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const SpeakerOptions& speaker,

@@ -44,6 +44,7 @@ void Importer::announce(const ImportRules& rules, std::span<const wire::Nlri> pr
   const AttrId received = attributes_.intern(update_.attributes);
   const bool refuse = refused(rules, update_.attributes);
   const bool once = refuse || !rules.policy->reads_prefix();
+  begin_run(rules);
   AttrId accepted = kNoAttributes;
   if (once && !refuse) accepted = judge(rules, prefixes.front().prefix, received, update_.attributes);
   constexpr std::size_t kAhead = 6;  // Buckets of the index on the way into the cache.
@@ -53,7 +54,7 @@ void Importer::announce(const ImportRules& rules, std::span<const wire::Nlri> pr
     if (!once) accepted = judge(rules, prefixes[i].prefix, received, update_.attributes);
     table_.set_path(prefixes[i].prefix, {rules.id, prefixes[i].path_id}, received, accepted);
   }
-  release_edited();
+  end_run();
   attributes_.release(received);
 }
 
@@ -81,17 +82,9 @@ bool Importer::refused(const ImportRules& rules, const PathAttributes& attribute
 
 AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId received,
                        const PathAttributes& attributes) {
-  PolicyContext context;
-  context.prefix = prefix;
-  context.direction = Direction::import;
-  context.peer_type = rules.peer_type;
-  context.peer = rules.peer;
-  context.peer_address = rules.peer_address;
-  context.tunnel = rules.tunnel;
-  context.local_as = rules.local_as;
-  context.peer_as = rules.remote_as;
-  facts_.fill(context);
-  const Judgement judgement = rules.policy->judge(attributes, context);
+  context_.prefix = prefix;
+  facts_.fill(context_);
+  const Judgement judgement = rules.policy->judge(attributes, context_, run_);
   if (!judgement.accepted) return kNoAttributes;
 
   // RFC 9234 s.5, ingress 3: what a provider, peer or route server did not mark, we mark for it.
@@ -105,7 +98,7 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   for (const Edited& known : edited_)
     if (known.outcome == judgement.outcome) return known.id;
   scratch_ = attributes;
-  rules.policy->apply(judgement.outcome, context, scratch_);
+  rules.policy->apply(judgement.outcome, context_, scratch_);
   if (mark) scratch_.only_to_customer = rules.remote_as;
   // RFC 8326 s.4: the least preferred, after policy, which might raise it again for all.
   if (rules.graceful_shutdown || (external && scratch_.has(kGracefulShutdown))) scratch_.local_pref = 0;
@@ -113,13 +106,31 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   if (scratch_.local.next_hop == NextHopChoice::peer || scratch_.local.next_hop == NextHopChoice::self)
     scratch_.next_hop = NextHop{rules.address, {}};
   scratch_.local.next_hop = NextHopChoice::by_rule;
-  edited_.push_back({judgement.outcome, attributes_.intern(scratch_)});
+  AttrId id = received;
+  if (scratch_ == attributes) {
+    attributes_.add_ref(received);  // end_run() releases one.
+  } else {
+    id = attributes_.intern(scratch_);
+  }
+  edited_.push_back({judgement.outcome, id});
   return edited_.back().id;
 }
 
-void Importer::release_edited() {
+void Importer::begin_run(const ImportRules& rules) {
+  context_ = {};
+  context_.direction = Direction::import;
+  context_.peer_type = rules.peer_type;
+  context_.peer = rules.peer;
+  context_.peer_address = rules.peer_address;
+  context_.tunnel = rules.tunnel;
+  context_.local_as = rules.local_as;
+  context_.peer_as = rules.remote_as;
+}
+
+void Importer::end_run() {
   for (const Edited& edited : edited_) attributes_.release(edited.id);
   edited_.clear();
+  run_ = {};
 }
 
 void Importer::judge_again(const ImportRules& rules, rib::RouteId id, std::uint32_t path_index) {
@@ -127,6 +138,7 @@ void Importer::judge_again(const ImportRules& rules, rib::RouteId id, std::uint3
   const AttrId received = route.path(path_index).received;
   if (again_id_ != received || again_peer_ != rules.id) {
     forget_judgements();
+    begin_run(rules);
     attributes_.add_ref(received);
     again_id_ = received;
     again_peer_ = rules.id;
@@ -138,7 +150,7 @@ void Importer::judge_again(const ImportRules& rules, rib::RouteId id, std::uint3
 }
 
 void Importer::forget_judgements() {
-  release_edited();
+  end_run();
   attributes_.release(again_id_);
   again_id_ = kNoAttributes;
 }

@@ -63,7 +63,8 @@ class Importer {
   /// The accepted attributes for `prefix`; a reference is held in edited_ where it is not `received` itself.
   [[nodiscard]] AttrId judge(const ImportRules& rules, const Prefix& prefix, AttrId received,
                              const PathAttributes& attributes);
-  void release_edited();
+  void begin_run(const ImportRules& rules);
+  void end_run();
 
   rib::AttrTable& attributes_;
   rib::Table& table_;
@@ -71,6 +72,8 @@ class Importer {
   wire::Update update_;
   PathAttributes scratch_;
   std::vector<Edited> edited_;
+  PolicyRun run_;          ///< As long as edited_ stays.
+  PolicyContext context_;  ///< Of the same run; but for the prefix.
   // judge_again(): the attributes at hand.
   PathAttributes again_;
   AttrId again_id_{};

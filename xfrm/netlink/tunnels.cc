@@ -26,7 +26,9 @@ namespace minibgp::xfrm {
 namespace {
 
 /// How long stop() waits for charon and the kernel to take away what we made.
-constexpr std::chrono::seconds kStopPatience{5};
+/// An end with OnExit::remove waits so long for charon, then for the kernel.
+constexpr std::chrono::seconds kCharonPatience{8};
+constexpr std::chrono::seconds kKernelPatience{2};
 
 /// Policy-based tunnels with the same selectors: only one of them can be in the kernel's policies, so it has to be the
 /// one that the peer uses, asked for or not.
@@ -110,7 +112,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     }
     stopping_ = std::move(done);
     if (options_.on_exit == TunnelsOptions::OnExit::keep) return finish_stop();
-    stop_deadline_ = now() + kStopPatience;
+    stop_deadline_ = now() + kCharonPatience;
     keeper_.unload_all();
     pump();
   }
@@ -363,15 +365,21 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   /// The end with OnExit::remove: charon first, while its packets still find their way, then the kernel. True: done.
   bool leave() {
     const bool patient = now() < stop_deadline_;
-    if (!leaving_kernel_ && keeper_.idle()) {
-      leaving_kernel_ = true;
-      if (options_.manage_interfaces)
-        for (const LinkStep& step : interfaces_.removal()) {
-          ++removals_;
-          monitor_.execute(kRemovalId, step);
-        }
-    }
-    return !patient || (leaving_kernel_ && removals_ == 0);
+    if (leaving_kernel_) return !patient || removals_ == 0;
+    const bool unloaded = !asking_charon_ || keeper_.unloaded();
+    if (patient && !unloaded) return false;
+    if (!unloaded)
+      write_log(LogLevel::warning,
+                "charon did not take our connections out within " + std::to_string(kCharonPatience.count()) +
+                    " s: they and their SAs stay until it is restarted (systemctl restart strongswan)");
+    leaving_kernel_ = true;
+    stop_deadline_ = now() + kKernelPatience;
+    if (options_.manage_interfaces)
+      for (const LinkStep& step : interfaces_.removal()) {
+        ++removals_;
+        monitor_.execute(kRemovalId, step);
+      }
+    return removals_ == 0;
   }
 
   void pump_once() {

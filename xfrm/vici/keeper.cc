@@ -61,8 +61,7 @@ void IkeKeeper::set_tunnels(std::span<const TunnelOptions> tunnels, Time now) {
 }
 
 void IkeKeeper::connected(Time now) {
-  connected_ = true;
-  unloading_ = false;
+  connected_ = asked_ = true;
   todo_.clear();
   under_way_.reset();
   version_.clear();
@@ -74,9 +73,13 @@ void IkeKeeper::connected(Time now) {
   }
   next_round_ = now;
   step_ = Step::done;
+  if (unload_ != Unload::no) plan_unloads();
 }
 
 void IkeKeeper::disconnected() {
+  // Not there at all, rather than lost on the way: nothing of ours lives in it.
+  asked_ = connected_;
+  if (!asked_ && unload_ != Unload::no) unload_ = Unload::done;
   connected_ = false;
   todo_.clear();
   under_way_.reset();
@@ -131,7 +134,7 @@ void IkeKeeper::enter(Step step, Time now) {
 
 std::optional<IkeRequest> IkeKeeper::next_request(Time now) {
   if (!connected_ || under_way_) return std::nullopt;
-  if (todo_.empty() && step_ == Step::done && now >= next_round_ && !unloading_) begin_round(now);
+  if (todo_.empty() && step_ == Step::done && now >= next_round_ && unload_ == Unload::no) begin_round(now);
   if (todo_.empty()) return std::nullopt;
   under_way_ = std::move(todo_.front());
   todo_.pop_front();
@@ -307,7 +310,9 @@ void IkeKeeper::replied(const IkeReply& reply, Time now) {
   }
   under_way_.reset();
   // An operator's request may have come in between the round's: the round goes on when nothing is left of either.
-  if (!todo_.empty() || unloading_ || step_ == Step::done) return;
+  if (!todo_.empty()) return;
+  if (unload_ != Unload::no) unload_ = Unload::done;
+  if (unload_ != Unload::no || step_ == Step::done) return;
   enter(static_cast<Step>(static_cast<std::uint8_t>(step_) + 1), now);
 }
 
@@ -367,8 +372,11 @@ void IkeKeeper::terminate(std::string_view name, Time now) {
 }
 
 void IkeKeeper::unload_all() {
-  if (!connected_) return;
-  unloading_ = true;
+  unload_ = asked_ ? Unload::under_way : Unload::done;
+  if (connected_) plan_unloads();
+}
+
+void IkeKeeper::plan_unloads() {
   todo_.clear();
   for (const Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
@@ -380,6 +388,7 @@ void IkeKeeper::unload_all() {
     add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "1000"));
     add(Step::load, "terminate", Section{}.add("ike", connection).add("force", "yes").add("timeout", "-1"));
   }
+  unload_ = todo_.empty() && !under_way_ ? Unload::done : Unload::under_way;
 }
 
 std::optional<std::vector<IkeView>> IkeKeeper::take_snapshot() { return std::exchange(snapshot_, std::nullopt); }

@@ -56,9 +56,11 @@ class IkeKeeper {
   void symptom(const Symptom& symptom, Time now);
   void initiate(std::string_view tunnel, Time now);
   void terminate(std::string_view tunnel, Time now);
-  /// Unloads what is ours, SAs included: for OnExit::remove.
+  /// Unloads what is ours, SAs included: for OnExit::remove. Begins anew with a charon that was lost on the way;
+  /// nothing is loaded any more.
   void unload_all();
-  [[nodiscard]] bool idle() const { return !under_way_ && todo_.empty(); }
+  /// That is through, or there was no charon to ask.
+  [[nodiscard]] bool unloaded() const { return unload_ == Unload::done; }
 
   /// The SAs charon listed since the last call; nullopt: no new list.
   [[nodiscard]] std::optional<std::vector<IkeView>> take_snapshot();
@@ -103,6 +105,7 @@ class IkeKeeper {
 
   void begin_round(Time now);
   void plan_loads();
+  void plan_unloads();
   void plan_key(Tunnel& tunnel);
   void plan_initiates(Time now);
   void enter(Step step, Time now);
@@ -118,12 +121,13 @@ class IkeKeeper {
   Duration interval_;
   std::vector<Tunnel> tunnels_;
   bool connected_ = false;
+  bool asked_ = true;  ///< Connected, or charon has not yet shown that it is not there.
   Step step_ = Step::done;
   std::deque<Todo> todo_;
   std::optional<Todo> under_way_;
   Time next_round_ = kNever;
   bool round_again_ = false;
-  bool unloading_ = false;
+  enum class Unload : std::uint8_t { no, under_way, done } unload_ = Unload::no;
   std::set<std::string> connections_, keys_loaded_;  ///< Of ours, as charon has them.
   std::optional<std::vector<IkeView>> snapshot_;
   std::string version_;

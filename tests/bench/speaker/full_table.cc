@@ -99,14 +99,14 @@ std::vector<std::uint8_t> make_withdrawal(const TableOptions& options) {
   return out;
 }
 
-Bed::Bed(std::size_t senders, std::size_t receivers)
+Bed::Bed(std::size_t senders, std::size_t receivers, std::shared_ptr<const Policy> policy)
     : engine_(SpeakerOptions{.asn = Asn{65000}, .router_id = RouterId{0x0A090001}}, nullptr, Time{}) {
   for (std::uint32_t i = 0; i < senders + receivers; ++i) {
     PeerOptions options;
     options.address = IpAddress::v4(0x0A090101 + i);
     options.remote_as = Asn{65001 + i};
     options.passive = true;
-    options.import_policy = options.export_policy = Policy::accept_all();
+    options.import_policy = options.export_policy = policy;
     const auto peer = engine_.add_peer(options, now_);
     BGP_ASSERT(peer.has_value());
     establish(*peer, options, i);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <bgp/engine.h>
+#include <bgp/policy.h>
 #include <bgp/types.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,8 @@ struct TableOptions {
 /// An Engine with peers that say what they are told to and read everything.
 class Bed {
  public:
-  Bed(std::size_t senders, std::size_t receivers);
+  /// `policy`: of every peer, on import and on export.
+  Bed(std::size_t senders, std::size_t receivers, std::shared_ptr<const Policy> policy = Policy::accept_all());
 
   /// Gives each sender the next piece of its stream, in turn, until all are said; then until nothing is left to do.
   void play(const std::vector<std::vector<std::uint8_t>>& streams);

@@ -246,6 +246,15 @@ def leaving(lab):
     check("203.0.113.151/32" not in onprem.routes(), "the underlay route is still there")
     check("bgplite-" not in ipsec.swanctl(onprem, "--list-conns"), "connections of ours are still loaded")
 
+    watcher = Watcher(ipsec, "--remove-on-exit")
+    watcher.wait_state("up", 30)
+    charon = ipsec.charons[onprem.name]
+    charon.pause()
+    check_equal(watcher.process.stop(30), 0, "exit status while charon hangs")
+    charon.resume()
+    check(ipsec.link("ipsec1") is None, "our interface is still there, because charon hung")
+    check(watcher.lines("charon did not take our connections out"), "nobody was told what stays")
+
 
 if __name__ == "__main__":
     main()

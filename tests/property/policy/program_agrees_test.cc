@@ -65,6 +65,28 @@ TEST_P(ProgramAgrees, OnWhatOutcomesMean) {
   }
 }
 
+TEST_P(ProgramAgrees, InARunOfRoutesThatDifferInTheirPrefix) {
+  SCOPED_TRACE(::testing::Message() << "seed=" << GetParam());
+  std::mt19937 random(GetParam() + 2'000'000);
+  for (int i = 0; i < 20; ++i) {
+    const auto policy = Policy::compile(random_library(random), "p0");
+    ASSERT_TRUE(policy);
+    const RandomRoute first = random_route(random);
+    PolicyRun run;
+    for (int j = 0; j < 20; ++j) {
+      const RandomRoute other = random_route(random);
+      const PolicyContext given = context_of(other);
+      PolicyContext context = context_of(first);
+      context.prefix = given.prefix;
+      context.own_prefix = given.own_prefix;
+      context.covers_ike_endpoint = given.covers_ike_endpoint;
+      context.rpki = given.rpki;
+      ASSERT_EQ((*policy)->judge(first.attributes, context, run), (*policy)->judge(first.attributes, context))
+          << "library " << i << ", route " << j;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, ProgramAgrees, ::testing::Range(1U, 101U));
 
 }  // namespace

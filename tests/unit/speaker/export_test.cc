@@ -1,4 +1,5 @@
 // What peers are told: who hears what, in which form, in how many messages, and how groups part and join.
+#include <bgp/speaker/export_rules.h>
 #include <tests/support/policy_builder.h>
 #include <tests/unit/speaker/raw_peer.h>
 
@@ -410,6 +411,28 @@ TEST(Ipv6, GoesOverAnIpv4SessionWithAMappedNextHopAndOverAnIpv6OneWithItsOwn) {
   bench.announce(a, route_of(a, "65001"), {kPrefix});
   EXPECT_TRUE(b.heard.contains(kPrefix));
   EXPECT_FALSE(c.heard.contains(kPrefix)) << "IPv4 over IPv6 was not negotiated (RFC 8950)";
+}
+
+// Two groups would do all the work twice.
+TEST(ExportRules, AreTheSameForPeersInManyAsesUnderOnePolicy) {
+  const SpeakerOptions speaker{.asn = Asn{65000}, .router_id = RouterId{0x0A000001}};
+  session::Negotiated negotiated;
+  negotiated.families = {true, false};
+  PeerOptions first;
+  first.name = "first";
+  first.address = "192.0.2.1"_ip;
+  first.remote_as = Asn{65001};
+  first.export_policy = testing::accepting(testing::prefix_in({"172.16.0.0/12"}));
+  PeerOptions second = first;
+  second.name = "second";
+  second.address = "192.0.2.2"_ip;
+  second.remote_as = Asn{65002};
+  const auto rules = [&](PeerId id, const PeerOptions& options) {
+    return make_export_rules(id, options, speaker, negotiated, "192.0.2.254"_ip);
+  };
+  EXPECT_EQ(rules(PeerId{1}, first), rules(PeerId{2}, second));
+  second.as_override = true;
+  EXPECT_NE(rules(PeerId{1}, first), rules(PeerId{2}, second));
 }
 
 }  // namespace

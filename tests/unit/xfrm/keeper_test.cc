@@ -290,7 +290,38 @@ TEST_F(Keeper, UnloadsAllAtTheEnd) {
   EXPECT_THAT(charon_.connections, IsEmpty());
   EXPECT_THAT(charon_.keys, IsEmpty());
   EXPECT_THAT(charon_.up, IsEmpty());
-  EXPECT_TRUE(keeper_.idle());
+  EXPECT_TRUE(keeper_.unloaded());
+}
+
+TEST_F(Keeper, UnloadsFromTheCharonThatComesBackWhenOneIsLostMeanwhile) {
+  settle();
+  keeper_.unload_all();
+  ASSERT_TRUE(keeper_.next_request(now_));
+  keeper_.disconnected();
+  EXPECT_FALSE(keeper_.unloaded());
+  keeper_.connected(now_);
+  settle();
+  EXPECT_THAT(charon_.connections, IsEmpty());
+  EXPECT_THAT(charon_.up, IsEmpty());
+  EXPECT_TRUE(keeper_.unloaded());
+}
+
+TEST_F(Keeper, UnloadsFromACharonItIsOnlyJustConnectingTo) {
+  settle();
+  IkeKeeper next{keys_, 5s};
+  next.set_tunnels(tunnels_, now_);
+  next.unload_all();
+  EXPECT_FALSE(next.unloaded());
+  next.connected(now_);
+  EXPECT_EQ(next.next_request(now_)->name, "unload-conn");
+}
+
+TEST_F(Keeper, HasNothingToUnloadFromACharonThatIsNotThere) {
+  settle();
+  keeper_.disconnected();  // Lost,
+  keeper_.disconnected();  // and no connection any more.
+  keeper_.unload_all();
+  EXPECT_TRUE(keeper_.unloaded());
 }
 
 }  // namespace
