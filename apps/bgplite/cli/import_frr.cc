@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,6 +46,11 @@ class Importer {
       for (std::string word; words >> word;) line.words.push_back(word);
       lines_[number] = line.from(0);
       if (line.words.empty() || line.words[0][0] == '!' || line.words[0][0] == '#') continue;
+      if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) && !std::isspace(c); })) {
+        lines_[number] = "";
+        report(number, "it has octets that are no text");
+        continue;
+      }
       one(line);
     }
     Imported result;
@@ -101,7 +107,7 @@ class Importer {
     section_ = Section::other;
     if (line.at(0) == "router" && line.at(1) == "bgp" && line.words.size() == 3) {
       section_ = Section::router;
-      asn_ = line.at(2);
+      asn_ = yaml_scalar(line.at(2));
     } else if (line.at(0) == "route-map" && line.words.size() == 4 && line.at(3).size() < 6 &&
                line.at(3).find_first_not_of("0123456789") == std::string::npos) {
       section_ = Section::route_map;
@@ -161,7 +167,7 @@ class Importer {
     const auto starts = [&](std::string_view words) { return body.starts_with(words); };
     if (starts("neighbor ")) return neighbor(line, no);
     if (starts("bgp router-id ")) {
-      router_id_ = line.at(2);
+      router_id_ = yaml_scalar(line.at(2));
     } else if (starts("bgp ebgp-requires-policy")) {
       requires_policy_ = !no;
     } else if (starts("bgp network import-check")) {
@@ -171,17 +177,17 @@ class Importer {
     } else if (starts("bgp always-compare-med")) {
       always_compare_med_ = !no;
     } else if (starts("bgp default local-preference ")) {
-      local_pref_ = line.at(3);
+      local_pref_ = yaml_scalar(line.at(3));
     } else if (starts("bgp cluster-id ") && line.at(2).find('.') != std::string::npos) {
-      cluster_id_ = line.at(2);
+      cluster_id_ = yaml_scalar(line.at(2));
     } else if (starts("timers bgp ") && !no) {
-      timers_ = "{ keepalive: " + line.at(2) + "s, hold: " + line.at(3) + "s }";
+      timers_ = "{ keepalive: " + yaml_scalar(line.at(2) + "s") + ", hold: " + yaml_scalar(line.at(3) + "s") + " }";
     } else if (starts("maximum-paths ") && !no) {
       if (line.at(1) == "ibgp") {
         if (line.at(2) != maximum_paths_) report(line.number, "one limit for eBGP and iBGP");
-        if (maximum_paths_.empty()) maximum_paths_ = line.at(2);
+        if (maximum_paths_.empty()) maximum_paths_ = yaml_scalar(line.at(2));
       } else {
-        maximum_paths_ = line.at(1);
+        maximum_paths_ = yaml_scalar(line.at(1));
       }
     } else if (starts("network ") && !no) {
       network(line);
@@ -229,7 +235,7 @@ class Importer {
     } else if (no) {
       not_here("not carried over");
     } else if (what == "remote-as") {
-      peer.keys["asn"] = value(0);
+      peer.keys["asn"] = yaml_scalar(value(0));
       if (value(0) == "internal") peer.keys["asn"] = asn_;
       if (value(0) == "external") {
         peer.keys.erase("asn");
@@ -242,10 +248,10 @@ class Importer {
         peer.group = value(0);
       }
     } else if (what == "timers" && value(0) == "connect") {
-      peer.keys["timers.connect_retry"] = value(1) + "s";
+      peer.keys["timers.connect_retry"] = yaml_scalar(value(1) + "s");
     } else if (what == "timers") {
-      peer.keys["timers.keepalive"] = value(0) + "s";
-      peer.keys["timers.hold"] = value(1) + "s";
+      peer.keys["timers.keepalive"] = yaml_scalar(value(0) + "s");
+      peer.keys["timers.hold"] = yaml_scalar(value(1) + "s");
     } else if (what == "description") {
       peer.description = line.from(3);
     } else if (what == "route-map") {
@@ -259,20 +265,20 @@ class Importer {
     } else if (what == "update-source") {
       peer.keys["device"] = yaml_scalar(value(0));
     } else if (what == "ebgp-multihop") {
-      peer.keys["ttl"] = value(0).empty() ? "255" : value(0);
+      peer.keys["ttl"] = value(0).empty() ? "255" : yaml_scalar(value(0));
     } else if (what == "ttl-security") {
-      peer.keys["ttl_security"] = value(1);
+      peer.keys["ttl_security"] = yaml_scalar(value(1));
     } else if (what == "passive") {
       peer.keys["passive"] = "true";
     } else if (what == "port") {
-      peer.keys["port"] = value(0);
+      peer.keys["port"] = yaml_scalar(value(0));
     } else if (what == "local-as") {
-      peer.keys["local_asn"] = value(0);
+      peer.keys["local_asn"] = yaml_scalar(value(0));
       if (!value(1).empty()) not_here("options of local-as");
     } else if (what == "next-hop-self") {
       peer.keys["next_hop_self"] = "true";
     } else if (what == "allowas-in") {
-      peer.keys["allow_as_in"] = value(0).empty() ? "3" : value(0);
+      peer.keys["allow_as_in"] = value(0).empty() ? "3" : yaml_scalar(value(0));
       if (value(0) == "origin") not_here("allowas-in origin");
     } else if (what == "as-override") {
       peer.keys["as_override"] = "true";
@@ -283,12 +289,12 @@ class Importer {
     } else if (what == "enforce-first-as") {
       peer.keys["enforce_first_as"] = "true";
     } else if (what == "maximum-prefix") {
-      std::string limit = "max: " + value(0);
+      std::string limit = "max: " + yaml_scalar(value(0));
       for (std::size_t i = 1; !value(i).empty(); ++i) {
         if (value(i) == "warning-only") {
           limit += ", warn_only: true";
         } else if (value(i) == "restart") {
-          limit += ", restart_after: " + value(++i) + "m";
+          limit += ", restart_after: " + yaml_scalar(value(++i) + "m");
         } else if (value(i).find_first_not_of("0123456789") == std::string::npos) {
           limit += ", warn_percent: " + value(i);
         } else {
@@ -297,7 +303,7 @@ class Importer {
       }
       peer.keys["import_limit"] = "{ " + limit + " }";
     } else if (what == "password") {
-      peer.keys["md5_file"] = "/etc/bgplite/md5/" + name;
+      peer.keys["md5_file"] = yaml_scalar("/etc/bgplite/md5/" + name);
       not_here("the key does not belong into a configuration: write it to /etc/bgplite/md5/" + name);
     } else {
       not_here("not carried over");

@@ -4,6 +4,7 @@
 #include <tests/unit/apps/policy/run_verb.h>
 
 #include <gmock/gmock.h>
+#include <yaml-cpp/yaml.h>
 
 namespace bgplite::testing {
 namespace {
@@ -271,6 +272,20 @@ TEST(ImportFrr, WrongInput) {
   static_cast<void>(
       cli::import_frr("route-map\nroute-map m permit x\nip prefix-list\nneighbor\nrouter bgp\nset\nip route\n"
                       "bgp community-list\nbgp as-path access-list\nrouter bgp 1\n neighbor\n network\n"));
+}
+
+// Found by fuzz_frr: a word that is no number reached the YAML as it stood.
+TEST(ImportFrr, WhatStandsInTheFileCannotBreakTheYaml) {
+  const cli::Imported odd = cli::import_frr(
+      "router bgp 65530]:{\n bgp router-id [x\n neighbor 192.0.2.1 remote-as *a\n neighbor 192.0.2.1 timers { }\n");
+  const YAML::Node yaml = YAML::Load(odd.yaml);
+  EXPECT_EQ(yaml["router"]["asn"].as<std::string>(), "65530]:{");
+  EXPECT_EQ(yaml["peers"]["192.0.2.1"]["asn"].as<std::string>(), "*a");
+  const cli::Imported binary =
+      cli::import_frr("router bgp 65530\x06\x01\n bgp router-id 192.0.2.9\nrouter bgp 65000\n");
+  EXPECT_EQ(YAML::Load(binary.yaml)["router"]["asn"].as<std::string>(), "65000");
+  ASSERT_FALSE(binary.left_out.empty());
+  EXPECT_EQ(binary.left_out[0].why, "it has octets that are no text");
 }
 
 }  // namespace
