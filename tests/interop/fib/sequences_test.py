@@ -73,20 +73,38 @@ class Scene:
     def count_objects(self):
         return len(self.gateway.ip("nexthop", "show").splitlines())
 
-    def wanted(self):
-        """{prefix: next hops}: what the peers announce, over the links that are up."""
-        hops = [{(self.address(i), self.device(i), 1)} if self.link_up[i] and self.alive[i] else set() for i in (0, 1)]
+    def wanted(self, said=None):
+        """{prefix: next hops}: what the peers announce, over the links that are up. `said`: only peers whose session is
+        up now and that have said everything."""
+        usable = [self.link_up[i] and self.alive[i] and (said is None or said[i]) for i in (0, 1)]
+        hops = [{(self.address(i), self.device(i), 1)} if usable[i] else set() for i in (0, 1)]
         routes = {prefix: hops[0] | hops[1] for prefix in VPC} | {OWN[i]: hops[i] for i in (0, 1)}
         return {prefix: frozenset(via) for prefix, via in routes.items() if via}
 
+    def said(self):
+        """Which peers' routes bgplite has, all of them."""
+        peers = {peer["peer"]: peer for peer in self.ours.json("show", "peers")["peers"]}
+        whole = lambda peer: peer["state"] == "Established" and peer["prefixes"]["received"] == len(VPC) + 1
+        return tuple(whole(peers[self.address(i)]) for i in (0, 1))
+
+    def rest(self):
+        """Waits until the kernel has what the peers have said by now; returns the seconds since the last fault, or since
+        a peer last began or ended saying it."""
+        changed, before = time.monotonic(), None
+        while True:
+            said, now = self.said(), time.monotonic()
+            if said != before:
+                before, changed = said, now
+            has, wants = learned(self.gateway, 4, OURS), self.wanted(said)
+            if has == wants:
+                return time.monotonic() - changed
+            check(now - changed < PATIENCE, f"said by now: {said}; the kernel has {has}, not {wants}")
+
     def compare(self, patience=PATIENCE):
-        """Waits until the kernel is as wanted() and packets pass; returns the seconds that took."""
-        began = time.monotonic()
+        """Waits until the kernel has what peers and links demand, and packets pass."""
         wait_learned(self.gateway, self.wanted(), 4, OURS, patience)
-        seconds = time.monotonic() - began
         if self.wanted():
             self.gateway.run("ping", "-n", "-c", "1", "-W", str(PATIENCE), HOST)
-        return seconds
 
     def restore(self):
         """No fault is left; both sessions are up."""
@@ -103,10 +121,13 @@ class Scene:
         for i in (0, 1):
             self.ours.wait_established(self.address(i), 60)
         if self.restarted:
-            wait_until(lambda: not self.ours.json("show", "summary")["fib"]["adopting"], SESSION_PATIENCE,
-                       "nothing is kept for the sake of a restart any more")
+            self.wait_adopted()
             self.restarted = False
         self.compare(SESSION_PATIENCE)
+
+    def wait_adopted(self):
+        wait_until(lambda: not self.ours.json("show", "summary")["fib"]["adopting"], SESSION_PATIENCE,
+                   "nothing is kept for the sake of a restart any more")
 
     # --- faults: each says what it did ------------------------------------------------------------------------------
     # BIRD ends its session with a link of its own, so with TCP dropped it could not come back: never both at a time.
@@ -204,7 +225,11 @@ class Scene:
         for _ in range(0 if done else rng.randint(1, 6)):
             done.append(rng.choice(self.FAULTS)(self, rng))
             time.sleep(rng.choice((0, 0, 0.01, 0.1)))
-        return self.compare(SESSION_PATIENCE if self.links_touched or self.restarted else PATIENCE)
+        if self.restarted:
+            self.wait_adopted()
+        seconds = self.rest()
+        self.compare(SESSION_PATIENCE if self.links_touched or self.restarted else PATIENCE)
+        return seconds
 
 
 def sequences(lab, objects, default):
@@ -228,7 +253,7 @@ def sequences(lab, objects, default):
             raise AssertionError(f"seed {seed} (MINIBGP_SEED={seed}): {'; '.join(done)}: {error}") from error
     took.sort()
     print(
-        f"    seeds {first} to {first + count - 1}: from the last fault to rest: median "
+        f"    seeds {first} to {first + count - 1}: from the last fault, or a session's return, to rest: median "
         f"{took[len(took) // 2] * 1000:.0f} ms, longest {took[-1] * 1000:.0f} ms; "
         f"{scene.objects_at_rest} next-hop objects at rest"
     )
