@@ -256,7 +256,10 @@ class Fib {
   /// A tunnel's interface begins or ceases to carry traffic, whatever its link flags say. Unusable: the kernel's groups
   /// have lost it when this returns. Interfaces nobody spoke about are usable while they are up.
   void set_interface_usable(std::string_view interface, bool usable, std::string_view reason);
-  /// Forgets what set_interface_usable() said.
+  /// Something hints that what goes this way may not arrive: beside it, ways that are not suspect get sixteen times
+  /// their weight.
+  void set_interface_suspect(std::string_view interface, bool suspect);
+  /// Forgets what set_interface_usable() and set_interface_suspect() said.
   void forget_interface(std::string_view interface);
 
   // --- Guard

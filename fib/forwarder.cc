@@ -101,6 +101,10 @@ void Forwarder::set_route(const RouteKey& key, std::span<const Via> vias) {
 }
 void Forwarder::remove_route(const RouteKey& key) { injector_.remove_route(key); }
 
+void Forwarder::set_interface_suspect(std::string_view interface, bool suspect) {
+  next_hops_changed_ |= map_.set_interface_suspect(interface, suspect);
+}
+
 void Forwarder::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
   next_hops_changed_ |= map_.set_interface_usable(interface, usable, reason);
 }
@@ -344,7 +348,11 @@ void Forwarder::settle_round(Time now) {
       const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
       const auto watched = watched_.find({peer, tracked.next_hop.address});
       if (watched == watched_.end() || watched->second.ref != change.ref || !ready_) continue;
-      next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, map_.resolution(change.ref)));
+      const Resolution& now_is = map_.resolution(change.ref);
+      Resolution before = change.before;
+      before.suspect = now_is.suspect;  // Only shares follow from that.
+      if (before == now_is) continue;
+      next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, now_is));
     }
   }
   if (!ready_) return;

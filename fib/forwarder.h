@@ -56,6 +56,7 @@ class Forwarder {
   void set_route(const RouteKey& key, std::span<const Via> vias);
   void remove_route(const RouteKey& key);
   void set_interface_usable(std::string_view interface, bool usable, std::string_view reason);
+  void set_interface_suspect(std::string_view interface, bool suspect);
   void forget_interface(std::string_view interface);
   void set_underlay_endpoints(std::span<const IpAddress> endpoints);
   void set_own_networks(std::span<const Prefix> networks);

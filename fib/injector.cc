@@ -9,6 +9,8 @@ namespace {
 
 /// What a next-hop group takes everywhere: kernels before 6.12 refuse 256, which multipath routes have.
 constexpr std::uint16_t kWeightMax = 255;
+/// How much more a way counts beside one that is suspect.
+constexpr unsigned kWeightOverSuspect = 16;
 
 constexpr Prefix link_local_v4() { return Prefix::of(IpAddress::v4(0xA9FE0000), 16); }
 constexpr Prefix link_local_v6() { return Prefix::of(IpAddress::v6({0xFE, 0x80}), 10); }
@@ -125,11 +127,17 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
 
 void Injector::settle(NextHopSet& set, NextHopId hint) {
   scratch_.clear();
+  const bool any_suspect = std::any_of(set.refs.begin(), set.refs.end(), [this](NextHopRef ref) {
+    return map_.resolution(ref).usable && map_.resolution(ref).suspect;
+  });
   for (std::size_t i = 0; i < set.refs.size(); ++i) {
     const Resolution& resolution = map_.resolution(set.refs[i]);
     if (!resolution.usable) continue;
     GroupMember member{resolution.via, set.members[i].next_hop.source};
-    member.via.weight = std::min(set.members[i].weight, kWeightMax);
+    // Beside a suspect way the others get most of the traffic.
+    const bool preferred = any_suspect && !resolution.suspect;
+    const unsigned weight = set.members[i].weight * (preferred ? kWeightOverSuspect : 1U);
+    member.via.weight = static_cast<std::uint16_t>(std::min<unsigned>(weight, kWeightMax));
     scratch_.push_back(member);
   }
   if (scratch_.empty()) {

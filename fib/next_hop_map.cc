@@ -100,12 +100,19 @@ bool NextHopMap::end_dump() {
 }
 
 bool NextHopMap::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
-  const Tunnel tunnel{usable, std::string(reason)};
-  const auto [found, added] = tunnels_.try_emplace(std::string(interface), tunnel);
-  if (added) return true;
-  if (found->second == tunnel) return false;
-  found->second = tunnel;
+  const auto [found, added] = tunnels_.try_emplace(std::string(interface));
+  Tunnel& tunnel = found->second;
+  if (!added && tunnel.usable == usable && tunnel.reason == reason) return false;
+  tunnel.usable = usable;
+  tunnel.reason = reason;
   return true;
+}
+
+bool NextHopMap::set_interface_suspect(std::string_view interface, bool suspect) {
+  const auto found = tunnels_.find(interface);
+  if (found == tunnels_.end() && !suspect) return false;
+  Tunnel& tunnel = found != tunnels_.end() ? found->second : tunnels_[std::string(interface)];
+  return std::exchange(tunnel.suspect, suspect) != suspect;
 }
 
 bool NextHopMap::forget_interface(std::string_view interface) {
@@ -211,9 +218,11 @@ const LinkInfo* NextHopMap::link(IfIndex index) const {
 Resolution NextHopMap::through(const LinkInfo* link, const IpAddress& gateway, bool onlink) const {
   if (link == nullptr) return unusable(NextHopReason::interface_missing);
   if (!link->up) return unusable(NextHopReason::interface_down, link->name);
-  if (const auto tunnel = tunnels_.find(link->name); tunnel != tunnels_.end() && !tunnel->second.usable)
+  const auto tunnel = tunnels_.find(link->name);
+  if (tunnel != tunnels_.end() && !tunnel->second.usable)
     return unusable(NextHopReason::tunnel_down, tunnel->second.reason);
   Resolution result;
+  result.suspect = tunnel != tunnels_.end() && tunnel->second.suspect;
   result.via = Via{gateway, link->index, 1, onlink};
   for (const RefusedVia& refused : refused_)
     if (same_way(refused.via, result.via)) return unusable(NextHopReason::refused, std::strerror(refused.error));

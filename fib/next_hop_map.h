@@ -53,6 +53,7 @@ struct TrackedNextHop {
 
 struct Resolution {
   bool usable = false;
+  bool suspect = false;  ///< Usable, but what goes this way may not arrive.
   NextHopReason reason = NextHopReason::starting;
   std::uint32_t cost = 0;
   Via via;  ///< Weight 1. Kept from the last usable state when not usable.
@@ -76,6 +77,7 @@ class NextHopMap {
   [[nodiscard]] ForeignRoutes& foreign() { return foreign_; }
   [[nodiscard]] const ForeignRoutes& foreign() const { return foreign_; }
   bool set_interface_usable(std::string_view interface, bool usable, std::string_view reason);
+  bool set_interface_suspect(std::string_view interface, bool suspect);
   bool forget_interface(std::string_view interface);
   bool set_peer(PeerId peer, const PeerBinding& binding);
   bool remove_peer(PeerId peer);
@@ -130,8 +132,8 @@ class NextHopMap {
   };
   struct Tunnel {
     bool usable = true;
+    bool suspect = false;
     std::string reason;
-    bool operator==(const Tunnel&) const = default;
   };
   struct RefusedVia {
     Via via;

@@ -270,6 +270,10 @@ void Fib::set_interface_usable(std::string_view interface, bool usable, std::str
   impl_->forwarder().set_interface_usable(interface, usable, reason);
   impl_->react(began);
 }
+void Fib::set_interface_suspect(std::string_view interface, bool suspect) {
+  impl_->forwarder().set_interface_suspect(interface, suspect);
+  impl_->schedule();
+}
 void Fib::forget_interface(std::string_view interface) {
   impl_->forwarder().forget_interface(interface);
   impl_->schedule();

@@ -190,6 +190,30 @@ TEST_F(InjectorTest, StaticWaysOfOneMetricShareTheLoadAndGoBeforeALearnedRoute) 
   EXPECT_EQ(ways("192.168.0.0/16")[0].gateway, address("169.254.10.1")) << "the learned one is back";
 }
 
+TEST_F(InjectorTest, ASuspectTunnelKeepsASmallShareAndGetsItsOwnBack) {
+  best("10.7.0.0/16", {0, 1});
+  best("10.8.0.0/16", {0});
+  settle();
+  static_cast<void>(forwarder_.take_next_hop_changes());
+  const auto weights = [this] {
+    std::vector<unsigned> all;
+    for (const auto& way : ways("10.7.0.0/16")) all.push_back(way.weight);
+    return all;
+  };
+  forwarder_.set_interface_suspect("tun0", true);
+  settle();
+  EXPECT_EQ(weights(), (std::vector<unsigned>{1, 16}));
+  EXPECT_EQ(ways("10.8.0.0/16").size(), 1U) << "it is the only way: it stays";
+  EXPECT_TRUE(forwarder_.take_next_hop_changes().empty()) << "it is as usable as before";
+  forwarder_.set_interface_suspect("tun1", true);
+  settle();
+  EXPECT_EQ(weights(), (std::vector<unsigned>{1, 1}));
+  forwarder_.set_interface_suspect("tun0", false);
+  forwarder_.set_interface_suspect("tun1", false);
+  settle();
+  EXPECT_EQ(weights(), (std::vector<unsigned>{1, 1}));
+}
+
 TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
   forwarder_.watch_network(prefix("10.9.0.0/16"), NetworkWatch::exact_route);
   forwarder_.watch_network(prefix("10.9.1.0/24"), NetworkWatch::reachable);
