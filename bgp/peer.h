@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bgp/policy.h>
+#include <bgp/secret.h>
 #include <bgp/types.h>
 
 #include <array>
@@ -60,7 +61,7 @@ struct PeerOptions {
   std::uint8_t ttl_security_hops = 0;           ///< RFC 5082 (GTSM); 0: off.
   std::uint16_t tcp_mss = 0;                    ///< TCP_MAXSEG; 0: the kernel's.
   std::uint32_t tcp_user_timeout_ms = 0;        ///< 0: the hold time.
-  std::string md5_key;                          ///< RFC 2385; empty: none. Never printed.
+  Secret md5_key;                               ///< RFC 2385; empty: none.
   std::shared_ptr<const Policy> import_policy;  ///< null: reject_all for eBGP (RFC 8212), accept_all for iBGP.
   std::shared_ptr<const Policy> export_policy;  ///< As import_policy.
   PrefixLimit import_limit;

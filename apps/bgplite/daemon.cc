@@ -51,7 +51,7 @@ const char* to_text(minibgp::ApiError error) {
 }
 
 /// The first line of a file nobody else may read. The error is a sentence.
-minibgp::Result<std::string, std::string> read_secret(const std::string& path) {
+minibgp::Result<minibgp::Secret, std::string> read_secret(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return minibgp::unexpected("cannot read " + path + ": " + std::strerror(errno));
   struct stat status {};
@@ -60,9 +60,10 @@ minibgp::Result<std::string, std::string> read_secret(const std::string& path) {
   const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
   ::close(fd);
   if (open) return minibgp::unexpected(path + " can be read by others: chmod 600 " + path);
-  std::string secret{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  std::string_view line{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  line = line.substr(0, line.find_first_of("\r\n"));
+  minibgp::Secret secret{line};
   ::explicit_bzero(text, sizeof text);
-  secret.resize(std::min(secret.find_first_of("\r\n"), secret.size()));
   if (secret.empty()) return minibgp::unexpected(path + " holds no key");
   return secret;
 }

@@ -376,7 +376,7 @@ std::error_code Driver::listen_on(const ListenOptions& options) {
   for (const PeerStatus& status : engine_.peers()) {
     const PeerOptions* peer = engine_.options_of(status.id);
     if (peer == nullptr || peer->md5_key.empty() || peer->address.family != options.address.family) continue;
-    if (const auto error = set_listener_md5(socket.fd(), peer->address, peer->md5_key)) return error;
+    if (const auto error = set_listener_md5(socket.fd(), peer->address, peer->md5_key.view())) return error;
   }
   const auto on_connection = [this, device = options.device](Socket accepted, const Endpoint& from) {
     this->on_connection(std::move(accepted), from, device);
@@ -397,7 +397,7 @@ std::error_code Driver::adopt(int fd) {
 }
 
 void Driver::update_md5(const PeerOptions* before, const PeerOptions* after) {
-  const auto set = [this](const IpAddress& peer, const std::string& key) {
+  const auto set = [this](const IpAddress& peer, std::string_view key) {
     for (const auto& listener : listeners_) {
       if (listener->family() != peer.family) continue;
       if (const auto error = set_listener_md5(listener->fd(), peer, key); error && !key.empty())
@@ -407,7 +407,7 @@ void Driver::update_md5(const PeerOptions* before, const PeerOptions* after) {
   const bool had = before != nullptr && !before->md5_key.empty();
   const bool has = after != nullptr && !after->md5_key.empty();
   if (had && (!has || before->address != after->address)) set(before->address, {});
-  if (has) set(after->address, after->md5_key);
+  if (has) set(after->address, after->md5_key.view());
 }
 
 void Driver::stop(Engine::Stop how, std::string_view reason, std::function<void()> done) {

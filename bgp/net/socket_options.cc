@@ -40,7 +40,7 @@ namespace {
   return {};
 }
 
-[[nodiscard]] std::error_code set_md5(int fd, const IpAddress& peer, const std::string& key) {
+[[nodiscard]] std::error_code set_md5(int fd, const IpAddress& peer, std::string_view key) {
   tcp_md5sig signature{};
   const SocketAddress address = to_socket_address(peer, 0, {});
   std::memcpy(&signature.tcpm_addr, &address.storage, sizeof signature.tcpm_addr);
@@ -138,7 +138,7 @@ std::error_code open_for_dial(const PeerOptions& peer, PeerType type, Socket& ou
   if (const auto error = open_socket(peer.address.family, out)) return error;
   if (const auto error = set_common(out.fd(), peer, type)) return error;
   if (!peer.md5_key.empty())
-    if (const auto error = set_md5(out.fd(), peer.address, peer.md5_key)) return error;
+    if (const auto error = set_md5(out.fd(), peer.address, peer.md5_key.view())) return error;
   if (!peer.local_address.is_set()) return {};
   const SocketAddress local = to_socket_address(peer.local_address, 0, peer.device);
   if (::bind(out.fd(), local.get(), local.size) != 0) return last_error();
@@ -164,7 +164,7 @@ std::error_code open_listener(const ListenOn& where, Socket& out) {
   return {};
 }
 
-std::error_code set_listener_md5(int fd, const IpAddress& peer, const std::string& key) {
+std::error_code set_listener_md5(int fd, const IpAddress& peer, std::string_view key) {
   return set_md5(fd, peer, key);
 }
 

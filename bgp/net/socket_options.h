@@ -7,7 +7,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <system_error>
 
 #include <sys/socket.h>
@@ -66,7 +66,7 @@ struct ListenOn {
 };
 [[nodiscard]] std::error_code open_listener(const ListenOn& where, Socket& out);
 /// Sets or (with an empty key) removes the key that connections from `peer` must carry.
-[[nodiscard]] std::error_code set_listener_md5(int fd, const IpAddress& peer, const std::string& key);
+[[nodiscard]] std::error_code set_listener_md5(int fd, const IpAddress& peer, std::string_view key);
 /// Makes close() answer with a reset at once: nothing lingers for a stranger.
 void close_with_reset(int fd);
 

@@ -122,6 +122,12 @@ def run(lab, seconds, sets, wide):
         phase(f"{sets} sets, as many prefixes", seconds * 2, ("spread", ATTACKERS["spread"], sets))
     after = phase("afterwards", max(3, seconds // 2))
 
+    # One octet a second never makes a message: the hold timer ends it. Nobody waits for who never reads.
+    for mode in ("drip", "deaf"):
+        peer = field.peer(ATTACKERS[mode])
+        print(f"    {mode}: {peer['state']}, ended {peer['dropped']} times", flush=True)
+        check(peer["dropped"] >= 1, f"the session of '{mode}' was never ended")
+
     print(f"\n{'attack':28} {'load':36} {'RSS KiB':>8} {'keepalive gap ms: longest':>26} {'median':>7}")
     for name, load, peak, longest, median in table:
         print(f"{name:28} {load:36} {peak:8} {longest:26} {median:7}")

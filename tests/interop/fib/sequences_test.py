@@ -126,6 +126,7 @@ class Scene:
         self.compare(SESSION_PATIENCE)
 
     def wait_adopted(self):
+        wait_until(lambda: self.ours.cli("show", "version", check=False).returncode == 0, PATIENCE, "bgplite answers")
         wait_until(lambda: not self.ours.json("show", "summary")["fib"]["adopting"], SESSION_PATIENCE,
                    "nothing is kept for the sake of a restart any more")
 
