@@ -465,9 +465,10 @@ void Daemon::on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) {
   const bool usable = minibgp::xfrm::usable(change.state);
   if (drill_ && drill_->drill.failing() && drill_->tunnel == tunnel && !usable) end_drill(DrillReport::End::failed);
   carry(tunnel, tunnel_usable(tunnel), minibgp::xfrm::to_text(change.reason));
+  // The other hints are also what a healthy tunnel shows that is used in one direction: its share would come and go.
   if (fib_)
     if (const std::string interface = interface_of(tunnel); !interface.empty())
-      fib_->set_interface_suspect(interface, change.state == minibgp::xfrm::TunnelState::suspect);
+      fib_->set_interface_suspect(interface, change.reason == minibgp::xfrm::Reason::retransmitting);
   if (!usable && minibgp::xfrm::usable(change.previous)) note_failover(tunnel, change.reason);
   probes_.on_tunnel_changed(tunnel, change.state, change.reason);
   event("tunnel", {{"tunnel", tunnel},
