@@ -14,8 +14,8 @@
 
 namespace bgplite {
 
-/// For all threads of the process and for good. Children inherit it, and none can be started: what runs nft does so
-/// before. The error is a sentence; nothing is filtered then.
+/// For all threads of the process and for good. Children inherit it, and none can be started: what runs nft
+/// (host/nft.h) was split off before. The error is a sentence; nothing is filtered then.
 [[nodiscard]] minibgp::Result<void, std::string> filter_system_calls();
 
 }  // namespace bgplite

@@ -145,6 +145,38 @@ def own_user(lab):
     wait_until(lambda: set(pair.a.routes(protocol=155)) == {"10.2.0.0/16", "10.3.0.0/16"}, 10, "kernel routes")
 
 
+def ended(pid):
+    """Also one that nobody has waited for."""
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1][0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@case("rules for nft are set and taken out by a process that may do nothing else and ends with the daemon")
+def rules(lab):
+    require(needs.root(), needs.program("nft"))
+    pair = Pair(lab, a_extra={
+        "user": "nobody", "on_exit": "remove", "host": {"mss_clamp": "manage"},
+        "tunnels": {"ab": {"mode": "link", "address": "192.0.2.1/30", "mtu": 1400}},
+    }).start()  # fmt: skip
+    tables = lambda: pair.a.run("nft", "list", "tables").stdout.split("\n")
+    check("table inet bgplite" in tables(), tables)
+    helper = [pid for pid in pair.a_process.tree() if open(f"/proc/{pid}/comm").read().strip() == "bgplite-nft"]
+    check_equal(len(helper), 1, "processes that run nft")
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{helper[0]}/status") if ":\t" in line)
+    for which in ("CapEff", "CapPrm", "CapBnd"):
+        check_equal(int(status[which], 16), 1 << 12, f"{which}: NET_ADMIN")
+    check_equal(len(os.listdir(f"/proc/{helper[0]}/fd")), 4, "its files: the standard ones and its socket")
+    pair.a_process.stop()
+    check_equal(tables(), [""], "tables after the end")
+    wait_until(lambda: ended(helper[0]), 5, "the helper ends with the daemon")
+    pair.start()
+    helper = [pid for pid in pair.a_process.tree() if open(f"/proc/{pid}/comm").read().strip() == "bgplite-nft"]
+    os.kill(pair.a_process.pid, 9)
+    wait_until(lambda: ended(helper[0]), 5, "the helper ends with a daemon that is killed")
+
+
 @case("the kernel has what the peer announced, verify says so, and sees a route that somebody took")
 def verify(lab):
     pair = Pair(lab).start()

@@ -95,7 +95,10 @@ class Run {
     if (auto reserved = server_.reserve(config.control.socket); !reserved) return reserved;
     give_directories(config);
     // While we may still run nft and set everything; what of it fails is logged, and doctor tells.
-    if (!config.tunnels.empty()) static_cast<void>(host_.apply(config));
+    if (!config.tunnels.empty()) {
+      host_.keep_nft(config);
+      static_cast<void>(host_.apply(config));
+    }
     if (auto dropped = drop_privileges(config); !dropped) return dropped;
     const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
     if (needs_admin && !may_administer_network())

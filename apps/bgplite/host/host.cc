@@ -182,11 +182,11 @@ std::string saved_chain(const std::string& state_file) {
 }
 
 /// Takes our tagged rules out of `chain`; the problem, empty when there is none.
-std::string remove_tagged_rules(const std::string& chain) {
+std::string remove_tagged_rules(const Nft& nft, const std::string& chain) {
   if (words(chain).size() != 3) return {};
-  std::vector<std::string> list{"nft", "-a", "list", "chain"};
+  std::vector<std::string> list{"-a", "list", "chain"};
   for (const std::string& word : words(chain)) list.push_back(word);
-  const Finished shown = run_command(list);
+  const Finished shown = nft.run(list);
   if (!shown.ok()) return {};  // The chain is gone, and our rules with it.
   std::istringstream lines(shown.output);
   std::string script;
@@ -196,11 +196,15 @@ std::string remove_tagged_rules(const std::string& chain) {
       script += "delete rule " + chain + " handle " + line.substr(handle + 9) + "\n";
   }
   if (script.empty()) return {};
-  const Finished done = run_command({"nft", "-f", "-"}, script);
+  const Finished done = nft.run({"-f", "-"}, script);
   return done.ok() ? std::string{} : "host: cannot take our rules out of " + chain + ": " + trim(done.output);
 }
 
 }  // namespace
+
+void Host::keep_nft(const Config& config) {
+  if (!wanted_nft_table(config).empty() || !wanted_firewall_rules(config).empty()) nft_.start();
+}
 
 std::vector<std::string> Host::apply(const Config& config) {
   std::vector<std::string> problems;
@@ -224,22 +228,22 @@ std::vector<std::string> Host::apply(const Config& config) {
   // With the clamp no longer wanted the table goes; a table that was never there is no failure.
   const std::string table = wanted_nft_table(config);
   if (!table.empty()) {
-    if (const Finished done = run_command({"nft", "-f", "-"}, table); !done.ok())
+    if (const Finished done = nft_.run({"-f", "-"}, table); !done.ok())
       problems.push_back("host: nft refuses the MSS clamp: " + trim(done.output));
   } else {
-    (void)run_command({"nft", "delete", "table", "inet", "bgplite"});
+    (void)nft_.run({"delete", "table", "inet", "bgplite"});
   }
 
   const std::string before = saved_chain(state_file_);
   if (!before.empty())
-    if (const std::string problem = remove_tagged_rules(before); !problem.empty()) problems.push_back(problem);
+    if (const std::string problem = remove_tagged_rules(nft_, before); !problem.empty()) problems.push_back(problem);
   std::string chain;
   if (const auto rules = wanted_firewall_rules(config); !rules.empty()) {
     chain = config.host.firewall_chain;
     std::string script;
     // Inserted at the top: an accept below somebody's drop would not help.
     for (const std::string& rule : rules) script += "insert rule " + chain + " " + rule + "\n";
-    if (const Finished done = run_command({"nft", "-f", "-"}, script); !done.ok()) {
+    if (const Finished done = nft_.run({"-f", "-"}, script); !done.ok()) {
       problems.push_back("host: nft refuses our rules in " + chain + ": " + trim(done.output));
       chain.clear();
     }
@@ -257,9 +261,9 @@ std::vector<std::string> Host::restore() {
     if (!write_sysctl(one.path, one.before))
       problems.push_back("host: cannot restore " + one.path + " to " + one.before + ": " + std::strerror(errno));
   }
-  (void)run_command({"nft", "delete", "table", "inet", "bgplite"});
+  (void)nft_.run({"delete", "table", "inet", "bgplite"});
   if (const std::string chain = saved_chain(state_file_); !chain.empty())
-    if (const std::string problem = remove_tagged_rules(chain); !problem.empty()) problems.push_back(problem);
+    if (const std::string problem = remove_tagged_rules(nft_, chain); !problem.empty()) problems.push_back(problem);
   save({}, {});
   for (const std::string& problem : problems) log(LogLevel::warning, problem);
   return problems;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <apps/bgplite/config/config.h>
+#include <apps/bgplite/host/nft.h>
 #include <bgp/log.h>
 
 #include <optional>
@@ -38,12 +39,14 @@ struct Sysctl {
 [[nodiscard]] bool write_sysctl(std::string_view path, std::string_view value);
 
 /// Sets what is managed and remembers what was there, in a file under the state directory, so that a daemon that
-/// crashed still restores on its next stop. Blocking: runs nft as a short-lived child (about 20 ms). That must be
-/// before privileges are dropped; afterwards a child would have none, and call_filter.h lets nothing start.
+/// crashed still restores on its next stop. Blocking: nft takes about 20 ms.
 class Host {
  public:
   Host(std::string state_file, minibgp::LogSink* log);
 
+  /// Before privileges are dropped: afterwards nft can only be run by a process split off before, see nft.h. Does
+  /// nothing where `config` asks for nothing of nft.
+  void keep_nft(const Config& config);
   /// Idempotent. What fails is logged and returned, one sentence each; the rest is done all the same.
   std::vector<std::string> apply(const Config& config);
   /// Puts back the sysctls that still have our value, takes our table and our tagged rules away.
@@ -59,6 +62,7 @@ class Host {
 
   std::string state_file_;
   minibgp::LogSink* log_;
+  Nft nft_;
 };
 
 }  // namespace bgplite::host
