@@ -183,6 +183,9 @@ void IkeKeeper::plan_loads() {
     if (!find_connection(name)) add(Step::load, "unload-conn", Section{}.add("name", name));
   for (const std::string& name : keys_loaded_)
     if (!find_connection(name)) add(Step::load, "unload-shared", Section{}.add("id", name));
+  // Last, when the peer has nothing left to begin a new SA with.
+  for (const std::string& name : connections_)
+    if (!find_connection(name)) add(Step::load, "terminate", Section{}.add("ike", name).add("timeout", "-1"));
   for (Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     plan_key(tunnel);

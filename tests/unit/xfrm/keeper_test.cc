@@ -152,10 +152,21 @@ TEST_F(Keeper, LoadsAgainWhatSomebodyUnloadedAndLeavesTheSasAlone) {
 TEST_F(Keeper, UnloadsWhatIsOursAndGoneButNothingElse) {
   charon_.connections = {"bgplite-old", "mine"};
   charon_.keys = {{"bgplite-old", "k"}, {"ike-mine", "k"}};
+  charon_.up = {"bgplite-old", "mine"};
   settle();
+  EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-old"));
   EXPECT_THAT(charon_.connections, ElementsAre("bgplite-ipsec0", "bgplite-ipsec1", "mine"));
   EXPECT_TRUE(charon_.keys.contains("ike-mine"));
   EXPECT_FALSE(charon_.keys.contains("bgplite-old"));
+}
+
+TEST_F(Keeper, ATunnelThatIsConfiguredNoMoreLosesItsSasAndTheOtherKeepsThem) {
+  settle();
+  tunnels_.erase(tunnels_.begin());
+  keeper_.set_tunnels(tunnels_, now_);
+  pass(0s);
+  EXPECT_THAT(charon_.connections, ElementsAre("bgplite-ipsec1"));
+  EXPECT_THAT(charon_.up, ElementsAre("bgplite-ipsec1"));
 }
 
 TEST_F(Keeper, AChangeOfOneTunnelTouchesNoOther) {
