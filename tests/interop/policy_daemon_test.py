@@ -140,24 +140,31 @@ def same_verdicts(lab):
 
 
 def with_bug(right, wrong, folder):
-    """bgplite with one change in the evaluator: that file is compiled again and linked with the rest of the build."""
+    """bgplite with one change in the evaluator: what includes that header is compiled again and linked with the rest of
+    the build."""
     build = needs.build_dir()
-    source = needs.REPOSITORY / "bgp/policy/match.cc"
+    source = needs.REPOSITORY / "bgp/policy/match.h"
     database = build / "compile_commands.json"
     if not database.exists() or not (build / "build.ninja").exists():
         raise Skip(f"{build} is not a build by Ninja with compile_commands.json")
     text = source.read_text()
     check_equal(text.count(right), 1, f"places of {right!r} in {source.name}")
-    (folder / "match.cc").write_text(text.replace(right, wrong))
-    entry = next(e for e in json.loads(database.read_text()) if e["file"].endswith("/bgp/policy/match.cc"))
-    words = shlex.split(entry["command"])
-    words[words.index("-o") + 1] = str(folder / "match.o")
-    subprocess.run([str(folder / "match.cc") if w == entry["file"] else w for w in words], cwd=build, check=True)
+    (folder / "bgp/policy").mkdir(parents=True)
+    (folder / "bgp/policy/match.h").write_text(text.replace(right, wrong))
+    objects = []
+    for name in ("match.cc", "program.cc"):
+        entry = next(e for e in json.loads(database.read_text()) if e["file"].endswith(f"/bgp/policy/{name}"))
+        words = shlex.split(entry["command"])
+        objects.append(folder / f"{name}.o")
+        words[words.index("-o") + 1] = str(objects[-1])
+        # Before the others, so that the changed header hides the right one.
+        words.insert(next(i for i, word in enumerate(words) if word.startswith("-")), f"-I{folder}")
+        subprocess.run(words, cwd=build, check=True)
     commands = subprocess.run(["ninja", "-C", build, "-t", "commands", "bgplite"], capture_output=True, text=True)
     link = commands.stdout.splitlines()[-1]
     check(" -o apps/bgplite " in link, lambda: f"the last command does not link bgplite: {link}")
     # Before the archives, so that theirs is not needed any more.
-    link = link.replace(" -o apps/bgplite ", f" {folder / 'match.o'} -o {folder / 'bgplite'} ")
+    link = link.replace(" -o apps/bgplite ", f" {' '.join(map(str, objects))} -o {folder / 'bgplite'} ")
     subprocess.run(link, shell=True, cwd=build, check=True)
     return folder / "bgplite"
 
