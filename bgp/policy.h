@@ -98,9 +98,9 @@ class Policy {
   explicit Policy(std::unique_ptr<const policy::Program> program);  ///< For compile(); programs have no use for it.
   ~Policy();
 
-  /// Neither asks nor edits anything: as accept_all(), as reject_all().
-  [[nodiscard]] bool takes_all() const;
-  [[nodiscard]] bool refuses_all() const;
+  /// Neither asks nor edits anything; the same for refuses_all().
+  [[nodiscard]] bool takes_all() const;    ///< As accept_all().
+  [[nodiscard]] bool refuses_all() const;  ///< As reject_all().
   /// False when the answer depends on attributes, peer and direction only.
   [[nodiscard]] bool reads_prefix() const;
   /// True when the answer depends on which peer or tunnel it is; false: peers of one type share the answer.
