@@ -9,10 +9,10 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 from cases import case, check, check_equal, main, require
 from loss import Loss
-from netlab import wait_until
+from netlab import holds_for, wait_until
 from pairs import OURS
 from peers import Bgplite, Bird, Neighbor, Router
-from routes import wait_learned
+from routes import learned, wait_learned
 
 GATEWAY = "192.0.2.2"
 FIRST, SECOND, FIXED = "10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24"
@@ -77,6 +77,8 @@ for objects in (True, False):
             wait_learned(us, everything, 4, OURS, 30)
             first.kill()
             wait_learned(us, others, 4, OURS, 30)
+            # All that may be over within milliseconds; what it did to the others would show now.
+            holds_for(lambda: learned(us, 4, OURS) == others, 1, "the others' routes stay")
         forth = traffic.report.forth
         print(f"    {forth.sent} sent, {forth.lost} lost")
         check(forth.sent > 100, "traffic flowed")
