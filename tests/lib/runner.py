@@ -401,6 +401,7 @@ def main():
             "--error-exitcode=9",
             "--leak-check=full",
             "--errors-for-leak-kinds=definite",
+            f"--suppressions={ROOT / 'tests/lib/valgrind.supp'}",
         ]
         run_programs(MORE_BUILDS[0], ("unit",), prefix=valgrind, label="valgrind", seconds=3600)
         run_clang_tidy(options.jobs, results)
