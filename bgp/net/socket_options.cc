@@ -164,9 +164,7 @@ std::error_code open_listener(const ListenOn& where, Socket& out) {
   return {};
 }
 
-std::error_code set_listener_md5(int fd, const IpAddress& peer, std::string_view key) {
-  return set_md5(fd, peer, key);
-}
+std::error_code set_listener_md5(int fd, const IpAddress& peer, std::string_view key) { return set_md5(fd, peer, key); }
 
 void close_with_reset(int fd) {
   const linger at_once{1, 0};

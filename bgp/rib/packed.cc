@@ -254,9 +254,7 @@ void unpack(Bytes octets, PathAttributes& out) {
   if ((bits & kLocalPref) != 0) out.local_pref = in.get<std::uint32_t>();
   out.atomic_aggregate = (bits & kAtomicAggregate) != 0;
   if ((bits & kAggregator) != 0) out.aggregator = in.get<Aggregator>();
-  const auto get_list = [&in, bits](Bit bit, auto& list) {
-    in.get_all((bits & bit) != 0 ? in.get_count() : 0, list);
-  };
+  const auto get_list = [&in, bits](Bit bit, auto& list) { in.get_all((bits & bit) != 0 ? in.get_count() : 0, list); };
   get_list(kCommunities, out.communities);
   get_list(kExtended, out.extended_communities);
   get_list(kLarge, out.large_communities);
