@@ -1,3 +1,5 @@
+/// Daemon: start and stop, peers, own networks, tunnels, and the news between speaker, fib and tunnels. Its other parts:
+/// options.cc, apply.cc, maintenance.cc.
 #include <apps/bgplite/daemon.h>
 #include <bgp/text.h>
 
@@ -5,12 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
-#include <unordered_map>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace bgplite {
 namespace {
@@ -48,24 +45,6 @@ const char* to_text(minibgp::ApiError error) {
       return "its session is up";
   }
   return "";
-}
-
-/// The first line of a file nobody else may read. The error is a sentence.
-minibgp::Result<minibgp::Secret, std::string> read_secret(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return minibgp::unexpected("cannot read " + path + ": " + std::strerror(errno));
-  struct stat status {};
-  char text[256] = {};
-  const bool open = ::fstat(fd, &status) == 0 && (status.st_mode & 0077U) != 0;
-  const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
-  ::close(fd);
-  if (open) return minibgp::unexpected(path + " can be read by others: chmod 600 " + path);
-  std::string_view line{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-  line = line.substr(0, line.find_first_of("\r\n"));
-  minibgp::Secret secret{line};
-  ::explicit_bzero(text, sizeof text);
-  if (secret.empty()) return minibgp::unexpected(path + " holds no key");
-  return secret;
 }
 
 NetworkWatch watch_of(Network::When when) {
@@ -117,44 +96,6 @@ std::chrono::seconds Daemon::uptime() const {
 }
 
 // --- Start and stop ------------------------------------------------------------------------------------------------
-
-minibgp::SpeakerOptions Daemon::speaker_options() const {
-  minibgp::SpeakerOptions options = config_.router;
-  options.seed = seed_;
-  options.forwarding_preserved = restarted_;
-  options.next_hop_tracking =
-      config_.fib.enabled ? minibgp::NextHopTracking::tracked : minibgp::NextHopTracking::assume_usable;
-  return options;
-}
-
-minibgp::fib::FibOptions Daemon::fib_options() const {
-  using minibgp::fib::FibOptions;
-  using minibgp::fib::PreferredSource;
-  FibOptions options;
-  options.enabled = config_.fib.enabled;
-  options.table = config_.fib.table;
-  options.metric = config_.fib.metric;
-  options.protocol = config_.fib.protocol;
-  options.preferred_source.address = config_.fib.prefsrc_address;
-  switch (config_.fib.prefsrc) {
-    case FibConfig::Prefsrc::automatic:
-      options.preferred_source.mode = PreferredSource::Mode::automatic;
-      break;
-    case FibConfig::Prefsrc::none:
-      options.preferred_source.mode = PreferredSource::Mode::none;
-      break;
-    case FibConfig::Prefsrc::address:
-      options.preferred_source.mode = PreferredSource::Mode::address;
-      break;
-  }
-  options.on_exit = config_.on_exit == OnExit::keep ? FibOptions::OnExit::keep : FibOptions::OnExit::remove;
-  options.adopt_timeout = config_.fib.adopt_timeout;
-  options.audit_interval = config_.fib.audit_interval;
-  options.resolve_via_default = config_.fib.resolve_via_default;
-  options.next_hop_objects =
-      config_.fib.next_hop_objects ? FibOptions::NextHopObjects::automatic : FibOptions::NextHopObjects::off;
-  return options;
-}
 
 minibgp::Result<void, std::string> Daemon::start() {
   restarted_ = config_.fib.enabled && marker_.found();
@@ -248,28 +189,6 @@ std::string Daemon::interface_of(const std::string& tunnel) const {
   return options.interface.empty() ? options.name : options.interface;
 }
 
-minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig& peer) {
-  minibgp::PeerOptions options = peer.options;
-  const auto policy = [&](const std::string& name) -> std::shared_ptr<const minibgp::Policy> {
-    if (peer.accept_all) return minibgp::Policy::accept_all();
-    const auto found = config_.policies.find(name);
-    return found == config_.policies.end() ? nullptr : found->second.compiled;
-  };
-  options.import_policy = policy(peer.import_policy);
-  options.export_policy = policy(peer.export_policy);
-  options.audience = audience_of(key, peer);
-  drains_.apply(key, options);
-  if (!peer.md5_file.empty()) {
-    if (auto secret = read_secret(peer.md5_file)) {
-      options.md5_key = std::move(*secret);
-    } else {
-      log_.error(LogArea::config, "peer " + key + ": " + secret.error() + ": the peer stays disabled");
-      options.enabled = false;
-    }
-  }
-  return options;
-}
-
 void Daemon::add_peer(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_of(key, peer);
   // A tunnel that is down: added disabled, so that it does not dial before it is told.
@@ -351,16 +270,6 @@ void Daemon::set_peer_enabled(PeerId peer, bool enabled, std::string_view reason
   if (!enabled) return speaker_->disable_peer(peer, reason);
   undo_drain(peer);
   speaker_->enable_peer(peer);
-}
-
-void Daemon::set_saved(Saved saved) {
-  for (const auto& [key, peer] : config_.saved.peers)
-    if (const auto found = config_.peers.find(key); found != config_.peers.end())
-      found->second.options.enabled = peer.in_file;
-  config_.saved = std::move(saved);
-  for (const auto& [key, peer] : config_.saved.peers)
-    if (const auto found = config_.peers.find(key); found != config_.peers.end())
-      found->second.options.enabled = peer.enabled;
 }
 
 // --- Own networks --------------------------------------------------------------------------------------------------
@@ -596,120 +505,6 @@ void Daemon::on_fib_failed(std::error_code error) {
 
 void Daemon::event(std::string_view kind, std::initializer_list<Fact> facts) const {
   if (on_event) on_event(kind, facts);
-}
-
-// --- A change of the configuration ---------------------------------------------------------------------------------
-
-/// One line a step; of networks, where many come or go at once, one line for all.
-void Daemon::log_plan(const Plan& plan) {
-  constexpr std::ptrdiff_t kLinesMax = 20;
-  const auto of_kind = [&](Step::Kind kind) {
-    return std::count_if(plan.begin(), plan.end(), [&](const Step& step) { return step.kind == kind; });
-  };
-  const std::ptrdiff_t announced = of_kind(Step::Kind::announce);
-  const std::ptrdiff_t withdrawn = of_kind(Step::Kind::withdraw);
-  if (announced > kLinesMax) log_.info(LogArea::config, std::to_string(announced) + " networks announced or changed");
-  if (withdrawn > kLinesMax) log_.info(LogArea::config, std::to_string(withdrawn) + " networks withdrawn");
-  for (const Step& step : plan) {
-    const bool counted = (step.kind == Step::Kind::announce && announced > kLinesMax) ||
-                         (step.kind == Step::Kind::withdraw && withdrawn > kLinesMax);
-    if (!counted) log_.info(LogArea::config, step.text);
-  }
-}
-
-Plan Daemon::apply(Config wanted) {
-  const Plan plan = diff(config_, wanted);
-  log_plan(plan);
-  std::vector<Network> old_networks = std::move(config_.networks);
-  // What is fixed at the start stays as it runs, so that the next plan names it again.
-  wanted.listen = config_.listen;
-  wanted.control = config_.control;
-  wanted.user = config_.user;
-  wanted.state_dir = config_.state_dir;
-  wanted.metrics.listen = config_.metrics.listen;
-  wanted.log.format = config_.log.format;
-  wanted.fib.enabled = config_.fib.enabled;
-  wanted.fib.next_hop_objects = config_.fib.next_hop_objects;
-  wanted.ipsec = config_.ipsec;
-  config_ = std::move(wanted);
-  // By the text that a step names them with: a plan may have thousands of them.
-  const auto by_text = [](const std::vector<Network>& networks) {
-    std::unordered_map<std::string, const Network*> index;
-    for (const Network& network : networks) index.emplace(to_text(network.prefix), &network);
-    return index;
-  };
-  const auto old_by_text = by_text(old_networks);
-  const auto new_by_text = by_text(config_.networks);
-  std::vector<std::string> set_up_anew;
-  for (const Step& step : plan)
-    if (step.kind == Step::Kind::tunnels && step.effect == Effect::tunnel) set_up_anew.push_back(step.key);
-  const bool farewell = tunnels_ && leave_tunnels(set_up_anew, "tunnel is set up anew");
-  bool tunnels_done = false;
-  for (const Step& step : plan) {
-    switch (step.kind) {
-      case Step::Kind::router:
-        speaker_->set_options(speaker_options());
-        break;
-      case Step::Kind::tunnels:
-        if (std::exchange(tunnels_done, true)) break;
-        if (!tunnels_) {
-          if (const auto opened = open_tunnels(); !opened) log_.error(LogArea::tunnel, opened.error());
-        } else if (farewell) {
-          after_farewell([this] { set_tunnels(), set_static_routes(); });
-          break;
-        } else {
-          set_tunnels();
-        }
-        set_static_routes();
-        break;
-      case Step::Kind::remove_peer:
-        remove_peer(step.key);
-        break;
-      case Step::Kind::add_peer:
-        add_peer(step.key, config_.peers.at(step.key));
-        break;
-      case Step::Kind::update_peer:
-        update_peer(step.key, config_.peers.at(step.key));
-        break;
-      case Step::Kind::withdraw:
-        if (const auto old = old_by_text.find(step.key); old != old_by_text.end()) remove_network(*old->second);
-        break;
-      case Step::Kind::announce: {
-        const auto old = old_by_text.find(step.key);
-        const Network& now = *new_by_text.at(step.key);
-        if (old != old_by_text.end() && old->second->when != now.when) remove_network(*old->second);
-        add_network(now);
-        break;
-      }
-      case Step::Kind::saved_announcement:
-        if (const auto prefix = minibgp::parse_prefix(step.key)) {
-          const auto now = config_.saved.announcements.find(*prefix);
-          now != config_.saved.announcements.end() ? announce(*prefix, now->second) : void(withdraw(*prefix));
-        }
-        break;
-      case Step::Kind::static_routes:
-        if (!farewell) set_tunnels(), set_static_routes();
-        break;
-      case Step::Kind::fib:
-      case Step::Kind::on_exit:
-        if (fib_) fib_->set_options(fib_options());
-        break;
-      case Step::Kind::log:
-        log_.set_levels(config_.log);
-        break;
-      // Policies are in config_ already; what is fixed was logged; the host is looked after by who called us.
-      case Step::Kind::set_policy:
-      case Step::Kind::remove_policy:
-      case Step::Kind::host:
-      case Step::Kind::metrics:
-      case Step::Kind::needs_restart:
-        break;
-    }
-  }
-  set_own_networks();
-  update_return_path();
-  ++reloads_;
-  return plan;
 }
 
 }  // namespace bgplite

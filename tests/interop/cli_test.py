@@ -157,9 +157,13 @@ def asks(lab):
     agreed(("apply",), loss, lambda: hold() == 30)
     refused(("rollback",), loss, lambda: hold() == 30)
     agreed(("rollback",), loss, lambda: hold() == 90)
-    # What interrupts nothing is not asked for.
+    # What interrupts nothing is not asked for; what withdraws is.
     one.write(networks=["10.1.0.0/16", "10.2.0.0/16"])
     one.cli("apply")
+    one.write(networks=["10.1.0.0/16"])
+    refused(("apply",), "or withdraw routes", lambda: "10.2.0.0/16" in one.announced())
+    shown = one.cli("apply", "--yes").stdout
+    check_equal(shown.count("10.2.0.0/16"), 1, f"the plan is shown once: {shown}")
 
 
 @case("init asks on a terminal, takes the example for an empty line, asks again after a wrong one, overwrites nothing")
@@ -323,6 +327,15 @@ def views(lab):
     for secret in SECRETS:
         check(secret not in shown + ours.processes[0].log(), f"{secret} was told")
     check_equal(ours.cli("show", "nonsense", check=False).returncode, 2, "an unknown view")
+    for words, said in (
+        (["show", "summary", "--jsn"], "bgplite show: '--jsn' is not expected (did you mean '--json'?); see bgplite show"),
+        (["reset"], "bgplite reset: PEER is required; see bgplite reset --help"),
+        (["--nosuch"], "bgplite: '--nosuch' is not expected; see bgplite --help"),
+        ([], "bgplite: a verb is missing; see bgplite --help"),
+    ):
+        done = ours.cli(*words, check=False)
+        check_equal(done.returncode, 2, f"{words}")
+        check(done.stderr.startswith(said), f"{words}: {done.stderr}")
     # --watch: again and again, until it is stopped.
     for words in (("show", "summary"), ("show", "log"), ("explain", "10.7.0.0/16"), ("verify",)):
         name = "watch-" + words[-1].replace("/", "-")

@@ -45,7 +45,7 @@ class One:
 
     def apply(self, network, *words):
         self.write(network)
-        self.cli("apply", *words)
+        self.cli("apply", "--yes", *words)
 
 
 @case("kill -9 of the command line at any moment: what it had applied rolls back, what it had not is not there")
@@ -59,7 +59,7 @@ def killed_cli(lab):
 
     # From before it asks until after it was answered.
     for delay in (0, 1, 2, 4, 6, 8, 10, 1000):
-        command = one.ns.start("cli", one.binary, "-c", FILE, "apply", "--confirm", "1s")
+        command = one.ns.start("cli", one.binary, "-c", FILE, "apply", "--yes", "--confirm", "1s")
         try:
             wait_until(lambda: not command.running(), delay / 1000, "")
         except Exception:
@@ -83,7 +83,7 @@ def killed_daemon(lab):
     one.process.kill()
     one.start()
     check_equal(one.announced(), [OLD], "and after another one")
-    one.cli("apply", "--confirm", "60s")
+    one.cli("apply", "--yes", "--confirm", "60s")
     one.cli("confirm")
     one.process.kill()
     one.start()
@@ -108,10 +108,10 @@ def rolled_back(lab):
     one = One(lab)
     one.apply(NEW, "--confirm", "60s")
     text = one.ns.run("cat", FILE).stdout
-    one.cli("rollback")
+    one.cli("rollback", "--yes")
     check_equal(one.announced(), [OLD], "rolled back")
     check_equal(one.ns.run("cat", FILE).stdout, text, "the file")
-    one.cli("apply")
+    one.cli("apply", "--yes")
     check_equal(one.announced(), [NEW], "an apply without --confirm is the operator's word")
 
 

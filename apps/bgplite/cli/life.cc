@@ -3,6 +3,7 @@
 #include <apps/bgplite/cli/render.h>
 #include <apps/bgplite/config/reader.h>
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -22,17 +23,12 @@ Exit run_plan(const Common& common) {
   return answer ? print_outcome(common, *answer) : answer.error();
 }
 
-bool loses_traffic(const Json& plan) {
-  for (const Json& step : plan.value("steps", Json::array()))
-    if (const std::string effect = step.value("effect", ""); effect == "reset" || effect == "tunnel") return true;
-  return false;
-}
-
-/// Asks when `plan` interrupts something.
+/// Shows `plan` and asks when it interrupts something and --yes was not said.
 bool agreed_to(const Common& common, const Json& plan) {
-  if (!loses_traffic(plan)) return true;
+  const Json steps = plan.value("steps", Json::array());
+  if (common.yes || std::none_of(steps.begin(), steps.end(), loses_traffic)) return true;
   if (!common.json) std::cout << render_plan(plan, common.color) << std::flush;
-  return agreed(common, "the steps marked ! interrupt sessions or tunnels");
+  return agreed(common, "the steps marked ! interrupt sessions or tunnels, or withdraw routes");
 }
 
 Exit run_apply(const Common& common, const std::string& confirm) {

@@ -496,6 +496,11 @@ std::string render_explain(const Json& answer, bool colors) {
   return out;
 }
 
+bool loses_traffic(const Json& step) {
+  const std::string effect = text(step, "effect");
+  return effect == "reset" || effect == "tunnel" || effect == "leave";
+}
+
 std::string render_plan(const Json& answer, bool colors) {
   std::string out;
   for (const Json& one : list(answer, "diagnostics"))
@@ -504,11 +509,8 @@ std::string render_plan(const Json& answer, bool colors) {
   if (!answer.value("ok", true)) return out;
   const Json& steps = list(answer, "steps");
   if (steps.empty()) return out + "nothing would change\n";
-  for (const Json& step : steps) {
-    const std::string effect = text(step, "effect");
-    const bool loses = effect == "reset" || effect == "tunnel";
-    out += colored(loses ? "! " : "  ", Color::red, colors) + text(step, "text") + "\n";
-  }
+  for (const Json& step : steps)
+    out += colored(loses_traffic(step) ? "! " : "  ", Color::red, colors) + text(step, "text") + "\n";
   return out;
 }
 

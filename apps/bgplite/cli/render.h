@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 /// `answer` is what the control socket gave for the view's verb.
 [[nodiscard]] std::string render(View view, const Json& answer, bool colors);
 [[nodiscard]] std::string render_explain(const Json& answer, bool colors);
+/// Whether a step of a plan interrupts a session or a tunnel, or takes traffic away.
+[[nodiscard]] bool loses_traffic(const Json& step);
 /// A plan's steps, or "nothing would change".
 [[nodiscard]] std::string render_plan(const Json& answer, bool colors);
 

@@ -22,6 +22,29 @@ bool terminal_with_color() {
          std::string{term} != "dumb";
 }
 
+/// What the parser did not like, where, and what was perhaps meant: "bgplite show peers: ... (did you mean '--json'?)".
+std::string complaint_of(const CLI::App& app, const CLI::ParseError& error) {
+  std::string where = app.get_name();
+  std::vector<std::string> options;
+  const CLI::App* verb = &app;
+  for (;;) {
+    for (const CLI::Option* option : verb->get_options())
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    const std::vector<CLI::App*> inner = verb->get_subcommands();
+    if (inner.empty()) break;
+    verb = inner.back();
+    where += " " + verb->get_name();
+  }
+  std::string text;
+  for (const std::string& word : app.remaining(true)) {
+    const std::string hint = did_you_mean(word, {options.begin(), options.end()});
+    text += (text.empty() ? "" : ", ") + ("'" + word + "' is not expected") + (hint.empty() ? "" : " (" + hint + ")");
+  }
+  if (text.empty()) text = error.what();
+  if (text == "A subcommand is required") text = "a verb is missing";
+  return where + ": " + text + "; see " + where + " --help";
+}
+
 }  // namespace
 
 Verbs::Verbs()
@@ -69,11 +92,10 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream complaint;
-    const int code = app_->exit(error, out, complaint);
-    return [code, out = out.str(), complaint = complaint.str()] {
-      std::cout << out;
-      std::cerr << complaint;
-      return code == 0 ? Exit::ok : Exit::bad_input;
+    if (app_->exit(error, out, complaint) == 0) return [out = out.str()] { return std::cout << out, Exit::ok; };
+    return [text = complaint_of(*app_, error)] {
+      std::cerr << text << '\n';
+      return Exit::bad_input;
     };
   }
   common_->color = terminal_with_color();

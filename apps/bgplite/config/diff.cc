@@ -152,7 +152,7 @@ class Differ {
     const auto wanted = by_prefix(wanted_);
     for (const Network& network : running_.networks)
       if (wanted.count(network.prefix) == 0)
-        add(Kind::withdraw, to_text(network.prefix), Effect::live,
+        add(Kind::withdraw, to_text(network.prefix), Effect::leave,
             "network " + to_text(network.prefix) + ": withdrawn");
     for (const Network& network : wanted_.networks) {
       const auto old = running.find(network.prefix);
@@ -165,19 +165,18 @@ class Differ {
   void saved() {
     const auto& running = running_.saved.announcements;
     const auto& wanted = wanted_.saved.announcements;
-    const auto note = [&](const minibgp::Prefix& prefix, const char* what) {
-      add(Kind::saved_announcement, to_text(prefix), Effect::live, "saved announcement " + to_text(prefix) + what);
+    const auto note = [&](const minibgp::Prefix& prefix, const char* what, Effect effect = Effect::live) {
+      add(Kind::saved_announcement, to_text(prefix), effect, "saved announcement " + to_text(prefix) + what);
     };
     for (const auto& [prefix, attributes] : running)
-      if (wanted.count(prefix) == 0) note(prefix, ": withdrawn");
+      if (wanted.count(prefix) == 0) note(prefix, ": withdrawn", Effect::leave);
     for (const auto& [prefix, attributes] : wanted)
       if (const auto old = running.find(prefix); old == running.end() || !(old->second == attributes))
         note(prefix, old == running.end() ? ": announced" : ": changed");
   }
 
   void sections() {
-    if (!(running_.static_routes == wanted_.static_routes))
-      add(Kind::static_routes, "static_routes", Effect::live, "static routes: changed");
+    static_routes();
     if (!(running_.host == wanted_.host)) add(Kind::host, "host", Effect::live, "host: changed");
     if (running_.log.level != wanted_.log.level || running_.log.areas != wanted_.log.areas)
       add(Kind::log, "log", Effect::live, "log: levels changed");
@@ -203,6 +202,17 @@ class Differ {
                       x.counter_interval == y.counter_interval && x.silence == y.silence &&
                       x.manage_interfaces == y.manage_interfaces && x.damping == y.damping,
                   "ipsec");
+  }
+
+  void static_routes() {
+    if (running_.static_routes == wanted_.static_routes) return;
+    std::string gone;
+    for (const StaticRoute& old : running_.static_routes)
+      if (std::none_of(wanted_.static_routes.begin(), wanted_.static_routes.end(),
+                       [&](const StaticRoute& route) { return route.prefix == old.prefix; }))
+        gone += " " + to_text(old.prefix);
+    add(Kind::static_routes, "static_routes", gone.empty() ? Effect::live : Effect::leave,
+        gone.empty() ? "static routes: changed" : "static routes: removed:" + gone);
   }
 
   void needs_restart(bool same, const std::string& section) {
@@ -231,6 +241,8 @@ const char* to_text(Effect effect) {
       return "tunnel";
     case Effect::restart:
       return "restart";
+    case Effect::leave:
+      return "leave";
   }
   return "";
 }

@@ -78,6 +78,8 @@ const char* meaning(Effect effect) {
       return "that tunnel is set up anew, the others stay";
     case Effect::restart:
       return "with the next start of the daemon";
+    case Effect::leave:
+      break;  // No key has it.
   }
   return "";
 }

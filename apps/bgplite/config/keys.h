@@ -17,6 +17,7 @@ enum class Effect : std::uint8_t {
   reset,    ///< The peer's session is opened anew.
   tunnel,   ///< That tunnel is set up anew; the others are not touched.
   restart,  ///< Takes effect with the next start of the daemon.
+  leave,    ///< Of a step only: what is no longer announced, or routed, loses its traffic.
 };
 
 enum class Type : std::uint8_t {

@@ -291,7 +291,7 @@ Json to_json(const Failover& failover) {
 }
 
 Json to_json(const Plan& plan) {
-  static constexpr const char* kEffects[] = {"live", "refresh", "reset", "tunnel", "restart"};
+  static constexpr const char* kEffects[] = {"live", "refresh", "reset", "tunnel", "restart", "leave"};
   Json steps = Json::array();
   for (const Step& step : plan)
     steps.push_back(

@@ -30,9 +30,9 @@ std::string changed(std::string from, const std::string& to) {
 }
 
 /// "TEXT [effect]" of each step.
-std::vector<std::string> steps(const std::string& wanted) {
+std::vector<std::string> steps(const std::string& wanted, const std::string& running = kBase) {
   std::vector<std::string> lines;
-  for (const Step& step : diff(read(kBase), read(wanted)))
+  for (const Step& step : diff(read(running), read(wanted)))
     lines.push_back(step.text + " [" + to_text(step.effect) + "]");
   return lines;
 }
@@ -64,10 +64,19 @@ TEST(Diff, ARemovedPeerEndsItsSessionAndATunnelLeavesTheOtherAlone) {
             (Lines{"tunnel t1: changed: it is set up anew [tunnel]"}));
 }
 
-TEST(Diff, NetworksComeAndGoWithoutInterruption) {
-  EXPECT_EQ(steps(changed("[10.0.0.0/8]", "[172.16.0.0/12]")),
-            (Lines{"network 10.0.0.0/8: withdrawn [nothing is interrupted]",
-                   "network 172.16.0.0/12: announced [nothing is interrupted]"}));
+TEST(Diff, WhatIsNotAnnouncedAnyMoreLosesItsTraffic) {
+  EXPECT_EQ(
+      steps(changed("[10.0.0.0/8]", "[172.16.0.0/12]")),
+      (Lines{"network 10.0.0.0/8: withdrawn [leave]", "network 172.16.0.0/12: announced [nothing is interrupted]"}));
+}
+
+TEST(Diff, AStaticRouteThatIsGoneLosesItsTraffic) {
+  const std::string two =
+      "static_routes: [{ prefix: 10.1.0.0/16, via: { tunnel: t1 } }, "
+      "{ prefix: 10.2.0.0/16, via: { tunnel: t1 } }]\n";
+  const std::string one = "static_routes: [{ prefix: 10.1.0.0/16, via: { tunnel: t1 } }]\n";
+  EXPECT_EQ(steps(kBase + two, kBase + one), (Lines{"static routes: changed [nothing is interrupted]"}));
+  EXPECT_EQ(steps(kBase + one, kBase + two), (Lines{"static routes: removed: 10.2.0.0/16 [leave]"}));
 }
 
 TEST(Diff, WhatIsFixedAtTheStartSaysSo) {
