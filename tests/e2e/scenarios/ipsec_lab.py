@@ -14,6 +14,7 @@ Not here: bgplite's configuration (scenarios write their own YAML).
 import dataclasses
 import json
 import pathlib
+import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
@@ -76,6 +77,8 @@ def tunnels(egresses=2, nat=True, **changes):
 
 
 class IpsecLab:
+    USER = 64990  # Who bgplite runs as.
+
     def __init__(self, lab, tunnels, nat=True):
         self.lab, self.tunnels, self.nat = lab, tunnels, nat
         for name in ("client", "internet", "vpc"):
@@ -151,6 +154,7 @@ class IpsecLab:
                    daemon.running(), 120, "charon's socket")
         if not daemon.running():
             raise LabError(f"charon of {space.name} ended: {daemon.log()[-400:]}")
+        space.run("chgrp", str(self.USER), "/run/charon.vici")  # As the package's unit does, with an ACL.
         return daemon
 
     def swanctl(self, space, *words, check=True):
@@ -214,6 +218,7 @@ class IpsecLab:
         path = self.onprem.dir / f"{tunnel.name}.psk"
         path.write_text(tunnel.key + "\n")
         path.chmod(0o600)
+        shutil.chown(path, self.USER, self.USER)
         return path
 
     # --- what is there ----------------------------------------------------------------------------------------------

@@ -21,7 +21,10 @@ PATIENCE = 120  # Seconds for what takes a second on metal: the machine under th
 
 
 class OnPremises(Bgplite):
-    """bgplite with a configuration of its own, not a Router's."""
+    """bgplite with a configuration of its own, not a Router's. It runs as the packaged unit runs it: as a user of its
+    own, with three capabilities and no way to more."""
+
+    user = IpsecLab.USER
 
     def __init__(self, namespace, value):
         super().__init__(namespace, Router(OUR_AS, "172.16.20.80", []))
@@ -29,6 +32,17 @@ class OnPremises(Bgplite):
 
     def config(self):
         return json.dumps(self.value, indent=1) + "\n"
+
+    def start(self):
+        path = self.write("bgplite.yaml", self.config())
+        for directory in ("/run/bgplite", self.value["state_dir"]):
+            self.ns.run("mkdir", "-p", directory)
+            self.ns.run("chown", "-R", f"{self.user}:{self.user}", directory)
+        capabilities = "-all,+net_admin,+net_bind_service,+net_raw"
+        self.processes = [self.ns.start(
+            "bgplite", "setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs",
+            f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", f"--bounding-set={capabilities}",
+            needs.built("bgplite"), "run", "--config", path)]
 
 
 class Scenario:
