@@ -403,7 +403,10 @@ def main():
             "--errors-for-leak-kinds=definite",
             f"--suppressions={ROOT / 'tests/lib/valgrind.supp'}",
         ]
-        run_programs(MORE_BUILDS[0], ("unit",), prefix=valgrind, label="valgrind", seconds=3600)
+        # valgrind runs execve and the like itself, where no filter of system calls sees them.
+        say("not under valgrind: CallFilter.*: it answers some system calls itself, so that the filter never sees them")
+        run_programs(MORE_BUILDS[0], ("unit",), prefix=valgrind, label="valgrind", seconds=3600,
+                     env={"GTEST_FILTER": "-CallFilter.*"})
         run_clang_tidy(options.jobs, results)
 
     say()

@@ -6,11 +6,13 @@
 packets both ways. failover_test.py: on plain links, with many routes. The machine is emulated, 10 to 30 times slower
 than metal, so where no timer waits most of the time is charon's."""
 import pathlib
+import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import needs
 from cases import case, check, check_equal, main, measured
 from ipsec_lab import VPC_NET, VSWITCHES, tunnels
 from netlab import holds_for, wait_until
@@ -162,6 +164,35 @@ def silent_static(lab):
     measured("static routes, silent black hole, probes 100 ms x 3", VM, *gaps(traffic),
              f"noticed after {failover(s)['silent_for_s']:.2f} s", "aim: out < 0.6 s")
     check(traffic.report.forth.longest_gap_s < 2, "our direction was without traffic for long")
+
+
+@case("an IKE peer that falls silent, as charon 6.0.3 tells it: its tunnel is suspect and keeps a small share; cleared")
+def alerted(lab):
+    s = Scenario(lab, "alert", tunnels(2))
+    config = s.config(ipsec={"vici_socket": "/run/alerts.vici"})
+    s.start_ends()
+    alerts = s.onprem.start("alerts", needs.REPOSITORY / "tests/lib/vici_alerts.py", "/run/alerts.vici",
+                            "/run/charon.vici", "bgplite-ipsec0")
+    wait_until(lambda: "ready" in alerts.log(), PATIENCE, lambda: alerts.log())
+    s.start_ours(config)
+    s.wait_sas()
+    s.wait_routes()
+    s.wait_both_ways()
+
+    def shares():
+        route = s.onprem.routes()[f"192.168.{VSWITCHES[0]}.0/24"][0]
+        return {device: weight for _, device, weight in route.next_hops}
+
+    check_equal(shares(), {"ipsec0": 1, "ipsec1": 1}, "shares at first")
+    with s.traffic(rate=50) as traffic:
+        alerts.popen.send_signal(signal.SIGUSR1)
+        wait_until(lambda: shares() == {"ipsec0": 1, "ipsec1": 16}, PATIENCE, lambda: f"shares: {shares()}")
+        tunnel = shown(s, "ipsec0")
+        check_equal((tunnel["state"], tunnel["reason"]), ("suspect", "peer does not answer IKE"), "the tunnel")
+        alerts.popen.send_signal(signal.SIGUSR2)
+        wait_until(lambda: shares() == {"ipsec0": 1, "ipsec1": 1}, PATIENCE, lambda: f"shares: {shares()}")
+    check_equal(shown(s, "ipsec0")["state"], "up", "the tunnel")
+    check_equal(traffic.report.forth.lost, 0, "packets lost of ours")
 
 
 # --- FRR in bgplite's place, set up as the strongSwan document does -----------------------------------------------

@@ -103,6 +103,11 @@ class Scenario:
 
     # --- the steps --------------------------------------------------------------------------------------------------
     def start(self, config=None):
+        self.start_ends()
+        self.start_ours(config)
+
+    def start_ends(self):
+        """All but bgplite."""
         self.ipsec.start_capture()
         self.ipsec.start_cloud()
         self.ipsec.start_charon(self.onprem)
@@ -111,6 +116,8 @@ class Scenario:
             self.speaker = self.cloud_kind(self.cloud, Router(CLOUD_AS, "169.254.10.1", neighbors, maximum_paths=32))
             self.speaker.announce({f"192.168.{n}.0/24" for n in VSWITCHES})
             self.speaker.start()
+
+    def start_ours(self, config=None):
         self.daemon = self.make_daemon(config or self.config())
         self.daemon.start()
 
