@@ -11,7 +11,8 @@ usage: sudo tests/run.sh [--fast | --full | --only KIND...]
   --fast        unit, property, sim and tidy with the release build: a few minutes
   --only KIND   one or several of: unit property sim tidy replay interop e2e fuzz bench (--only unit --only tidy, or
                 --only unit tidy)
-  --full        every build type, all of interop and e2e, long simulations and fuzzing, valgrind, clang-tidy: hours
+  --full        every build type, all of interop and e2e, interop with the sanitized build, long simulations and
+                fuzzing, valgrind, clang-tidy: hours
                 (with --only: all of those kinds, not just their default sets)
   --with-frr    with --full: also what FRR does where bgplite was measured, for the record
   --match TEXT  only test programs and scripts whose name contains TEXT

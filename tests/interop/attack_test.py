@@ -2,6 +2,7 @@
 # kind: default
 # where: here
 # seconds: 900
+# sanitized: no
 """The daemon under attack from strangers and from its own peers, one attack after the other: its memory stays bounded
 and two well-behaved peers keep their sessions, with KEEPALIVEs on time. Prints a table. With --full each attack takes
 longer and sends more."""

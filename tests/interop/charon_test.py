@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 300
+# sanitized: no
 """A charon that answers slowly, wrongly, never, or dies in the middle of an answer does not delay BGP: with each such
 charon (a scripted one, on the VICI socket) routes go from one peer through bgplite to another, one at a time, and each
 one's way is timed.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 300
+# sanitized: no
 """What docs/*.md tells people to type works: `console` blocks are transcripts of bgplite and print what they show, `sh`
 blocks run. (Blocks of C++ and CMake are compiled by library_test.py, which has the installed library.) A block says its
 language, so that none is passed over."""

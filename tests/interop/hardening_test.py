@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # kind: default
+# sanitized: no
 """What the compiler, the linker and systemd were asked to put around the daemon is there: read from the binary and
 from the unit, not from the build's own options."""
 import pathlib

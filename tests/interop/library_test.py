@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 900
+# sanitized: no
 """Programs outside the tree use the installed library: by find_package and by pkg-config, static and shared, with g++
 and clang++, as C++20 and C++23, under our warnings; each then learns a table from BIRD. The build must be configured
 with MINIBGP_LIBRARY=ON (the release preset is)."""

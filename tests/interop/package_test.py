@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # kind: default
+# sanitized: no
 """The Debian packages hold what they should, owned and permitted as Debian wants it, and need no more and no less than
 their control files say. (What they do when installed: tests/e2e/scenarios/package_test.py.)"""
 import atexit

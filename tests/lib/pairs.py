@@ -49,8 +49,11 @@ def pair(
         ),
     )
     if start:
+        # First who listens: who finds nobody there dials again after half a minute or more.
         for side in (ours, theirs) if passive else (theirs, ours):
             side.start()
+            if side is ours and passive:
+                wait_until(lambda: ":179" in a.run("ss", "-Hltn").stdout, 30, "bgplite listens")
         theirs.wait_established(local)
         ours.wait_established(remote)
     return a, b, ours, theirs

@@ -9,6 +9,7 @@ A C++ test program runs once for all its tests; a script (tests/<kind>/**/*_test
     # kind: default | full        default: in every run
     # where: here | vm | systemd  vm: on Debian's stock kernel; systemd: there, with systemd. Default: here
     # seconds: 300                its time limit
+    # sanitized: no               measures, or looks into, the release build: never run with the sanitized one
 """
 import argparse
 import collections
@@ -22,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -33,6 +35,8 @@ PROGRAM_KINDS = ("unit", "property", "sim", "replay")
 ALL_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e", "fuzz", "bench")
 DEFAULT_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e")
 SANITIZED_KINDS = ("unit", "property", "sim")
+# What interop scripts need of the sanitized build; with --full they run with it, too, those marked default.
+SANITIZED_INTEROP = ("bgplite", "all_interop", "all_examples")
 
 Build = collections.namedtuple("Build", "name preset what options")
 RELEASE = Build("release", "release", "g++ release", [])
@@ -210,7 +214,7 @@ def end_group(process, number):
 
 
 # --- scripts ----------------------------------------------------------------------------------------------------------
-Script = collections.namedtuple("Script", "kind path full where seconds")
+Script = collections.namedtuple("Script", "kind path full where seconds sanitized")
 
 
 def scripts(kinds, full, match):
@@ -221,16 +225,17 @@ def scripts(kinds, full, match):
             head = "\n".join(path.read_text().split("\n")[:15])
             word = lambda key, default: (re.search(rf"^# {key}: (\S+)$", head, re.M) or [None, default])[1]
             script = Script(
-                kind, path, word("kind", "full") == "full", word("where", "here"), int(word("seconds", "300"))
+                kind, path, word("kind", "full") == "full", word("where", "here"), int(word("seconds", "300")),
+                word("sanitized", "yes") == "yes"
             )
             if (full or not script.full) and (not match or match in path.name):
                 found.append(script)
     return found
 
 
-def run_script(script, full, with_frr, results, env):
+def run_script(script, full, with_frr, results, env, row=None):
     name = script.path.relative_to(ROOT / "tests" / script.kind).as_posix()
-    row = script.kind if script.where == "here" else f"{script.kind}, in a VM"
+    row = row or (script.kind if script.where == "here" else f"{script.kind}, in a VM")
     more = ["--full"] + (["--with-frr"] if with_frr and "with_frr=True" in script.path.read_text() else [])
     argv = [script.path] + (more if full and script.path.suffix == ".py" and script.kind != "tidy" else [])
     seconds = script.seconds
@@ -272,6 +277,23 @@ def run_script(script, full, with_frr, results, env):
         results.add(row, "failed", name, "reported no case")
     if status not in (0, 77):
         say("\n".join("     " + line for line in output.splitlines()[-120:]))
+
+
+def run_sanitized_scripts(found, results):
+    """With the sanitized build: also red when a sanitizer of any process of ours had something to say."""
+    folder = ROOT / "build" / SANITIZED.name
+    reports = pathlib.Path(tempfile.mkdtemp(prefix="minibgp-sanitizers-"))
+    reports.chmod(0o1777)  # Daemons write as users of their own.
+    env = {**os.environ, "MINIBGP_BUILD": str(folder), "ASAN_OPTIONS": f"log_path={reports}/address",
+           "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={reports}/undefined"}
+    row = f"interop, {SANITIZED.what}"
+    for script in found:
+        run_script(script, False, False, results, env, row)
+        for report in sorted(reports.iterdir()):
+            results.add(row, "failed", script.path.name, f"a sanitizer's report: {report.name}")
+            say(report.read_text(errors="replace"))
+            report.unlink()
+    reports.rmdir()
 
 
 # --- fuzzing, benchmarks, static analysis -----------------------------------------------------------------------------
@@ -373,8 +395,11 @@ def main():
     checked = [k for k in kinds if k in SANITIZED_KINDS] if sanitize else []
     background = concurrent.futures.ThreadPoolExecutor(1)
     targets = [f"all_{k}" for k in checked]
+    with_interop = sanitize and options.full and "interop" in kinds
+    if with_interop:
+        targets += SANITIZED_INTEROP
     building = (
-        background.submit(build, SANITIZED, targets, options.jobs, results, ("nice", "-n", "15")) if checked else None
+        background.submit(build, SANITIZED, targets, options.jobs, results, ("nice", "-n", "15")) if targets else None
     )
     env = {**os.environ, "MINIBGP_BUILD": str(ROOT / "build" / RELEASE.name)}
     todo = scripts(kinds, options.full, options.match)
@@ -384,7 +409,11 @@ def main():
     rest = sorted((s for s in todo if s not in last), key=lambda s: -s.seconds)
     run_all([(run_script, script, options.full, options.with_frr, results, env) for script in rest])
     if building and building.result():
-        run_programs(SANITIZED, checked, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
+        more = ["interop"] if with_interop else []
+        run_programs(SANITIZED, checked + more, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
+        if with_interop:
+            here = scripts(["interop"], False, options.match)
+            run_sanitized_scripts([s for s in here if s.sanitized and s.where == "here"], results)
     for script in last:
         run_script(script, options.full, options.with_frr, results, env)
     if "fuzz" in kinds and build(FUZZ, ["all_fuzz"], options.jobs, results):
