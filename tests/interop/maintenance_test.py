@@ -27,7 +27,7 @@ BOTH_BACK = {("169.254.10.2", "ipsec0", 1)} | SECOND_BACK
 
 
 def scenario(lab, **peer_options):
-    extra = {"peers": {address: dict(peer_options) for address in (FIRST, SECOND)}}
+    extra = {"metrics": {"listen": "127.0.0.1:9342"}, "peers": {address: dict(peer_options) for address in (FIRST, SECOND)}}
     gateway, cloud, ours, theirs = pairs.document(lab, extra=extra)
     client, vpc = pairs.hosts(lab, gateway, cloud)
     settled(gateway, cloud)
@@ -44,6 +44,12 @@ def lost(traffic):
     print(f"    forth {forth.sent} sent, {forth.lost} lost; back {back.sent} sent, {back.lost} lost")
     check(forth.sent > 1000 and back.sent > 1000, "traffic flowed")
     return forth.lost, back.lost
+
+
+def counted(gateway, line):
+    """The page of metrics has this line."""
+    fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9342/metrics').read().decode())"
+    return line in gateway.run("python3", "-c", fetch).stdout.splitlines()
 
 
 def row(ours, address):
@@ -73,6 +79,8 @@ def drain(lab):
         wait_until(communities, 10, "FRR sees the community")
         check("graceful-shutdown" not in seen["169.254.20.2"][0], f"only on the drained session: {seen}")
         check_equal(row(ours, FIRST)["drained"], "graceful shutdown announced", "show peers")
+        for peer, drained in ((FIRST, 1), (SECOND, 0)):
+            check(counted(gateway, f'bgplite_peer_drained{{peer="{peer}",name=""}} {drained}'), f"metrics of {peer}")
         check_learned(gateway, VPC, SECOND_OUT, OURS)
         check_learned(cloud, pairs.ON_PREMISES, SECOND_BACK, Frr.kernel_protocol)
         wait_until(lambda: communities() and seen["169.254.10.2"][1] == 4294967295, 10, lambda: f"highest MED: {seen}")
@@ -116,11 +124,13 @@ def drill(lab):
         whole = {prefix: BOTH_BACK for prefix in pairs.ON_PREMISES}
         wait_learned(cloud, {**whole, **{half: SECOND_BACK for half in halves}}, 4, Frr.kernel_protocol)
         check_equal(row(ours, SECOND)["return_path_halves"], 4, "show peers")
+        check(counted(gateway, "bgplite_drill_running 1"), "metrics while it is played")
         check(ours.established(FIRST), "IPsec and the session are not touched")
         command.join()
         done = answer["done"]
         check_equal(done.returncode, 0, done.stdout + done.stderr)
         settled(gateway, cloud)
+        check(counted(gateway, "bgplite_drill_running 0"), "metrics afterwards")
     check_equal(lost(traffic), (0, 0), "packets lost, both ways")
     report = json.loads(done.stdout)
     print(f"    {json.dumps(report)}")

@@ -118,6 +118,10 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
   for (const minibgp::PeerStatus& peer : peers)
     page.sample(seconds(daemon.speaker().now() - peer.since),
                 {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+  page.family("bgplite_peer_drained", "gauge", "1 while the peer is left on purpose (drain).");
+  for (const minibgp::PeerStatus& peer : peers)
+    page.sample(daemon.drain_step(peer.id) ? 1 : 0,
+                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
   page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
   for (const minibgp::PeerStatus& peer : peers)
     if (const PeerConfig* config = daemon.peer_config(peer.id))
@@ -223,6 +227,9 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.sample(static_cast<double>(daemon.speaker().engine().route_count()));
   page.family("bgplite_reloads_total", "counter", "Configurations applied since the start.");
   page.sample(daemon.reloads());
+  const auto drill = daemon.drill_status();
+  page.family("bgplite_drill_running", "gauge", "1 while a failure is played (drill).");
+  page.sample(drill && drill->report.state != DrillReport::State::done ? 1 : 0);
   native_peers(page, daemon, peers);
   if (daemon.fib() != nullptr) native_fib(page, daemon.fib()->status());
   if (daemon.tunnels() == nullptr) return;
