@@ -1,5 +1,5 @@
-/// Daemon: start and stop, peers, own networks, tunnels, and the news between speaker, fib and tunnels. Its other parts:
-/// options.cc, apply.cc, maintenance.cc.
+/// Daemon: start and stop, peers, own networks, tunnels, and the news between speaker, fib and tunnels. Its other parts
+/// are options.cc, apply.cc and maintenance.cc.
 #include <apps/bgplite/daemon.h>
 #include <bgp/text.h>
 

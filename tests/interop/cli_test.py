@@ -328,7 +328,7 @@ def views(lab):
         check(secret not in shown + ours.processes[0].log(), f"{secret} was told")
     check_equal(ours.cli("show", "nonsense", check=False).returncode, 2, "an unknown view")
     for words, said in (
-        (["show", "summary", "--jsn"], "bgplite show: '--jsn' is not expected (did you mean '--json'?); see bgplite show"),
+        (["show", "summary", "--jsn"], "bgplite show: '--jsn' is not expected (did you mean '--json'?); see bgplite"),
         (["reset"], "bgplite reset: PEER is required; see bgplite reset --help"),
         (["--nosuch"], "bgplite: '--nosuch' is not expected; see bgplite --help"),
         ([], "bgplite: a verb is missing; see bgplite --help"),

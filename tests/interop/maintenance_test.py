@@ -27,7 +27,8 @@ BOTH_BACK = {("169.254.10.2", "ipsec0", 1)} | SECOND_BACK
 
 
 def scenario(lab, **peer_options):
-    extra = {"metrics": {"listen": "127.0.0.1:9342"}, "peers": {address: dict(peer_options) for address in (FIRST, SECOND)}}
+    peers = {address: dict(peer_options) for address in (FIRST, SECOND)}
+    extra = {"metrics": {"listen": "127.0.0.1:9342"}, "peers": peers}
     gateway, cloud, ours, theirs = pairs.document(lab, extra=extra)
     client, vpc = pairs.hosts(lab, gateway, cloud)
     settled(gateway, cloud)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Stands between a VICI client and charon, and can what charon can since 6.0.3: the event `alert`. All else is passed on
-as it is.
+"""Stands between a VICI client and charon, and can what charon can since 6.0.3: the event `alert`. All else is passed
+on as it is.
 
     vici_alerts.py LISTEN CHARON CONNECTION
         SIGUSR1: charon repeats a request of CONNECTION that is not answered ("retransmit-send");

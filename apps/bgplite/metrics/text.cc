@@ -120,8 +120,7 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
                 {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
   page.family("bgplite_peer_drained", "gauge", "1 while the peer is left on purpose (drain).");
   for (const minibgp::PeerStatus& peer : peers)
-    page.sample(daemon.drain_step(peer.id) ? 1 : 0,
-                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+    page.sample(daemon.drain_step(peer.id) ? 1 : 0, {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
   page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
   for (const minibgp::PeerStatus& peer : peers)
     if (const PeerConfig* config = daemon.peer_config(peer.id))
