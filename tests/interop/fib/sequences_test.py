@@ -283,7 +283,9 @@ class Scene:
     def overwrite(self, rng):
         i = rng.randrange(2)
         words = ["route", "replace", rng.choice(VPC), "via", self.address(i), "dev", self.device(i), "metric", "20"]
-        owner = ["proto", str(OURS)] if rng.randrange(2) else []
+        # A foreign route where none of ours is at the moment would rightly be left alone, for good.
+        sure = not self.links_touched and self.link_up == [True, True] and self.alive == [True, True]
+        owner = ["proto", str(OURS)] if rng.randrange(2) or not sure else []
         self.gateway.ip(*words, *owner, check=False)
         return f"a route overwritten with peer {i}'s gateway{'' if owner else ', under another protocol'}"
 
