@@ -210,7 +210,9 @@ def doing(lab):
     wait_until(lambda: pair.state() == "Established" and "10.1.0.0/16" in at_b(), 20, "back again")
     pair.cli("reset", "192.0.2.2", "--yes")
     wait_until(lambda: pair.json("show", "peers")["peers"][0]["established"] >= 3, 20, "a new session")
-    check_equal(pair.cli("reset", "192.0.2.99", "--yes", check=False).returncode, 1, "no such peer")
+    done = pair.cli("reset", "192.0.2.99", "--yes", check=False)
+    check_equal((done.returncode, done.stderr.strip()),
+                (1, "bgplite: no peer '192.0.2.99': bgplite show peers lists them"), "no such peer")
 
 
 @case("apply --confirm rolls back by itself, a reload resets nothing it did not name")

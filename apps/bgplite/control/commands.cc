@@ -84,7 +84,7 @@ std::optional<minibgp::PeerId> peer_argument(Context& context, const Request& re
   const std::string name = text_argument(request, "peer");
   if (name.empty()) return reply.error("which peer?"), std::nullopt;
   const auto peer = context.daemon.find_peer(name);
-  if (!peer) reply.error("no peer '" + name.substr(0, 64) + "'", 1);
+  if (!peer) reply.error("no peer '" + name.substr(0, 64) + "': bgplite show peers lists them", 1);
   return peer;
 }
 

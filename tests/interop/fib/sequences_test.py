@@ -53,6 +53,7 @@ class Witness:
         self.away = False  # While bgplite does not run nobody can notice anything.
         self.longest = dict.fromkeys(NOTICED, 0.0)
         self.looks = 0
+        # Its pace, not a wait: the next look comes 20 ms after the last.
         look = f"while ip -j route show proto {OURS}; do sleep 0.02; done"
         # It ends with its namespace.
         self.process = subprocess.Popen(space.enter(["sh", "-c", look]), stdin=subprocess.DEVNULL,
