@@ -95,7 +95,8 @@ def main():
         original, started = source.read_bytes(), time.monotonic()
         lines = [line for line in patch.splitlines() if re.match(r"[-+](?![-+])", line)]
         try:
-            done = subprocess.run(["patch", "-p1", "-s"], cwd=ROOT, input=patch, text=True, capture_output=True)
+            done = subprocess.run(["patch", "--no-backup-if-mismatch", "-p1", "-s"], cwd=ROOT, input=patch, text=True,
+                                  capture_output=True)
             if done.returncode:
                 sys.exit(f"{path.name} does not apply: {done.stdout}")
             broken, where = verdict(build(options.build, program), test)
