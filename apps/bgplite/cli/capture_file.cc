@@ -46,8 +46,36 @@ std::uint32_t big(Bytes bytes, std::size_t offset, std::size_t octets) {
 }
 
 // Link types (LINKTYPE_*): where the IP packet begins.
-constexpr std::uint32_t kNull = 0, kEthernet = 1, kRaw = 101, kLoop = 108, kLinuxSll = 113, kIpv4 = 228, kIpv6 = 229,
-                        kLinuxSll2 = 276;
+// Some programs write the number of OpenBSD (14) or of the BSDs (12) for raw IP packets.
+constexpr std::uint32_t kNull = 0, kEthernet = 1, kPpp = 9, kRawBsd = 12, kRawOpenBsd = 14, kRaw = 101, kLoop = 108,
+                        kLinuxSll = 113, kIpv4 = 228, kIpv6 = 229, kNetfilterLog = 239, kLinuxSll2 = 276;
+
+bool is_known_link(std::uint32_t link) {
+  constexpr std::array kKnown = {kNull, kEthernet, kPpp,  kRawBsd, kRawOpenBsd,   kRaw,
+                                 kLoop, kLinuxSll, kIpv4, kIpv6,   kNetfilterLog, kLinuxSll2};
+  return std::find(kKnown.begin(), kKnown.end(), link) != kKnown.end();
+}
+
+/// The payload attribute (type 9) of a netfilter log packet. Lengths are in the byte order of the machine that wrote
+/// it; a length that does not fit as little-endian is read as big-endian.
+Bytes netfilter_payload(Bytes frame) {
+  constexpr std::size_t kHeader = 4, kAttributeHeader = 4;
+  constexpr std::uint32_t kPayload = 9;
+  if (frame.size() < kHeader) return {};
+  for (Bytes left = frame.subspan(kHeader); left.size() >= kAttributeHeader;) {
+    auto order = Cursor::Order::little;
+    std::size_t length = Cursor{left, order}.number(2);
+    if (length > left.size()) {
+      order = Cursor::Order::big;
+      length = Cursor{left, order}.number(2);
+    }
+    if (length < kAttributeHeader || length > left.size()) return {};
+    if (Cursor{left.subspan(2), order}.number(2) == kPayload)
+      return left.subspan(kAttributeHeader, length - kAttributeHeader);
+    left = left.subspan(std::min((length + 3U) / 4U * 4U, left.size()));
+  }
+  return {};
+}
 
 /// The IP packet in a frame; empty when there is none.
 Bytes ip_packet(std::uint32_t link, Bytes frame) {
@@ -55,12 +83,18 @@ Bytes ip_packet(std::uint32_t link, Bytes frame) {
   const auto after = [frame](std::size_t head) { return frame.size() > head ? frame.subspan(head) : Bytes{}; };
   switch (link) {
     case kRaw:
+    case kRawBsd:
+    case kRawOpenBsd:
     case kIpv4:
     case kIpv6:
       return frame;
     case kNull:
     case kLoop:
       return after(4);
+    case kPpp:  // Address and control octets (FF 03) may be left out.
+      return after(frame.size() > 1 && frame[0] == 0xFF && frame[1] == 0x03 ? 4 : 2);
+    case kNetfilterLog:
+      return netfilter_payload(frame);
     case kLinuxSll:
       return after(16);
     case kLinuxSll2:
@@ -132,9 +166,14 @@ std::optional<Segment> tcp_segment(Bytes ip) {
 
 /// One direction: what is in order is delivered at once, the rest waits for the gap to be filled.
 struct Flow {
+  struct Waiting {
+    std::vector<std::uint8_t> octets;
+    std::uint64_t time_us = 0;
+  };
   std::uint32_t next = 0;  ///< Sequence number of the next octet to deliver.
-  std::map<std::uint32_t, std::vector<std::uint8_t>> waiting;
+  std::map<std::uint32_t, Waiting> waiting;
   std::size_t waiting_octets = 0;
+  std::size_t gaps = 0, missing_octets = 0;
 };
 
 class Streams {
@@ -142,57 +181,89 @@ class Streams {
   Streams(const CaptureSink& sink, std::vector<std::string>& missing) : sink_(sink), missing_(missing) {}
 
   void on_frame(std::uint32_t link, Bytes frame, std::uint64_t time_us) {
+    if (!is_known_link(link)) {
+      ++unknown_links_[link];
+      return;
+    }
     const auto segment = tcp_segment(ip_packet(link, frame));
     if (!segment) return;
     const auto known = flows_.find(segment->key);
     // A SYN begins a connection, unless it is a SYN that was repeated. A capture may also begin in the middle of one.
     const bool begins = known == flows_.end() || (segment->syn && segment->sequence + 1 != known->second.next);
     if (begins) {
-      flows_[segment->key] = {.next = segment->sequence + (segment->syn ? 1U : 0U), .waiting = {}, .waiting_octets = 0};
+      if (known != flows_.end()) end(segment->key, known->second);
+      Flow fresh;
+      fresh.next = segment->sequence + (segment->syn ? 1U : 0U);
+      flows_[segment->key] = std::move(fresh);
       sink_.begin(segment->key);
     }
     Flow& flow = flows_[segment->key];
     if (segment->payload.empty()) return;
     accept(segment->key, flow, segment->sequence + (segment->syn ? 1U : 0U), segment->payload, time_us);
-    for (auto at = flow.waiting.find(flow.next); at != flow.waiting.end(); at = flow.waiting.find(flow.next)) {
-      const std::vector<std::uint8_t> octets = std::move(at->second);
-      flow.waiting.erase(at);
-      flow.waiting_octets -= octets.size();
-      accept(segment->key, flow, flow.next, octets, time_us);
-    }
-    // Segments that overlap what was delivered meanwhile.
-    while (!flow.waiting.empty()) {
-      const auto first = flow.waiting.begin();
-      if (distance(flow.next, first->first) > 0) break;
-      const std::vector<std::uint8_t> octets = std::move(first->second);
-      const std::uint32_t sequence = first->first;
-      flow.waiting.erase(first);
-      flow.waiting_octets -= octets.size();
-      accept(segment->key, flow, sequence, octets, time_us);
-    }
+    deliver_waiting(segment->key, flow);
+    if (flow.waiting_octets > kMaxWaiting) skip_gaps(segment->key, flow);
   }
 
   void finish() {
-    for (const auto& [key, flow] : flows_) {
-      if (flow.waiting.empty()) continue;
-      missing_.push_back(end_text(key.source, key.source_port) + " -> " +
-                         end_text(key.destination, key.destination_port) + ": " + std::to_string(flow.waiting_octets) +
-                         " octets follow a gap in the capture");
-    }
+    for (auto& [key, flow] : flows_) end(key, flow);
+    for (const auto& [link, packets] : unknown_links_)
+      missing_.push_back(std::to_string(packets) + " packets of link type " + std::to_string(link) +
+                         " were not read; capture on the interface itself (tcpdump -i NAME), or convert the file");
   }
 
  private:
+  /// What waits behind a gap of one flow. More is a capture that lost packets for good.
+  static constexpr std::size_t kMaxWaiting = std::size_t{16} << 20U;
+
   /// From `a` to `b`, around the end of the sequence space.
   static std::int32_t distance(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(b - a); }
 
+  /// The waiting segment that comes next in the sequence space, which may have begun anew at 0.
+  static auto first_waiting(Flow& flow) {
+    // Segments that overlap what was delivered are at most half the sequence space behind.
+    const auto at = flow.waiting.lower_bound(flow.next - 0x80000000U);
+    return at == flow.waiting.end() ? flow.waiting.begin() : at;
+  }
+
+  void deliver_waiting(const FlowKey& key, Flow& flow) {
+    while (!flow.waiting.empty()) {
+      const auto first = first_waiting(flow);
+      if (distance(flow.next, first->first) > 0) break;
+      const auto [sequence, held] = std::move(*first);
+      flow.waiting.erase(first);
+      flow.waiting_octets -= held.octets.size();
+      accept(key, flow, sequence, held.octets, held.time_us);
+    }
+  }
+
+  /// The capture will not fill the gaps any more: delivers what follows them.
+  void skip_gaps(const FlowKey& key, Flow& flow) {
+    while (!flow.waiting.empty()) {
+      const std::uint32_t sequence = first_waiting(flow)->first;
+      ++flow.gaps;
+      flow.missing_octets += sequence - flow.next;
+      flow.next = sequence;
+      sink_.gap(key);
+      deliver_waiting(key, flow);
+    }
+  }
+
+  void end(const FlowKey& key, Flow& flow) {
+    skip_gaps(key, flow);
+    if (flow.gaps == 0) return;
+    missing_.push_back(end_text(key.source, key.source_port) + " -> " +
+                       end_text(key.destination, key.destination_port) + ": the capture misses " +
+                       std::to_string(flow.missing_octets) + " octets in " + std::to_string(flow.gaps) +
+                       " gaps; behind each, decoding goes on at the next message");
+  }
+
   void accept(const FlowKey& key, Flow& flow, std::uint32_t sequence, Bytes payload, std::uint64_t time_us) {
-    constexpr std::size_t kMaxWaiting = std::size_t{16} << 20U;  // More is a capture that lost packets for good.
     const std::int32_t ahead = distance(flow.next, sequence);
     if (ahead > 0) {
       auto& place = flow.waiting[sequence];
-      if (place.size() >= payload.size() || flow.waiting_octets + payload.size() > kMaxWaiting) return;
-      flow.waiting_octets += payload.size() - place.size();
-      place.assign(payload.begin(), payload.end());
+      if (place.octets.size() >= payload.size()) return;
+      flow.waiting_octets += payload.size() - place.octets.size();
+      place = {{payload.begin(), payload.end()}, time_us};
       return;
     }
     const auto repeated = static_cast<std::size_t>(-static_cast<std::int64_t>(ahead));
@@ -205,6 +276,7 @@ class Streams {
   const CaptureSink& sink_;
   std::vector<std::string>& missing_;
   std::map<FlowKey, Flow> flows_;
+  std::map<std::uint32_t, std::size_t> unknown_links_;  ///< Packets by link type.
 };
 
 constexpr std::uint32_t kMicro = 0xA1B2C3D4, kNano = 0xA1B23C4D, kSectionHeader = 0x0A0D0D0A, kByteOrder = 0x1A2B3C4D;

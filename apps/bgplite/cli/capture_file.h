@@ -1,5 +1,5 @@
 /// Captures (pcap, pcapng) as TCP streams put together again: segments in order, repeated ones once. IPv4 and IPv6 over
-/// Ethernet, Linux cooked and raw links.
+/// Ethernet, PPP, BSD loopback, Linux cooked, netfilter log and raw links.
 #pragma once
 
 #include <bgp/types.h>
@@ -30,12 +30,14 @@ struct CaptureSink {
   std::function<void(const FlowKey&, minibgp::Bytes, std::uint64_t time_us)> octets;
   /// A new connection begins on this flow; what came before is over.
   std::function<void(const FlowKey&)> begin;
+  /// The capture misses octets of this flow here: what comes next does not continue what came before.
+  std::function<void(const FlowKey&)> gap;
 };
 
 [[nodiscard]] bool is_capture(minibgp::Bytes file);
 
-/// Reads the whole file. The error says what ends it early; everything before was delivered. Segments behind a gap that
-/// the capture never fills are not delivered; `missing` gets one line for each such flow.
+/// Reads the whole file. The error says what ends it early; everything before was delivered. `missing` gets one line
+/// for each flow with gaps and for each link type that this reader does not know.
 [[nodiscard]] std::optional<std::string> read_capture(minibgp::Bytes file, const CaptureSink& sink,
                                                       std::vector<std::string>& missing);
 

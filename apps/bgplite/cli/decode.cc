@@ -48,12 +48,13 @@ class MessageStream {
 
   void feed(Bytes octets, const std::function<DecodeOptions()>& options, const Take& take) {
     buffer_.insert(buffer_.end(), octets.begin(), octets.end());
-    std::size_t at = 0;
+    std::size_t at = behind_gap_ ? marker(buffer_, 0) : 0;
+    if (buffer_.size() - at >= kMarker) behind_gap_ = false;
     while (buffer_.size() - at >= kHeader) {
       const Bytes left = Bytes{buffer_}.subspan(at);
       DecodedMessage decoded = minibgp::decode_message(left, options());
       if (decoded.octets == 0) break;
-      if (decoded.notification.code == kHeaderError) decoded.octets = next_marker(left);
+      if (decoded.notification.code == kHeaderError) decoded.octets = marker(left, 1);
       take(decoded);
       at += decoded.octets;
     }
@@ -61,19 +62,25 @@ class MessageStream {
   }
   /// What did not become a message.
   [[nodiscard]] std::size_t left() const { return buffer_.size(); }
-  void clear() { buffer_.clear(); }
+  /// Octets are missing here: the message that was begun is lost, and the next one begins at a marker.
+  void on_gap() {
+    buffer_.clear();
+    behind_gap_ = true;
+  }
 
  private:
-  /// Behind the first octet; the tail that may be the begin of a marker is kept.
-  static std::size_t next_marker(Bytes octets) {
-    const auto found = std::search_n(octets.begin() + 1, octets.end(), kMarker, std::uint8_t{0xFF});
+  /// Where a marker begins, at `from` or later. None: where the tail begins that may become one.
+  static std::size_t marker(Bytes octets, std::size_t from) {
+    const auto begin = octets.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto found = std::search_n(begin, octets.end(), kMarker, std::uint8_t{0xFF});
     if (found != octets.end()) return static_cast<std::size_t>(found - octets.begin());
     std::size_t tail = octets.size();
-    while (tail > 1 && octets[tail - 1] == 0xFF) --tail;
+    while (tail > from && octets[tail - 1] == 0xFF) --tail;
     return tail;
   }
 
   std::vector<std::uint8_t> buffer_;
+  bool behind_gap_ = false;
 };
 
 Exit cut(const DecodeVerb& verb, const std::string& what) { return fail(Exit::bad_input, verb.file + ": " + what); }
@@ -160,8 +167,11 @@ Exit decode_capture(const DecodeVerb& verb, Bytes file, std::ostream& out) {
   };
   CaptureSink sink;
   sink.begin = [&](const FlowKey& key) { session_of(key).direction(way(key)) = {}; };
+  sink.gap = [&](const FlowKey& key) { session_of(key).direction(way(key)).stream.on_gap(); };
+  std::size_t bgp_octets = 0;
   sink.octets = [&](const FlowKey& key, Bytes octets, std::uint64_t time_us) {
     if (key.source_port != kBgpPort && key.destination_port != kBgpPort) return;
+    bgp_octets += octets.size();
     CapturedSession& session = session_of(key);
     CapturedSession::Direction& direction = session.direction(way(key));
     const Json head{{"time", static_cast<double>(time_us) / 1e6},
@@ -184,6 +194,8 @@ Exit decode_capture(const DecodeVerb& verb, Bytes file, std::ostream& out) {
                         " octets of a message that the capture does not complete");
     }
   }
+  if (bgp_octets == 0 && !error)
+    missing.push_back("no BGP in this capture: it holds no TCP segment with data from or to port 179");
   for (const std::string& line : missing) std::cerr << "bgplite: " << verb.file << ": " << line << '\n';
   if (error) return cut(verb, *error);
   return missing.empty() ? Exit::ok : Exit::bad_input;

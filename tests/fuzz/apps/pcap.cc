@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     delivered += octets.size();
   };
   sink.begin = [](const FlowKey&) {};
+  sink.gap = [](const FlowKey&) {};
   std::vector<std::string> missing;
   static_cast<void>(read_capture(file, sink, missing));
   if (delivered > size) std::abort();

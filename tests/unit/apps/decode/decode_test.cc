@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace bgplite::cli {
 namespace {
@@ -144,6 +145,137 @@ TEST(DecodeVerbErrors, AreExitCodes) {
   EXPECT_EQ(run_decode({.file = path_of("messages.hex"), .format = "pcap"}, out), Exit::bad_input);
   EXPECT_EQ(out.str(), "");
   EXPECT_NE(::testing::internal::GetCapturedStderr(), "");
+}
+
+using Octets = std::vector<std::uint8_t>;
+
+void append(Octets& out, std::uint64_t value, std::size_t octets) {
+  for (std::size_t i = octets; i-- > 0;) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+/// An IPv4 packet from 192.0.2.1:179 to 192.0.2.2:50000.
+Octets tcp_packet(std::uint32_t sequence, const Octets& payload) {
+  Octets packet;
+  append(packet, 0x4500, 2);
+  append(packet, 40 + payload.size(), 2);
+  append(packet, 0, 4);
+  append(packet, 0x40060000, 4);
+  append(packet, 0xC0000201, 4);
+  append(packet, 0xC0000202, 4);
+  append(packet, 179, 2);
+  append(packet, 50000, 2);
+  append(packet, sequence, 4);
+  append(packet, 0, 4);
+  append(packet, 0x5010, 2);
+  append(packet, 0, 6);
+  packet.insert(packet.end(), payload.begin(), payload.end());
+  return packet;
+}
+
+Octets pcap(std::uint32_t link, const std::vector<Octets>& frames) {
+  Octets file;
+  append(file, 0xA1B2C3D4, 4);
+  append(file, 0x00020004, 4);
+  append(file, 0, 8);
+  append(file, 65535, 4);
+  append(file, link, 4);
+  for (const Octets& frame : frames) {
+    append(file, 0, 8);
+    append(file, frame.size(), 4);
+    append(file, frame.size(), 4);
+    file.insert(file.end(), frame.begin(), frame.end());
+  }
+  return file;
+}
+
+Octets keepalive() {
+  Octets message(16, 0xFF);
+  append(message, 19, 2);
+  message.push_back(4);
+  return message;
+}
+
+struct Decoded {
+  Exit exit;
+  std::size_t keepalives;
+  std::string complaint;
+};
+
+Decoded decode(const Octets& file) {
+  const std::string path = ::testing::TempDir() + "decode_test." + std::to_string(::getpid()) + ".pcap";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  std::ostringstream out;
+  ::testing::internal::CaptureStderr();
+  Decoded decoded{run_decode({.file = path}, out), 0, {}};
+  decoded.complaint = ::testing::internal::GetCapturedStderr();
+  ::unlink(path.c_str());
+  const std::string text = out.str();
+  for (std::size_t at = 0; (at = text.find("KEEPALIVE", at)) != std::string::npos; ++at) ++decoded.keepalives;
+  return decoded;
+}
+
+constexpr std::uint32_t kRawIp = 101;
+
+TEST(DecodeCapture, MessagesBehindAGapAreDecoded) {
+  const Octets message = keepalive();
+  Octets half_and_whole(message.begin() + 9, message.end());
+  half_and_whole.insert(half_and_whole.end(), message.begin(), message.end());
+  // The second message is lost with the first half of the third; the fourth and fifth are whole.
+  const auto file = pcap(kRawIp, {tcp_packet(100, message), tcp_packet(147, half_and_whole), tcp_packet(176, message)});
+  const Decoded decoded = decode(file);
+  EXPECT_EQ(decoded.keepalives, 3U) << decoded.complaint;
+  EXPECT_EQ(decoded.exit, Exit::bad_input);
+  EXPECT_NE(decoded.complaint.find("misses 28 octets in 1 gaps"), std::string::npos) << decoded.complaint;
+}
+
+TEST(DecodeCapture, GapsAroundTheEndOfTheSequenceSpace) {
+  const Octets message = keepalive();
+  const std::uint32_t first = 0U - 60U;
+  // One message lost before the sequence numbers begin anew, one behind that.
+  const auto file = pcap(kRawIp, {tcp_packet(first, message), tcp_packet(first + 38, message),
+                                  tcp_packet(first + 76, message), tcp_packet(first + 95, message)});
+  const Decoded decoded = decode(file);
+  EXPECT_EQ(decoded.keepalives, 4U) << decoded.complaint;
+  EXPECT_NE(decoded.complaint.find("misses 38 octets in 2 gaps"), std::string::npos) << decoded.complaint;
+}
+
+TEST(DecodeCapture, EachLinkTypeIsReadOrNamed) {
+  const Octets packet = tcp_packet(1, keepalive());
+  const auto behind = [&packet](Octets head) {
+    head.insert(head.end(), packet.begin(), packet.end());
+    return head;
+  };
+  Octets logged{2, 0, 0, 0, 8, 0,
+                1, 0, 8, 0, 0, 0};  // Family, version, resource id; the attribute of the packet header.
+  logged.push_back(static_cast<std::uint8_t>(packet.size() + 4));
+  append(logged, 0x000900, 3);
+  Octets cooked(16, 0), cooked2(20, 0), ethernet(12, 0);
+  append(ethernet, 0x8100, 2);
+  append(ethernet, 7, 2);
+  append(ethernet, 0x0800, 2);
+  const std::pair<std::uint32_t, Octets> kRead[] = {
+      {0, {2, 0, 0, 0}}, {1, ethernet},  {9, {0xFF, 0x03, 0x00, 0x21}}, {9, {0x00, 0x21}}, {12, {}},
+      {14, {}},          {101, {}},      {108, {0, 0, 0, 2}},           {113, cooked},     {228, {}},
+      {239, logged},     {276, cooked2},
+  };
+  for (const auto& [link, head] : kRead) {
+    const Decoded decoded = decode(pcap(link, {behind(head)}));
+    EXPECT_EQ(decoded.keepalives, 1U) << "link type " << link << ": " << decoded.complaint;
+    EXPECT_EQ(decoded.exit, Exit::ok) << "link type " << link;
+  }
+  for (const std::uint32_t link : {105U, 127U, 189U}) {  // Radio and USB.
+    const Decoded decoded = decode(pcap(link, {behind({})}));
+    EXPECT_EQ(decoded.exit, Exit::bad_input);
+    EXPECT_NE(decoded.complaint.find("1 packets of link type " + std::to_string(link)), std::string::npos)
+        << decoded.complaint;
+  }
+}
+
+TEST(DecodeCapture, ACaptureWithoutBgpSaysSo) {
+  const Decoded decoded = decode(pcap(kRawIp, {}));
+  EXPECT_EQ(decoded.exit, Exit::bad_input);
+  EXPECT_NE(decoded.complaint.find("no BGP in this capture"), std::string::npos) << decoded.complaint;
 }
 
 }  // namespace
