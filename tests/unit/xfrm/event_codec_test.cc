@@ -1,3 +1,4 @@
+#include <tests/support/guarded.h>
 #include <xfrm/netlink/event_codec.h>
 
 #include <cstring>
@@ -171,13 +172,39 @@ TEST(LinkEvent, ReadsTheRouteThatWasFound) {
 }
 
 TEST(NetlinkEvents, AnyBytesAreReadWithinTheirBounds) {
-  std::mt19937 random(1);
+  constexpr unsigned kSeed = 1;
+  SCOPED_TRACE(::testing::Message() << "seed " << kSeed);
+  std::mt19937 random(kSeed);
+  std::size_t understood = 0;
   for (int i = 0; i < 20000; ++i) {
-    std::vector<std::uint8_t> payload(random() % 400);
-    for (auto& octet : payload) octet = static_cast<std::uint8_t>(random() % 3 == 0 ? random() % 64 : random());
-    const netlink::Message message{static_cast<std::uint16_t>(16 + random() % 24), 0, 1, 0, payload};
-    (void)decode_xfrm(message);
-    (void)decode_link(message);
+    std::vector<std::uint8_t> octets(random() % 400);
+    for (auto& octet : octets) octet = static_cast<std::uint8_t>(random() % 3 == 0 ? random() % 64 : random());
+    // The smallest step too far is a fault of this process.
+    const minibgp::testing::GuardedOctets payload{octets};
+    const netlink::Message message{static_cast<std::uint16_t>(16 + random() % 24), 0, 1, 0, payload.view()};
+    understood += decode_xfrm(message).has_value() ? 1 : 0;
+    understood += decode_link(message).has_value() ? 1 : 0;
+  }
+  EXPECT_GT(understood, 100U) << "nothing was read beyond the first check";
+}
+
+TEST(NetlinkEvents, EveryCutIsReadWithinItsBounds) {
+  const InterfaceAddress inner{IpAddress::v4(0xA9FE0A02), 30};
+  MessageWriter address, route;
+  request_step(address, 1, ChangeAddress{9, inner, true}, {});
+  request_step(route, 1, ChangeRoute{kRemote, kLocal, 2, true}, {156, 254});
+  for (const MessageWriter* writer : {&address, &route}) {
+    const netlink::Message whole = first(*writer);
+    ASSERT_TRUE(decode_link(whole));
+    for (std::size_t length = 0; length < whole.payload.size(); ++length) {
+      const minibgp::testing::GuardedOctets cut{whole.payload.first(length)};
+      netlink::Message message = whole;
+      message.payload = cut.view();
+      const auto read = decode_link(message);
+      if (length < NLMSG_ALIGN(sizeof(ifaddrmsg))) {
+        EXPECT_FALSE(read) << "cut at " << length;
+      }
+    }
   }
 }
 
