@@ -3,7 +3,7 @@
 ///
 ///   Forwarder::next_next_hop_batch(), next_route_batch()  ->  KernelPort::send()
 ///   Forwarder::on_answers()                               <-  once for each batch, in order, at once or later
-///   Forwarder::on_kernel_*()                              <-  dumps and notifications
+///   Forwarder::on_route(), on_next_hop()                  <-  dumps and notifications
 #pragma once
 
 #include <fib/route.h>

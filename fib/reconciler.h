@@ -4,7 +4,7 @@
 ///   set()/erase(), set_target()  ->  next_batch()  ->  [kernel]  ->  on_answers()
 ///   on_kernel_route() feeds what the kernel has: dumps and notifications.
 ///
-/// Invariant: when idle() holds, the kernel has exactly the desired routes but for those refused (see error_of()) and,
+/// Invariant: when idle() holds, the kernel has exactly the desired routes but for those refused (see refused()) and,
 /// while adopting, what an earlier run left. Routes of other protocols are never passed in.
 ///
 /// A route's desire is not a Forwarding but a *target*, a cell that holds one: when the next hops of a set change, one

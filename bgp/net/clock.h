@@ -1,4 +1,4 @@
-/// The one clock of libminibgp. Monotonic; it stands still while the machine is suspended.
+/// The clock of the BGP sockets (bgp/net). Monotonic; it stands still while the machine is suspended.
 #pragma once
 
 #include <bgp/types.h>

@@ -2,8 +2,8 @@
 /// It knows no sessions and no policy: who may say what, and what is accepted, was decided before set_path().
 ///
 /// Exact match is a hash probe (UPDATEs need nothing else); ordered output is sorted when shown. Ids are stable, so
-/// that dirty sets and what peers were told refer to routes by id. A route without paths stays until retire() or until
-/// every export group took the withdrawal (see Route::best).
+/// that dirty sets and what peers were told refer to routes by id. A route without paths stays until
+/// every export group that advertised it took the withdrawal (see taken()).
 #pragma once
 
 #include <bgp/base/dirty_set.h>

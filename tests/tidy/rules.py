@@ -315,6 +315,25 @@ def headers_open_well(tree):
             yield Finding(path, 1, "no header of that name says what the file is for: the file must")
 
 
+def opening_comments_are_true(tree):
+    """The comment that opens a file names only files, functions and members that exist."""
+    words = set()
+    for path in tree.sources(*CODE, "tests"):
+        words.update(re.findall(r"\w+", tree.code(path)))
+    names = {os.path.basename(path) for path in tree.files}
+    for path in tree.sources(*CODE):
+        for number, line in enumerate(tree.files[path].split("\n"), 1):
+            if not line.startswith("//"):
+                break
+            for file in re.findall(r"[\w/]*\b\w+\.(?:h|cc|py|sh|md)\b", line):
+                if os.path.basename(file) not in names:
+                    yield Finding(path, number, f"there is no file {file}")
+            for found in re.finditer(r"\b(?:([A-Z]\w+)::)?(\w+)(\(\))?", line):
+                scope, name, call = found.groups()
+                if (scope or call) and not {name, scope or name} <= words:
+                    yield Finding(path, number, f"there is no {found.group()}")
+
+
 def lines_fit(tree):
     """Lines have at most 120 columns; no tabs, no trailing blanks."""
     for path in tree.sources(*CODE, "tests", suffixes=(".h", ".cc", ".py", ".sh")):
@@ -616,6 +635,7 @@ RULES = [
     tests_do_not_wait,
     tests_do_not_give_up,
     headers_open_well,
+    opening_comments_are_true,
     lines_fit,
     no_loose_ends,
     results_are_not_dropped,

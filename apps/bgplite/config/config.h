@@ -1,5 +1,5 @@
 /// Config: the whole configuration as one value. Read by yaml.h, judged by check.h, compared by diff.h. It holds the
-/// option structs of the parts it configures; what each key means is documented once, in keys.cc.
+/// option structs of the parts it configures; what each key means is documented once, in schema.cc.
 ///
 /// Not here: secrets. A Config names the files that hold them (psk_file, md5_file); they are read when used.
 #pragma once
