@@ -16,9 +16,9 @@ namespace {
 constexpr unsigned kPrivilegedPorts = 1024;
 constexpr auto kEffectiveAndPermitted = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
 
-/// Prepares the reduced set from what the process has now.
+/// Prepares the reduced set from what the process has now. An error of libcap-ng leaves nothing to keep.
 void select_kept(std::vector<unsigned> kept) {
-  capng_get_caps_process();
+  if (capng_get_caps_process() != 0) kept.clear();
   std::erase_if(kept, [](unsigned one) { return capng_have_capability(CAPNG_PERMITTED, one) == 0; });
   capng_clear(CAPNG_SELECT_BOTH);
   for (const unsigned one : kept) capng_update(CAPNG_ADD, kEffectiveAndPermitted, one);
@@ -72,8 +72,7 @@ minibgp::Result<void, std::string> drop_privileges(const Config& config) {
 }
 
 bool may_administer_network() {
-  capng_get_caps_process();
-  return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0;
+  return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0;
 }
 
 }  // namespace bgplite
