@@ -77,8 +77,18 @@ command -v python3 > /dev/null || { echo "tests/run.sh: python3 is missing: apt-
 options=()
 if ((full)); then options+=(--full); fi
 if ((fast)); then options+=(--no-sanitize); fi
+python3 "$here/lib/runner.py" "${options[@]}" "${passed_on[@]}" "${kinds[@]}" &
+runner=$!
+# bash would wait for the runner before it acts on a signal that only bash got.
+trap 'kill -INT $runner' INT
+trap 'kill -TERM $runner' TERM HUP
 status=0
-python3 "$here/lib/runner.py" "${options[@]}" "${passed_on[@]}" "${kinds[@]}" || status=$?
+wait $runner || status=$?
+# A trap ends wait early, with 128 and the signal: then the runner is still taking things down.
+while kill -0 $runner 2> /dev/null; do
+  status=0
+  wait $runner || status=$?
+done
 # A build made through sudo belongs to who asked for it.
 if [[ ${SUDO_UID:-} && $EUID == 0 && -d $root/build ]]; then
   chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$root/build"

@@ -47,7 +47,7 @@ MORE_BUILDS = [
     Build("release-clang", "release", "clang release", ["-DCMAKE_CXX_COMPILER=clang++"]),
 ]
 
-_print_lock = threading.Lock()
+_print_lock = threading.RLock()  # Reentrant: the handler of a signal prints too.
 
 
 def say(text=""):
@@ -110,7 +110,9 @@ def build(chosen, targets, jobs, results, prefix=()):
     done = subprocess.run(list(map(str, configure)), cwd=ROOT, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         env = {**os.environ, "NINJA_STATUS": "[%f/%t, %e s] "}
-        done = subprocess.run([*prefix, *map(str, command)], cwd=ROOT, stdin=subprocess.DEVNULL, env=env)
+        done = start([*prefix, *command], stdin=subprocess.DEVNULL, env=env)
+        done.wait()
+        _running.discard(done)
     row = f"build {chosen.what}"
     results.spend(row, time.monotonic() - started)
     if done.returncode:
@@ -175,18 +177,8 @@ def _skip_reason(output, name):
 
 def run_limited(argv, seconds, env=None, cwd=ROOT):
     """(output, status); the whole process group ends at the limit, with status 124."""
-    process = subprocess.Popen(
-        list(map(str, argv)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
-    _running.add(process)
+    process = start(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                    errors="replace", env=env, cwd=cwd)
     try:
         output, _ = process.communicate(timeout=seconds)
         return output, process.returncode
@@ -204,6 +196,35 @@ def run_limited(argv, seconds, env=None, cwd=ROOT):
 
 
 _running = set()
+_starting = threading.Lock()
+_stopping = False
+
+
+def start(argv, cwd=ROOT, **options):
+    """A process in a group of its own that an interruption ends. Nothing starts after one."""
+    with _starting:
+        if _stopping:
+            raise SystemExit(1)
+        process = subprocess.Popen(list(map(str, argv)), cwd=cwd, start_new_session=True, **options)
+        _running.add(process)
+        return process
+
+
+def stop(number, _):
+    """Ends what runs, politely first so that a test takes its namespaces down, and then this process."""
+    global _stopping
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + number))  # Who presses Ctrl-C again does not want to wait.
+    # The lock may be held by the thread that this handler interrupted: the flag is set without it.
+    _stopping = True
+    say(f"\nstopped by {signal.Signals(number).name}: ending what runs (again: do not wait for it)")
+    for how, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
+        for process in list(_running):
+            end_group(process, how)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(process.poll() is None for process in list(_running)):
+            time.sleep(0.05)
+    # Threads that still wait for a result would keep sys.exit() from ending.
+    os._exit(128 + number)
 
 
 def end_group(process, number):
@@ -363,13 +384,8 @@ def main():
     results = Results()
     started = time.monotonic()
 
-    def stop(number, _):
-        for process in list(_running):
-            end_group(process, signal.SIGTERM)
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
 
     def run_all(work):
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
