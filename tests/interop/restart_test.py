@@ -7,10 +7,11 @@ The document's two tunnels on plain links, FRR or BIRD as the cloud; 1000 number
 """
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import pairs
-from cases import case, check, check_equal, main
+from cases import case, check, check_equal, main, measured
 from loss import Loss
 from netlab import RouteMonitor, holds_for, wait_until
 from pairs import OURS, VPC_HOSTS
@@ -82,6 +83,38 @@ for peer in (Frr, Bird):
 @case("a peer that does not help: kill -9 and restart lose nothing on the way out and touch no route")
 def not_helped(lab):
     restart_under_traffic(lab, NotHelping, lambda ours: ours.kill(), helped=False)
+
+
+class BirdNotHelping(Bird):
+    """BIRD 2 without graceful restart."""
+
+    def config(self):
+        return super().config().replace("graceful restart aware;", "graceful restart off;")
+
+
+for peer in (NotHelping, BirdNotHelping):
+
+    @case(f"{peer.__name__}, beside a peer that is unreachable: a restart announces our networks at once")
+    def beside_unreachable(lab, peer=peer):
+        unreachable = {"peers": {"169.254.77.1": {"asn": 65535, "accept_all": True}}}
+        gateway, cloud, ours, theirs, traffic = scenario(lab, peer, extra=unreachable)
+        on_premises = lambda: learned(cloud, 4, peer.kernel_protocol)
+        before = on_premises()
+        with traffic:
+            ours.kill()
+            # Before the new start: what the kernel has of the old session is gone.
+            wait_until(lambda: not on_premises(), 10, "the peer forgets our routes")
+            ours.start()
+            for n in (10, 20):
+                theirs.wait_established(f"169.254.{n}.2", 60)
+            up = time.monotonic()
+            wait_until(lambda: on_premises() == before, 60, "the peer has our networks again")
+            after = time.monotonic() - up
+            holds_for(lambda: on_premises() == before, 1, "and keeps them")
+        back = traffic.report.back
+        measured(f"restart beside an unreachable peer, {peer.__name__}",
+                 f"{after:.2f} s from Established to our routes", f"{back.longest_gap_s:.2f} s without return traffic")
+        check(after < 1, f"our networks came {after:.2f} s after the sessions")
 
 
 @case("nobody repairs: with bgplite stopped by SIGSTOP deleted routes show as loss; running, it puts them back")
