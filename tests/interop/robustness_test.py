@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import needs
 from cases import case, check, check_equal, main, measured
 from netlab import RouteMonitor, holds_for, wait_until
 from peers import Bgplite, Bird, Frr, Neighbor, Router
@@ -24,7 +25,7 @@ class Orders:
     """tests/lib/raw_speaker.py in a namespace."""
 
     def __init__(self, namespace, source, target, asn):
-        self.file = pathlib.Path(namespace.write("/run/orders", ""))
+        namespace.write("/run/orders", "")
         self.namespace = namespace
         script = HERE.parent / "lib/raw_speaker.py"
         self.process = namespace.start("raw", "python3", script, source, target, str(asn), "/run/orders")
@@ -36,9 +37,9 @@ class Orders:
 def star(lab, extra=None, frr=True, bird=Bird, raw=True):
     """bgplite in the middle; BIRD, FRR and a scripted speaker around it, each on a link of its own."""
     gateway, birds, frrs, raws = (lab.namespace(name) for name in ("gateway", "birds", "frrs", "raws"))
-    lab.link(gateway, birds, "b", "g", ["192.0.2.1/24"], [f"{BIRD_SIDE}/24"])
-    lab.link(gateway, frrs, "f", "g", ["198.51.100.1/24"], [f"{FRR_SIDE}/24"])
-    lab.link(gateway, raws, "r", "g", ["203.0.113.1/24"], [f"{RAW_SIDE}/24"])
+    lab.link(gateway, birds, "bird0", "up0", ["192.0.2.1/24"], [f"{BIRD_SIDE}/24"])
+    lab.link(gateway, frrs, "frr0", "up0", ["198.51.100.1/24"], [f"{FRR_SIDE}/24"])
+    lab.link(gateway, raws, "raw0", "up0", ["203.0.113.1/24"], [f"{RAW_SIDE}/24"])
     neighbors = [Neighbor(BIRD_SIDE, 65002), Neighbor(FRR_SIDE, 65003), Neighbor(RAW_SIDE, 65004, passive=True)]
     ours = Bgplite(gateway, Router(65001, "192.0.2.1", neighbors), extra)
     theirs = bird(birds, Router(65002, "192.0.2.2", [Neighbor(GATEWAY, 65001)]))
@@ -80,7 +81,8 @@ def too_large(lab):
     ours.wait_established(BIRD_SIDE)
     orders = Orders(raws, RAW_SIDE, "203.0.113.1", 65004)
     ours.wait_established(RAW_SIDE)
-    orders.give(f"announce 10.1.0.0/16,1.2.3.4/32 {TOO_LARGE}", f"announce 10.2.0.0/16 {TOO_LARGE}", "announce 10.3.0.0/16")
+    orders.give(*(f"announce {prefix} {TOO_LARGE}" for prefix in ("10.1.0.0/16", "1.2.3.4/32", "10.2.0.0/16")),
+                "announce 10.3.0.0/16")
     wait_until(lambda: bird_routes(bird) == {"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"}, 20, "BIRD has what fits")
     frr.start()  # It was told nothing before.
     ours.wait_established(FRR_SIDE)
@@ -96,16 +98,16 @@ def too_large(lab):
 
 @case("an export limit and a route too large for one message: no processor time, and the room is used")
 def limited(lab):
-    gateway, raws, ours, bird, _ = star(lab, {"peers": {BIRD_SIDE: {"export_limit": {"max": 2}}}})
+    gateway, raws, ours, bird, _ = star(lab, {"peers": {BIRD_SIDE: {"export_limit": {"max": 1}}}})
     bird.start()
     ours.start()
     ours.wait_established(BIRD_SIDE)
     orders = Orders(raws, RAW_SIDE, "203.0.113.1", 65004)
     ours.wait_established(RAW_SIDE)
-    orders.give(f"announce 1.2.3.4/32 {TOO_LARGE}", "announce 10.3.0.0/16", "announce 10.4.0.0/16", "announce 10.5.0.0/16")
-    wait_until(lambda: len(bird_routes(bird)) == 2, 20, "BIRD has two routes that fit")
+    orders.give(f"announce 1.2.3.4/32 {TOO_LARGE}", "announce 10.3.0.0/16", "announce 10.4.0.0/16")
+    wait_until(lambda: len(bird_routes(bird)) == 1, 20, "BIRD has one route, which fits")
     before = cpu_seconds(ours.processes[0])
-    holds_for(lambda: len(bird_routes(bird)) == 2, 3, "the limit holds")
+    holds_for(lambda: len(bird_routes(bird)) == 1, 3, "the limit holds")
     spent = cpu_seconds(ours.processes[0]) - before
     measured("export limit met, route too large", f"{spent:.2f} s of processor time in 3 s")
     check(spent < 1, f"bgplite spins: {spent} s of processor time in 3 s")
@@ -114,7 +116,7 @@ def limited(lab):
 @case("four refreshes back to back withdraw no route, from the kernel or from another peer")
 def refreshes(lab):
     gateway, _, ours, bird, frr = star(lab)
-    routes = {f"10.{i // 256}.{i % 256}.0/24" for i in range(20000)}
+    routes = {f"10.{i // 256}.{i % 256}.0/24" for i in range(40000)}
     bird.announced = routes
     bird.start()
     frr.start()
@@ -127,8 +129,8 @@ def refreshes(lab):
                            ["messageStats"]["updatesRecv"])
     monitor = RouteMonitor(gateway, OURS)
     before = received()
-    for _ in range(4):
-        ours.cli("refresh", BIRD_SIDE)
+    again = f"{needs.built('bgplite')} refresh {BIRD_SIDE}"
+    gateway.run("sh", "-c", "; ".join([again] * 4))
     holds_for(lambda: len(gateway.routes(4, OURS)) == len(routes), 4, "the kernel keeps the routes")
     check_equal(monitor.seen(), [], "notifications about routes that did not change")
     check_equal(received() - before, 0, "UPDATEs to the other peer")
@@ -137,10 +139,13 @@ def refreshes(lab):
 
 @case("a peer that accepts and closes is dialed at most five times in ten seconds, ten in a minute, and named in the log")
 def reconnects(lab):
-    gateway, _, ours, _, _ = star(lab)
+    _, _, ours, stranger, _ = star(lab)
     there = lab["birds"]
     there.run("nft", "-f", "-", input="""table inet count {
-        chain in { type filter hook input priority 0; tcp dport 179 tcp flags & (syn|ack) == syn counter }
+        chain in {
+            type filter hook input priority 0
+            tcp dport 179 tcp flags & (syn|ack) == syn counter
+        }
     }""")
 
     def dials():
@@ -148,7 +153,7 @@ def reconnects(lab):
         return next(e["counter"]["packets"] for row in rows if "rule" in row for e in row["rule"]["expr"] if "counter" in e)
 
     # BIRD that does not know us as a neighbor accepts the connection and closes it.
-    stranger = Bird(there, Router(65002, "192.0.2.2", [Neighbor("192.0.2.77", 65077)]))
+    stranger.router.neighbors = [Neighbor("192.0.2.77", 65077)]
     stranger.start()
     ours.start()
     wait_until(lambda: dials() > 0, 10, "it dials")
@@ -171,7 +176,7 @@ def reconnects(lab):
 def dual_stack(lab, peer, global_address):
     gateway, there = lab.namespace("gateway"), lab.namespace("there")
     ours6, theirs6 = (["2001:db8:1::1/64"], ["2001:db8:1::2/64"]) if global_address else ([], [])
-    lab.link(gateway, there, "p", "g", ["192.0.2.1/24", *ours6], ["192.0.2.2/24", *theirs6])
+    lab.link(gateway, there, "up0", "up0", ["192.0.2.1/24", *ours6], ["192.0.2.2/24", *theirs6])
     both = (4, 6)
     ours = Bgplite(gateway, Router(65001, "192.0.2.1", [Neighbor("192.0.2.2", 65002, families=both)]))
     theirs = peer(there, Router(65002, "192.0.2.2", [Neighbor("192.0.2.1", 65001, families=both)]))
@@ -204,8 +209,11 @@ for peer in (Bird, Frr):
 @case("a TCP-MD5 key that changes inside its file is used after SIGHUP, apply and reset")
 def rotated_key(lab):
     gateway, there = lab.namespace("gateway"), lab.namespace("there")
-    lab.link(gateway, there, "p", "g", ["192.0.2.1/24"], ["192.0.2.2/24"])
-    key = lambda text: gateway.write("/run/key", text + "\n")
+    lab.link(gateway, there, "up0", "up0", ["192.0.2.1/24"], ["192.0.2.2/24"])
+
+    def key(text):
+        gateway.run("sh", "-c", "umask 077; cat > /run/key", input=text + "\n")
+
     key("first")
     ours = Bgplite(gateway, Router(65001, "192.0.2.1", [Neighbor("192.0.2.2", 65002)]),
                    {"peers": {"192.0.2.2": {"md5_file": "/run/key"}}})

@@ -67,13 +67,17 @@ def main():
         if time.monotonic() > next_keepalive:
             connection.sendall(KEEPALIVE)
             next_keepalive += 20
+        # Orders that were given together are sent together.
+        messages = b""
         for line in file:
             verb, prefix, *size = line.split()
             prefixes = prefix.split(",")
             if verb == "announce":
-                connection.sendall(update(prefixes, asn, own, int(size[0]) if size else 0))
+                messages += update(prefixes, asn, own, int(size[0]) if size else 0)
             else:
-                connection.sendall(withdrawal(prefixes))
+                messages += withdrawal(prefixes)
+        if messages:
+            connection.sendall(messages)
 
 
 main()
