@@ -1,5 +1,6 @@
 // Options that change while a peer is up, away or idle: routes end as if the options had been there from the start.
 #include <bgp/wire/numbers.h>
+#include <tests/support/policy_builder.h>
 #include <tests/unit/speaker/raw_peer.h>
 
 #include <gmock/gmock.h>
@@ -156,6 +157,35 @@ TEST_F(OptionsOfAPeerThatIsAway, ANewHoldTimeLeavesWhatIsKept) {
   RawPeer& peer = come_and_go(1, Asn{65001}, internal("65001", 1));
   update(peer, [](PeerOptions& options) { options.timers.hold_s = 30; });
   EXPECT_TRUE(bench.best.contains(kPrefix));
+}
+
+TEST_F(OptionsOfAPeerThatIsAway, AnAddressToProtectIsLookedForInWhatIsKept) {
+  RawPeer& peer = bench.add(1, Asn{65001}, [](PeerOptions& options) {
+    options.import_policy = testing::accepting(match::CoversIkeEndpoint{false});
+  });
+  peer.edit_open = offer_graceful_restart;
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.end_of_rib(peer);
+  bench.run_for(1min);
+  bench.cut(peer);
+  ASSERT_TRUE(bench.best.contains(kPrefix));
+  bench.engine.set_protected_addresses({"203.0.113.7"_ip}, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(OptionsOfAPeerThatIsAway, AnotherLimitOrTimerLeavesWhatIsKept) {
+  RawPeer& peer = come_and_go(1, Asn{65001}, internal("65001", 1));
+  update(peer, [](PeerOptions& options) {
+    options.import_limit.max = 5;
+    options.timers.connect_retry_s = 9;
+    options.restart_time_s = 60;
+  });
+  EXPECT_TRUE(bench.best.contains(kPrefix));
+  come_back(peer, internal("65001", 1));
+  EXPECT_TRUE(bench.best.contains(kPrefix));
+  EXPECT_FALSE(bench.status(peer).stale);
 }
 
 struct AnUpPeer : ::testing::Test {
