@@ -153,7 +153,7 @@ void Exporter::route_changed(rib::RouteId id) {
 }
 
 void Exporter::reconsider_all() {
-  // What a source means is not in what was told of it: repeat.
+  // An entry does not hold what its source means for the octets: repeat.
   for (const auto& group : groups_) group->start_walk(rib::AdjOut::Walk::again, table_);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
 # where: here
-# seconds: 240
+# seconds: 300
 """The daemon as its operator meets it: one clear sentence when it cannot start, never half a start; commands, aliases
 and metrics of a running pair; what it may do without being root; how much memory it takes when idle."""
 import json
