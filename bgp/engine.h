@@ -53,14 +53,43 @@ struct SpeakerOptions {
 };
 /// Why a call changed nothing; each says what to do instead.
 enum class ApiError : std::uint8_t {
-  bad_address,     ///< Unset, multicast or of the wrong family: give the peer's unicast address.
-  bad_asn,         ///< 0, 23456 (AS_TRANS): give the peer's AS number.
+  bad_address,     ///< Unset, multicast, IPv4-mapped or of the wrong family: give the peer's unicast address.
+  bad_asn,         ///< 0, 23456 (AS_TRANS): give an AS number.
+  bad_router_id,   ///< 0: give the speaker's identifier.
   bad_timer,       ///< Hold time 1 or 2, or beyond its range.
+  bad_paths,       ///< maximum_paths is not 1 to 64.
+  no_family,       ///< Neither family is on: turn one on.
+  bad_ttl,         ///< ttl_security_hops is 255: at most 254.
+  bad_weight,      ///< ecmp_weight is 0: at least 1.
+  bad_limit,       ///< A prefix limit is 0: at least 1.
+  bad_md5_key,     ///< Longer than the 80 octets that the kernel takes.
   duplicate_peer,  ///< A peer with that address (and device) exists: remove or update it.
   too_many_peers,  ///< 65 534 is the end of PeerId.
   unknown_peer,    ///< No such PeerId: it was removed.
   session_is_up,   ///< Not possible while Established: stop the peer first.
 };
+
+/// "the hold time is 1 s or 2 s: 0 or at least 3 s".
+[[nodiscard]] std::string_view to_text(ApiError error);
+
+/// The first thing that is wrong with options; nothing: they can be used.
+[[nodiscard]] std::optional<ApiError> validate(const SpeakerOptions& options);
+/// As for the speaker's.
+[[nodiscard]] std::optional<ApiError> validate(const PeerOptions& options);
+
+/// What a change of options does. A change of several options costs what the dearest of them costs.
+enum class ChangeCost : std::uint8_t {
+  none,     ///< What is in force stays as it is.
+  live,     ///< Applied at once; no route is evaluated again.
+  refresh,  ///< The peer's routes, or what is announced to it, are evaluated again; the session stays.
+  reset,    ///< The session ends; it begins anew where the peer is enabled.
+};
+/// Compares what is in force, not what is written: an option that is written out with the value it has anyway changes
+/// nothing. The only place that knows: update_peer() and set_options() act on it, plans and questions are made of it.
+[[nodiscard]] ChangeCost cost_of_change(const PeerOptions& before, const PeerOptions& after,
+                                        const SpeakerOptions& speaker);
+/// Of the speaker's options: what it costs every peer.
+[[nodiscard]] ChangeCost cost_of_change(const SpeakerOptions& before, const SpeakerOptions& after);
 
 /// A path that is in use: the best or one of its equal-cost companions.
 struct BestPath {
@@ -155,7 +184,7 @@ class EngineImpl;
 /// A whole speaker as a function of inputs and time. One thread; never blocks; every output comes from poll().
 class Engine {
  public:
-  /// `log` may be null; otherwise it outlives the engine.
+  /// `log` may be null; otherwise it outlives the engine. With options that validate() refuses it takes no peers.
   Engine(const SpeakerOptions& options, LogSink* log, Time now);
   ~Engine();
   Engine(const Engine&) = delete;
@@ -163,7 +192,7 @@ class Engine {
 
   // Peers. Each is O(1) but remove_peer(), whose routes leave in later turns.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options, Time now);
-  /// Applies without dropping the session where `renegotiates(old, new)` is false; otherwise resets it.
+  /// Does what cost_of_change() says; an error changes nothing.
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options, Time now);
   void remove_peer(PeerId peer, Time now);  ///< Ceases; its routes go. Unknown ids: ignored.
   /// Administrative state (RFC 4486/9003: Cease, Administrative Shutdown or Reset, with `reason` as the text).
@@ -180,7 +209,8 @@ class Engine {
   /// Addresses that a learned route must not swallow (IKE end points): a prefix that contains one of them has
   /// PolicyContext::covers_ike_endpoint.
   void set_protected_addresses(std::vector<IpAddress> addresses, Time now);
-  void set_options(const SpeakerOptions& options, Time now);  ///< asn and router_id: resets every session.
+  /// As update_peer(), for every peer. Next-hop tracking and forwarding_preserved stay as they were at the start.
+  [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options, Time now);
 
   // Own announcements. O(1) each; peers hear of it after the current turn.
   void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);  ///< Replaces.
@@ -224,8 +254,5 @@ class Engine {
  private:
   std::unique_ptr<EngineImpl> impl_;
 };
-
-/// Whether going from `a` to `b` needs a new session (what the OPENs said, or the connection's end points, changed).
-[[nodiscard]] bool renegotiates(const PeerOptions& a, const PeerOptions& b);
 
 }  // namespace minibgp

@@ -4,13 +4,13 @@
 #include <bgp/engine.h>
 #include <bgp/observer.h>
 
-#include <boost/asio/io_context.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 namespace minibgp {
 
@@ -20,9 +20,9 @@ class Driver;
 /// Where connections are taken.
 struct ListenOptions {
   bool enabled = true;
-  IpAddress address;          ///< Unset: every address of both families.
+  IpAddress address;  ///< Unset: every address of both families.
   std::uint16_t port = 179;
-  std::string device;         ///< SO_BINDTODEVICE; empty: none.
+  std::string device;  ///< SO_BINDTODEVICE; empty: none.
 };
 
 /// Threads:  none of its own; create, use and destroy it on the io_context's thread.
@@ -31,6 +31,7 @@ struct ListenOptions {
 /// Errors:   returned, never thrown. A misbehaving peer is not an error of yours: see Observer::on_peer_changed().
 class Speaker {
  public:
+  /// With options that validate() refuses it takes no peers.
   Speaker(boost::asio::io_context& io, const SpeakerOptions& options, Observer& observer, LogSink* log = nullptr);
   ~Speaker();
   Speaker(const Speaker&) = delete;
@@ -44,14 +45,14 @@ class Speaker {
   /// The session begins at once unless passive or disabled.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options);
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options);  ///< As Engine's.
-  void remove_peer(PeerId peer);  ///< Ends the session; forgets its routes.
-  void enable_peer(PeerId peer);  ///< After disable_peer().
+  void remove_peer(PeerId peer);                                 ///< Ends the session; forgets its routes.
+  void enable_peer(PeerId peer);                                 ///< After disable_peer().
   void disable_peer(PeerId peer, std::string_view reason = {});  ///< Stays down; the reason is sent (RFC 9003).
-  void reset_peer(PeerId peer, std::string_view reason = {});  ///< Comes back by itself.
+  void reset_peer(PeerId peer, std::string_view reason = {});    ///< Comes back by itself.
   void refresh_peer(PeerId peer, Direction direction = Direction::import);  ///< As Engine's.
-  void set_transport_usable(PeerId peer, bool usable);  ///< False: do not dial, end what is up.
+  void set_transport_usable(PeerId peer, bool usable);                      ///< False: do not dial, end what is up.
   void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0);
-  void set_options(const SpeakerOptions& options);  ///< A new ASN or router id resets every session.
+  [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options);  ///< As Engine's.
   /// Replaces the addresses that policies know as IKE endpoints (PolicyContext::covers_ike_endpoint).
   void set_protected_addresses(std::vector<IpAddress> addresses);
 

@@ -49,7 +49,7 @@ bool NextHopGroups::same(NextHopId a, NextHopId b) const {
 }
 
 NextHopId NextHopGroups::acquire(std::span<const GroupMember> members, NextHopId hint) {
-  BGP_ASSERT(!members.empty());
+  BGP_ASSERT(!members.empty());  // Injector returns before, with no forwarding, when no next hop is usable.
   const auto claim = [&](NextHopId id) {
     Set& set = sets_.at(id);
     set.adopted = false;

@@ -177,7 +177,7 @@ NextHopRef NextHopMap::track(const TrackedNextHop& next_hop) {
 
 void NextHopMap::untrack(NextHopRef ref) {
   Entry& entry = entries_[index(ref)];
-  BGP_ASSERT(entry.users > 0);
+  BGP_ASSERT(entry.users > 0);  // Sets and interests untrack each reference that track() gave them, once.
   if (--entry.users != 0) return;
   by_key_.erase(entry.key);
   entries_.erase(index(ref));

@@ -49,7 +49,8 @@ std::uint32_t Reconciler::find_or_add(const RouteKey& key) {
   if (const std::uint32_t id = find_id(key); id != kNone) return id;
   std::uint8_t table = table_index(key.table);
   if (table == 0xFF) {
-    BGP_ASSERT(tables_.size() < 0xFF);  // More routing tables than anybody configures.
+    // Ours come from the configuration and policies, the kernel's only through Forwarder::in_our_tables().
+    BGP_ASSERT(tables_.size() < 0xFF);
     table = static_cast<std::uint8_t>(tables_.size());
     tables_.push_back(key.table);
   }
@@ -96,7 +97,7 @@ void Reconciler::set_target(TargetId target, ForwardingId want) {
 
 void Reconciler::release_target(TargetId target) {
   Target& cell = targets_[index(target)];
-  BGP_ASSERT(cell.routes == 0);
+  BGP_ASSERT(cell.routes == 0);  // Injector drops the sets that take_idle_targets() names: no route has them.
   forwardings_.unref(cell.want);
   targets_.erase(index(target));
 }
@@ -355,7 +356,7 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const RouteOp& op = batch[i];
     Record& record = records_[op.record];
-    BGP_ASSERT(record.in_flight != 0);
+    BGP_ASSERT(record.in_flight != 0);  // The batch is the one next_batch() marked; answers come once for each.
     record.in_flight = 0;
     --in_flight_;
     if (record.contradicted != 0) resync_ = true;

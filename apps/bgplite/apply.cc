@@ -38,7 +38,8 @@ void Daemon::log_plan(const Plan& plan) {
 }
 
 Plan Daemon::apply(Config wanted) {
-  const Plan plan = diff(config_, wanted);
+  read_keys(wanted);
+  const Plan plan = diff(running_beside(wanted), wanted);
   log_plan(plan);
   std::vector<Network> old_networks = std::move(config_.networks);
   // What is fixed at the start stays as it runs, so that the next plan names it again.
@@ -68,7 +69,8 @@ Plan Daemon::apply(Config wanted) {
   for (const Step& step : plan) {
     switch (step.kind) {
       case Step::Kind::router:
-        speaker_->set_options(speaker_options());
+        if (const auto set = speaker_->set_options(speaker_options()); !set)
+          log_.error(LogArea::config, "router keeps its options: " + std::string{minibgp::to_text(set.error())});
         break;
       case Step::Kind::tunnels:
         if (std::exchange(tunnels_done, true)) break;

@@ -27,26 +27,6 @@ std::string identity(const Config& config) {
          std::to_string(config.fib.protocol);
 }
 
-const char* to_text(minibgp::ApiError error) {
-  switch (error) {
-    case minibgp::ApiError::bad_address:
-      return "its address is not a unicast address";
-    case minibgp::ApiError::bad_asn:
-      return "its AS number is 0 or 23456";
-    case minibgp::ApiError::bad_timer:
-      return "its hold time is 1 s or 2 s";
-    case minibgp::ApiError::duplicate_peer:
-      return "another peer has the same address";
-    case minibgp::ApiError::too_many_peers:
-      return "there are too many peers";
-    case minibgp::ApiError::unknown_peer:
-      return "it was removed meanwhile";
-    case minibgp::ApiError::session_is_up:
-      return "its session is up";
-  }
-  return "";
-}
-
 NetworkWatch watch_of(Network::When when) {
   return when == Network::When::if_route ? NetworkWatch::exact_route : NetworkWatch::reachable;
 }
@@ -110,6 +90,7 @@ minibgp::Result<void, std::string> Daemon::start() {
   for (const auto& [prefix, attributes] : config_.saved.announcements) announce(prefix, attributes);
   set_own_networks();
   set_static_routes();
+  read_keys(config_);
   for (const auto& [key, peer] : config_.peers) add_peer(key, peer);
   log_.info(LogArea::config, "AS " + to_text(config_.router.asn) + ", router id " + to_text(config_.router.router_id) +
                                  ": " + plural(config_.peers.size(), "peer") + ", " +
@@ -190,12 +171,14 @@ std::string Daemon::interface_of(const std::string& tunnel) const {
 }
 
 void Daemon::add_peer(const std::string& key, const PeerConfig& peer) {
-  minibgp::PeerOptions options = options_of(key, peer);
-  // A tunnel that is down: added disabled, so that it does not dial before it is told.
+  const minibgp::PeerOptions options = options_of(key, peer);
+  // Its tunnel is down: added disabled, so that it does not dial before the speaker knows.
   const bool wait = !options.tunnel.empty() && tunnels_ && !tunnel_usable(options.tunnel) && options.enabled;
-  if (wait) options.enabled = false;
-  const auto added = speaker_->add_peer(options);
-  if (!added) return log_.error(LogArea::config, "peer " + key + " is left out: " + to_text(added.error()));
+  minibgp::PeerOptions first = options;
+  if (wait) first.enabled = false;
+  const auto added = speaker_->add_peer(first);
+  if (!added)
+    return log_.error(LogArea::config, "peer " + key + " is left out: " + std::string{minibgp::to_text(added.error())});
   ids_[key] = *added;
   keys_[*added] = key;
   if (fib_) {
@@ -205,7 +188,7 @@ void Daemon::add_peer(const std::string& key, const PeerConfig& peer) {
   }
   if (!wait) return;
   speaker_->set_transport_usable(*added, false);
-  speaker_->enable_peer(*added);
+  static_cast<void>(speaker_->update_peer(*added, options));  // Enabled now; the rest was taken above.
 }
 
 void Daemon::update_peer(const std::string& key, const PeerConfig& peer) {
@@ -213,7 +196,8 @@ void Daemon::update_peer(const std::string& key, const PeerConfig& peer) {
   if (found == ids_.end()) return add_peer(key, peer);
   const minibgp::PeerOptions options = options_of(key, peer);
   if (const auto updated = speaker_->update_peer(found->second, options); !updated)
-    return log_.error(LogArea::config, "peer " + key + " keeps its options: " + to_text(updated.error()));
+    return log_.error(LogArea::config,
+                      "peer " + key + " keeps its options: " + std::string{minibgp::to_text(updated.error())});
   if (fib_) {
     const bool external = options.remote_as != config_.router.asn;
     fib_->set_peer(found->second, {options.address, options.device, external && options.ttl <= 1});
@@ -269,7 +253,14 @@ std::string Daemon::name_of(PeerId peer) const {
 void Daemon::set_peer_enabled(PeerId peer, bool enabled, std::string_view reason) {
   if (!enabled) return speaker_->disable_peer(peer, reason);
   undo_drain(peer);
+  if (const std::string* const key = peer_key(peer)) use_new_key(*key);
   speaker_->enable_peer(peer);
+}
+
+void Daemon::reset_peer(PeerId peer, std::string_view reason) {
+  const std::string* const key = peer_key(peer);
+  if (key != nullptr && use_new_key(*key)) return;  // That reset it.
+  speaker_->reset_peer(peer, reason);
 }
 
 // --- Own networks --------------------------------------------------------------------------------------------------

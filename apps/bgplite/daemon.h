@@ -50,7 +50,7 @@ class Daemon final : private minibgp::Observer,
   void stop(std::function<void()> done);
 
   /// What would turn the running configuration into `wanted`.
-  [[nodiscard]] Plan plan(const Config& wanted) const { return diff(config_, wanted); }
+  [[nodiscard]] Plan plan(Config wanted) const;
   /// Carries it out. Steps that need a restart are only logged.
   Plan apply(Config wanted);
 
@@ -60,6 +60,7 @@ class Daemon final : private minibgp::Observer,
   /// False: it was not announced at run time.
   bool withdraw(const minibgp::Prefix& prefix);
   void set_peer_enabled(minibgp::PeerId peer, bool enabled, std::string_view reason);
+  void reset_peer(minibgp::PeerId peer, std::string_view reason);
   /// Notes what is on disk now, so that a plan does not find it different. Changes nothing else.
   void set_saved(Saved saved);
   /// Takes a tunnel down; its peers are told first, while it works.
@@ -124,8 +125,12 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] minibgp::Result<void, std::string> open_tunnels();
   [[nodiscard]] minibgp::SpeakerOptions speaker_options() const;
   [[nodiscard]] minibgp::fib::FibOptions fib_options() const;
-  /// The options of a peer with its policies and secrets filled in.
+  /// The options in force of a peer, with what the daemon adds to them: its audience, and a drain's.
   [[nodiscard]] minibgp::PeerOptions options_of(const std::string& key, const PeerConfig& peer);
+  void read_key(const std::string& key, PeerConfig& peer) const;
+  void read_keys(Config& wanted) const;
+  bool use_new_key(const std::string& key);
+  [[nodiscard]] Config running_beside(const Config& wanted) const;
   void add_peer(const std::string& key, const PeerConfig& peer);
   void update_peer(const std::string& key, const PeerConfig& peer);
   void remove_peer(const std::string& key);

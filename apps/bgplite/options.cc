@@ -74,25 +74,62 @@ minibgp::fib::FibOptions Daemon::fib_options() const {
 }
 
 minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig& peer) {
-  minibgp::PeerOptions options = peer.options;
-  const auto policy = [&](const std::string& name) -> std::shared_ptr<const minibgp::Policy> {
-    if (peer.accept_all) return minibgp::Policy::accept_all();
-    const auto found = config_.policies.find(name);
-    return found == config_.policies.end() ? nullptr : found->second.compiled;
-  };
-  options.import_policy = policy(peer.import_policy);
-  options.export_policy = policy(peer.export_policy);
+  minibgp::PeerOptions options = options_in_force(config_, peer);
   options.audience = audience_of(key, peer);
   drains_.apply(key, options);
-  if (!peer.md5_file.empty()) {
-    if (auto secret = read_secret(peer.md5_file)) {
-      options.md5_key = std::move(*secret);
-    } else {
-      log_.error(LogArea::config, "peer " + key + ": " + secret.error() + ": the peer stays disabled");
-      options.enabled = false;
-    }
-  }
   return options;
+}
+
+/// The key is read anew whenever a configuration is to be carried out or compared with what runs: the same path may
+/// hold another one. If it cannot be read, the key in use stays in use, and so does the session.
+void Daemon::read_key(const std::string& key, PeerConfig& peer) const {
+  if (peer.md5_file.empty()) return;
+  auto secret = read_secret(peer.md5_file);
+  if (secret) {
+    peer.options.md5_key = std::move(*secret);
+    return;
+  }
+  const auto running = config_.peers.find(key);
+  const bool used = running != config_.peers.end() && !running->second.options.md5_key.empty();
+  if (used) peer.options.md5_key = running->second.options.md5_key;
+  log_.error(LogArea::config,
+             "peer " + key + ": " + secret.error() + (used ? ": the key in use stays" : ": the peer stays disabled"));
+}
+
+void Daemon::read_keys(Config& wanted) const {
+  for (auto& [key, peer] : wanted.peers) read_key(key, peer);
+}
+
+/// What runs, to be compared with `wanted`. Where our address is left to the kernel, the one that a session has is in
+/// force as if it had been written.
+Config Daemon::running_beside(const Config& wanted) const {
+  Config running = config_;
+  for (const minibgp::PeerStatus& status : speaker_->engine().peers()) {
+    const std::string* const key = peer_key(status.id);
+    if (key == nullptr || status.state != minibgp::PeerState::established) continue;
+    const auto old = running.peers.find(*key);
+    const auto now = wanted.peers.find(*key);
+    if (old == running.peers.end() || now == wanted.peers.end()) continue;
+    const minibgp::IpAddress& local = now->second.options.local_address;
+    if (!local.is_set() || local == status.local_address) old->second.options.local_address = local;
+  }
+  return running;
+}
+
+Plan Daemon::plan(Config wanted) const {
+  read_keys(wanted);
+  return diff(running_beside(wanted), wanted);
+}
+
+/// If the key in the peer's file is another one, it is used from now on, and the session begins anew with it.
+bool Daemon::use_new_key(const std::string& key) {
+  PeerConfig& running = config_.peers.at(key);
+  PeerConfig wanted = running;
+  read_key(key, wanted);
+  if (running.options.md5_key == wanted.options.md5_key) return false;
+  running.options.md5_key = wanted.options.md5_key;
+  update_peer(key, running);
+  return true;
 }
 
 }  // namespace bgplite

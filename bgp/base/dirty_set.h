@@ -37,7 +37,7 @@ class DirtySet {
 
   /// The oldest id; the set must not be empty.
   [[nodiscard]] Id take() {
-    BGP_ASSERT(size_ > 0);
+    BGP_ASSERT(size_ > 0);  // Every caller asks empty() first.
     const Id id = queue_[head_++];
     bits_[id / 64U] &= ~(std::uint64_t{1} << (id % 64U));
     if (--size_ == 0) {

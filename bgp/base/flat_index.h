@@ -41,7 +41,7 @@ class FlatIndex {
 
   void erase(std::uint64_t hash, std::uint32_t id) {
     const bool erased = now_.erase(hash, id) || (before_.buckets != nullptr && before_.erase(hash, id));
-    BGP_ASSERT(erased);
+    BGP_ASSERT(erased);  // Owners erase what they inserted, by the hash of a record that does not change.
     if (--size_ == 0) now_ = {}, before_ = {}, moved_ = 0;
   }
 

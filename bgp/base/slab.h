@@ -52,7 +52,7 @@ class Slab {
   }
 
   void erase(Id id) {
-    BGP_ASSERT(contains(id));
+    BGP_ASSERT(contains(id));  // Owners erase an id once, when its last reference goes.
     const Id chunk_index = id / kChunkRecords;
     Chunk& chunk = *chunks_[chunk_index];
     const auto slot = static_cast<std::uint16_t>(id % kChunkRecords);
@@ -129,7 +129,7 @@ class Slab {
       partial_.push_back(index);
       return;
     }
-    BGP_ASSERT(chunks_.size() < 0xFFFFFFFFU / kChunkRecords);
+    BGP_ASSERT(chunks_.size() < 0xFFFFFFFFU / kChunkRecords);  // 4 billion records: memory ends before.
     chunks_.emplace_back(new Chunk);
     partial_.push_back(static_cast<Id>(chunks_.size() - 1));
   }

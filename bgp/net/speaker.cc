@@ -77,8 +77,8 @@ void Speaker::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, 
   });
 }
 
-void Speaker::set_options(const SpeakerOptions& options) {
-  driver_->input([options](Engine& engine, Time at) { engine.set_options(options, at); });
+Result<void, ApiError> Speaker::set_options(const SpeakerOptions& options) {
+  return driver_->ask([&](Engine& engine, Time at) { return engine.set_options(options, at); });
 }
 
 void Speaker::set_protected_addresses(std::vector<IpAddress> addresses) {

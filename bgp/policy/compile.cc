@@ -264,7 +264,7 @@ class Compiler {
     std::size_t entries = 0;
     const auto place = [&](const PrefixList& list, std::size_t index, std::size_t number) {
       for (const std::size_t user : list.users) {
-        BGP_ASSERT(tables_.conditions[user].kind == kind);
+        BGP_ASSERT(tables_.conditions[user].kind == kind);  // A list is in the pool of its own kind only.
         tables_.conditions[user].x = static_cast<std::uint32_t>(index);
         tables_.conditions[user].y = static_cast<std::uint32_t>(number);
       }

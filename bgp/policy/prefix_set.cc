@@ -63,7 +63,7 @@ PrefixIndex::V6::Key PrefixIndex::V6::last_of(Key first, std::uint8_t length) {
 }
 
 PrefixIndex::PrefixIndex(std::span<const std::span<const PrefixRange>> lists) {
-  BGP_ASSERT(lists.size() <= kListsMax);
+  BGP_ASSERT(lists.size() <= kListsMax);  // The compiler's pack() begins another index at that number.
   v4_.build(lists, Family::ipv4);
   v6_.build(lists, Family::ipv6);
 }

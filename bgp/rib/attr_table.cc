@@ -25,7 +25,7 @@ AttrTable::AttrTable() {
   // Record 0 is kNoAttributes: never looked up, never freed.
   const std::uint32_t none = records_.insert();
   const std::uint32_t none_hot = hot_.insert();
-  BGP_ASSERT(none == 0 && none_hot == 0);
+  BGP_ASSERT(none == 0 && none_hot == 0);  // An empty slab's first id.
 }
 
 AttrTable::~AttrTable() = default;
@@ -58,7 +58,7 @@ AttrId AttrTable::intern(const PathAttributes& attributes) {
   }
   const std::uint32_t id = records_.insert();
   const std::uint32_t hot_id = hot_.insert();
-  BGP_ASSERT(id == hot_id);
+  BGP_ASSERT(id == hot_id);  // Both slabs see the same inserts and erases, here and in free_record() alone.
   Record& record = records_[id];
   record.refs = 1;
   record.hash = static_cast<std::uint32_t>(hash);
@@ -79,7 +79,7 @@ void AttrTable::add_ref(AttrId id, std::uint32_t count) {
 void AttrTable::release(AttrId id, std::uint32_t count) {
   if (id == kNoAttributes) return;
   Record& record = records_[number(id)];
-  BGP_ASSERT(record.refs >= count);
+  BGP_ASSERT(record.refs >= count);  // Whoever releases holds what it releases: Table, Importer, AdjOut, Engine.
   record.refs -= count;
   if (record.refs == 0) free_record(number(id));
 }
@@ -137,8 +137,8 @@ HotAttrs AttrTable::make_hot(const PathAttributes& attributes) {
 
 std::uint32_t AttrTable::store(std::uint32_t id, Bytes octets) {
   const std::size_t needed = (sizeof(Header) + octets.size() + kGrain - 1) / kGrain * kGrain;
-  BGP_ASSERT(needed <= kBlockOctets);
   if (blocks_.empty() || blocks_[filling_].used + needed > kBlockOctets) {
+    if (!blocks_.empty() && blocks_[filling_].used == 0) release_block(filling_);
     if (empty_blocks_.empty()) {
       blocks_.emplace_back();
       filling_ = static_cast<std::uint32_t>(blocks_.size() - 1);
@@ -146,7 +146,8 @@ std::uint32_t AttrTable::store(std::uint32_t id, Bytes octets) {
       filling_ = empty_blocks_.back();
       empty_blocks_.pop_back();
     }
-    blocks_[filling_].octets.reset(new std::uint8_t[kBlockOctets]);  // Not zeroed: pages appear as they fill.
+    // Not zeroed: pages appear as they fill. A value that a policy made larger than a block has one of its own.
+    blocks_[filling_].octets.reset(new std::uint8_t[std::max(needed, kBlockOctets)]);
   }
   Block& block = blocks_[filling_];
   const std::size_t at = block.used;
@@ -169,14 +170,17 @@ void AttrTable::drop(std::uint32_t place) {
   const std::size_t octets = (sizeof header + header.size + kGrain - 1) / kGrain * kGrain;
   header.id = 0;  // A hole: move_records() passes over it.
   std::memcpy(block.octets.get() + at % kBlockOctets, &header, sizeof header);
-  BGP_ASSERT(block.live >= octets);
+  BGP_ASSERT(block.live >= octets);  // store() added what is taken off here: the size is in the record's header.
   block.live -= static_cast<std::uint32_t>(octets);
   live_octets_ -= octets;
   if (block.live != 0) return;
   used_octets_ -= block.used;
   block.used = 0;
-  if (index == filling_) return;
-  block.octets.reset();
+  if (index != filling_) release_block(index);
+}
+
+void AttrTable::release_block(std::uint32_t index) {
+  blocks_[index].octets.reset();
   empty_blocks_.push_back(index);
 }
 
@@ -223,7 +227,7 @@ std::uint32_t AttrTable::intern_next_hop(const NextHop& next_hop) {
 
 void AttrTable::release_next_hop(std::uint32_t index) {
   NextHopRecord& record = next_hops_[index];
-  BGP_ASSERT(record.refs > 0);
+  BGP_ASSERT(record.refs > 0);  // One for each hot record: make_hot() took it, free_record() gives it back.
   if (--record.refs != 0) return;
   next_hop_index_.erase(hash_of_next_hop(record.value), index);
   next_hops_.erase(index);

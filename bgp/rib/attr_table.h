@@ -63,8 +63,7 @@ class AttrTable {
     std::uint32_t size = 0;  ///< Of the packed octets.
   };
   static constexpr std::size_t kGrain = 8;
-  static constexpr std::size_t kBlockOctets =
-      512 * 1024;  // Above the largest value two 65 535-octet messages can make.
+  static constexpr std::size_t kBlockOctets = 512 * 1024;  ///< Three times what a message of 65 535 octets can make.
   struct Block {
     std::unique_ptr<std::uint8_t[]> octets;
     std::uint32_t used = 0;
@@ -79,6 +78,7 @@ class AttrTable {
   [[nodiscard]] std::uint64_t stored_hash(std::uint32_t id) const;
   [[nodiscard]] std::uint32_t store(std::uint32_t id, Bytes octets);
   void drop(std::uint32_t place);
+  void release_block(std::uint32_t index);
   void compact();
   void move_records(std::uint32_t block);
   void free_record(std::uint32_t id);

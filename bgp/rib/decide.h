@@ -16,6 +16,7 @@ struct PeerFacts {
   RouterId router_id{};
   IpAddress address;
   std::uint32_t default_local_pref = 100;  ///< Of paths without LOCAL_PREF.
+  bool operator==(const PeerFacts&) const = default;
 };
 
 struct Candidate {

@@ -31,6 +31,10 @@ static_assert(sizeof(Path) == 16);
 /// Paths in use lead the list, the best first. With at most one path (the common case) nothing is allocated.
 struct Route {
   static constexpr std::uint16_t kUncounted = 0xFFFF;
+  /// Paths of all peers together. One of our own always fits beside them, and path_count has 16 bits.
+  static constexpr std::uint32_t kPathsMax = 16384;
+  /// Paths of one peer (RFC 7911). A few are of use; each makes every later path of the prefix slower to add.
+  static constexpr std::uint32_t kPathsOfPeerMax = 255;
 
   Prefix prefix;
   std::uint16_t path_count = 0;

@@ -22,7 +22,7 @@ void NextHopIndex::acquire(PeerId peer, const IpAddress& next_hop) {
 
 void NextHopIndex::release(PeerId peer, const IpAddress& next_hop) {
   Entry& known = entry(peer, next_hop);
-  BGP_ASSERT(known.paths > 0);
+  BGP_ASSERT(known.paths > 0);  // Table acquires and releases for the same AttrId, and tracking never changes.
   if (--known.paths == 0) {
     note({peer, next_hop}, known);
     erase_if_idle(last_);

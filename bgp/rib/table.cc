@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace minibgp::rib {
 namespace {
@@ -35,9 +36,9 @@ Table::~Table() {
   for (std::uint32_t id = routes_.next(0); id < routes_.bound(); id = routes_.next(id + 1)) delete[] routes_[id].more;
 }
 
-void Table::set_peer(PeerId peer, const PeerFacts& facts) {
+bool Table::set_peer(PeerId peer, const PeerFacts& facts) {
   if (index_of(peer) >= peers_.size()) peers_.resize(index_of(peer) + 1);
-  peers_[index_of(peer)].facts = facts;
+  return std::exchange(peers_[index_of(peer)].facts, facts) != facts;
 }
 
 std::optional<RouteId> Table::find(const Prefix& prefix) const {
@@ -51,7 +52,7 @@ std::optional<RouteId> Table::find(const Prefix& prefix) const {
 
 std::uint32_t Table::add_slot(Route& route) {
   const std::uint32_t index = route.path_count;
-  BGP_ASSERT(index < Route::kUncounted - 1);
+  BGP_ASSERT(index <= Route::kPathsMax);  // set_path() refuses a peer's path where there are that many.
   const std::uint32_t capacity = more_capacity(index);
   if (more_capacity(index + 1) != capacity) {
     Path* const larger = new Path[more_capacity(index + 1)];
@@ -119,7 +120,7 @@ void Table::read_usability(Path& path) const {
     path.flags |= path_flag::kUnusable;
 }
 
-void Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId accepted) {
+bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId accepted) {
   BGP_DCHECK(received != kNoAttributes);
   const std::uint64_t hash = hash_of(prefix);
   std::uint32_t slot = index_.find(hash, [&](std::uint32_t other) { return routes_[other].prefix == prefix; });
@@ -133,10 +134,16 @@ void Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
   const RouteId id{slot};
   Route& route = routes_[slot];
   std::uint32_t index = 0;
-  while (index < route.path_count && (route.path(index).peer != key.peer || route.path(index).path_id != key.path_id))
-    ++index;
+  std::uint32_t of_peer = 0;
+  for (; index < route.path_count; ++index) {
+    if (route.path(index).peer != key.peer) continue;
+    if (route.path(index).path_id == key.path_id) break;
+    ++of_peer;
+  }
 
   if (index == route.path_count) {
+    if (of_peer >= Route::kPathsOfPeerMax) return false;
+    if (index >= Route::kPathsMax && key.peer != kLocalPeer) return false;
     index = add_slot(route);
     Path& path = route.path(index);
     path.peer = key.peer;
@@ -144,16 +151,17 @@ void Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
     path.epoch = epoch(route, key.peer);
     take_path(path, received, accepted);
     select_after_change(id, route, index, true);
-    return;
+    return true;
   }
   Path& path = route.path(index);
   path.epoch = epoch(route, key.peer);
-  if (path.received == received && path.accepted == accepted) return;
+  if (path.received == received && path.accepted == accepted) return true;
   save_in_use(route);
   const Path old = path;
   take_path(path, received, accepted);
   drop_path(old);
   if (old.accepted != accepted) select_after_change(id, route, index, false);
+  return true;
 }
 
 bool Table::remove_path(const Prefix& prefix, PathKey key) {
@@ -170,7 +178,7 @@ bool Table::remove_path(const Prefix& prefix, PathKey key) {
 
 void Table::remove_path_at(RouteId id, std::uint32_t index) {
   Route& found = mutable_route(id);
-  BGP_ASSERT(index < found.path_count);
+  BGP_ASSERT(index < found.path_count);  // remove_path() and the sweep found it in this route.
   save_in_use(found);
   const bool was_in_use = index < found.best;
   if (index == 0 && found.best != 0) --peers_[index_of(found.first.peer)].counts.best;
@@ -229,8 +237,10 @@ void Table::save_in_use(const Route& route) {
 }
 
 /// After path `index` was added (`fresh`) or replaced. Compares with the present best only, where that is enough:
-/// a fresh path that loses changes nothing (whomever it displaces within its neighboring AS had lost to the best too);
-/// one that wins by a rule that does not depend on the neighboring AS wins against all.
+/// a fresh path that loses is not the best, nor is any path that it displaces within its neighboring AS. It joins the
+/// others in use if it is equal up to the cost. It removes one of them if it beats that one by MED within an AS that is
+/// not the best's, which it can only do when it is equal to the best up to MED. One that wins by a rule that does not
+/// depend on the neighboring AS wins against all.
 void Table::select_after_change(RouteId id, Route& route, std::uint32_t index, bool fresh) {
   if (fresh) {
     if (!eligible(route.path(index))) return;
@@ -243,7 +253,8 @@ void Table::select_after_change(RouteId id, Route& route, std::uint32_t index, b
     const Candidate best = candidate(route, 0);
     const Verdict verdict = decide(challenger, best, options_.decide);
     const bool may_join = options_.maximum_paths > 1 && verdict.rule > Rule::igp_cost;
-    if (!verdict.first_wins && !may_join) return;
+    const bool may_displace = route.best > 1 && verdict.rule > Rule::med;
+    if (!verdict.first_wins && !may_join && !may_displace) return;
     const bool wins_against_all =
         verdict.first_wins && options_.maximum_paths <= 1 &&
         (verdict.rule < Rule::med || route.path_count == 2 || options_.decide.always_compare_med ||
@@ -316,7 +327,7 @@ void Table::reselect(RouteId id) {
 
 void Table::set_takers(RouteId id, std::uint16_t count) {
   Route& gone = mutable_route(id);
-  BGP_ASSERT(gone.path_count == 0);
+  BGP_ASSERT(gone.path_count == 0);  // Exporter::route_changed() asks for it.
   gone.best = count;
   if (count != 0) return;
   index_.erase(hash_of(gone.prefix), number(id));
@@ -326,15 +337,15 @@ void Table::set_takers(RouteId id, std::uint16_t count) {
 
 void Table::add_taker(RouteId id) {
   Route& gone = mutable_route(id);
-  BGP_ASSERT(gone.path_count == 0);
+  BGP_ASSERT(gone.path_count == 0);  // Callers ask for it: a group copies what another has to withdraw.
   if (gone.best != Route::kUncounted) ++gone.best;
 }
 
 void Table::taken(RouteId id) {
   Route& gone = mutable_route(id);
-  BGP_ASSERT(gone.path_count == 0);
+  BGP_ASSERT(gone.path_count == 0);  // Callers ask for it, once the withdrawal of a route is written.
   if (gone.best == Route::kUncounted) return;
-  BGP_ASSERT(gone.best > 0);
+  BGP_ASSERT(gone.best > 0);  // Each group that set_takers() and add_taker() counted takes it once.
   set_takers(id, static_cast<std::uint16_t>(gone.best - 1U));
 }
 

@@ -66,8 +66,8 @@ class Table {
 
   /// Counts from the next reselection on; see reselect().
   void set_options(const SelectionOptions& options) { options_ = options; }
-  /// Counts from the next reselection on. A peer must be set before its first path.
-  void set_peer(PeerId peer, const PeerFacts& facts);
+  /// Counts from the next reselection on. A peer must be set before its first path. Whether that differs from before.
+  bool set_peer(PeerId peer, const PeerFacts& facts);
   [[nodiscard]] const PeerFacts& peer(PeerId peer) const { return peers_[index_of(peer)].facts; }
   [[nodiscard]] const PeerCounts& counts(PeerId peer) const { return peers_[index_of(peer)].counts; }
 
@@ -75,8 +75,10 @@ class Table {
     PeerId peer{};
     std::uint32_t path_id = 0;
   };
-  /// Adds or replaces one path; it belongs to the peer's present epoch then. Takes references of its own.
-  void set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId accepted);
+  /// Adds or replaces one path; it belongs to the peer's present epoch then. Takes references of its own. False: a
+  /// route holds no more paths of that peer, or of all peers (Route::kPathsOfPeerMax, kPathsMax), and nothing was
+  /// added.
+  bool set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId accepted);
   /// Whether there was such a path.
   bool remove_path(const Prefix& prefix, PathKey key);
 

@@ -72,14 +72,14 @@ constexpr std::uint8_t kAddPathReceive = 1, kAddPathSend = 2;
   return data;
 }
 
-[[nodiscard]] std::uint16_t keepalive_interval(const PeerOptions& options, std::uint16_t hold_s) {
+}  // namespace
+
+std::uint16_t keepalive_interval(const PeerOptions& options, std::uint16_t hold_s) {
   if (hold_s == 0) return 0;
   const std::uint16_t third = std::max<std::uint16_t>(1, hold_s / 3);
   const std::uint16_t wanted = options.timers.keepalive_s;
   return wanted == 0 ? third : std::min(wanted, third);
 }
-
-}  // namespace
 
 wire::Open make_open(const PeerOptions& options, const LocalIdentity& self) {
   wire::Open open;

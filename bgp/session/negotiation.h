@@ -34,6 +34,8 @@ struct LocalIdentity {
   bool restarting = false;  ///< Sets the R bit (RFC 4724).
 };
 
+/// Time between our keepalives for a negotiated hold time, in seconds; 0: none are sent.
+[[nodiscard]] std::uint16_t keepalive_interval(const PeerOptions& options, std::uint16_t hold_s);
 [[nodiscard]] wire::Open make_open(const PeerOptions& options, const LocalIdentity& self);
 /// The error is a ready OPEN Message Error (RFC 4271 s.6.2): wrong AS, our own identifier from an iBGP peer, no common
 /// family (RFC 5492 s.5), role mismatch (RFC 9234 s.4.2).

@@ -189,10 +189,14 @@ struct Session::Impl {
     }
     negotiated = std::move(*agreed);
     hold = std::chrono::seconds{negotiated.hold_s};
+    read_timers();
+    apply(FsmEvent::open, now);
+  }
+
+  void read_timers() {
     keepalive = std::chrono::seconds{negotiated.keepalive_s};
     send_hold = options.timers.send_hold_s != 0 ? Duration{std::chrono::seconds{options.timers.send_hold_s}}
                                                 : std::max<Duration>(kSendHoldMin, 2 * hold);
-    apply(FsmEvent::open, now);
   }
 
   void on_update(Bytes body, Time now) {
@@ -257,6 +261,15 @@ void Session::on_sent(std::size_t count, Time now) {
   impl_->queue.sent(count);
   impl_->counters.octets_sent += count;
   if (!impl_->down) impl_->deadlines.send_hold = impl_->queue.empty() ? kNever : now + impl_->send_hold;
+}
+
+void Session::on_timers_changed(Time now) {
+  Impl& session = *impl_;
+  if (session.down || session.state < PeerState::open_confirm) return;  // Read when the OPEN comes.
+  session.negotiated.keepalive_s = keepalive_interval(session.options, session.negotiated.hold_s);
+  session.read_timers();
+  session.arm_keepalive(now);
+  if (!session.queue.empty()) session.deadlines.send_hold = now + session.send_hold;
 }
 
 void Session::on_closed(std::error_code reason, Time now) {

@@ -58,6 +58,8 @@ class Session {
   /// Copies what poll() has not consumed, so that the rim may reuse its buffer. Call after the last poll() of a turn.
   void keep_unread();
   void on_sent(std::size_t count, Time now);
+  /// The options that a session which is up reads have changed: its keepalive and send hold timers run by them.
+  void on_timers_changed(Time now);
   void on_closed(std::error_code reason, Time now);
   void on_time(Time now);
   /// Next thing that happened, at most one message a call.

@@ -14,7 +14,7 @@ constexpr std::uint32_t kOwnWeight = 32768;
 
 rib::SelectionOptions selection_of(const SpeakerOptions& options) {
   rib::SelectionOptions selection;
-  selection.maximum_paths = std::clamp<std::uint8_t>(options.maximum_paths, 1, 64);
+  selection.maximum_paths = options.maximum_paths;
   selection.multipath = options.multipath;
   selection.decide = {options.always_compare_med, options.prefer_oldest};
   return selection;
@@ -239,7 +239,7 @@ void EngineImpl::prefix_facts_changed() {
   if (table_.route_count() <= announcements_.size()) return;  // Only our own routes: those are changed anyway.
   exporter_.reconsider_prefixes();
   for (const auto& peering : peers_) {
-    if (peering == nullptr || peering->established == nullptr) continue;
+    if (peering == nullptr || table_.counts(peering->id).received == 0) continue;
     if (peering->import_rules.policy->reads_prefix()) sweeper_.judge_again(peering->id);
   }
 }
@@ -261,8 +261,9 @@ void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usabl
   check_restart_done();
 }
 
-void EngineImpl::set_options(const SpeakerOptions& options, Time now) {
+Result<void, ApiError> EngineImpl::set_options(const SpeakerOptions& options, Time now) {
   begin_turn(now);
+  if (const auto error = validate(options)) return unexpected(*error);
   const SpeakerOptions before = std::exchange(options_, options);
   options_.next_hop_tracking = before.next_hop_tracking;  // Fixed for the life of a speaker.
   options_.forwarding_preserved = before.forwarding_preserved;
@@ -270,16 +271,18 @@ void EngineImpl::set_options(const SpeakerOptions& options, Time now) {
     table_.set_options(selection_of(options));
     sweeper_.reselect_all();
   }
-  const bool identity_changed = before.asn != options.asn || before.router_id != options.router_id;
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (peers_[i] == nullptr || peers_[i]->removing) continue;
-    Peering& peering = *peers_[i];
-    if (identity_changed) {
-      reset_peer(peering.id, "speaker's AS number or identifier changed", now);
-    } else if (peering.established != nullptr) {
-      set_rules(peering);
+  const ChangeCost cost = cost_of_change(before, options);
+  for (const auto& peering : peers_) {
+    if (peering == nullptr || peering->removing) continue;
+    if (cost == ChangeCost::reset) {
+      reset_peer(peering->id, "speaker's AS number or identifier changed", now);
+      // Another AS is another speaker to the peer: what it kept was not for this one.
+      const bool as_changed = before.asn != options.asn && !peering->options.local_as;
+      if (as_changed && peering->any_stale()) drop_routes(*peering);
     }
+    update_rules(*peering);
   }
+  return {};
 }
 
 // --- The public face -----------------------------------------------------------------------------------------------
@@ -308,7 +311,9 @@ void Engine::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, s
 void Engine::set_protected_addresses(std::vector<IpAddress> addresses, Time now) {
   impl_->set_protected_addresses(std::move(addresses), now);
 }
-void Engine::set_options(const SpeakerOptions& options, Time now) { impl_->set_options(options, now); }
+Result<void, ApiError> Engine::set_options(const SpeakerOptions& options, Time now) {
+  return impl_->set_options(options, now);
+}
 void Engine::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
   impl_->announce(prefix, attributes, now);
 }

@@ -55,7 +55,7 @@ class EngineImpl {
   void on_time(Time now);
   [[nodiscard]] std::optional<Output> poll();
   [[nodiscard]] Time next_deadline() const;
-  void set_options(const SpeakerOptions& options, Time now);
+  [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options, Time now);
   void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);
   void withdraw(const Prefix& prefix, Time now);
   void set_protected_addresses(std::vector<IpAddress> addresses, Time now);
@@ -111,7 +111,8 @@ class EngineImpl {
   [[nodiscard]] bool defers_selection() const { return options_.forwarding_preserved && !restart_done_; }
 
   // peering.cc
-  [[nodiscard]] static std::optional<ApiError> check(const PeerOptions& options);
+  [[nodiscard]] ChangeCost cost_of_update(const Peering& peering, const PeerOptions& before) const;
+  void end_unwanted_stale(Peering& peering, const PeerOptions& before);
   [[nodiscard]] session::LocalIdentity identity(const Peering& peering) const;
   [[nodiscard]] std::uint64_t next_seed();
   Connection& add_connection(Peering& peering, session::Session::Side side, const IpAddress& local);
@@ -129,10 +130,12 @@ class EngineImpl {
   void on_down(Connection& connection, const session::Down& down);
   void session_lost(Peering& peering, const session::Down& down);
   void check_import_limit(Connection& connection);
+  void end_over_limit(Connection& connection);
   void end_session(Connection& connection, const wire::MessageError& error, DownReason reason);
   void end_sessions(Peering& peering, const wire::MessageError& error, DownReason reason);
   void report_state(Peering& peering, DownReason reason);
   void set_rules(Peering& peering);
+  void update_rules(Peering& peering);
   void free_removed_peers();
   void log(LogLevel level, const Peering& peering, std::string_view text);
 

@@ -153,7 +153,8 @@ void Exporter::route_changed(rib::RouteId id) {
 }
 
 void Exporter::reconsider_all() {
-  for (const auto& group : groups_) group->start_walk(rib::AdjOut::Walk::changes, table_);
+  // An entry does not hold what its source means for the octets: repeat.
+  for (const auto& group : groups_) group->start_walk(rib::AdjOut::Walk::again, table_);
 }
 
 void Exporter::reconsider_prefixes() {

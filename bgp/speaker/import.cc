@@ -10,6 +10,7 @@ Importer::Importer(rib::AttrTable& attributes, rib::Table& table, const PrefixFa
 const wire::Update& Importer::on_update(const ImportRules& rules, Bytes body, const wire::UpdateContext& context,
                                         Counters& counters) {
   wire::decode_update(body, context, update_);
+  too_many_paths_.reset();
   if (update_.severity == wire::Severity::session_reset) return update_;
   for (const wire::AttrError& error : update_.errors)
     if (error.severity == wire::Severity::attribute_discard) ++counters.attribute_discards;
@@ -17,16 +18,14 @@ const wire::Update& Importer::on_update(const ImportRules& rules, Bytes body, co
   counters.prefixes_withdrawn_received += update_.withdrawn.size();
   counters.prefixes_announced_received += update_.announced.size() + update_.mp_announced.size();
   withdraw(rules, update_.withdrawn);
-  // RFC 4271 s.6.3: the neighbor must have put its AS first. RFC 7606 s.7.2 makes that treat-as-withdraw.
-  const bool foreign_first = rules.enforce_first_as && rules.peer_type == PeerType::ebgp &&
-                             update_.attributes.as_path.first() != rules.remote_as;
-  if (update_.severity == wire::Severity::treat_as_withdraw ||
-      (foreign_first && !(update_.announced.empty() && update_.mp_announced.empty()))) {
+  if (update_.severity == wire::Severity::treat_as_withdraw) {
     ++counters.treated_as_withdraw;
     withdraw(rules, update_.announced);
     withdraw(rules, update_.mp_announced);
     return update_;
   }
+  const bool announces = !update_.announced.empty() || !update_.mp_announced.empty();
+  if (announces && has_foreign_first(rules, update_.attributes)) ++counters.treated_as_withdraw;
   announce(rules, update_.announced);
   if (!update_.mp_announced.empty()) {
     update_.attributes.next_hop = update_.mp_next_hop;
@@ -52,13 +51,21 @@ void Importer::announce(const ImportRules& rules, std::span<const wire::Nlri> pr
   for (std::size_t i = 0; i < prefixes.size(); ++i) {
     if (i + kAhead < prefixes.size()) table_.prefetch(prefixes[i + kAhead].prefix);
     if (!once) accepted = judge(rules, prefixes[i].prefix, received, update_.attributes);
-    table_.set_path(prefixes[i].prefix, {rules.id, prefixes[i].path_id}, received, accepted);
+    if (!table_.set_path(prefixes[i].prefix, {rules.id, prefixes[i].path_id}, received, accepted))
+      too_many_paths_ = prefixes[i].prefix;
   }
   end_run();
   attributes_.release(received);
 }
 
+/// RFC 4271 s.6.3: the neighbor must have put its AS first. RFC 7606 s.7.2 makes that treat-as-withdraw: such a path is
+/// refused, and kept like all that is refused, for when the option changes.
+bool Importer::has_foreign_first(const ImportRules& rules, const PathAttributes& attributes) {
+  return rules.enforce_first_as && rules.peer_type == PeerType::ebgp && attributes.as_path.first() != rules.remote_as;
+}
+
 bool Importer::refused(const ImportRules& rules, const PathAttributes& attributes) {
+  if (has_foreign_first(rules, attributes)) return true;
   // Our own AS in the path: it has been here (RFC 4271 s.9.1.2).
   const auto own = [&](Asn asn) { return asn == rules.speaker_as || asn == rules.local_as; };
   const auto& asns = attributes.as_path.asns;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ struct ImportRules {
   Asn speaker_as{}, local_as{}, remote_as{};
   RouterId router_id{}, cluster_id{};  ///< Ours.
   IpAddress address, local_address;
-  std::string peer, peer_address, tunnel;  ///< For the policy.
+  std::string peer, peer_address, tunnel;  ///< For the policy; empty where it does not read them.
   std::shared_ptr<const Policy> policy;    ///< Never null.
   Role role = Role::none;
   std::uint8_t allow_as_in = 0;
@@ -44,6 +45,9 @@ class Importer {
   const wire::Update& on_update(const ImportRules& rules, Bytes body, const wire::UpdateContext& context,
                                 Counters& counters);
 
+  /// A prefix of the last UPDATE of which the peer announced more paths than a route holds; those were not added.
+  [[nodiscard]] const std::optional<Prefix>& too_many_paths() const { return too_many_paths_; }
+
   /// Judges one path again from what was received. Calls for runs of equal attributes cost one judgement.
   /// forget_judgements() first, at the begin of each turn.
   void judge_again(const ImportRules& rules, rib::RouteId id, std::uint32_t path_index);
@@ -58,7 +62,8 @@ class Importer {
 
   void announce(const ImportRules& rules, std::span<const wire::Nlri> prefixes);
   void withdraw(const ImportRules& rules, std::span<const wire::Nlri> prefixes);
-  /// Rules that no policy overrides: loops, leaks, next hops that are ourselves.
+  [[nodiscard]] static bool has_foreign_first(const ImportRules& rules, const PathAttributes& attributes);
+  /// Rules that no policy overrides: loops, leaks, next hops that are ourselves, another AS than the peer's in front.
   [[nodiscard]] static bool refused(const ImportRules& rules, const PathAttributes& attributes);
   /// The accepted attributes for `prefix`; a reference is held in edited_ where it is not `received` itself.
   [[nodiscard]] AttrId judge(const ImportRules& rules, const Prefix& prefix, AttrId received,
@@ -70,6 +75,7 @@ class Importer {
   rib::Table& table_;
   const PrefixFacts& facts_;
   wire::Update update_;
+  std::optional<Prefix> too_many_paths_;
   PathAttributes scratch_;
   std::vector<Edited> edited_;
   PolicyRun run_;          ///< As long as edited_ stays.

@@ -30,52 +30,6 @@ std::string name_of(const PeerOptions& options) {
 
 }  // namespace
 
-bool renegotiates(const PeerOptions& a, const PeerOptions& b) {
-  const auto spoken = [](const PeerOptions& options) {
-    // Everything the OPENs or the sockets were made of; the rest applies to a session that is up.
-    PeerOptions copy;
-    copy.address = options.address;
-    copy.remote_as = options.remote_as;
-    copy.tunnel = options.tunnel;
-    copy.local_as = options.local_as;
-    copy.local_address = options.local_address;
-    copy.device = options.device;
-    copy.port = options.port;
-    copy.passive = options.passive;
-    copy.timers = options.timers;
-    copy.timers.connect_retry_s = 0;
-    copy.families = options.families;
-    copy.graceful_restart = options.graceful_restart;
-    copy.restart_time_s = options.restart_time_s;
-    copy.add_path_receive = options.add_path_receive;
-    copy.extended_messages = options.extended_messages;
-    copy.extended_next_hop = options.extended_next_hop;
-    copy.four_octet_as = options.four_octet_as;
-    copy.role = options.role;
-    copy.role_strict = options.role_strict;
-    copy.ttl = options.ttl;
-    copy.ttl_security_hops = options.ttl_security_hops;
-    copy.tcp_mss = options.tcp_mss;
-    copy.tcp_user_timeout_ms = options.tcp_user_timeout_ms;
-    copy.md5_key = options.md5_key;
-    return copy;
-  };
-  return spoken(a) != spoken(b);
-}
-
-std::optional<ApiError> EngineImpl::check(const PeerOptions& options) {
-  const IpAddress& address = options.address;
-  const bool multicast = address.family == Family::ipv4 ? address.octets[0] >= 224 : address.octets[0] == 0xFF;
-  if (!address.is_set() || multicast) return ApiError::bad_address;
-  if (options.local_address.is_set() && options.local_address.family != address.family) return ApiError::bad_address;
-  if (address.is_link_local_v6() && options.device.empty()) return ApiError::bad_address;
-  const auto bad_asn = [](Asn asn) { return asn == Asn{0} || asn == Asn{wire::kAsTrans}; };
-  if (bad_asn(options.remote_as) || (options.local_as && bad_asn(*options.local_as))) return ApiError::bad_asn;
-  if (options.timers.hold_s == 1 || options.timers.hold_s == 2 || options.restart_time_s > 4095)
-    return ApiError::bad_timer;
-  return std::nullopt;
-}
-
 session::LocalIdentity EngineImpl::identity(const Peering& peering) const {
   session::LocalIdentity self;
   self.asn = peering.options.local_as.value_or(options_.asn);
@@ -106,7 +60,8 @@ void EngineImpl::log(LogLevel level, const Peering& peering, std::string_view te
 
 Result<PeerId, ApiError> EngineImpl::add_peer(const PeerOptions& options, Time now) {
   begin_turn(now);
-  if (const auto error = check(options)) return unexpected(*error);
+  if (const auto error = validate(options_)) return unexpected(*error);
+  if (const auto error = validate(options)) return unexpected(*error);
   std::size_t index = peers_.size();
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (peers_[i] == nullptr) {
@@ -136,35 +91,65 @@ Result<void, ApiError> EngineImpl::update_peer(PeerId peer, const PeerOptions& o
   begin_turn(now);
   Peering* const peering = find_peer(peer);
   if (peering == nullptr || peering->removing) return unexpected(ApiError::unknown_peer);
-  if (const auto error = check(options)) return unexpected(*error);
+  if (const auto error = validate(options)) return unexpected(*error);
   for (const auto& other : peers_) {
     if (other == nullptr || other.get() == peering || other->removing) continue;
     if (other->options.address == options.address && other->options.device == options.device)
       return unexpected(ApiError::duplicate_peer);
   }
-  const PeerOptions before = peering->options;
+  const PeerOptions before = std::exchange(peering->options, options);
   if (before == options) return {};
-  const bool reset = renegotiates(before, options);
-  if (reset) end_sessions(*peering, wire::cease(notify::kConfigChange, {}), DownReason::configuration_changed);
-  peering->options = options;
+  const ChangeCost cost = cost_of_update(*peering, before);
   peering->connector.set_options(options);
-  if (before.enabled != options.enabled) {
-    if (options.enabled) {
-      enable_peer(peer, now);
-    } else {
-      disable_peer(peer, {}, now);
+  if (before.enabled && !options.enabled) {
+    disable_peer(peer, {}, now);
+  } else if (cost == ChangeCost::reset) {
+    end_sessions(*peering, wire::cease(notify::kConfigChange, {}), DownReason::configuration_changed);
+    if (peering->enabled && peering->enable_at == kNever) {
+      peering->connector.stop();
+      peering->connector.start(now_);
+      dial_if_due(*peering);
     }
-  } else if (reset && peering->enabled && peering->enable_at == kNever) {
-    peering->connector.stop();
-    peering->connector.start(now_);
-    dial_if_due(*peering);
   }
-  if (!reset && peering->established != nullptr) {
-    set_rules(*peering);
+  if (!before.enabled && options.enabled) enable_peer(peer, now);
+  if (peering->any_stale() && peering->established == nullptr) end_unwanted_stale(*peering, before);
+  update_rules(*peering);
+  if (before.ecmp_weight != options.ecmp_weight) sweeper_.report(peer);
+  if (before.timers != options.timers)
+    for (Connection* connection : peering->connections) connection->session->on_timers_changed(now_);
+  if (peering->established != nullptr) {
+    peering->negotiated.keepalive_s = peering->established->session->negotiated().keepalive_s;
     check_import_limit(*peering->established);
   }
   report_state(*peering, DownReason::configuration_changed);
   return {};
+}
+
+/// What the options that are new cost this peer as it is: what the kernel chose is in force as if it had been written,
+/// and so is what the operator said of the peer since.
+ChangeCost EngineImpl::cost_of_update(const Peering& peering, const PeerOptions& before) const {
+  PeerOptions running = before;
+  PeerOptions wanted = peering.options;
+  running.enabled = peering.enabled;
+  if (before.enabled == wanted.enabled) wanted.enabled = peering.enabled;
+  if (peering.established != nullptr &&
+      (!wanted.local_address.is_set() || wanted.local_address == peering.established->local_address))
+    running.local_address = wanted.local_address;
+  return cost_of_change(running, wanted, options_);
+}
+
+/// Options changed while the peer restarts: what its routes were kept for does not hold any more where they came from
+/// another peer, over another way, or are not wanted.
+void EngineImpl::end_unwanted_stale(Peering& peering, const PeerOptions& before) {
+  const PeerOptions& now = peering.options;
+  const bool other = before.address != now.address || before.device != now.device || before.tunnel != now.tunnel ||
+                     before.remote_as != now.remote_as ||
+                     before.local_as.value_or(options_.asn) != now.local_as.value_or(options_.asn);
+  if (other || now.graceful_restart == GracefulRestart::off) return drop_routes(peering);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto i = static_cast<std::size_t>(family);
+    if (peering.stale[i] && !now.families[i]) end_stale(peering, family);
+  }
 }
 
 void EngineImpl::remove_peer(PeerId peer, Time now) {
@@ -268,28 +253,33 @@ void EngineImpl::stop(Engine::Stop how, std::string_view reason, Time now) {
   }
 }
 
-/// What the peer is told and how its UPDATEs are judged, after a session came up or options changed.
+/// After options changed: also for a peer that is away and whose routes are kept.
+void EngineImpl::update_rules(Peering& peering) {
+  if (peering.established != nullptr || peering.any_stale()) set_rules(peering);
+}
+
+/// What is announced to the peer and how its UPDATEs are evaluated, after a session came up or options changed. A new
+/// session may find routes of the last one, kept while the peer restarted.
 void EngineImpl::set_rules(Peering& peering) {
   const PeerOptions& options = peering.options;
   const session::Negotiated& negotiated = peering.negotiated;
-  const IpAddress local_address = peering.established != nullptr ? peering.established->local_address : IpAddress{};
-  const bool first = peering.import_rules.policy == nullptr || !exporter_.has(peering.id);
+  const IpAddress local_address =
+      peering.established != nullptr ? peering.established->local_address : peering.import_rules.local_address;
+  const bool has_routes = table_.counts(peering.id).received != 0;
 
   rib::PeerFacts facts;
   facts.external = negotiated.peer_type == PeerType::ebgp;
   facts.router_id = negotiated.remote_id;
   facts.address = options.address;
   facts.default_local_pref = options.default_local_pref;
-  const bool local_pref_changed = table_.peer(peering.id).default_local_pref != facts.default_local_pref;
-  table_.set_peer(peering.id, facts);
-  if (local_pref_changed && !first) sweeper_.read_next_hops(peering.id);
+  if (table_.set_peer(peering.id, facts) && has_routes) sweeper_.read_next_hops(peering.id);
 
   speaker::Source source;
   source.external = facts.external;
   source.reflector_client = options.route_reflector_client;
   source.router_id = negotiated.remote_id;
   source.default_local_pref = options.default_local_pref;
-  if (exporter_.set_source(peering.id, source) && !first) exporter_.reconsider_all();
+  if (exporter_.set_source(peering.id, source) && has_routes) exporter_.reconsider_all();
 
   speaker::ImportRules rules;
   rules.id = peering.id;
@@ -301,17 +291,19 @@ void EngineImpl::set_rules(Peering& peering) {
   rules.cluster_id = options_.cluster_id != RouterId{0} ? options_.cluster_id : options_.router_id;
   rules.address = options.address;
   rules.local_address = local_address;
-  rules.peer = name_of(options);
-  rules.peer_address = to_text(options.address);
-  rules.tunnel = options.tunnel;
   rules.policy = options.import_policy;
   // RFC 8212 s.3: without a policy nothing of an eBGP peer is accepted.
   if (rules.policy == nullptr) rules.policy = facts.external ? Policy::reject_all() : Policy::accept_all();
+  if (rules.policy->reads_peer()) {
+    rules.peer = name_of(options);
+    rules.peer_address = to_text(options.address);
+    rules.tunnel = options.tunnel;
+  }
   rules.role = options.role;
   rules.allow_as_in = options.allow_as_in;
   rules.graceful_shutdown = options.graceful_shutdown;
   rules.enforce_first_as = options.enforce_first_as && options.role != Role::route_server_client;
-  const bool judge_again = !(rules == peering.import_rules) && table_.counts(peering.id).received != 0;
+  const bool judge_again = !(rules == peering.import_rules) && has_routes;
   peering.import_rules = std::move(rules);
   if (judge_again) sweeper_.judge_again(peering.id);
 
@@ -547,6 +539,12 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
     return;
   }
   if (update.end_of_rib) on_end_of_rib(peering, *update.end_of_rib);
+  if (const auto& prefix = importer_.too_many_paths()) {
+    log(LogLevel::warning, peering,
+        "more paths of " + to_text(*prefix) + " than a route holds, " + std::to_string(rib::Route::kPathsOfPeerMax) +
+            " of one peer and " + std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
+    return end_over_limit(connection);
+  }
   if (!update.announced.empty() || !update.mp_announced.empty()) check_import_limit(connection);
 }
 
@@ -561,6 +559,12 @@ void EngineImpl::check_import_limit(Connection& connection) {
         std::to_string(received) + " prefixes received, the limit is " + std::to_string(limit.max));
   }
   if (received <= limit.max || limit.warn_only) return;
+  end_over_limit(connection);
+}
+
+void EngineImpl::end_over_limit(Connection& connection) {
+  Peering& peering = *find_peer(connection.peer);
+  const PrefixLimit& limit = peering.options.import_limit;
   peering.connector.stop();
   if (limit.restart_after_s != 0) peering.enable_at = now_ + std::chrono::seconds{limit.restart_after_s};
   end_session(connection, as_hard_reset(peering, wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);

@@ -6,6 +6,7 @@ minibgp_part(
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_group.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_rules.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/import.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/options.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peering.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/restart.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/snapshot.cc

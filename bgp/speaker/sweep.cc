@@ -24,6 +24,7 @@ void Sweeper::remove_old(PeerId peer, Family family, std::uint8_t keep_epochs) {
 
 void Sweeper::judge_again(PeerId peer) { wait(peer).judge = true; }
 void Sweeper::read_next_hops(PeerId peer) { wait(peer).next_hops = true; }
+void Sweeper::report(PeerId peer) { wait(peer).report = true; }
 void Sweeper::reselect_all() { reselect_waiting_ = waiting_any_ = true; }
 
 bool Sweeper::idle(PeerId peer) const {

@@ -26,6 +26,8 @@ class Sweeper {
   void remove_old(PeerId peer, Family family, std::uint8_t keep_epochs);
   void judge_again(PeerId peer);
   void read_next_hops(PeerId peer);
+  /// Routes that use a path of this peer count as changed: how they are used has changed.
+  void report(PeerId peer);
   /// Every route is selected again (maximum paths, MED rules).
   void reselect_all();
 
@@ -43,7 +45,8 @@ class Sweeper {
     std::array<std::uint8_t, kFamilies> keep_epochs{};
     bool judge = false;
     bool next_hops = false;
-    [[nodiscard]] bool any() const { return remove_old[0] || remove_old[1] || judge || next_hops; }
+    bool report = false;
+    [[nodiscard]] bool any() const { return remove_old[0] || remove_old[1] || judge || next_hops || report; }
   };
   struct Key {
     PeerId peer{};
@@ -99,6 +102,7 @@ bool Sweeper::visit(rib::RouteId id, Judge judge) {
     const Jobs* const todo = jobs(path.peer);
     if (todo == nullptr || !todo->any()) continue;
     reread = reread || todo->next_hops;
+    if (todo->report && i < route.best) table_.changed().add(static_cast<std::uint32_t>(id));
     const auto family = static_cast<std::size_t>(route.prefix.family);
     const bool goes = todo->remove_old[family] && table_.age(route, path) > todo->keep_epochs[family];
     if (goes || todo->judge) keys_.push_back({path.peer, path.path_id});

@@ -189,6 +189,100 @@ constexpr auto kRowOfType = [] {
   return rows;
 }();
 
+// --- Attributes that we do not use --------------------------------------------------------------------------------
+
+/// Whether `value` is a whole number of fields, each `type_size` octets of type, then a length in `length_size` octets,
+/// then that many octets. `each(type, value)` says whether one of them is well formed.
+template <typename Each>
+bool fields_fit(Bytes value, std::size_t type_size, std::size_t length_size, Each each) {
+  base::Reader reader{value};
+  while (!reader.empty()) {
+    const std::uint16_t type = type_size == 1 ? reader.u8() : reader.u16();
+    const Bytes inside = reader.take(length_size == 1 ? reader.u8() : reader.u16());
+    if (reader.failed() || !each(type, inside)) return false;
+  }
+  return true;
+}
+
+/// RFC 9012 s.13: at least one TLV, and each ends where its last sub-TLV does. A sub-TLV of a type above 127 has a
+/// length of two octets (s.2).
+bool tunnel_encapsulation_fits(Bytes value) {
+  return !value.empty() && fields_fit(value, 2, 2, [](std::uint16_t, Bytes tunnel) {
+    base::Reader reader{tunnel};
+    while (!reader.empty()) {
+      const bool wide = reader.u8() > 127;
+      static_cast<void>(reader.take(wide ? reader.u16() : reader.u8()));
+      if (reader.failed()) return false;
+    }
+    return true;
+  });
+}
+
+/// RFC 8669 s.6, with the lengths of s.3.1 and s.3.2. Types that came later have any length.
+bool prefix_sid_fits(Bytes value) {
+  constexpr std::uint16_t kLabelIndex = 1, kOriginatorSrgb = 3;
+  return !value.empty() && fields_fit(value, 1, 2, [](std::uint16_t type, Bytes tlv) {
+    if (type == kLabelIndex) return tlv.size() == 7;
+    if (type == kOriginatorSrgb) return tlv.size() >= 8 && (tlv.size() - 2) % 6 == 0;
+    return true;
+  });
+}
+
+/// RFC 6368 s.5: an AS number, and attributes that end where it ends.
+bool attr_set_fits(Bytes value) {
+  base::Reader reader{value};
+  reader.skip(4);
+  while (!reader.failed() && !reader.empty()) {
+    const bool extended = (reader.u8() & attr::kFlagExtended) != 0;
+    reader.skip(1);
+    static_cast<void>(reader.take(extended ? reader.u16() : reader.u8()));
+  }
+  return !reader.failed();
+}
+
+struct UnusedSpec {
+  std::uint8_t type;
+  std::uint8_t flags;  ///< Required Optional and Transitive bits.
+  Severity malformed;
+  Severity bad_flags;
+  bool (*well_formed)(Bytes value);
+};
+
+constexpr bool any_form(Bytes) { return true; }
+constexpr bool five_octets(Bytes value) { return value.size() >= 5; }
+constexpr bool ipv6_communities_fit(Bytes value) { return !value.empty() && value.size() % 20 == 0; }
+
+// Where an RFC says nothing of flags, RFC 7606 s.3 (c) does: treat as withdraw. Values that this code does not know are
+// not malformed (RFC 7606 s.7.14): others define them. Non-transitive ones go no further than here.
+constexpr std::array kUnused = {
+    // RFC 6514 s.5
+    UnusedSpec{attr::kPmsiTunnel, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw, five_octets},
+    // RFC 9012 s.13
+    UnusedSpec{attr::kTunnelEncapsulation, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw,
+               tunnel_encapsulation_fits},
+    // RFC 7606 s.7.13: RFC 5543 does not say what is malformed. Non-transitive (RFC 5543 s.3).
+    UnusedSpec{attr::kTrafficEngineering, kOptional, treat_as_withdraw, treat_as_withdraw, any_form},
+    // RFC 7606 s.7.15
+    UnusedSpec{attr::kIpv6ExtendedCommunities, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw,
+               ipv6_communities_fit},
+    // RFC 7311 s.3: with the Transitive bit it is malformed, and discarded.
+    UnusedSpec{attr::kAigp, kOptional, attribute_discard, attribute_discard, any_form},
+    // RFC 6514 s.8
+    UnusedSpec{attr::kPeDistinguisherLabels, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw, any_form},
+    // RFC 9552 s.8.2.2
+    UnusedSpec{attr::kBgpLs, kOptional, attribute_discard, attribute_discard, any_form},
+    // RFC 8205 s.3
+    UnusedSpec{attr::kBgpsecPath, kOptional, treat_as_withdraw, treat_as_withdraw, any_form},
+    // RFC 9015 s.3.2
+    UnusedSpec{attr::kSfp, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw, any_form},
+    // RFC 9026 s.3.1.6
+    UnusedSpec{attr::kBfdDiscriminator, kOptionalTransitive, attribute_discard, treat_as_withdraw, five_octets},
+    // RFC 8669 s.6: ignored, and not passed on.
+    UnusedSpec{attr::kPrefixSid, kOptionalTransitive, attribute_discard, treat_as_withdraw, prefix_sid_fits},
+    // RFC 7606 s.7.16
+    UnusedSpec{attr::kAttrSet, kOptionalTransitive, treat_as_withdraw, treat_as_withdraw, attr_set_fits},
+};
+
 bool length_fits(LengthRule rule, std::size_t size) {
   switch (rule.kind) {
     case LengthRule::Kind::any:
@@ -229,6 +323,14 @@ AttrFault decode_attribute(const AttributeSpec& spec, std::uint8_t flags, Bytes 
   if (!length_fits(spec.length, value.size()))
     return {spec.malformed, holds_prefixes ? notify::kOptional : notify::kLength, "wrong length"};
   return spec.decode(value, scope);
+}
+
+AttrFault judge_unused(std::uint8_t type, std::uint8_t flags, Bytes value) {
+  const auto spec = std::find_if(kUnused.begin(), kUnused.end(), [&](const auto& row) { return row.type == type; });
+  if (spec == kUnused.end()) return {};
+  if ((flags & kOptionalTransitive) != spec->flags) return {spec->bad_flags, notify::kFlags, "conflicting flags"};
+  if (!spec->well_formed(value)) return {spec->malformed, notify::kOptional, "malformed"};
+  return {};
 }
 
 AttrFault finish_as4(AttributeScope& scope) {
@@ -358,7 +460,7 @@ void encode_attribute_list(const PathAttributes& attributes, const EncodeScope& 
   }
 
   const auto size = static_cast<std::size_t>(at - begin);
-  BGP_ASSERT(size <= bound);
+  BGP_ASSERT(size <= bound);  // size_bound() counts every field that is written above, at its largest.
   out.octets.resize(size);
 }
 

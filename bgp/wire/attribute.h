@@ -73,6 +73,10 @@ struct AttributeSpec {
 [[nodiscard]] AttrFault decode_attribute(const AttributeSpec& spec, std::uint8_t flags, Bytes value,
                                          AttributeScope& scope);
 
+/// An attribute that we do not use and may pass on: what its RFC says of its flags and its form. A malformed one would
+/// otherwise reach peers behind us that do read it.
+[[nodiscard]] AttrFault judge_unused(std::uint8_t type, std::uint8_t flags, Bytes value);
+
 /// RFC 6793 s.4.2.3, once all attributes of the message were read: replaces AS_PATH and AGGREGATOR of a 2-octet peer by
 /// what AS4_PATH and AS4_AGGREGATOR say. A fault costs only the AS4 attributes.
 [[nodiscard]] AttrFault finish_as4(AttributeScope& scope);

@@ -13,7 +13,10 @@ namespace attr {
 inline constexpr std::uint8_t kOrigin = 1, kAsPath = 2, kNextHop = 3, kMed = 4, kLocalPref = 5, kAtomicAggregate = 6,
                               kAggregator = 7, kCommunities = 8, kOriginatorId = 9, kClusterList = 10, kMpReach = 14,
                               kMpUnreach = 15, kExtendedCommunities = 16, kAs4Path = 17, kAs4Aggregator = 18,
-                              kLargeCommunities = 32, kOnlyToCustomer = 35;
+                              kPmsiTunnel = 22, kTunnelEncapsulation = 23, kTrafficEngineering = 24,
+                              kIpv6ExtendedCommunities = 25, kAigp = 26, kPeDistinguisherLabels = 27, kBgpLs = 29,
+                              kLargeCommunities = 32, kBgpsecPath = 33, kOnlyToCustomer = 35, kSfp = 37,
+                              kBfdDiscriminator = 38, kPrefixSid = 40, kAttrSet = 128;
 inline constexpr std::uint8_t kFlagOptional = 0x80, kFlagTransitive = 0x40, kFlagPartial = 0x20, kFlagExtended = 0x10;
 }  // namespace attr
 

@@ -154,8 +154,10 @@ class Decoder {
   }
 
   /// RFC 4271 s.6.3: an unknown well-known attribute resets the session; RFC 7606 left it so. Section 5: transitive
-  /// ones are kept, others quietly ignored. Their length may be zero for all we know.
+  /// ones are kept, others quietly ignored. Those with an RFC are checked as that says.
   void on_unknown(const RawAttribute& raw) {
+    const AttrFault fault = judge_unused(raw.type, raw.flags, raw.value);
+    if (fault.severity != Severity::none) return note(fault, raw.type, raw.offset, raw.whole);
     if ((raw.flags & attr::kFlagOptional) == 0)
       return note({Severity::session_reset, notify::kUnrecognizedWellKnown, "unknown well-known attribute"}, raw.type,
                   raw.offset, raw.whole);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # kind: default
 # where: here
-# seconds: 240
+# seconds: 300
 """The daemon as its operator meets it: one clear sentence when it cannot start, never half a start; commands, aliases
 and metrics of a running pair; what it may do without being root; how much memory it takes when idle."""
 import json
@@ -307,6 +307,41 @@ def readers_and_keys(lab):
         said = pair.cli(*words.split(), check=False)
         check(key not in said.stdout + said.stderr, lambda words=words: f"{words} shows the key")
     check(key not in pair.a_process.log(), "the log shows the key")
+
+
+@case("a TCP-MD5 key that changed in its file is used after apply, SIGHUP, reset and enable")
+def rotated_key(lab):
+    def extra(other, asn):
+        return {"peers": {other: {"asn": asn, "accept_all": True, "md5_file": "/run/md5"}}}
+
+    pair = Pair(lab, extra("192.0.2.2", 65002), extra("192.0.2.1", 65001))
+
+    def write(key):
+        for ns in (pair.a, pair.b):
+            ns.write("/run/md5", key + "\n")
+            ns.run("chmod", "600", "/run/md5")
+
+    write("the-first-key")
+    pair.start()
+    check("nothing would change" in pair.cli("plan").stdout, "a plan with the key as it is")
+    sides = ((pair.a, pair.a_process, pair.a_file, "192.0.2.2"), (pair.b, pair.b_process, pair.b_file, "192.0.2.1"))
+    for word in ("apply", "SIGHUP", "reset", "enable"):
+        write(f"the-key-for-{word}")
+        check("TCP-MD5 key" in pair.cli("plan").stdout, "a plan names the key")
+        for ns, process, file, other in sides:
+            if word == "SIGHUP":
+                ns.run("kill", "-HUP", str(process.pid))
+            else:
+                peer = [] if word == "apply" else [other]
+                if word == "enable":
+                    ns.run(pair.binary, "-c", file, "disable", other, "--yes")
+                ns.run(pair.binary, "-c", file, word, *peer, *([] if word == "enable" else ["--yes"]))
+            if ns is pair.a:
+                wait_until(lambda: pair.state() != "Established", 5, f"the session ended: {word}")
+        wait_until(lambda: pair.state() == "Established", 30, f"the session is up with the new key: {word}")
+        check("nothing would change" in pair.cli("plan").stdout, f"a plan after {word}")
+    for process in (pair.a_process, pair.b_process):
+        check("the-key-for" not in process.log(), "the log shows a key")
 
 
 @case("FRR's words give FRR's keys; metrics are served under both kinds of names")

@@ -357,6 +357,19 @@ def no_loose_ends(tree):
                 yield Finding(path, number, "finish it, or name the issue: TODO(#12)")
 
 
+def assertions_name_their_guard(tree):
+    """Beside each BGP_ASSERT stands what keeps a peer's bytes, numbers and timing from reaching it"""
+    for path in tree.sources(*CODE):
+        if path == "bgp/base/assert.h":
+            continue
+        lines = tree.files[path].split("\n")
+        for number, line in enumerate(tree.code(path).split("\n"), 1):
+            if "BGP_ASSERT(" not in line:
+                continue
+            if "//" not in lines[number - 1] and not lines[number - 2].lstrip().startswith("//"):
+                yield Finding(path, number, "say in a comment which check makes this unreachable, or answer instead")
+
+
 def results_are_not_dropped(tree):
     """A function that returns Result is [[nodiscard]]: an alias cannot carry it."""
     declaration = re.compile(r"^\s*(?:virtual |static |constexpr |inline |explicit )*(?:minibgp::)?Result<.*>\s+\w+\(")
@@ -638,6 +651,7 @@ RULES = [
     opening_comments_are_true,
     lines_fit,
     no_loose_ends,
+    assertions_name_their_guard,
     results_are_not_dropped,
     names_are_unique,
     sources_are_built,

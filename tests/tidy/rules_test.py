@@ -40,6 +40,7 @@ BROKEN = [
     ("headers_open_well", "fib/b.h", "#include <cstdint>\n", "#pragma once"),
     ("lines_fit", "fib/b.h", "// " + "x" * 120 + "\n", "columns"),
     ("no_loose_ends", "fib/b.h", "// TO" + "DO later\n", "issue"),
+    ("assertions_name_their_guard", "fib/b.cc", "void f(int x) { BGP_ASSERT(x > 0); }\n", "unreachable"),
     ("results_are_not_dropped", "fib/b.h", "/// B.\n#pragma once\nResult<int, int> parse_b();\n", "nodiscard"),
     ("names_are_unique", "bgp/zone/a.h", "/// A.\n#pragma once\n", "same base name"),
     ("sources_are_built", "bgp/wire/b.cc", "int b;\n", "not built"),

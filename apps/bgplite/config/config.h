@@ -1,7 +1,8 @@
 /// Config: the whole configuration as one value. Read by yaml.h, judged by check.h, compared by diff.h. It holds the
 /// option structs of the parts it configures; what each key means is documented once, in schema.cc.
 ///
-/// Not here: secrets. A Config names the files that hold them (psk_file, md5_file); they are read when used.
+/// Not here: secrets. A Config names the files that hold them (psk_file, md5_file). The daemon reads them whenever it
+/// carries a Config out or compares it with what runs, keys of peers into PeerOptions::md5_key.
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
@@ -40,7 +41,7 @@ struct ReturnPathConfig {
 };
 
 struct PeerConfig {
-  minibgp::PeerOptions options;  ///< import_policy, export_policy and md5_key are filled when applied.
+  minibgp::PeerOptions options;  ///< Without policies, and md5_key as the daemon read it: see options_in_force().
   std::string import_policy;     ///< Name in Config::policies; empty: none (RFC 8212).
   std::string export_policy;
   bool accept_all = false;  ///< Both directions, in plain sight.

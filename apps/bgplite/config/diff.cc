@@ -1,9 +1,11 @@
 #include <apps/bgplite/config/diff.h>
 #include <apps/bgplite/config/reader.h>
+#include <bgp/engine.h>
+#include <bgp/policy.h>
 #include <bgp/text.h>
 
 #include <algorithm>
-#include <set>
+#include <memory>
 #include <unordered_map>
 
 namespace bgplite {
@@ -11,7 +13,18 @@ namespace {
 
 using Kind = Step::Kind;
 
-/// The names of what differs between two peers, for people; the engine decides for itself what it costs.
+/// Null: there is none (RFC 8212), or the peer takes everything without one.
+const PolicyDefinition* definition(const Config& config, const PeerConfig& peer, const std::string& name) {
+  if (peer.accept_all) return nullptr;
+  const auto found = config.policies.find(name);
+  return found == config.policies.end() ? nullptr : &found->second;
+}
+
+bool same_policy(const PolicyDefinition* a, const PolicyDefinition* b) {
+  return a == b || (a != nullptr && b != nullptr && *a == *b);
+}
+
+/// The names of what differs between two peers, for people. What it costs is not said here.
 std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   std::string names;
   const auto note = [&](bool differs, const std::string& name) {
@@ -22,25 +35,61 @@ std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   };
   const minibgp::PeerOptions& x = a.options;
   const minibgp::PeerOptions& y = b.options;
+  const minibgp::PeerTimers& s = x.timers;
+  const minibgp::PeerTimers& t = y.timers;
   note(x.remote_as != y.remote_as, "asn " + to_text(x.remote_as) + " -> " + to_text(y.remote_as));
-  note(x.timers.hold_s != y.timers.hold_s, "hold " + seconds(x.timers.hold_s, y.timers.hold_s));
-  note(x.timers.keepalive_s != y.timers.keepalive_s,
-       "keepalive " + seconds(x.timers.keepalive_s, y.timers.keepalive_s));
+  note(s.hold_s != t.hold_s, "hold " + seconds(s.hold_s, t.hold_s));
+  note(s.keepalive_s != t.keepalive_s, "keepalive " + seconds(s.keepalive_s, t.keepalive_s));
+  note(s.connect_retry_s != t.connect_retry_s, "connect_retry " + seconds(s.connect_retry_s, t.connect_retry_s));
+  note(s.send_hold_s != t.send_hold_s, "send_hold " + seconds(s.send_hold_s, t.send_hold_s));
   note(x.enabled != y.enabled, y.enabled ? "enabled" : "disabled");
+  note(x.name != y.name, "name");
+  note(x.local_as != y.local_as, "local_asn");
   note(x.passive != y.passive, y.passive ? "passive" : "not passive");
   note(a.accept_all != b.accept_all, b.accept_all ? "accept_all" : "no accept_all");
   note(a.import_policy != b.import_policy, "import policy");
   note(a.export_policy != b.export_policy, "export policy");
-  note(a.md5_file != b.md5_file, "md5_file");
+  note(!(x.md5_key == y.md5_key), "TCP-MD5 key");
   note(x.local_address != y.local_address || x.device != y.device || x.port != y.port, "end point");
+  note(x.tunnel != y.tunnel, "tunnel");
   note(x.families != y.families, "families");
+  note(x.import_limit != y.import_limit, "import_limit");
+  note(x.export_limit != y.export_limit, "export_limit");
+  note(x.graceful_restart != y.graceful_restart, "graceful_restart");
+  note(x.restart_time_s != y.restart_time_s, "restart_time " + seconds(x.restart_time_s, y.restart_time_s));
+  note(x.next_hop_self != y.next_hop_self, "next_hop_self");
+  note(x.prepend != y.prepend, "prepend");
+  note(x.export_med != y.export_med, "med");
+  note(x.default_local_pref != y.default_local_pref, "local_pref");
+  note(x.ecmp_weight != y.ecmp_weight, "weight");
+  note(x.allow_as_in != y.allow_as_in, "allow_as_in");
+  note(x.as_override != y.as_override, "as_override");
+  note(x.remove_private_as != y.remove_private_as, "remove_private_as");
+  note(x.enforce_first_as != y.enforce_first_as, "enforce_first_as");
+  note(x.route_reflector_client != y.route_reflector_client, "route_reflector_client");
+  note(x.role != y.role || x.role_strict != y.role_strict, "role");
+  note(x.add_path_receive != y.add_path_receive, "add_path");
+  note(x.extended_messages != y.extended_messages, "extended_messages");
+  note(x.extended_next_hop != y.extended_next_hop, "extended_next_hop");
+  note(x.four_octet_as != y.four_octet_as, "four_octet_as");
+  note(x.ttl != y.ttl || x.ttl_security_hops != y.ttl_security_hops, "TTL");
+  note(x.tcp_mss != y.tcp_mss || x.tcp_user_timeout_ms != y.tcp_user_timeout_ms, "TCP options");
+  note(a.on_tunnel_down != b.on_tunnel_down, "session_on_tunnel_down");
   note(!(a.return_path == b.return_path), "return_path");
-  return names.empty() ? "options" : names;
+  return names.empty() ? "its policy changed" : names;
 }
 
-bool same_but_return_path(const PeerConfig& a, PeerConfig b) {
-  b.return_path = a.return_path;
-  return a == b;
+Effect effect_of(minibgp::ChangeCost cost) {
+  switch (cost) {
+    case minibgp::ChangeCost::reset:
+      return Effect::reset;
+    case minibgp::ChangeCost::refresh:
+      return Effect::refresh;
+    case minibgp::ChangeCost::none:
+    case minibgp::ChangeCost::live:
+      break;
+  }
+  return Effect::live;
 }
 
 bool same_but_group(const minibgp::xfrm::TunnelOptions& a, minibgp::xfrm::TunnelOptions b) {
@@ -78,7 +127,6 @@ class Differ {
     for (const auto& [name, policy] : wanted_.policies) {
       const auto old = running_.policies.find(name);
       if (old != running_.policies.end() && old->second == policy) continue;
-      changed_policies_.insert(name);
       add(Kind::set_policy, name, Effect::live,
           "policy " + shown(name) + (old == running_.policies.end() ? ": new" : ": changed"));
     }
@@ -92,10 +140,10 @@ class Differ {
 
   void router() {
     if (running_.router == wanted_.router) return;
-    const bool identity =
-        running_.router.asn != wanted_.router.asn || running_.router.router_id != wanted_.router.router_id;
-    add(Kind::router, "router", identity ? Effect::reset : Effect::live,
-        identity ? "router: asn or router_id changed: every session is reset" : "router: options changed");
+    const Effect effect = effect_of(cost_of_change(running_.router, wanted_.router));
+    add(Kind::router, "router", effect,
+        effect == Effect::reset ? "router: asn or router_id changed: every session is reset"
+                                : "router: options changed");
   }
 
   void tunnels() {
@@ -127,19 +175,34 @@ class Differ {
         add(Kind::add_peer, key, Effect::live, "peer " + key + ": new");
         continue;
       }
-      const bool judged_anew =
-          changed_policies_.count(peer.import_policy) != 0 || changed_policies_.count(peer.export_policy) != 0;
-      if (old->second == peer && !judged_anew) continue;
-      if (minibgp::renegotiates(old->second.options, peer.options) || old->second.md5_file != peer.md5_file) {
-        add(Kind::update_peer, key, Effect::reset,
-            "peer " + key + ": " + changed_options(old->second, peer) + ": the session is reset");
-      } else {
-        const std::string what = old->second == peer ? "its policy changed" : changed_options(old->second, peer);
-        const bool judged = judged_anew || !same_but_return_path(old->second, peer);
-        add(Kind::update_peer, key, judged ? Effect::refresh : Effect::live,
-            "peer " + key + ": " + what + (judged ? ": routes are judged again" : ""));
-      }
+      const minibgp::ChangeCost cost = cost_of(old->second, peer);
+      // Nothing that the speaker knows of.
+      const bool else_changed =
+          old->second.on_tunnel_down != peer.on_tunnel_down || !(old->second.return_path == peer.return_path);
+      if (cost == minibgp::ChangeCost::none && !else_changed) continue;
+      add(Kind::update_peer, key, effect_of(cost),
+          "peer " + key + ": " + changed_options(old->second, peer) + consequence(cost, old->second, peer));
     }
+  }
+
+  [[nodiscard]] minibgp::ChangeCost cost_of(const PeerConfig& old, const PeerConfig& peer) const {
+    const minibgp::PeerOptions before = options_in_force(running_, old);
+    minibgp::PeerOptions after = options_in_force(wanted_, peer);
+    // A file that is read again gives new objects; policies are the same when their text is.
+    const auto same = [&](const std::string& was, const std::string& is) {
+      return old.accept_all == peer.accept_all &&
+             same_policy(definition(running_, old, was), definition(wanted_, peer, is));
+    };
+    if (same(old.import_policy, peer.import_policy)) after.import_policy = before.import_policy;
+    if (same(old.export_policy, peer.export_policy)) after.export_policy = before.export_policy;
+    return cost_of_change(before, after, wanted_.router);
+  }
+
+  [[nodiscard]] static const char* consequence(minibgp::ChangeCost cost, const PeerConfig& old,
+                                               const PeerConfig& peer) {
+    if (cost == minibgp::ChangeCost::refresh) return ": routes are judged again";
+    if (cost != minibgp::ChangeCost::reset) return "";
+    return old.options.enabled && !peer.options.enabled ? ": its session ends" : ": the session is reset";
   }
 
   void networks() {
@@ -221,11 +284,23 @@ class Differ {
 
   const Config& running_;
   const Config& wanted_;
-  std::set<std::string> changed_policies_;
   Plan plan_;
 };
 
 }  // namespace
+
+minibgp::PeerOptions options_in_force(const Config& config, const PeerConfig& peer) {
+  minibgp::PeerOptions options = peer.options;
+  const auto policy = [&](const std::string& name) -> std::shared_ptr<const minibgp::Policy> {
+    if (peer.accept_all) return minibgp::Policy::accept_all();
+    const PolicyDefinition* const found = definition(config, peer, name);
+    return found == nullptr ? nullptr : found->compiled;
+  };
+  options.import_policy = policy(peer.import_policy);
+  options.export_policy = policy(peer.export_policy);
+  if (!peer.md5_file.empty() && options.md5_key.empty()) options.enabled = false;
+  return options;
+}
 
 Plan diff(const Config& running, const Config& wanted) { return Differ{running, wanted}.run(); }
 

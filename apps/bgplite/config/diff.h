@@ -41,7 +41,12 @@ struct Step {
 
 using Plan = std::vector<Step>;
 
-/// Empty: nothing would change.
+/// The options of a peer with the policies that it names. A peer whose key could not be read is disabled: without it a
+/// session would come up unprotected, or not at all.
+[[nodiscard]] minibgp::PeerOptions options_in_force(const Config& config, const PeerConfig& peer);
+
+/// Empty: nothing would change. Peers cost what minibgp::cost_of_change() says; their keys are compared as they are in
+/// PeerOptions::md5_key, whatever file they came from.
 [[nodiscard]] Plan diff(const Config& running, const Config& wanted);
 
 [[nodiscard]] const char* to_text(Effect effect);

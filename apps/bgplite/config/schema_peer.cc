@@ -12,7 +12,7 @@ using minibgp::PrefixLimit;
 
 const Fields<PeerTimers>& timer_fields() {
   static const Fields<PeerTimers> fields{
-      {duration("keepalive", "0s", 0, 21845, Effect::reset,
+      {duration("keepalive", "0s", 0, 21845, Effect::live,
                 "Time between keepalives. 0s: a third of the negotiated hold time; never more than that third."),
        [](const In& in, PeerTimers& to) { in.seconds(to.keepalive_s); }},
       {duration(
@@ -170,7 +170,7 @@ const Fields<PeerConfig>& peer_fields() {
       {flag("enforce_first_as", "true", Effect::refresh,
             "Refuse routes whose leftmost AS is not the peer's (RFC 4271 s.6.3). false for route servers."),
        [](const In& in, PeerConfig& to) { in.flag(to.options.enforce_first_as); }},
-      {flag("route_reflector_client", "false", Effect::reset, "Reflect iBGP routes to this peer (RFC 4456)."),
+      {flag("route_reflector_client", "false", Effect::refresh, "Reflect iBGP routes to this peer (RFC 4456)."),
        [](const In& in, PeerConfig& to) { in.flag(to.options.route_reflector_client); }},
       {choice("role", "none", "none|provider|route-server|route-server-client|customer|peer", Effect::reset,
               "Our own role in the relation (RFC 9234)."),
@@ -196,7 +196,8 @@ const Fields<PeerConfig>& peer_fields() {
                 "The kernel gives the connection up when data stays unacknowledged for so long. 0s: the hold time."),
        [](const In& in, PeerConfig& to) { in.milliseconds(to.options.tcp_user_timeout_ms); }},
       {value("md5_file", Type::path, "", Effect::reset,
-             "File that holds the TCP-MD5 key (RFC 2385), readable by nobody else."),
+             "File that holds the TCP-MD5 key (RFC 2385), readable by nobody else. Read again by every apply, `reset` "
+             "and `enable`: with another key the session is opened anew."),
        [](const In& in, PeerConfig& to) { in.text(to.md5_file); }},
       {choice("session_on_tunnel_down", "keep", "keep|close", Effect::live,
               "keep: the hold timer decides, the tunnel may be back in a moment. close: end the session at once."),

@@ -98,7 +98,7 @@ void enable_or_disable(Context& context, const Request& request, const Reply& re
 void reset(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
-  context.daemon.speaker().reset_peer(*peer, text_argument(request, "reason"));
+  context.daemon.reset_peer(*peer, text_argument(request, "reason"));
   reply.result({{"reset", peer_name(context.daemon, *peer)}});
 }
 

@@ -261,5 +261,50 @@ TEST_P(TableEqualsModel, AfterEveryOperation) {
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, TableEqualsModel, ::testing::Range<std::uint64_t>(1, 201));
 
+// --- Order of arrival ----------------------------------------------------------------------------------------------
+
+class OrderOfArrival : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(OrderOfArrival, DoesNotChangeThePathsInUse) {
+  SCOPED_TRACE(::testing::Message() << "seed=" << GetParam());
+  Random random{Seed{GetParam()}};
+  SelectionOptions options;
+  options.maximum_paths = static_cast<std::uint8_t>(1 + random.below(8));
+  options.multipath = static_cast<Multipath>(random.below(3));
+  options.decide.always_compare_med = random.one_in(4);
+  AttrTable attributes;
+  std::vector<std::pair<Table::PathKey, AttrId>> paths;
+  NextHopIndex next_hops;
+  for (std::uint16_t peer = 0; peer < kPeers; ++peer) {
+    for (std::uint32_t path_id = 0; path_id < 1 + random.below(2); ++path_id) {
+      // Close calls only: equal but for what MED, the kind of peer and the cost say.
+      PathAttributes a;
+      a.as_path.append_sequence(Asn{65001 + static_cast<std::uint32_t>(random.below(3))});
+      a.next_hop.address = IpAddress::v4(0x0A000001U + static_cast<std::uint32_t>(random.below(6)));
+      a.med = static_cast<std::uint32_t>(random.below(2));
+      paths.push_back({{PeerId{peer}, path_id}, attributes.intern(a)});
+      static_cast<void>(
+          next_hops.set(PeerId{peer}, a.next_hop.address, {true, static_cast<std::uint32_t>(random.below(2))}));
+    }
+  }
+  const Prefix prefix = Prefix::of(IpAddress::v4(0x0A000000U), 24);
+  std::vector<PathName> first;
+  for (int order = 0; order < 40; ++order) {
+    for (std::size_t i = paths.size(); i > 1; --i) std::swap(paths[i - 1], paths[random.below(i)]);
+    Table table{attributes, next_hops};
+    table.set_options(options);
+    for (std::uint16_t i = 0; i < kPeers; ++i) table.set_peer(PeerId{i}, facts_of(i));
+    for (const auto& [key, id] : paths) table.set_path(prefix, key, id, id);
+    std::vector<PathName> in_use;
+    const Route& route = table.route(*table.find(prefix));
+    for (std::uint32_t i = 0; i < route.best; ++i)
+      in_use.emplace_back(static_cast<std::uint16_t>(route.path(i).peer), route.path(i).path_id);
+    if (order == 0) first = in_use;
+    ASSERT_EQ(in_use, first) << "order " << order;
+    for (const auto& [key, id] : paths) table.remove_path(prefix, key);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, OrderOfArrival, ::testing::Range<std::uint64_t>(1, 301));
+
 }  // namespace
 }  // namespace minibgp::rib

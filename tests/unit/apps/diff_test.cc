@@ -48,7 +48,7 @@ TEST(Diff, ANewHoldTimeResetsThatPeerAndNoOther) {
 
 TEST(Diff, ALimitDoesNotResetTheSession) {
   EXPECT_EQ(steps(changed("192.0.2.3: { asn: 65001,", "192.0.2.3: { asn: 65001, import_limit: { max: 10 },")),
-            (Lines{"peer 192.0.2.3: options: routes are judged again [refresh]"}));
+            (Lines{"peer 192.0.2.3: import_limit [nothing is interrupted]"}));
 }
 
 TEST(Diff, AChangedPolicyIsDefinedFirstAndRefreshesItsPeersOnly) {

@@ -185,5 +185,27 @@ TEST(AttrTable, TheLargestAttributesFit) {
   EXPECT_EQ(table.load(id), a);
 }
 
+TEST(AttrTable, AValueLargerThanABlockHasOneOfItsOwn) {
+  AttrTable table;
+  PathAttributes small;
+  small.as_path.append_sequence(Asn{65001});
+  PathAttributes large = small;  // As a policy can make it that adds a long list.
+  for (std::uint32_t i = 0; i < 300'000; ++i) large.communities.push_back(Community{i});
+  const AttrId first = table.intern(small);
+  const AttrId big = table.intern(large);
+  EXPECT_EQ(table.load(big).communities, large.communities);
+  small.med = 1;
+  const AttrId second = table.intern(small);
+  EXPECT_EQ(table.load(second), small);
+  table.release(big);
+  large.med = 2;
+  const AttrId again = table.intern(large);
+  EXPECT_EQ(table.load(again), large);
+  small.med.reset();
+  EXPECT_EQ(table.load(first), small);
+  for (const AttrId id : {first, second, again}) table.release(id);
+  EXPECT_EQ(table.size(), 0U);
+}
+
 }  // namespace
 }  // namespace minibgp::rib

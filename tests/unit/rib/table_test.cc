@@ -267,5 +267,49 @@ TEST(AdjOut, AWalkMeetsEveryRouteOnceAndChangesOvertakeIt) {
   EXPECT_TRUE(out.quiet());
 }
 
+TEST(Table, APathThatLosesToTheBestByCostStillRemovesAnotherOfItsAsByMed) {
+  Rib rib;
+  SelectionOptions options;
+  options.maximum_paths = 4;
+  options.multipath = Multipath::relax;
+  rib.table.set_options(options);
+  const auto with_med = [&](std::uint16_t peer, const char* path, std::uint32_t med) {
+    PathAttributes a;
+    a.as_path = *parse_as_path(path);
+    a.next_hop.address = IpAddress::v4(0xC0000200U + peer);
+    a.med = med;
+    const AttrId id = rib.attributes.intern(a);
+    rib.table.set_path(kPrefix, {PeerId{peer}, 0}, id, id);
+    rib.attributes.release(id);
+  };
+  static_cast<void>(rib.next_hops.set(PeerId{3}, IpAddress::v4(0xC0000203U), {true, 10}));
+  with_med(1, "65001", 0);
+  with_med(2, "65002", 20);
+  EXPECT_EQ(rib.in_use(), (Peers{1, 2}));
+  with_med(3, "65002", 10);
+  EXPECT_EQ(rib.in_use(), Peers{1}) << "2 loses to 3, and 3 costs more than 1";
+}
+
+TEST(Table, ARouteHoldsALimitedNumberOfPathsOfOnePeerAndOfAll) {
+  Rib rib;
+  for (std::uint16_t i = 0; i < 70; ++i)
+    rib.table.set_peer(PeerId{i}, PeerFacts{true, RouterId{i}, IpAddress::v4(0x0A000000U + i), 100});
+  PathAttributes a;
+  a.as_path = *parse_as_path("65001");
+  a.next_hop.address = "192.0.2.1"_ip;
+  const AttrId id = rib.attributes.intern(a);
+  std::uint32_t held = 0;
+  for (std::uint16_t peer = 0; peer < 70; ++peer)
+    for (std::uint32_t path_id = 0; path_id < 256; ++path_id) {
+      const bool added = rib.table.set_path(kPrefix, {PeerId{peer}, path_id}, id, kNoAttributes);
+      ASSERT_EQ(added, path_id < Route::kPathsOfPeerMax && held < Route::kPathsMax) << peer << ", " << path_id;
+      held += added ? 1 : 0;
+    }
+  EXPECT_EQ(held, std::uint32_t{Route::kPathsMax});
+  EXPECT_TRUE(rib.table.set_path(kPrefix, {PeerId{0}, 0}, id, id)) << "what is held can be replaced";
+  EXPECT_TRUE(rib.table.set_path(kPrefix, {kLocalPeer, 0}, id, id)) << "there is room for our own";
+  rib.attributes.release(id);
+}
+
 }  // namespace
 }  // namespace minibgp::rib

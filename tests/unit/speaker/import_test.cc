@@ -88,7 +88,8 @@ TEST_F(Import, AForeignFirstAsIsTreatedAsWithdrawn) {  // RFC 4271 s.6.3
   bench.announce(peer, route_of(peer, "65001"), {kPrefix});
   bench.announce(peer, route_of(peer, "65002 65001"), {kPrefix});
   EXPECT_THAT(bench.best, IsEmpty());
-  EXPECT_EQ(bench.status(peer).prefixes_received, 0U);
+  EXPECT_EQ(bench.status(peer).prefixes_accepted, 0U);
+  EXPECT_EQ(bench.status(peer).prefixes_received, 1U) << "kept for when the option changes, as all that is refused";
   EXPECT_EQ(bench.status(peer).counters.treated_as_withdraw, 1U);
   EXPECT_TRUE(bench.established(peer));
   peer.options.enforce_first_as = false;

@@ -165,10 +165,10 @@ TEST(Update, MulticastPrefixesAreLeftOut) {
 }
 
 TEST(Update, UnknownAttributesAreKeptInOrderOfTypeWhenTransitive) {
-  const Update update = decoded({"", kMandatory + "c0 63 01 09 c0 17 01 08 80 62 01 07 df 40 0001 06", "08 0a"});
+  const Update update = decoded({"", kMandatory + "c0 63 01 09 c0 1e 01 08 80 62 01 07 df 40 0001 06", "08 0a"});
   EXPECT_EQ(update.severity, Severity::none);
   EXPECT_EQ(update.attributes.unknown,
-            (std::vector<UnknownAttribute>{{0xC0, 0x17, {8}}, {0xC0, 0x40, {6}}, {0xC0, 0x63, {9}}}));
+            (std::vector<UnknownAttribute>{{0xC0, 0x1E, {8}}, {0xC0, 0x40, {6}}, {0xC0, 0x63, {9}}}));
 }
 
 // --- 2-octet peers (RFC 6793) ----------------------------------------------------------------------------------------
