@@ -45,8 +45,10 @@ struct SpeakerOptions {
   bool prefer_oldest = false;  ///< Instead of the lowest router id, as the tie-break between eBGP paths.
   RouterId cluster_id{};       ///< 0: the router id (RFC 4456).
   std::uint64_t seed = 0;      ///< Of the generator that jitters timers.
-  /// This is a restart and the forwarding state was preserved: the R bit is set, and best paths are neither reported
-  /// nor announced until End-of-RIB from every peer or `restart_deferral` after the start (RFC 4724 s.4.1).
+  /// This is a restart and the forwarding state was preserved: the R bit is set, and best paths are not reported before
+  /// End-of-RIB from every peer (those that are not Established get 5 s) or `restart_deferral` after the start (RFC
+  /// 4724 s.4.1). Peers that may have kept our routes get our own announcements at once and the rest then; peers that
+  /// hold nothing of ours (no graceful restart, or they restarted too) get everything at once.
   bool forwarding_preserved = false;
   Duration restart_deferral = std::chrono::seconds{30};
   bool operator==(const SpeakerOptions&) const = default;
@@ -131,7 +133,7 @@ struct PeerChanged {
 struct EndOfRib {
   PeerId peer{};
   Family family{};
-};  ///< The peer has sent all it has of one family (RFC 4724 s.2).
+};  ///< The peer has sent all it has of one family (RFC 4724 s.2), and BestChanged was handed out for all of it.
 /// Next hops the speaker begins or ceases to depend on (NextHopTracking::tracked): answer with set_next_hop().
 struct NextHopInterest {
   PeerId peer{};

@@ -23,16 +23,17 @@ enum class GracefulRestart : std::uint8_t { off, helper, full };
 struct PeerTimers {
   std::uint16_t hold_s = 90;      ///< 0 (no keepalives) or 3..65535; the smaller of both sides holds (RFC 4271 s.4.2).
   std::uint16_t keepalive_s = 0;  ///< 0: a third of the negotiated hold time; never more than that third.
-  std::uint16_t connect_retry_s = 5;  ///< First delay between attempts; doubles to 120 s, jittered.
+  std::uint16_t connect_retry_s = 5;  ///< Delay between attempts after the first four; doubles to 120 s.
   std::uint16_t send_hold_s = 0;      ///< RFC 9687; 0: twice the negotiated hold time, at least 480 s.
   bool operator==(const PeerTimers&) const = default;
 };
 /// How many prefixes a peer may send before the session ends (RFC 4486).
 struct PrefixLimit {
-  std::uint32_t max = 1'200'000;  ///< Received (import) or announced (export) prefixes, all families together.
+  /// Announced by the peer (import) or to it (export), all families together; stale routes do not count.
+  std::uint32_t max = 1'200'000;
   std::uint8_t warn_percent = 80;
   bool warn_only = false;
-  std::uint32_t restart_after_s = 0;  ///< 0: stays idle until enabled by the operator.
+  std::uint32_t restart_after_s = 0;  ///< 0: stays idle until enabled by the operator, or the limit is raised.
   bool operator==(const PrefixLimit&) const = default;
 };
 /// Everything that is configured about one peer.
@@ -129,6 +130,8 @@ struct PeerStatus {
   RouterId remote_id{};
   IpAddress local_address;  ///< Of the session; unset when there is none.
   Time since{};             ///< When `state` (Established or not) last changed.
+  Time next_attempt =
+      kNever;  ///< Not Established: when we try again; kNever: now, or only the peer or the operator may.
   DownReason last_down = DownReason::none;
   std::string last_down_detail;                  ///< NOTIFICATION text, shutdown communication, errno text.
   std::uint8_t last_code = 0, last_subcode = 0;  ///< Of the NOTIFICATION that ended it, if one did.

@@ -51,6 +51,17 @@ bool NextHopIndex::waits_for_answers() const {
                                   [](const auto& entry) { return entry.second.paths > 0 && !entry.second.told; });
 }
 
+bool NextHopIndex::lost(PeerId peer, const IpAddress& next_hop) const {
+  const auto known = entries_.find(Key{peer, next_hop});
+  return known != entries_.end() && known->second.told && !known->second.state.usable;
+}
+
+bool NextHopIndex::any_lost(PeerId peer) const {
+  for (auto at = entries_.lower_bound(Key{peer, IpAddress{}}); at != entries_.end() && at->first.first == peer; ++at)
+    if (at->second.told && !at->second.state.usable) return true;
+  return false;
+}
+
 void NextHopIndex::forget(PeerId peer) {
   for (auto at = entries_.lower_bound(Key{peer, IpAddress{}}); at != entries_.end() && at->first.first == peer;) {
     const auto next = std::next(at);

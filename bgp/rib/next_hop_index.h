@@ -43,6 +43,9 @@ class NextHopIndex {
   bool set(PeerId peer, const IpAddress& next_hop, State state);
   /// While tracked(): a path goes to a next hop of which nothing was said yet.
   [[nodiscard]] bool waits_for_answers() const;
+  /// Whether set() said that it is not usable; any_lost(): of any next hop of the peer.
+  [[nodiscard]] bool lost(PeerId peer, const IpAddress& next_hop) const;
+  [[nodiscard]] bool any_lost(PeerId peer) const;
   /// Of a peer that was removed: nothing said of its next hops counts any more.
   void forget(PeerId peer);
 

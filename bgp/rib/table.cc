@@ -148,13 +148,15 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
     Path& path = route.path(index);
     path.peer = key.peer;
     path.path_id = key.path_id;
-    path.epoch = epoch(route, key.peer);
+    renew(route, path);
+    ++peers_[index_of(key.peer)].counts.current;
     take_path(path, received, accepted);
     select_after_change(id, route, index, true);
     return true;
   }
   Path& path = route.path(index);
-  path.epoch = epoch(route, key.peer);
+  if (stale(route, path)) ++peers_[index_of(key.peer)].counts.current;
+  renew(route, path);
   if (path.received == received && path.accepted == accepted) return true;
   save_in_use(route);
   const Path old = path;
@@ -183,6 +185,7 @@ void Table::remove_path_at(RouteId id, std::uint32_t index) {
   const bool was_in_use = index < found.best;
   if (index == 0 && found.best != 0) --peers_[index_of(found.first.peer)].counts.best;
   const bool promoted = index == 0 && found.best > 1;
+  if (!stale(found, found.path(index))) --peers_[index_of(found.path(index).peer)].counts.current;
   drop_path(found.path(index));
   remove_slot(found, index);
   if (promoted) ++peers_[index_of(found.first.peer)].counts.best;

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace minibgp::rib {
@@ -36,9 +37,10 @@ struct SelectionOptions {
   }
 };
 
-/// How many prefixes of one peer are received, accepted, and best.
+/// How many paths of one peer are received, accepted, and best; and how many its present session announced.
 struct PeerCounts {
   std::uint32_t received = 0, accepted = 0, best = 0;
+  std::uint32_t current = 0;  ///< Received, but for the stale ones.
 };
 
 /// Chooses among candidates, whatever they belong to: the speaker's table and the tools' decide() share it.
@@ -82,11 +84,42 @@ class Table {
   /// Whether there was such a path.
   bool remove_path(const Prefix& prefix, PathKey key);
 
-  /// From now on the paths of `peer` in `family` are old until announced again.
-  void begin_epoch(PeerId peer, Family family) { ++peers_[index_of(peer)].epoch[static_cast<std::size_t>(family)]; }
-  /// How many epochs ago the path was announced last (modulo 256): 0, it is current.
-  [[nodiscard]] std::uint8_t age(const Route& route, const Path& path) const {
-    return static_cast<std::uint8_t>(epoch(route, path.peer) - path.epoch);
+  // Epochs: each path carries the number that its peer's epoch had when it was announced last. Numbers are compared
+  // modulo 256; the speaker sees to it that paths never lie that far apart (EngineImpl::held()).
+
+  /// From now on the paths of `peer` in `family` are old until announced again. Its answer is the epoch that begins. An
+  /// epoch in which nothing was announced goes on: all paths are older than it already.
+  std::uint8_t begin_epoch(PeerId peer, Family family) {
+    PeerRecord& record = peers_[index_of(peer)];
+    const auto i = static_cast<std::size_t>(family);
+    if (std::exchange(record.announced[i], false)) ++record.epoch[i];
+    return record.epoch[i];
+  }
+  /// A session of `peer` ended: what it announced is stale from now on.
+  void begin_session(PeerId peer) {
+    PeerRecord& record = peers_[index_of(peer)];
+    for (const Family family : {Family::ipv4, Family::ipv6})
+      record.session[static_cast<std::size_t>(family)] = begin_epoch(peer, family);
+    record.counts.current = 0;
+  }
+  [[nodiscard]] std::uint8_t epoch(PeerId peer, Family family) const {
+    return peers_[index_of(peer)].epoch[static_cast<std::size_t>(family)];
+  }
+  /// The epoch in which the present session began, or the next one will.
+  [[nodiscard]] std::uint8_t session_epoch(PeerId peer, Family family) const {
+    return peers_[index_of(peer)].session[static_cast<std::size_t>(family)];
+  }
+  [[nodiscard]] bool older(const Route& route, const Path& path, std::uint8_t epoch_kept) const {
+    const std::uint8_t present = epoch(path.peer, route.prefix.family);
+    return static_cast<std::uint8_t>(present - path.epoch) > static_cast<std::uint8_t>(present - epoch_kept);
+  }
+  /// An earlier session announced it, and the present one did not yet.
+  [[nodiscard]] bool stale(const Route& route, const Path& path) const {
+    return older(route, path, session_epoch(path.peer, route.prefix.family));
+  }
+  /// The way to its next hop is lost; as of now, whatever path_flag::kUnusable still says.
+  [[nodiscard]] bool next_hop_lost(const Path& path) const {
+    return path.accepted != kNoAttributes && next_hops_.lost(path.peer, attributes_.next_hop(path.accepted).address);
   }
 
   // One path of a route that a walk found; see next().
@@ -127,7 +160,8 @@ class Table {
   struct PeerRecord {
     PeerFacts facts;
     PeerCounts counts;
-    std::array<std::uint8_t, kFamilies> epoch{};
+    std::array<std::uint8_t, kFamilies> epoch{}, session{};
+    std::array<bool, kFamilies> announced{};  ///< In the present epoch.
   };
   /// What identifies a path in use, to see whether a selection changed anything.
   struct InUse {
@@ -143,8 +177,12 @@ class Table {
     return static_cast<std::uint16_t>(static_cast<std::uint16_t>(peer) + 1U);
   }
   [[nodiscard]] Route& mutable_route(RouteId id) { return routes_[number(id)]; }
-  [[nodiscard]] std::uint8_t epoch(const Route& route, PeerId peer) const {
-    return peers_[index_of(peer)].epoch[static_cast<std::size_t>(route.prefix.family)];
+  /// The path was announced just now.
+  void renew(const Route& route, Path& path) {
+    PeerRecord& record = peers_[index_of(path.peer)];
+    const auto family = static_cast<std::size_t>(route.prefix.family);
+    record.announced[family] = true;
+    path.epoch = record.epoch[family];
   }
 
   [[nodiscard]] std::uint32_t add_slot(Route& route);

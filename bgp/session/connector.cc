@@ -22,15 +22,9 @@ void Connector::set_options(const PeerOptions& options) {
 }
 
 Duration Connector::retry_delay() {
-  const unsigned attempt = refused_++;
-  if (attempt < kFastRetries) return jitter_.shorten(doubled(kFirstRetry, attempt));
-  return jitter_.shorten(doubled(connect_retry_, attempt - kFastRetries));
-}
-
-Duration Connector::idle_hold_delay() {
-  const unsigned fall = falls_++;
-  if (fall == 0) return jitter_.shorten(kFirstIdleHold);
-  return jitter_.shorten(doubled(kSecondIdleHold, fall - 1));
+  const unsigned earlier = failures() - 1;
+  if (earlier < kFastRetries) return jitter_.shorten(doubled(kFirstRetry, earlier));
+  return jitter_.shorten(doubled(connect_retry_, earlier - kFastRetries));
 }
 
 /// Walks the table; the actions that concern a connection belong to Session.
@@ -44,7 +38,7 @@ void Connector::step_to(FsmEvent event, Time now) {
   } else if (has(next.actions, Do::arm_retry)) {
     dial_at(now + retry_delay());
   } else if (has(next.actions, Do::arm_idle_hold)) {
-    deadline_ = now + idle_hold_delay();
+    deadline_ = now + retry_delay();
   }
 }
 
@@ -67,19 +61,15 @@ void Connector::stop() {
 void Connector::set_transport_usable(bool usable, Time now) {
   if (transport_usable_ == usable) return;
   transport_usable_ = usable;
-  if (stopped_ || session_up_) return;
-  if (!usable) {
-    if (state_ == PeerState::active) deadline_ = kNever;
-    return;
-  }
-  refused_ = falls_ = 0;
-  if (passive_) return;
+  if (usable) refused_ = falls_ = 0;
+  if (!usable && state_ == PeerState::active) deadline_ = kNever;
+  if (stopped_ || session_up_ || !usable || passive_) return;
   if (state_ == PeerState::idle) state_ = PeerState::active;  // The idle hold was for the old path.
   step_to(FsmEvent::connect_retry_expired, now);
 }
 
 bool Connector::take_dial(Time now) {
-  if (now >= deadline_) {
+  if (now >= next_deadline()) {
     if (state_ == PeerState::idle) {
       step_to(passive_ || !transport_usable_ ? FsmEvent::start_passive : FsmEvent::start, now);
     } else if (transport_usable_) {
@@ -93,29 +83,45 @@ bool Connector::take_dial(Time now) {
 
 void Connector::on_dial_failed(Time now) {
   if (stopped_ || session_up_ || state_ != PeerState::connect) return;
+  ++refused_;
   step_to(FsmEvent::tcp_down, now);
 }
 
-void Connector::on_session_up(Time) {
+void Connector::on_session_up() {
   session_up_ = true;
-  refused_ = 0;
   dial_wanted_ = false;
-  deadline_ = kNever;
 }
 
-void Connector::on_established(Time now) { established_ = now; }
+void Connector::on_established(Time now) {
+  established_ = now;
+  refused_ = 0;
+}
 
-void Connector::on_session_down(bool hold_off, Time now) {
+void Connector::on_session_down(SessionEnd end, Time now) {
   session_up_ = false;
-  const bool was_good = established_ != kNever && now - established_ >= kGoodSession;
-  established_ = kNever;
+  const Time established = std::exchange(established_, kNever);
   if (stopped_) return;
-  if (was_good) falls_ = 0;
+  if (established == kNever) {
+    ++refused_;
+  } else if (now - established < kGoodSession) {
+    ++falls_;
+  } else {
+    falls_ = 1;
+  }
+  if (end.dial_hangs) {
+    state_ = PeerState::connect;  // With the deadline that it had.
+    return;
+  }
+  // A peer that connects and closes again and again must not put off our own next dial.
+  const Time planned = state_ == PeerState::active && deadline_ > now ? deadline_ : kNever;
   // As Session leaves the table: Idle with a hold, or Active to try again.
   state_ = PeerState::active;
-  step_to(hold_off ? FsmEvent::message_error : FsmEvent::tcp_down, now);
+  step_to(end.hold_off ? FsmEvent::message_error : FsmEvent::tcp_down, now);
+  if (state_ == PeerState::active && deadline_ != kNever) deadline_ = std::min(deadline_, planned);
 }
 
-bool Connector::welcomes() const { return !stopped_ && (state_ != PeerState::idle || falls_ <= kToleratedFalls); }
+bool Connector::welcomes() const {
+  return !stopped_ && (state_ != PeerState::idle || failures() <= kToleratedFailures);
+}
 
 }  // namespace minibgp::session

@@ -1,9 +1,11 @@
 /// When to dial a peer: the Idle, Connect and Active part of the state machine, with the connect retry and idle hold
 /// timers (RFC 4271 s.8). Not here: the connection itself (Session) and collisions (pairing.h). Pure.
 ///
-/// A refused dial is repeated after 100, 200, 400 and 800 ms, because a peer that just started, or a tunnel that just
-/// came up, is there a moment later; after that connect_retry_s doubles up to 120 s. A dial that hangs gets 10 s. All
-/// delays are shortened by up to a quarter at random (s.10).
+/// An attempt that did not reach Established has failed, whoever ended it and however: it is repeated after 100, 200
+/// and 400 ms, because a peer that just started, or a tunnel that just came up, is there a moment later; after that
+/// connect_retry_s doubles up to 120 s. Sessions that ended within kGoodSession count as failures too. A dial that
+/// hangs gets 10 s. All delays are shortened by up to a quarter at random (s.10). With connect_retry_s as it is by
+/// default this makes at most five attempts in the first 10 s and at most ten in a minute.
 #pragma once
 
 #include <bgp/peer.h>
@@ -16,16 +18,13 @@
 namespace minibgp::session {
 
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds{100};
-inline constexpr unsigned kFastRetries = 4;
+inline constexpr unsigned kFastRetries = 3;
 inline constexpr Duration kRetryMax = std::chrono::seconds{120};
 /// SYNs go out after 0, 1, 3 and 7 s; the answer to the last gets a little time too.
 inline constexpr Duration kDialPatience = std::chrono::seconds{10};
-/// Idle hold after the first fall of a session; the following ones begin at 1 s and double to kRetryMax.
-inline constexpr Duration kFirstIdleHold = std::chrono::milliseconds{100};
-inline constexpr Duration kSecondIdleHold = std::chrono::seconds{1};
-/// Falls in a row after which connections of the peer are refused during idle hold, too. The first ones are taken,
-/// because a peer that was restarted dials at once and might not try again for two minutes.
-inline constexpr unsigned kToleratedFalls = 3;
+/// Failures in a row after which connections of the peer are refused during idle hold, too. The first ones are
+/// accepted, because a peer that was restarted dials at once and might not try again for two minutes.
+inline constexpr unsigned kToleratedFailures = 3;
 /// A session that lasted this long clears the peer's record.
 inline constexpr Duration kGoodSession = std::chrono::seconds{60};
 
@@ -49,23 +48,31 @@ class Connector {
   /// The dial was refused, reset or timed out.
   void on_dial_failed(Time now);
   /// A connection of this peer (dialed or accepted) is up: no further dialing until on_session_down().
-  void on_session_up(Time now);
+  void on_session_up();
   void on_established(Time now);
-  /// The last session of the peer ended. `hold_off`: as Down says.
-  void on_session_down(bool hold_off, Time now);
+  /// The last connection of the peer that was up ended.
+  struct SessionEnd {
+    bool hold_off = false;    ///< As Down says.
+    bool dial_hangs = false;  ///< An attempt of ours beside it was neither refused nor answered yet: it goes on.
+  };
+  void on_session_down(SessionEnd end, Time now);
 
   /// Whether an incoming connection may be taken.
   [[nodiscard]] bool welcomes() const;
   [[nodiscard]] bool transport_usable() const { return transport_usable_; }
   /// Idle, Connect or Active. Meaningful while there is no session.
   [[nodiscard]] PeerState state() const { return state_; }
-  [[nodiscard]] Time next_deadline() const { return deadline_; }
+  [[nodiscard]] Time next_deadline() const { return session_up_ ? kNever : deadline_; }
+  /// When the next attempt is due; kNever while one is under way, or when only the peer may dial.
+  [[nodiscard]] Time next_attempt() const { return state_ == PeerState::connect ? kNever : next_deadline(); }
+  /// Attempts and short sessions in a row that failed.
+  [[nodiscard]] unsigned failures() const { return refused_ + falls_; }
 
  private:
   void step_to(FsmEvent event, Time now);
   void dial_at(Time when) { deadline_ = transport_usable_ && !passive_ ? when : kNever; }
+  /// After one more failure.
   [[nodiscard]] Duration retry_delay();
-  [[nodiscard]] Duration idle_hold_delay();
 
   Jitter jitter_;
   Duration connect_retry_{};
@@ -75,10 +82,11 @@ class Connector {
   bool session_up_ = false;
   PeerState state_ = PeerState::idle;
   bool dial_wanted_ = false;
-  unsigned refused_ = 0;  ///< Failed dials in a row.
+  unsigned refused_ = 0;  ///< Attempts since the last session that did not reach Established.
   unsigned falls_ = 0;    ///< Sessions in a row that ended soon.
   Time established_ = kNever;
-  Time deadline_ = kNever;  ///< Connect: the attempt hangs. Active: dial. Idle: idle hold ends.
+  /// Connect: the attempt hangs. Active: dial. Idle: idle hold ends. While a connection is up it waits.
+  Time deadline_ = kNever;
 };
 
 }  // namespace minibgp::session

@@ -7,6 +7,8 @@
 namespace minibgp::session {
 namespace {
 
+/// The assertions hold for whatever a peer sends: only Session puts octets here, and they come from our own encoders,
+/// whole messages of at most kMaxSentMessage octets (Session::send() looks at each header).
 [[nodiscard]] std::size_t message_length(Bytes at) {
   BGP_ASSERT(at.size() >= wire::kHeaderSize);
   const std::size_t length = std::size_t{at[16]} << 8U | at[17];
@@ -45,7 +47,7 @@ void SendQueue::append(Bytes messages) {
       if (!blocks_.empty() && blocks_.back().used == 0) blocks_.pop_back();  // Too small, and front() must not see it.
       add_block(messages.size());
       taken = whole_messages(messages, blocks_.back().capacity);
-      BGP_ASSERT(taken > 0);
+      BGP_ASSERT(taken > 0);  // A block of kBlockOctets holds any message there is.
     }
     Block& block = blocks_.back();
     std::memcpy(block.octets.get() + block.used, messages.data(), taken);
@@ -62,6 +64,7 @@ Bytes SendQueue::front() const {
 
 void SendQueue::sent(std::size_t count) {
   if (count == 0) return;
+  // The rim's word, not the peer's: it reports what send() took of front().
   BGP_ASSERT(!blocks_.empty() && count <= blocks_.front().used - blocks_.front().sent);
   Block& block = blocks_.front();
   block.sent += static_cast<std::uint32_t>(count);

@@ -315,6 +315,7 @@ void Session::send(Bytes messages, Time now) {
   if (session.down || messages.empty()) return;
   for (Bytes rest = messages; !rest.empty();) {
     const std::size_t length = std::size_t{rest[16]} << 8U | rest[17];
+    // Octets of our own encoders: export, wire::encode_refresh(). What a peer sends comes through the framer alone.
     BGP_ASSERT(length >= wire::kHeaderSize && length <= rest.size());
     ++session.counters.messages_sent;
     const auto type = static_cast<wire::MessageType>(rest[18]);

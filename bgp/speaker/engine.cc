@@ -35,6 +35,7 @@ EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
       restart_deadline_(now + options.restart_deferral) {
   next_hops_.set_tracking(options.next_hop_tracking);
   table_.set_options(selection_of(options));
+  if (defers_selection()) exporter_.begin_deferral();
 }
 
 EngineImpl::~EngineImpl() = default;
@@ -91,7 +92,7 @@ void EngineImpl::work_through(Peering& peering) {
     end_of_turn_of(*connection);
   }
   if (peering.stale_until <= now_) stale_time_is_over(peering);
-  if (peering.enable_at <= now_) enable_peer(peering.id, now_);
+  if (peering.enable_at() <= now_) enable_peer(peering.id, now_);
   dial_if_due(peering);
   report_state(peering, DownReason::none);
 }
@@ -123,13 +124,13 @@ Time EngineImpl::next_deadline() const {
     }
   }
   if (messages_wait || !sweeper_.idle() || export_more_) return now_;
-  if (!table_.changed_empty() && !defers_selection()) return now_;
+  if (!table_.changed_empty() || (!unreported_.empty() && !defers_selection())) return now_;
   for (const auto& peering : peers_) {
     if (peering == nullptr) continue;
-    deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at});
+    deadline = std::min({deadline, peering->connector.next_deadline(), peering->stale_until, peering->enable_at()});
     for (const Connection* connection : peering->connections)
       deadline = std::min(deadline, connection->session->next_deadline());
-    if (adoption_done_ || peering->established == nullptr) continue;
+    if (adoption_done_) continue;
     const Time complete = peering->since + kInitialTableTime;
     if (complete > now_) deadline = std::min(deadline, complete);  // Past ones were looked at; others are waited for.
   }
@@ -155,32 +156,62 @@ std::optional<Output> EngineImpl::poll() {
     }
     if (const auto interest = next_hops_.take_interest())
       return NextHopInterest{interest->peer, interest->next_hop, interest->wanted};
+    if (auto output = next_end_of_rib()) return output;
     if (exported_) return std::nullopt;
     exported_ = true;
-    export_more_ = !defers_selection() && exporter_.run(now_);
+    export_more_ = exporter_.run(now_);
     tell_writes();
   }
 }
 
+/// One batch. While selection is deferred, what changed is collected, and goes to those peers alone that may have it.
 std::optional<Output> EngineImpl::next_best_changed() {
-  if (defers_selection()) return std::nullopt;
   base::DirtySet& changed = table_.changed();
+  const bool deferring = defers_selection();
   best_batch_.clear();
   const auto ecmp_weight = [this](PeerId peer) -> std::uint16_t {
     const Peering* const peering = find_peer(peer);
     return peering == nullptr ? 1 : peering->options.ecmp_weight;
   };
-  for (std::size_t count = 0; count < kBestChangesPerTurn && !changed.empty(); ++count) {
+  std::size_t count = 0;
+  for (; !deferring && count < kBestChangesPerTurn && !unreported_.empty(); ++count) {
+    const rib::RouteId id{unreported_.take()};
+    // What came and went during the deferral was never reported.
+    if (table_.contains(id) && table_.route(id).best_path() != nullptr) best_batch_.add(table_.route(id), ecmp_weight);
+  }
+  for (; count < kBestChangesPerTurn && !changed.empty(); ++count) {
     const rib::RouteId id{changed.take()};
-    best_batch_.add(table_.route(id), ecmp_weight);
+    ++changes_taken_;
+    if (deferring) {
+      unreported_.add(static_cast<std::uint32_t>(id));
+    } else {
+      best_batch_.add(table_.route(id), ecmp_weight);
+    }
     exporter_.route_changed(id);  // May free the route.
   }
-  if (adoption_done_ && !restart_told_ && changed.empty()) {
+  if (adoption_done_ && !restart_told_ && changed.empty() && unreported_.empty()) {
     restart_told_ = true;
     outputs_.emplace_back(RestartComplete{});  // After the changes of this batch.
   }
   if (best_batch_.empty()) return std::nullopt;
   return BestChanged{best_batch_.changes()};
+}
+
+/// The next End-of-RIB whose routes were all reported. They are settled when the stale ones are gone and the next hop
+/// of each is known; from then on a count of the changes that wait says when.
+std::optional<Output> EngineImpl::next_end_of_rib() {
+  if (ends_of_rib_.empty() || defers_selection() || !unreported_.empty()) return std::nullopt;
+  for (auto pending = ends_of_rib_.begin(); pending != ends_of_rib_.end(); ++pending) {
+    if (pending->after == kNotSettled) {
+      if (!sweeper_.idle(pending->end.peer) || next_hops_.waits_for_answers()) continue;
+      pending->after = changes_taken_ + table_.changed().size();
+    }
+    if (changes_taken_ < pending->after) continue;
+    const EndOfRib end = pending->end;
+    ends_of_rib_.erase(pending);
+    return end;
+  }
+  return std::nullopt;
 }
 
 void EngineImpl::tell_writes() {
@@ -253,11 +284,12 @@ void EngineImpl::set_protected_addresses(std::vector<IpAddress> addresses, Time 
 
 void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
   begin_turn(now);
-  if (find_peer(peer) == nullptr) return;
-  if (next_hops_.set(peer, next_hop, {usable, cost})) {
-    sweeper_.read_next_hops(peer);
-    sweep();
-  }
+  Peering* const peering = find_peer(peer);
+  if (peering == nullptr) return;
+  const bool differs = next_hops_.set(peer, next_hop, {usable, cost});
+  if (differs) sweeper_.read_next_hops(peer);
+  if (!usable) stale_next_hop_lost(*peering, next_hop);
+  if (differs) sweep();
   check_restart_done();
 }
 

@@ -40,8 +40,12 @@ inline constexpr Duration kStalePathTime = std::chrono::seconds{360};
 inline constexpr Duration kInitialTableTime = std::chrono::seconds{5};
 /// How long a connection that will lose a collision waits for the OPEN of the other: several round trips, no more.
 inline constexpr Duration kCollisionPatience = std::chrono::seconds{3};
-/// A session younger than this is not taken for the leftover of a peer that restarted.
-inline constexpr Duration kYoungSession = std::chrono::seconds{10};
+/// Epochs of a peer that may begin while the paths of an older one are still being removed; far less than the 256 that
+/// a path's epoch can tell apart.
+inline constexpr std::uint8_t kRemovalLagMax = 64;
+/// Log lines about attempts that fail: one at most in this time, and in this time while the reason stays the same.
+inline constexpr Duration kFailureLogged = std::chrono::minutes{1};
+inline constexpr Duration kSameFailureLogged = std::chrono::minutes{10};
 
 class EngineImpl {
  public:
@@ -108,6 +112,7 @@ class EngineImpl {
   void end_of_turn_of(Connection& connection);
   void prefix_facts_changed();
   [[nodiscard]] std::optional<Output> next_best_changed();
+  [[nodiscard]] std::optional<Output> next_end_of_rib();
   [[nodiscard]] bool defers_selection() const { return options_.forwarding_preserved && !restart_done_; }
 
   // peering.cc
@@ -117,7 +122,7 @@ class EngineImpl {
   [[nodiscard]] std::uint64_t next_seed();
   Connection& add_connection(Peering& peering, session::Session::Side side, const IpAddress& local);
   void dial_if_due(Peering& peering);
-  [[nodiscard]] bool may_have_restarted(const Peering& peering) const;
+  void start_again(Peering& peering);
   [[nodiscard]] bool make_room(Peering& peering);
   void drop_silently(Connection& connection);
   [[nodiscard]] session::Survivor survivor(const Connection& first, const Connection& second, RouterId remote_id) const;
@@ -129,6 +134,8 @@ class EngineImpl {
   void on_update(Connection& connection, Bytes body);
   void on_down(Connection& connection, const session::Down& down);
   void session_lost(Peering& peering, const session::Down& down);
+  void log_failure(Peering& peering, const session::Down& down);
+  void log_refusal(Peering& peering);
   void check_import_limit(Connection& connection);
   void end_over_limit(Connection& connection);
   void end_session(Connection& connection, const wire::MessageError& error, DownReason reason);
@@ -140,19 +147,21 @@ class EngineImpl {
   void log(LogLevel level, const Peering& peering, std::string_view text);
 
   // restart.cc
-  [[nodiscard]] static bool keeps_routes(const Peering& peering, const session::Down& down);
+  [[nodiscard]] bool keeps_routes(const Peering& peering, const session::Down& down) const;
   void begin_stale(Peering& peering);
   void drop_routes(Peering& peering);
   void came_back(Peering& peering);
+  void stale_next_hop_lost(Peering& peering, const IpAddress& next_hop);
   void end_stale(Peering& peering, Family family);
   void stale_time_is_over(Peering& peering);
   void on_end_of_rib(Peering& peering, Family family);
   void on_refresh(Connection& connection, const wire::Refresh& refresh);
   void check_restart_done();
-  /// What to do with peers that say in their OPEN that they restart too.
-  enum class PeersRestarting : std::uint8_t { passed_over, waited_for };
-  [[nodiscard]] bool table_complete(const Peering& peering, PeersRestarting those) const;
-  [[nodiscard]] bool tables_complete(PeersRestarting those) const;
+  [[nodiscard]] static bool keeps_ours(const Peering& peering);
+  /// For what the tables of peers are waited for after our restart.
+  enum class Awaited : std::uint8_t { by_selection, by_adoption };
+  [[nodiscard]] bool table_complete(const Peering& peering, Awaited awaited) const;
+  [[nodiscard]] bool tables_complete(Awaited awaited) const;
 
   SpeakerOptions options_;
   LogSink* log_ = nullptr;
@@ -175,12 +184,22 @@ class EngineImpl {
   std::uint32_t next_conn_ = 1;
   std::size_t removing_ = 0;  ///< Peers whose paths or connections are still leaving.
 
+  /// An End-of-RIB is reported after the best paths that changed before it: once `after` changes were taken.
+  struct PendingEndOfRib {
+    EndOfRib end;
+    std::uint64_t after = kNotSettled;
+  };
+  static constexpr std::uint64_t kNotSettled = UINT64_MAX;  ///< Its routes are still swept or looked up.
+
   std::deque<Output> outputs_;
-  std::vector<ConnId> closing_;  ///< Close was handed out: the session goes at the next poll.
-  ConnId last_drained_{};        ///< Whose leftover messages were worked on last.
-  std::size_t work_left_ = 0;    ///< Of this turn.
-  bool best_told_ = false;       ///< This turn's batch was handed out.
-  bool exported_ = false;        ///< This turn's export was done.
+  std::vector<PendingEndOfRib> ends_of_rib_;
+  std::uint64_t changes_taken_ = 0;  ///< Of Table::changed(), in all.
+  base::DirtySet unreported_;        ///< Routes that changed while selection was deferred.
+  std::vector<ConnId> closing_;      ///< Close was handed out: the session goes at the next poll.
+  ConnId last_drained_{};            ///< Whose leftover messages were worked on last.
+  std::size_t work_left_ = 0;        ///< Of this turn.
+  bool best_told_ = false;           ///< This turn's batch was handed out.
+  bool exported_ = false;            ///< This turn's export was done.
   bool export_more_ = false;
   bool prefix_facts_changed_ = false;
 

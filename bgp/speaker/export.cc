@@ -104,7 +104,9 @@ void Exporter::refresh(PeerId peer, Family family, Time now) {
   ExportGroup& alone = isolate(peer, present->rules());
   alone.start_walk(rib::AdjOut::Walk::again, table_);
   ExportMember& member = *alone.member(peer);
-  if (!member.session->negotiated().enhanced_refresh) return;
+  // RFC 7313 s.4: no BoRR before End-of-RIB, which is still to come after all routes.
+  const bool first_table = member.end_of_rib_due[static_cast<std::size_t>(family)];
+  if (!member.session->negotiated().enhanced_refresh || first_table) return;
   member.session->send_refresh(family, wire::RefreshKind::begin, now);
   member.end_of_refresh_due[static_cast<std::size_t>(family)] = true;
 }
@@ -162,13 +164,18 @@ void Exporter::reconsider_prefixes() {
     if (group->rules().policy->reads_prefix()) group->start_walk(rib::AdjOut::Walk::changes, table_);
 }
 
+void Exporter::end_deferral() {
+  view_.deferring = false;
+  for (const auto& group : groups_) group->end_deferral(table_);
+}
+
 bool Exporter::run(Time now) {
   bool more = false;
   bool turned_quiet = false;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     ExportGroup& group = *groups_[i];
     const bool was_quiet = group.out().quiet();
-    if (was_quiet && !group.has_news_for_members()) continue;
+    if (was_quiet && (view_.deferring || !group.has_news_for_members())) continue;
     if (!group.has_room()) {
       if (!group.has_laggards()) continue;
       split_laggards(group);  // The new group is the last: it comes by in this loop.

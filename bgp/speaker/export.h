@@ -40,6 +40,10 @@ class Exporter {
   /// Only where the export policy looks at prefixes.
   void reconsider_prefixes();
 
+  /// Until end_deferral(), members with ExportRules::own_only get our own announcements only, and no member End-of-RIB.
+  void begin_deferral() { view_.deferring = true; }
+  void end_deferral();
+
   /// Tells what there is room for. True: there is more to do at once.
   bool run(Time now);
 

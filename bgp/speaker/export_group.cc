@@ -112,7 +112,7 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
     start_walk(rib::AdjOut::Walk::changes, view.table);
     return;
   }
-  end_of_walk(now);
+  if (!view.deferring) end_of_walk(now);
 }
 
 void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, ExportScratch& scratch) {
@@ -147,7 +147,7 @@ void ExportGroup::settle(const rib::AdjOut::Item& item, bool was_told, rib::Tabl
 
 rib::Told ExportGroup::wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch) {
   const rib::Path* const best = route.best_path();
-  if (best == nullptr) return {};
+  if (best == nullptr || (rules_.own_only && best->peer != kLocalPeer)) return {};
   const std::size_t family = index_of(route.prefix.family);
   if (!rules_.families[family] || rules_.own_next_hop[family] == OwnNextHop::none) return {};
   if (rules_.limit != 0 && best->peer == rules_.limited_peer) return {};
@@ -360,6 +360,11 @@ void ExportGroup::start_walk(rib::AdjOut::Walk kind, rib::Table& table) {
     if (table.contains(id) && table.route(id).path_count == 0 && out_.told(id).attributes == kNoAttributes)
       table.taken(id);
   });
+}
+
+void ExportGroup::end_deferral(rib::Table& table) {
+  if (!std::exchange(rules_.own_only, false)) return;
+  start_walk(rib::AdjOut::Walk::changes, table);
 }
 
 void ExportGroup::abandon(rib::Table& table) {

@@ -37,6 +37,7 @@ struct ExportView {
   rib::Table& table;
   const std::vector<Source>& sources;  ///< By peer; see source_index().
   const PrefixFacts& facts;
+  bool deferring = false;  ///< Routes are not selected for good yet: End-of-RIB and EoRR wait.
 };
 /// kLocalPeer lies at the end of the number space; it is the first.
 [[nodiscard]] constexpr std::size_t source_index(PeerId peer) {
@@ -132,6 +133,8 @@ class ExportGroup {
   void fill(const ExportView& view, ExportScratch& scratch, Time now);
   /// Begins to look at the whole table again.
   void start_walk(rib::AdjOut::Walk kind, rib::Table& table);
+  /// Routes are selected: what own_only kept back is looked at.
+  void end_deferral(rib::Table& table);
   /// Before it goes: routes without paths need not wait for it.
   void abandon(rib::Table& table);
   /// A copy of what `other` was told and still must hear.

@@ -47,6 +47,9 @@ struct ExportRules {
   bool remove_private_as = false;
   bool route_reflector_client = false;
   bool graceful_shutdown = false;
+  /// The peer goes on with what we advertised before our restart, so that it gets our own announcements at once and the
+  /// rest when routes are selected (RFC 4724 s.4.1).
+  bool own_only = false;
   std::uint64_t audience = 0;
   std::uint32_t limit = 0;  ///< Prefixes told at most; 0: no limit was configured.
   PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that told is counted for it.

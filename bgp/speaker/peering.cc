@@ -24,6 +24,11 @@ wire::MessageError as_hard_reset(const speaker::Peering& peering, wire::MessageE
   return hard;
 }
 
+/// Whether a peer that was ended by `before.import_limit` may announce more now.
+bool allows_more(const PeerOptions& before, const PeerOptions& now) {
+  return now.import_limit.max > before.import_limit.max || now.import_limit.warn_only;
+}
+
 std::string name_of(const PeerOptions& options) {
   return options.name.empty() ? to_text(options.address) : options.name;
 }
@@ -103,13 +108,13 @@ Result<void, ApiError> EngineImpl::update_peer(PeerId peer, const PeerOptions& o
   peering->connector.set_options(options);
   if (before.enabled && !options.enabled) {
     disable_peer(peer, {}, now);
-  } else if (cost == ChangeCost::reset) {
-    end_sessions(*peering, wire::cease(notify::kConfigChange, {}), DownReason::configuration_changed);
-    if (peering->enabled && peering->enable_at == kNever) {
-      peering->connector.stop();
-      peering->connector.start(now_);
-      dial_if_due(*peering);
-    }
+  } else {
+    if (cost == ChangeCost::reset)
+      end_sessions(*peering, wire::cease(notify::kConfigChange, {}), DownReason::configuration_changed);
+    // What ended the session for its number of prefixes must allow more before the peer is dialed again.
+    const bool over_limit = peering->over_limit_since != kNever;
+    const bool again = over_limit ? allows_more(before, options) : cost == ChangeCost::reset;
+    if (peering->enabled && again) start_again(*peering);
   }
   if (!before.enabled && options.enabled) enable_peer(peer, now);
   if (peering->any_stale() && peering->established == nullptr) end_unwanted_stale(*peering, before);
@@ -158,7 +163,7 @@ void EngineImpl::remove_peer(PeerId peer, Time now) {
   if (peering == nullptr || peering->removing) return;
   peering->enabled = false;
   peering->connector.stop();
-  peering->enable_at = kNever;
+  peering->over_limit_since = kNever;
   end_sessions(*peering, as_hard_reset(*peering, wire::cease(notify::kDeconfigured, {})), DownReason::peer_removed);
   report_state(*peering, DownReason::peer_removed);
   drop_routes(*peering);
@@ -186,12 +191,21 @@ void EngineImpl::enable_peer(PeerId peer, Time now) {
   Peering* const peering = find_peer(peer);
   if (peering == nullptr || peering->removing || stopping_) return;
   peering->enabled = true;
-  peering->enable_at = kNever;
+  peering->over_limit_since = kNever;
   peering->limit_warned = false;
   if (!peering->connections.empty()) return;
-  peering->connector.start(now_);
-  dial_if_due(*peering);
+  start_again(*peering);
   report_state(*peering, DownReason::none);
+}
+
+/// An attempt at once, whatever the peer waited for: idle hold, the next retry, or the end of a prefix limit's time.
+void EngineImpl::start_again(Peering& peering) {
+  peering.over_limit_since = kNever;
+  peering.logged_failure.clear();
+  peering.failure_logged_at = peering.refusal_logged_at = kNever;
+  peering.connector.stop();
+  peering.connector.start(now_);
+  dial_if_due(peering);
 }
 
 void EngineImpl::disable_peer(PeerId peer, std::string_view reason, Time now) {
@@ -199,7 +213,7 @@ void EngineImpl::disable_peer(PeerId peer, std::string_view reason, Time now) {
   Peering* const peering = find_peer(peer);
   if (peering == nullptr || peering->removing) return;
   peering->enabled = false;
-  peering->enable_at = kNever;
+  peering->over_limit_since = kNever;
   peering->connector.stop();
   end_sessions(*peering, as_hard_reset(*peering, wire::cease(notify::kAdminShutdown, reason)), DownReason::admin_down);
   drop_routes(*peering);  // Also those kept for a restart: the operator wants the peer gone.
@@ -212,12 +226,7 @@ void EngineImpl::reset_peer(PeerId peer, std::string_view reason, Time now) {
   Peering* const peering = find_peer(peer);
   if (peering == nullptr || peering->removing) return;
   end_sessions(*peering, wire::cease(notify::kAdminReset, reason), DownReason::admin_down);
-  if (peering->enabled && !stopping_) {
-    peering->enable_at = kNever;
-    peering->connector.stop();
-    peering->connector.start(now_);
-    dial_if_due(*peering);
-  }
+  if (peering->enabled && !stopping_) start_again(*peering);
   report_state(*peering, DownReason::admin_down);
 }
 
@@ -239,7 +248,7 @@ void EngineImpl::stop(Engine::Stop how, std::string_view reason, Time now) {
     if (peers_[i] == nullptr) continue;
     Peering& peering = *peers_[i];
     peering.connector.stop();
-    peering.enable_at = kNever;
+    peering.over_limit_since = kNever;
     const bool kept = how == Engine::Stop::keep && peering.established != nullptr &&
                       peering.negotiated.peer_graceful_restart.has_value() &&
                       peering.options.graceful_restart == GracefulRestart::full;
@@ -310,6 +319,7 @@ void EngineImpl::set_rules(Peering& peering) {
   if (peering.established == nullptr) return;
   speaker::ExportRules export_rules =
       speaker::make_export_rules(peering.id, options, options_, negotiated, local_address);
+  export_rules.own_only = defers_selection() && keeps_ours(peering);
   if (exporter_.has(peering.id)) {
     exporter_.set_rules(peering.id, std::move(export_rules));
   } else {
@@ -350,21 +360,21 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
     if (peering == nullptr || peering->removing || peering->options.address != from) continue;
     // A link-local address means something on its link only.
     if (from.is_link_local_v6() && peering->options.device != device) continue;
-    if (stopping_ || !peering->enabled || !peering->connector.welcomes()) return std::nullopt;
-    if (peering->established != nullptr && !may_have_restarted(*peering)) return std::nullopt;
+    if (stopping_ || !peering->enabled) return std::nullopt;
+    if (!peering->connector.welcomes()) {
+      log_refusal(*peering);
+      return std::nullopt;
+    }
+    // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN
+    // says more.
+    if (peering->established != nullptr && !peering->negotiated.peer_graceful_restart) return std::nullopt;
     if (!make_room(*peering)) return std::nullopt;
     const Connection& accepted = add_connection(*peering, session::Session::Side::accepted, to);
-    peering->connector.on_session_up(now_);
+    peering->connector.on_session_up();
     report_state(*peering, DownReason::none);
     return accepted.id;
   }
   return std::nullopt;
-}
-
-/// Whether a new connection beside an established session can mean that the peer restarted (RFC 4724 s.5). Shortly
-/// after a session came up, it is the late other half of a collision instead, and goes.
-bool EngineImpl::may_have_restarted(const Peering& peering) const {
-  return peering.negotiated.peer_graceful_restart.has_value() && now_ - peering.since >= kYoungSession;
 }
 
 /// Both sides may dial at once, so a peer has two connections at most. A third takes the place of an accepted one whose
@@ -392,7 +402,7 @@ void EngineImpl::on_connected(ConnId conn, const IpAddress& local, Time now) {
     return;
   }
   connection->local_address = local;
-  peering.connector.on_session_up(now_);
+  peering.connector.on_session_up();
   connection->session->on_connected(now_);
   drain(*connection);
   report_state(peering, DownReason::none);
@@ -468,17 +478,23 @@ session::Survivor EngineImpl::survivor(const Connection& first, const Connection
   input.remote_id = remote_id;
   input.local_as = peering.options.local_as.value_or(options_.asn);
   input.remote_as = peering.options.remote_as;
-  if (&first == peering.established) input.first_established_for = now_ - peering.since;
-  input.peer_restart_possible = &first == peering.established && may_have_restarted(peering);
+  if (&first == peering.established) {
+    input.first_established_for = now_ - peering.since;
+    input.peer_restart_possible = peering.negotiated.peer_graceful_restart.has_value();
+  }
   return resolve_collision(input);
 }
 
 /// A connection in OpenConfirm that will lose the collision with one whose OPEN is on its way does not become
 /// Established in the meantime: both sides come to that conclusion, and no session comes up only to fall. Not for long,
-/// in case the other never says a word.
+/// in case the other never says a word. Nor does one beside a young session: see on_open(). A peer whose old paths are
+/// still being removed waits as well before it begins one more refresh or session, because epochs are few.
 bool EngineImpl::held(const Connection& connection) const {
-  if (connection.session->state() != PeerState::open_confirm || now_ >= connection.held_until) return false;
+  const PeerState state = connection.session->state();
+  if (state >= PeerState::open_confirm && sweeper_.lag(connection.peer) > kRemovalLagMax) return true;
+  if (state != PeerState::open_confirm || now_ >= connection.held_until) return false;
   const Peering& peering = *find_peer(connection.peer);
+  if (peering.established != nullptr) return true;
   return std::any_of(peering.connections.begin(), peering.connections.end(), [&](const Connection* other) {
     return other != &connection && other->session->state() == PeerState::open_sent &&
            survivor(connection, *other, connection.session->remote_id()) == session::Survivor::second;
@@ -495,6 +511,12 @@ void EngineImpl::on_open(Connection& connection) {
   });
   if (other == peering.connections.end()) return;
   Connection& first = **other;
+  // Shortly after a session came up, the second one is either the late other half of a collision, which the peer closes
+  // itself, or the peer restarted already. Time tells: what is still there then is a restart (RFC 4724 s.5).
+  if (&first == peering.established && now_ - peering.since < session::kCollisionWindow) {
+    connection.held_until = peering.since + session::kCollisionWindow;
+    return;
+  }
   const bool first_lives = survivor(first, connection, connection.session->remote_id()) == session::Survivor::first;
   Connection& loser = first_lives ? connection : first;
   end_session(loser, wire::cease(notify::kCollision, {}), DownReason::collision);
@@ -502,12 +524,17 @@ void EngineImpl::on_open(Connection& connection) {
 
 void EngineImpl::on_established(Connection& connection, const session::Negotiated& negotiated) {
   Peering& peering = *find_peer(connection.peer);
-  BGP_ASSERT(peering.established == nullptr);
+  // The peer restarted, and its new connection waited in on_open() until that was clear.
+  if (peering.established != nullptr)
+    end_session(*peering.established, wire::cease(notify::kCollision, {}), DownReason::collision);
+  BGP_ASSERT(peering.established == nullptr);  // end_session() works through on_down(), which clears it.
   peering.established = &connection;
   peering.negotiated = negotiated;
   peering.end_of_rib_received = {};
   peering.refreshing = {};
-  peering.limit_warned = false;
+  peering.limit_warned = peering.early_refresh_logged = false;
+  peering.logged_failure.clear();
+  peering.failure_logged_at = kNever;
   peering.connector.on_established(now_);
   ++connection.session->counters().connections_established;
   // Whatever else was under way has lost.
@@ -551,7 +578,8 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
 void EngineImpl::check_import_limit(Connection& connection) {
   Peering& peering = *find_peer(connection.peer);
   const PrefixLimit& limit = peering.options.import_limit;
-  const std::uint64_t received = table_.counts(peering.id).received;
+  // What is stale does not count: after a restart a peer may announce all of it under other prefixes.
+  const std::uint64_t received = table_.counts(peering.id).current;
   if (received * 100 < std::uint64_t{limit.max} * limit.warn_percent && received <= limit.max) return;
   if (!peering.limit_warned) {
     peering.limit_warned = true;
@@ -566,8 +594,8 @@ void EngineImpl::end_over_limit(Connection& connection) {
   Peering& peering = *find_peer(connection.peer);
   const PrefixLimit& limit = peering.options.import_limit;
   peering.connector.stop();
-  if (limit.restart_after_s != 0) peering.enable_at = now_ + std::chrono::seconds{limit.restart_after_s};
-  end_session(connection, as_hard_reset(peering, wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);
+  peering.over_limit_since = now_;
+  end_sessions(peering, as_hard_reset(peering, wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);
 }
 
 /// Stops a session and works its end through at once; messages it still holds are not looked at any more.
@@ -608,11 +636,18 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   } else {
     closing_.push_back(connection.id);
   }
+  const auto in_state = [&](auto wanted) {
+    return std::any_of(peering.connections.begin(), peering.connections.end(),
+                       [&](const Connection* other) { return wanted(other->session->state()); });
+  };
+  const bool dial_hangs = in_state([](PeerState state) { return state == PeerState::connect; });
+  const bool other_is_up = in_state([](PeerState state) { return state > PeerState::active; });
   if (down.from == PeerState::connect) {
     peering.connector.on_dial_failed(now_);
-  } else if (peering.connections.empty()) {
-    peering.connector.on_session_down(down.hold_off, now_);
+  } else if (!other_is_up) {
+    peering.connector.on_session_down({down.hold_off, dial_hangs}, now_);
   }
+  if (!was_established && peering.established == nullptr) log_failure(peering, down);
   dial_if_due(peering);
   report_state(peering, down.reason);
 }
@@ -629,9 +664,40 @@ void EngineImpl::note_down(Peering& peering, const session::Down& down, bool was
   peering.last_subcode = down.notification.subcode;
 }
 
+/// An attempt that did not reach Established. A line when the reason is new, and seldom while it stays: dials and
+/// incoming connections may fail for ever.
+void EngineImpl::log_failure(Peering& peering, const session::Down& down) {
+  // Of two connections one is closed, and what we ended ourselves was said where it was done.
+  if (down.reason == DownReason::collision || !peering.enabled || peering.removing || stopping_) return;
+  if (down.reason == DownReason::admin_down || down.reason == DownReason::configuration_changed) return;
+  const std::string& reason = down.detail;
+  const Duration interval = reason == peering.logged_failure ? kSameFailureLogged : kFailureLogged;
+  if (peering.failure_logged_at != kNever && now_ - peering.failure_logged_at < interval) return;
+  peering.logged_failure = reason;
+  peering.failure_logged_at = now_;
+  std::string line = "no session: " + reason;
+  const Time next = peering.connector.next_attempt();
+  const auto in_s = std::chrono::ceil<std::chrono::seconds>(next - now_).count();
+  line += next == kNever ? "; waiting for the peer to connect" : "; next attempt in " + std::to_string(in_s) + " s";
+  line += ", failures in a row: " + std::to_string(peering.connector.failures());
+  log(LogLevel::warning, peering, line);
+}
+
+/// An incoming connection that comes during idle hold, or while the peer is idle because of its prefix limit.
+void EngineImpl::log_refusal(Peering& peering) {
+  if (peering.refusal_logged_at != kNever && now_ - peering.refusal_logged_at < kSameFailureLogged) return;
+  peering.refusal_logged_at = now_;
+  const Time next = std::min(peering.connector.next_deadline(), peering.enable_at());
+  const auto for_s = std::chrono::ceil<std::chrono::seconds>(next - now_).count();
+  log(LogLevel::info, peering,
+      std::string{"its connection refused: Idle after "} + std::string{to_text(peering.last_down)} +
+          (next == kNever ? " until enabled" : " for " + std::to_string(for_s) + " s more"));
+}
+
 void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
   exporter_.leave(peering.id);
   peering.refreshing = {};
+  std::erase_if(ends_of_rib_, [&](const PendingEndOfRib& pending) { return pending.end.peer == peering.id; });
   const bool keep = keeps_routes(peering, down);
   const std::uint32_t routes = table_.counts(peering.id).received;
   std::string line = "session down: ";

@@ -52,13 +52,26 @@ struct Peering {
   session::Negotiated negotiated;
   ImportRules import_rules;
   std::array<bool, kFamilies> end_of_rib_received{};
-  std::array<bool, kFamilies> refreshing{};  ///< Between BoRR and EoRR (RFC 7313 s.4).
+  std::array<bool, kFamilies> refreshing{};             ///< Between BoRR and EoRR (RFC 7313 s.4).
+  std::array<std::uint8_t, kFamilies> refresh_epoch{};  ///< That began with BoRR.
+  bool early_refresh_logged = false;
   bool limit_warned = false;
 
   // RFC 4724: the peer restarts and we keep its routes.
   std::array<bool, kFamilies> stale{};
   Time stale_until = kNever;  ///< Its routes go then: restart timer, or no End-of-RIB came.
-  Time enable_at = kNever;    ///< After a prefix limit with restart_after_s.
+
+  Time over_limit_since = kNever;  ///< Idle because of import_limit since then.
+  /// When that ends by itself.
+  [[nodiscard]] Time enable_at() const {
+    const std::uint32_t after_s = options.import_limit.restart_after_s;
+    return over_limit_since == kNever || after_s == 0 ? kNever : over_limit_since + std::chrono::seconds{after_s};
+  }
+
+  // Why there is no session: what was logged last of attempts that did not reach Established.
+  std::string logged_failure;
+  Time failure_logged_at = kNever;
+  Time refusal_logged_at = kNever;  ///< Of incoming connections.
 
   [[nodiscard]] bool any_stale() const { return stale[0] || stale[1]; }
 };

@@ -75,6 +75,8 @@ PeerStatus EngineImpl::status(const Peering& peering) const {
   status.last_code = peering.last_code;
   status.last_subcode = peering.last_subcode;
   status.stale = peering.any_stale();
+  if (peering.enabled && peering.connections.empty())
+    status.next_attempt = std::min(peering.connector.next_attempt(), peering.enable_at());
   status.counters = peering.counters;
   for (const Connection* connection : peering.connections)
     speaker::add_counters(status.counters, connection->session->counters());
@@ -126,7 +128,7 @@ void EngineImpl::snapshot(rib::RouteId id, const RouteFilter& filter, std::vecto
     shown.multipath = i < route.best;
     const Peering* const peering = find_peer(path.peer);
     shown.stale = peering != nullptr && peering->stale[static_cast<std::size_t>(route.prefix.family)] &&
-                  table_.age(route, path) != 0;
+                  table_.stale(route, path);
     shown.usable = (path.flags & rib::path_flag::kUnusable) == 0;
     shown.rule = to_text(rule_for(route, i)).data();
     out.push_back(std::move(shown));

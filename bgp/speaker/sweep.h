@@ -22,8 +22,13 @@ class Sweeper {
  public:
   explicit Sweeper(rib::Table& table) : table_(table) {}
 
-  /// Paths of `peer` in `family` older than `keep_epochs` epochs go (see Table::begin_epoch()).
-  void remove_old(PeerId peer, Family family, std::uint8_t keep_epochs);
+  /// Paths of `peer` in `family` that were last announced before epoch `kept` go (see Table::begin_epoch()). The epoch
+  /// is a number, not an age: epochs that begin meanwhile make no path older than it was.
+  void remove_old(PeerId peer, Family family, std::uint8_t kept);
+  /// Stale paths of `peer` whose next hop is not usable go.
+  void remove_unusable(PeerId peer);
+  /// How many epochs began since the oldest removal was asked for that is not done yet.
+  [[nodiscard]] std::uint8_t lag(PeerId peer) const;
   void judge_again(PeerId peer);
   void read_next_hops(PeerId peer);
   /// Routes that use a path of this peer count as changed: how they are used has changed.
@@ -42,11 +47,15 @@ class Sweeper {
  private:
   struct Jobs {
     std::array<bool, kFamilies> remove_old{};
-    std::array<std::uint8_t, kFamilies> keep_epochs{};
+    std::array<std::uint8_t, kFamilies> kept{};        ///< Where remove_old is set.
+    std::array<std::uint8_t, kFamilies> first_kept{};  ///< The same when the job was given first.
+    bool remove_unusable = false;
     bool judge = false;
     bool next_hops = false;
     bool report = false;
-    [[nodiscard]] bool any() const { return remove_old[0] || remove_old[1] || judge || next_hops || report; }
+    [[nodiscard]] bool any() const {
+      return remove_old[0] || remove_old[1] || remove_unusable || judge || next_hops || report;
+    }
   };
   struct Key {
     PeerId peer{};
@@ -60,6 +69,11 @@ class Sweeper {
   }
   void begin();
   void finish();
+  [[nodiscard]] bool goes(const Jobs& todo, const rib::Route& route, const rib::Path& path) const {
+    const auto family = static_cast<std::size_t>(route.prefix.family);
+    return (todo.remove_old[family] && table_.older(route, path, todo.kept[family])) ||
+           (todo.remove_unusable && table_.stale(route, path) && table_.next_hop_lost(path));
+  }
   /// Whether anything changed.
   template <typename Judge>
   bool visit(rib::RouteId id, Judge judge);
@@ -103,16 +117,12 @@ bool Sweeper::visit(rib::RouteId id, Judge judge) {
     if (todo == nullptr || !todo->any()) continue;
     reread = reread || todo->next_hops;
     if (todo->report && i < route.best) table_.changed().add(static_cast<std::uint32_t>(id));
-    const auto family = static_cast<std::size_t>(route.prefix.family);
-    const bool goes = todo->remove_old[family] && table_.age(route, path) > todo->keep_epochs[family];
-    if (goes || todo->judge) keys_.push_back({path.peer, path.path_id});
+    if (todo->judge || goes(*todo, route, path)) keys_.push_back({path.peer, path.path_id});
   }
   // By key, since each change may put the paths into another order.
   for (const Key& key : keys_) {
     const std::uint32_t index = index_of_path(id, key);
-    const Jobs& todo = *jobs(key.peer);
-    const auto family = static_cast<std::size_t>(route.prefix.family);
-    if (todo.remove_old[family] && table_.age(route, route.path(index)) > todo.keep_epochs[family]) {
+    if (goes(*jobs(key.peer), route, route.path(index))) {
       table_.remove_path_at(id, index);
     } else {
       judge(key.peer, id, index);

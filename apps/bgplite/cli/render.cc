@@ -144,6 +144,9 @@ std::string render_peer(const Json& answer, bool colors) {
     out += line("state", colored(state, state_color(state), colors) + " for " +
                              short_duration(number(peer, "state_for_s")) +
                              (flag(peer, "stale") ? ", its routes kept for its restart" : ""));
+    if (peer.contains("next_attempt_in_s"))
+      out += line("next attempt",
+                  "in " + short_duration(number(peer, "next_attempt_in_s")) + " (at once: bgplite reset, or enable)");
     if (peer.contains("drained")) out += line("drained", text(peer, "drained"));
     if (peer.contains("return_path_halves"))
       out += line("return path", text(peer, "return_path_halves") + " halves of our networks draw traffic here");

@@ -21,7 +21,8 @@ const Fields<PeerTimers>& timer_fields() {
            "(RFC 4271 s.4.2). 1s and 2s are not allowed."),
        [](const In& in, PeerTimers& to) { in.seconds(to.hold_s); }},
       {duration("connect_retry", "5s", 1, 120, Effect::live,
-                "First delay between attempts to connect; it doubles up to 120s."),
+                "Delay between attempts to connect after the first four, which follow within a second; it doubles up "
+                "to 120s."),
        [](const In& in, PeerTimers& to) { in.seconds(to.connect_retry_s); }},
       {duration(
            "send_hold", "0s", 0, 65535, Effect::live,
@@ -39,8 +40,10 @@ const Fields<PrefixLimit>& limit_fields() {
        [](const In& in, PrefixLimit& to) { in.number(to.warn_percent); }},
       {flag("warn_only", "false", Effect::live, "Beyond `max` only warn, and keep the session."),
        [](const In& in, PrefixLimit& to) { in.flag(to.warn_only); }},
-      {duration("restart_after", "0s", 0, 86400 * 7, Effect::live,
-                "Open a session that the limit closed again after this time. 0s: only `bgplite enable` does."),
+      {duration(
+           "restart_after", "0s", 0, 86400 * 7, Effect::live,
+           "Open a session that the limit closed again after this time. 0s: only `bgplite enable` or a higher limit "
+           "does."),
        [](const In& in, PrefixLimit& to) { in.seconds(to.restart_after_s); }},
   };
   return fields;

@@ -1,6 +1,7 @@
 #include <apps/bgplite/control/json.h>
 #include <bgp/text.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -141,6 +142,7 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
         {"unknown", peer.unknown_capabilities}};
     json["end_of_rib"] = {{"received", families(peer.end_of_rib_received)}, {"sent", families(peer.end_of_rib_sent)}};
   }
+  if (peer.next_attempt != minibgp::kNever) json["next_attempt_in_s"] = std::max(0.0, seconds(peer.next_attempt - now));
   if (peer.last_down != minibgp::DownReason::none)
     json["last_down"] = {{"reason", minibgp::to_text(peer.last_down)},
                          {"detail", peer.last_down_detail},

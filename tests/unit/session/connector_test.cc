@@ -44,7 +44,7 @@ TEST(Connector, RefusedDialsAreRepeatedFastFirstThenFromFiveSecondsDoublingToTwo
     Connector connector(dialing(), seed);
     connector.start(now);
     ASSERT_TRUE(connector.take_dial(now));
-    const Duration nominal[] = {100ms, 200ms, 400ms, 800ms, 5s, 10s, 20s, 40s, 80s, 120s, 120s};
+    const Duration nominal[] = {100ms, 200ms, 400ms, 5s, 10s, 20s, 40s, 80s, 120s, 120s};
     for (const Duration wanted : nominal) {
       connector.on_dial_failed(now);
       EXPECT_EQ(connector.state(), PeerState::active);
@@ -78,8 +78,8 @@ TEST(Connector, APassivePeerIsNeverDialed) {
   EXPECT_EQ(connector.state(), PeerState::active);
   EXPECT_TRUE(connector.welcomes());
   EXPECT_EQ(connector.next_deadline(), kNever);
-  connector.on_session_up(now);
-  connector.on_session_down(true, now);
+  connector.on_session_up();
+  connector.on_session_down({.hold_off = true}, now);
   wait_for(connector, now);  // The idle hold.
   EXPECT_FALSE(connector.take_dial(now));
   EXPECT_EQ(connector.state(), PeerState::active);
@@ -91,12 +91,12 @@ TEST(Connector, FallsInARowAreAnsweredWithLongerIdleHoldsAndRefusal) {
   Connector connector(dialing(), 3);
   connector.start(now);
   ASSERT_TRUE(connector.take_dial(now));
-  const Duration nominal[] = {100ms, 1s, 2s, 4s, 8s, 16s, 32s, 64s, 120s, 120s};
+  const Duration nominal[] = {100ms, 200ms, 400ms, 5s, 10s, 20s, 40s, 80s, 120s, 120s};
   unsigned falls = 0;
   for (const Duration wanted : nominal) {
-    connector.on_session_up(now);
+    connector.on_session_up();
     EXPECT_EQ(connector.next_deadline(), kNever);
-    connector.on_session_down(true, now);
+    connector.on_session_down({.hold_off = true}, now);
     EXPECT_EQ(connector.state(), PeerState::idle);
     EXPECT_EQ(connector.welcomes(), ++falls <= 3);
     const Time fell = now;
@@ -106,10 +106,10 @@ TEST(Connector, FallsInARowAreAnsweredWithLongerIdleHoldsAndRefusal) {
     EXPECT_TRUE(connector.welcomes());
   }
   // A session that lasts is forgiven everything before it.
-  connector.on_session_up(now);
+  connector.on_session_up();
   connector.on_established(now);
   now += 60s;
-  connector.on_session_down(true, now);
+  connector.on_session_down({.hold_off = true}, now);
   const Time fell = now;
   wait_for(connector, now);
   expect_about(now - fell, 100ms);
@@ -145,8 +145,8 @@ TEST(Connector, StoppedMeansNoDialNoWelcomeAndStartForgetsThePast) {
   Connector connector(dialing(), 1);
   connector.start(now);
   for (int i = 0; i < 8; ++i) {
-    connector.on_session_up(now);
-    connector.on_session_down(true, now);
+    connector.on_session_up();
+    connector.on_session_down({.hold_off = true}, now);
     now = connector.next_deadline();
     ASSERT_TRUE(connector.take_dial(now));
   }
@@ -154,12 +154,12 @@ TEST(Connector, StoppedMeansNoDialNoWelcomeAndStartForgetsThePast) {
   EXPECT_FALSE(connector.welcomes());
   EXPECT_FALSE(connector.take_dial(now + 1h));
   EXPECT_EQ(connector.next_deadline(), kNever);
-  connector.on_session_down(false, now);
+  connector.on_session_down({}, now);
   EXPECT_EQ(connector.next_deadline(), kNever);
   connector.start(now);
   EXPECT_TRUE(connector.take_dial(now));
-  connector.on_session_up(now);
-  connector.on_session_down(true, now);
+  connector.on_session_up();
+  connector.on_session_down({.hold_off = true}, now);
   expect_about(connector.next_deadline() - now, 100ms);
 }
 
@@ -168,10 +168,10 @@ TEST(Connector, ASessionThatClosedInOrderIsDialedAgainAfterTheFirstRetry) {
   Connector connector(dialing(), 1);
   connector.start(now);
   ASSERT_TRUE(connector.take_dial(now));
-  connector.on_session_up(now);
+  connector.on_session_up();
   connector.on_dial_failed(now);  // Of the other attempt: no matter.
   EXPECT_EQ(connector.next_deadline(), kNever);
-  connector.on_session_down(false, now);
+  connector.on_session_down({}, now);
   EXPECT_EQ(connector.state(), PeerState::active);
   expect_about(connector.next_deadline() - now, 100ms);
 }

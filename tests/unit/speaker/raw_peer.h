@@ -49,8 +49,9 @@ struct RawPeer {
 /// An engine and its raw peers.
 class Bench {
  public:
-  explicit Bench(SpeakerOptions options = {.asn = Asn{65000}, .router_id = RouterId{0x0A000001}})
-      : engine(options, nullptr, now) {}
+  explicit Bench(SpeakerOptions options = {.asn = Asn{65000}, .router_id = RouterId{0x0A000001}},
+                 LogSink* log = nullptr)
+      : engine(options, log, now) {}
 
   /// Adds a peer that accepts everything both ways; `edit` changes its options first.
   RawPeer& add(
@@ -175,6 +176,9 @@ class Bench {
   std::map<Prefix, LocalAttributes> local;
   std::vector<PeerChanged> peer_changes;
   std::vector<EndOfRib> ends_of_rib;
+  std::vector<std::size_t> best_at_end_of_rib;  ///< Prefixes that `best` held when each of them came.
+  std::vector<Prefix> lost;                     ///< Prefixes that were left without a path, in order.
+  std::vector<Dial> dials;
   std::size_t best_batches = 0;
   bool restart_complete = false, best_before_complete = false;
   std::vector<NextHopInterest> interests;
@@ -210,6 +214,9 @@ class Bench {
       peer_changes.push_back(*changed);
     } else if (const auto* end = std::get_if<EndOfRib>(&output)) {
       ends_of_rib.push_back(*end);
+      best_at_end_of_rib.push_back(best.size());
+    } else if (const auto* dial = std::get_if<Dial>(&output)) {
+      dials.push_back(*dial);
     } else if (const auto* interest = std::get_if<NextHopInterest>(&output)) {
       interests.push_back(*interest);
     } else if (std::holds_alternative<RestartComplete>(output)) {
@@ -221,6 +228,7 @@ class Bench {
       for (const BestChange& change : batch->changes) {
         best.erase(change.prefix);
         local.erase(change.prefix);
+        if (change.paths.empty()) lost.push_back(change.prefix);
         if (change.paths.empty()) continue;
         best[change.prefix] = {change.paths.begin(), change.paths.end()};
         local[change.prefix] = *change.local;

@@ -271,6 +271,217 @@ TEST_F(Helper, WhatARefreshDoesNotRepeatGoesAtItsEnd) {  // RFC 7313
   EXPECT_TRUE(bench.best.contains(kFirst));
 }
 
+std::vector<std::uint8_t> refresh_octets(std::initializer_list<wire::RefreshKind> kinds) {
+  std::vector<std::uint8_t> octets;
+  for (const wire::RefreshKind kind : kinds) wire::encode_refresh(Family::ipv4, kind, octets);
+  return octets;
+}
+
+std::vector<std::uint8_t> operator+(std::vector<std::uint8_t> a, const std::vector<std::uint8_t>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+std::vector<std::uint8_t> update_octets(const RawPeer& peer, const std::vector<Prefix>& prefixes) {
+  const PathAttributes attributes = route_of(peer, "65001");
+  wire::EncodedAttributes encoded;
+  wire::encode_attributes(attributes, Family::ipv4, {}, encoded);
+  std::vector<std::uint8_t> octets;
+  for (std::size_t done = 0; done < prefixes.size();)
+    done +=
+        wire::encode_announce(encoded, attributes.next_hop, Family::ipv4, std::span{prefixes}.subspan(done), {}, octets)
+            .taken;
+  return octets;
+}
+
+std::vector<std::uint8_t> end_of_rib_octets() {
+  std::vector<std::uint8_t> octets;
+  wire::encode_end_of_rib(Family::ipv4, octets);
+  return octets;
+}
+
+TEST_F(Helper, ARefreshThatBeginsBeforeTheLastOneIsSweptWithdrawsNothing) {
+  using enum wire::RefreshKind;
+  peer.edit_open = [](wire::Open& open) { open.capabilities.enhanced_refresh = true; };
+  bench.establish(peer);
+  bench.establish(other);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  other.changes.clear();
+  const auto routes = update_octets(peer, {kFirst, kSecond});
+  bench.say(peer, refresh_octets({begin}) + routes + refresh_octets({end, begin}));
+  EXPECT_THAT(bench.lost, IsEmpty());
+  bench.say(peer, routes + refresh_octets({end}));
+  bench.say(peer, refresh_octets({begin}) + routes + refresh_octets({end, begin}) + routes +
+                      refresh_octets({end, begin}) + routes + refresh_octets({end, begin}) + routes);
+  EXPECT_THAT(bench.lost, IsEmpty());
+  EXPECT_THAT(other.changes, IsEmpty());
+  // What a refresh left out goes, whatever followed it in the same read.
+  bench.say(peer, refresh_octets({end, begin}) + update_octets(peer, {kFirst}) + refresh_octets({end, begin}));
+  EXPECT_THAT(bench.lost, ElementsAre(kSecond));
+  EXPECT_TRUE(bench.best.contains(kFirst));
+}
+
+TEST_F(Helper, ARefreshRightAfterEndOfRibWithdrawsNothingThatWasAnnounced) {
+  using enum wire::RefreshKind;
+  peer.edit_open = [](wire::Open& open) {
+    graceful(Forwarding::preserved)(open);
+    open.capabilities.enhanced_refresh = true;
+  };
+  bench.establish(peer);
+  bench.establish(other);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  bench.end_of_rib(peer);
+  bench.run_for(1min);
+  other.changes.clear();
+  bench.cut(peer);
+  bench.establish(peer);
+  bench.say(peer, update_octets(peer, {kFirst}) + end_of_rib_octets() + refresh_octets({begin}));
+  EXPECT_THAT(bench.lost, ElementsAre(kSecond)) << "it was not announced again before End-of-RIB";
+  EXPECT_THAT(other.changes, ElementsAre(std::pair{kSecond, false}));
+  bench.say(peer, update_octets(peer, {kFirst}) + refresh_octets({end}));
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_EQ(bench.lost.size(), 1U);
+}
+
+TEST_F(Helper, ARefreshBeforeEndOfRibIsIgnored) {  // RFC 7313 s.4
+  using enum wire::RefreshKind;
+  peer.edit_open = [](wire::Open& open) {
+    graceful(Forwarding::preserved)(open);
+    open.capabilities.enhanced_refresh = true;
+  };
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  bench.say(peer, refresh_octets({begin, end}));
+  EXPECT_THAT(bench.lost, IsEmpty());
+}
+
+TEST_F(Helper, ManyRefreshesInOneReadKeepEveryRouteThatEachRepeats) {
+  using enum wire::RefreshKind;
+  peer.edit_open = [](wire::Open& open) { open.capabilities.enhanced_refresh = true; };
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  std::vector<std::uint8_t> octets;
+  for (int i = 0; i < 700; ++i)  // More than a path's epoch can count.
+    octets =
+        std::move(octets) + refresh_octets({begin}) + update_octets(peer, {kFirst, kSecond}) + refresh_octets({end});
+  bench.say(peer, octets);
+  EXPECT_THAT(bench.lost, IsEmpty());
+  bench.say(peer, octets + refresh_octets({begin}) + update_octets(peer, {kSecond}) + refresh_octets({end}));
+  EXPECT_THAT(bench.lost, ElementsAre(kFirst));
+}
+
+TEST_F(Helper, TheEndOfTheTableIsReportedAfterItsRoutes) {
+  bench.establish(peer);
+  std::vector<Prefix> many;
+  for (std::uint32_t i = 0; i < 20000; ++i) many.push_back(Prefix::of(IpAddress::v4(0x14000000U + i * 256), 24));
+  bench.say(peer, update_octets(peer, many) + end_of_rib_octets());
+  EXPECT_EQ(bench.best.size(), many.size());
+  EXPECT_THAT(bench.best_at_end_of_rib, ElementsAre(many.size()));
+}
+
+TEST(EndOfRibWithTrackedNextHops, IsReportedAfterTheRoutesWhoseNextHopHadToBeLookedUp) {
+  Bench bench{{.asn = Asn{65000}, .router_id = RouterId{0x0A000001}, .next_hop_tracking = NextHopTracking::tracked}};
+  RawPeer& peer = bench.add(1, Asn{65001});
+  bench.establish(peer);
+  bench.say(peer, update_octets(peer, {kFirst}) + end_of_rib_octets());
+  EXPECT_THAT(bench.ends_of_rib, IsEmpty());
+  bench.engine.set_next_hop(peer.id, peer.options.address, true, 0, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best_at_end_of_rib, ElementsAre(1U));
+}
+
+// --- The link to a peer that is away --------------------------------------------------------------------------------
+
+TEST_F(Helper, RoutesOfAnAbsentPeerWhoseLinkWasLostDoNotComeBackWithTheLink) {
+  come_up();
+  bench.cut(peer);
+  bench.engine.set_next_hop(peer.id, peer.options.address, false, 0, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+  bench.engine.set_next_hop(peer.id, peer.options.address, true, 0, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty()) << "it may have restarted on the other side of the cable";
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  EXPECT_TRUE(bench.best.contains(kFirst));
+}
+
+TEST_F(Helper, RoutesWhoseLinkWasLostBeforeTheSessionAreNotKept) {
+  come_up();
+  bench.engine.set_next_hop(peer.id, peer.options.address, false, 0, bench.now);
+  bench.pump();
+  bench.cut(peer);
+  bench.engine.set_next_hop(peer.id, peer.options.address, true, 0, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+}
+
+TEST_F(Helper, OnlyRoutesThroughTheLostNextHopOfAnAbsentPeerGo) {
+  come_up();
+  PathAttributes through = route_of(peer, "65001");
+  through.next_hop.address = "192.0.2.77"_ip;
+  bench.announce(peer, through, {kSecond});
+  bench.cut(peer);
+  bench.engine.set_next_hop(peer.id, "192.0.2.77"_ip, false, 0, bench.now);
+  bench.pump();
+  bench.engine.set_next_hop(peer.id, "192.0.2.77"_ip, true, 0, bench.now);
+  bench.pump();
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_FALSE(bench.best.contains(kSecond));
+}
+
+TEST_F(Helper, ALinkThatFlapsUnderASessionTakesNothingAway) {
+  come_up();
+  bench.engine.set_next_hop(peer.id, peer.options.address, false, 0, bench.now);
+  bench.pump();
+  EXPECT_THAT(bench.best, IsEmpty());
+  bench.engine.set_next_hop(peer.id, peer.options.address, true, 0, bench.now);
+  bench.pump();
+  EXPECT_EQ(bench.best.size(), 2U);
+}
+
+// --- A peer that crashes young --------------------------------------------------------------------------------------
+
+TEST_F(Helper, APeerThatRestartsRightAfterItCameUpIsTakenBackWithinSeconds) {  // RFC 4724 s.5
+  for (const Duration age : {0s, 1s, 4s, 7s, 20s}) {
+    SCOPED_TRACE(std::chrono::duration_cast<std::chrono::seconds>(age).count());
+    peer.edit_open = graceful(Forwarding::preserved);
+    bench.establish(peer);
+    bench.announce(peer, route_of(peer, "65001"), {kFirst});
+    bench.end_of_rib(peer);
+    bench.run_for(age);
+    bench.lost.clear();
+    peer.conn.reset();  // Its host is gone without a word.
+    peer.edit_open = graceful(Forwarding::preserved, false, true);
+    bench.establish(peer);
+    const ConnId conn = *peer.conn;
+    bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+    bench.end_of_rib(peer);
+    bench.run_for(5s);
+    EXPECT_TRUE(bench.established(peer));
+    EXPECT_EQ(peer.conn, conn) << "the new connection lives";
+    EXPECT_TRUE(bench.best.contains(kSecond));
+    EXPECT_THAT(bench.lost, IsEmpty());
+    bench.withdraw(peer, {kSecond});
+    bench.run_for(61s);  // So that it is no failure for the next round.
+    bench.cut(peer);
+  }
+}
+
+TEST_F(Helper, TheLateOtherHalfOfACollisionDoesNotEndAYoungSession) {
+  peer.edit_open = graceful(Forwarding::preserved);
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  const auto first = peer.conn;
+  bench.establish(peer);  // The peer closes it when it sees the collision.
+  bench.cut(peer);
+  bench.run_for(10s);
+  EXPECT_TRUE(bench.established(peer));
+  EXPECT_TRUE(bench.engine.peer_of(*first).has_value());
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_THAT(bench.lost, IsEmpty());
+}
+
 // --- We restart ----------------------------------------------------------------------------------------------------
 
 struct Restarting : ::testing::Test {
@@ -304,6 +515,65 @@ TEST_F(Restarting, NothingIsReportedOrAnnouncedBeforeEveryPeerIsDone) {  // RFC 
   EXPECT_TRUE(bench.restart_complete);
   EXPECT_TRUE(b.heard.contains(kFirst));
   EXPECT_THAT(b.end_of_rib, ElementsAre(Family::ipv4));
+}
+
+TEST_F(Restarting, OurNetworksGoAtOnceToWhoeverComesAndEverythingToWhoHoldsNothingOfOurs) {
+  RawPeer& plain = bench.add(3, Asn{65003}, [](PeerOptions& o) { o.graceful_restart = GracefulRestart::off; });
+  bench.engine.announce("10.1.0.0/16"_prefix, {}, bench.now);
+  bench.establish(plain);
+  EXPECT_TRUE(plain.heard.contains("10.1.0.0/16"_prefix));
+  bench.establish(a);
+  EXPECT_TRUE(a.heard.contains("10.1.0.0/16"_prefix));
+  EXPECT_THAT(a.end_of_rib, IsEmpty()) << "End-of-RIB would end what it keeps of ours";
+  // b does not come. What a says goes to the peer that has nothing of ours to go on with.
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  EXPECT_TRUE(plain.heard.contains(kFirst));
+  bench.announce(plain, route_of(plain, "65003"), {kSecond});
+  EXPECT_FALSE(a.heard.contains(kSecond));
+  EXPECT_THAT(bench.best, IsEmpty());
+  bench.end_of_rib(a);
+  bench.run_for(6s);
+  EXPECT_TRUE(a.heard.contains(kSecond)) << "who cannot be reached does not hold up the others";
+  EXPECT_THAT(a.end_of_rib, ElementsAre(Family::ipv4));
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_FALSE(bench.restart_complete) << "but what was adopted of it stays";
+  bench.run_for(30s);
+  EXPECT_TRUE(bench.restart_complete);
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_EQ(plain.heard.size(), 2U);
+}
+
+TEST_F(Restarting, APeerThatMayNeverSayEndOfRibIsWaitedForAShortTime) {
+  RawPeer& plain = bench.add(3, Asn{65003}, [](PeerOptions& o) { o.graceful_restart = GracefulRestart::off; });
+  bench.establish(a);
+  bench.establish(b);
+  bench.establish(plain);
+  bench.announce(a, route_of(a, "65001"), {kFirst});
+  bench.end_of_rib(a);
+  bench.end_of_rib(b);
+  EXPECT_FALSE(bench.restart_complete) << "its table may still come, and confirm what was adopted";
+  bench.run_for(6s);
+  EXPECT_TRUE(bench.best.contains(kFirst));
+  EXPECT_TRUE(bench.restart_complete);
+}
+
+TEST_F(Restarting, WhatLeavesDuringTheDeferralIsNeitherReportedNorSent) {
+  RawPeer& plain = bench.add(3, Asn{65003}, [](PeerOptions& o) { o.graceful_restart = GracefulRestart::off; });
+  bench.establish(plain);
+  bench.establish(a);
+  bench.announce(a, route_of(a, "65001"), {kFirst, kSecond});
+  bench.withdraw(a, {kFirst});
+  EXPECT_FALSE(plain.heard.contains(kFirst));
+  EXPECT_TRUE(plain.heard.contains(kSecond));
+  bench.establish(b);
+  bench.announce(b, route_of(b, "65002"), {kFirst});
+  bench.end_of_rib(a);
+  bench.end_of_rib(b);
+  bench.end_of_rib(plain);
+  EXPECT_EQ(bench.best.size(), 2U);
+  EXPECT_THAT(bench.lost, IsEmpty());
+  EXPECT_TRUE(a.heard.contains(kFirst));
+  EXPECT_TRUE(b.heard.contains(kSecond));
 }
 
 TEST_F(Restarting, APeerThatDoesNotComeIsNotWaitedForLongerThanTheDeferral) {
@@ -408,6 +678,66 @@ TEST(ImportLimit, EndsTheSessionAndItsRoutesUntilTheTimeIsOver) {
   EXPECT_EQ(bench.status(peer).last_down, DownReason::prefix_limit);
   EXPECT_FALSE(bench.engine.on_accepted(peer.options.address, peer.local, {}, bench.now).has_value());
   bench.run_for(61s);
+  bench.establish(peer);
+  EXPECT_TRUE(bench.established(peer));
+}
+
+TEST(ImportLimit, CountsWhatThePeerAnnouncesNowAndNotWhatIsStale) {
+  Bench bench;
+  RawPeer& peer = bench.add(1, Asn{65001}, [](PeerOptions& options) { options.import_limit.max = 3; });
+  peer.edit_open = graceful(Forwarding::preserved);
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  bench.end_of_rib(peer);
+  bench.cut(peer);
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {"10.1.0.0/16"_prefix, "10.2.0.0/16"_prefix, kFirst});
+  EXPECT_TRUE(bench.established(peer));
+  bench.end_of_rib(peer);
+  EXPECT_EQ(bench.best.size(), 3U);
+  bench.withdraw(peer, {kFirst});
+  bench.announce(peer, route_of(peer, "65001"), {kSecond});
+  EXPECT_TRUE(bench.established(peer));
+  bench.announce(peer, route_of(peer, "65001"), {kFirst});
+  EXPECT_FALSE(bench.established(peer));
+}
+
+TEST(ImportLimit, RaisedOrRemovedEndsTheIdleStateItCaused) {
+  for (const bool warn_only : {false, true}) {
+    for (const std::uint32_t restart_after_s : {0U, 3600U}) {
+      Bench bench;
+      RawPeer& peer = bench.add(1, Asn{65001}, [&](PeerOptions& options) {
+        options.import_limit.max = 1;
+        options.import_limit.restart_after_s = restart_after_s;
+      });
+      bench.establish(peer);
+      bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+      EXPECT_EQ(bench.status(peer).state, PeerState::idle);
+      PeerOptions options = peer.options;
+      options.default_local_pref = 50;
+      ASSERT_TRUE(bench.engine.update_peer(peer.id, options, bench.now));
+      EXPECT_EQ(bench.status(peer).state, PeerState::idle) << "that was not the cause";
+      options.import_limit.max = warn_only ? 1 : 10;
+      options.import_limit.warn_only = warn_only;
+      ASSERT_TRUE(bench.engine.update_peer(peer.id, options, bench.now));
+      bench.establish(peer);
+      bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+      EXPECT_EQ(bench.best.size(), 2U);
+    }
+  }
+}
+
+TEST(ImportLimit, ARestartTimeGivenWhileIdleCounts) {
+  Bench bench;
+  RawPeer& peer = bench.add(1, Asn{65001}, [](PeerOptions& options) { options.import_limit.max = 1; });
+  bench.establish(peer);
+  bench.announce(peer, route_of(peer, "65001"), {kFirst, kSecond});
+  PeerOptions options = peer.options;
+  options.import_limit.restart_after_s = 60;
+  ASSERT_TRUE(bench.engine.update_peer(peer.id, options, bench.now));
+  bench.run_for(59s);
+  EXPECT_EQ(bench.status(peer).state, PeerState::idle);
+  bench.run_for(2s);
   bench.establish(peer);
   EXPECT_TRUE(bench.established(peer));
 }
