@@ -592,7 +592,6 @@ void EngineImpl::check_import_limit(Connection& connection) {
 
 void EngineImpl::end_over_limit(Connection& connection) {
   Peering& peering = *find_peer(connection.peer);
-  const PrefixLimit& limit = peering.options.import_limit;
   peering.connector.stop();
   peering.over_limit_since = now_;
   end_sessions(peering, as_hard_reset(peering, wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);

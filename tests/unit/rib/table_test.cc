@@ -157,17 +157,21 @@ TEST(Table, TwoPathsOfOnePeerAreToldApartByTheirIdentifier) {  // RFC 7911
   EXPECT_EQ(rib.table.route(*rib.table.find(kPrefix)).first.path_id, 1U);
 }
 
-TEST(Table, ANewEpochMakesPathsOldUntilTheyAreSaidAgain) {
+TEST(Table, ANewEpochMakesPathsOldUntilTheyAreAnnouncedAgain) {
   Rib rib;
   rib.set(1, "65001");
   const RouteId id = *rib.table.find(kPrefix);
-  EXPECT_EQ(rib.table.age(rib.table.route(id), rib.table.route(id).first), 0U);
+  const auto old = [&] {
+    const std::uint8_t present = rib.table.epoch(PeerId{1}, Family::ipv4);
+    return rib.table.older(rib.table.route(id), rib.table.route(id).first, present);
+  };
+  EXPECT_FALSE(old());
   rib.table.begin_epoch(PeerId{1}, Family::ipv6);
-  EXPECT_EQ(rib.table.age(rib.table.route(id), rib.table.route(id).first), 0U);
+  EXPECT_FALSE(old());
   rib.table.begin_epoch(PeerId{1}, Family::ipv4);
-  EXPECT_EQ(rib.table.age(rib.table.route(id), rib.table.route(id).first), 1U);
+  EXPECT_TRUE(old());
   rib.set(1, "65001");
-  EXPECT_EQ(rib.table.age(rib.table.route(id), rib.table.route(id).first), 0U);
+  EXPECT_FALSE(old());
 }
 
 // --- Next hops -----------------------------------------------------------------------------------------------------
