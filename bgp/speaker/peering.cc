@@ -273,6 +273,7 @@ void EngineImpl::set_rules(Peering& peering) {
   const PeerOptions& options = peering.options;
   const session::Negotiated& negotiated = peering.negotiated;
   const IpAddress local_address = peering.established != nullptr ? peering.established->local_address : IpAddress{};
+  const LinkAddresses link = peering.established != nullptr ? peering.established->link : LinkAddresses{};
   const bool first = peering.import_rules.policy == nullptr || !exporter_.has(peering.id);
 
   rib::PeerFacts facts;
@@ -289,7 +290,8 @@ void EngineImpl::set_rules(Peering& peering) {
   source.reflector_client = options.route_reflector_client;
   source.router_id = negotiated.remote_id;
   source.default_local_pref = options.default_local_pref;
-  if (exporter_.set_source(peering.id, source) && !first) exporter_.reconsider_all();
+  source.link = link.link;
+  exporter_.set_source(peering.id, source);
 
   speaker::ImportRules rules;
   rules.id = peering.id;
@@ -317,11 +319,12 @@ void EngineImpl::set_rules(Peering& peering) {
 
   if (peering.established == nullptr) return;
   speaker::ExportRules export_rules =
-      speaker::make_export_rules(peering.id, options, options_, negotiated, local_address);
+      speaker::make_export_rules(peering.id, options, options_, negotiated, local_address, link);
+  const speaker::OwnAddresses own = speaker::own_addresses(export_rules, local_address, link);
   if (exporter_.has(peering.id)) {
-    exporter_.set_rules(peering.id, std::move(export_rules));
+    exporter_.set_rules(peering.id, own, std::move(export_rules));
   } else {
-    exporter_.join(peering.id, *peering.established->session, local_address, std::move(export_rules));
+    exporter_.join(peering.id, *peering.established->session, own, std::move(export_rules));
   }
 }
 
@@ -404,6 +407,15 @@ void EngineImpl::on_connected(ConnId conn, const IpAddress& local, Time now) {
   connection->session->on_connected(now_);
   drain(*connection);
   report_state(peering, DownReason::none);
+}
+
+void EngineImpl::set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now) {
+  Connection* const connection = find_connection(conn);
+  if (connection == nullptr || connection->ended || connection->link == addresses) return;
+  begin_turn(now);
+  connection->link = addresses;
+  Peering& peering = *find_peer(connection->peer);
+  if (peering.established == connection) set_rules(peering);
 }
 
 /// Closes a connection on which nothing was said.

@@ -21,6 +21,7 @@ struct Connection {
   ConnId id{};
   PeerId peer{};
   IpAddress local_address;
+  LinkAddresses link;
   std::unique_ptr<session::Session> session;
   Time held_until{};        ///< A collision may keep it in OpenConfirm until then.
   bool write_told = false;  ///< Write was handed out and not answered by on_sent() yet.
