@@ -108,6 +108,16 @@ struct BestChange {
   const LocalAttributes* local = nullptr;  ///< Of the best path; null when there is none.
 };
 
+/// The interface that owns the local address of a connection. A session cannot know by itself what our next hop of the
+/// other address family is (IPv6 routes over an IPv4 session, IPv4 routes over an IPv6 one without RFC 8950), nor
+/// whether the peer is on that interface's link (RFC 2545 s.3).
+struct LinkAddresses {
+  IpAddress ipv4;          ///< Of the interface; unset: it has none.
+  IpAddress ipv6;          ///< A global one of the interface; unset: it has none.
+  std::uint32_t link = 0;  ///< A number for the interface, if the peer is on its link; 0: it is not, or unknown.
+  constexpr auto operator<=>(const LinkAddresses&) const = default;
+};
+
 // --- Outputs -------------------------------------------------------------------------------------------------------
 
 /// Open a TCP connection; answer with on_connected() or on_closed().
@@ -175,6 +185,11 @@ struct AnnouncedSnapshot {
   Prefix prefix;
   PathAttributes attributes;
 };
+/// A route that is not announced to a peer although its export policy accepts it.
+struct WithheldSnapshot {
+  Prefix prefix;
+  Withheld why{};
+};
 /// One row of memory(): a purpose and its octets.
 struct MemoryUse {
   std::string_view what;
@@ -223,6 +238,9 @@ class Engine {
   [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                                   Time now);
   void on_connected(ConnId conn, const IpAddress& local, Time now);  ///< The dial succeeded from address `local`.
+  /// What is known of a connection's interface; after on_accepted() or on_connected(), and again when it changed: the
+  /// routes that it concerns are announced anew or withdrawn. Without it no route is announced whose next hop needs it.
+  void set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now);
   void on_received(ConnId conn, Bytes bytes, Time now);           ///< Bytes in any portions; views end with the call.
   void on_sent(ConnId conn, std::size_t count, Time now);         ///< The first `count` outgoing bytes left.
   void on_closed(ConnId conn, std::error_code reason, Time now);  ///< Gone, or not dialed; no use after.
@@ -249,6 +267,8 @@ class Engine {
   [[nodiscard]] std::optional<PeerStatus> peer(PeerId peer) const;                  ///< Nothing for unknown ids.
   [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;  ///< Copies; walks the table.
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  /// What announced_to() lacks though export policy accepts it, and why.
+  [[nodiscard]] std::vector<WithheldSnapshot> withheld_from(PeerId peer, const RouteFilter& filter) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;  ///< Our own.
   [[nodiscard]] std::size_t route_count() const;                       ///< Prefixes with at least one path.
   [[nodiscard]] std::vector<MemoryUse> memory() const;                 ///< Octets by purpose.

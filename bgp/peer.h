@@ -105,6 +105,14 @@ enum class DownReason : std::uint8_t {
   peer_removed,
   restarting,
 };
+/// Why a route that export policy accepts is not announced to a peer. Text: to_text() in bgp/text.h.
+enum class Withheld : std::uint8_t {
+  too_large,    ///< Its attributes and prefix do not fit one message (RFC 4271 s.9.2; RFC 8654 where negotiated).
+  no_next_hop,  ///< Our own address of the family that the next hop needs is unknown (see LinkAddresses).
+  over_limit,   ///< PeerOptions::export_limit is reached.
+};
+inline constexpr std::size_t kWithheldReasons = 3;  ///< For arrays that are indexed by Withheld.
+
 /// Since the peer was added; never reset.
 struct Counters {
   std::uint64_t messages_received = 0, messages_sent = 0;
@@ -144,6 +152,7 @@ struct PeerStatus {
   bool stale = false;  ///< Down, its routes kept by graceful restart.
   std::array<bool, kFamilies> end_of_rib_received{}, end_of_rib_sent{};
   std::uint32_t prefixes_received = 0, prefixes_accepted = 0, prefixes_best = 0, prefixes_announced = 0;
+  std::array<std::uint32_t, kWithheldReasons> prefixes_withheld{};  ///< By Withheld.
   std::vector<std::uint8_t> unknown_capabilities;
   Counters counters;
 };

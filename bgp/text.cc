@@ -399,6 +399,35 @@ std::string_view to_text(PeerState state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+std::string_view to_text(Withheld why) {
+  switch (why) {
+    case Withheld::too_large:
+      return "too_large";
+    case Withheld::no_next_hop:
+      return "no_next_hop";
+    case Withheld::over_limit:
+      return "over_limit";
+  }
+  return "";
+}
+
+std::string to_text(Withheld why, const Prefix& prefix, const PeerStatus& peer) {
+  switch (why) {
+    case Withheld::too_large:
+      return std::string{"its attributes and prefix do not fit one message of "} +
+             (peer.extended_messages ? "65535" : "4096") + " octets";
+    case Withheld::no_next_hop:
+      if (prefix.family == Family::ipv6)
+        return "the interface of " + to_text(peer.local_address) +
+               " has no global IPv6 address to send as the next hop";
+      return "the interface of " + to_text(peer.local_address) +
+             " has no IPv4 address to send as the next hop, and extended next hops (RFC 8950) were not negotiated";
+    case Withheld::over_limit:
+      return "the export limit is reached";
+  }
+  return {};
+}
+
 std::string_view to_text(DownReason reason) {
   switch (reason) {
     case DownReason::none:

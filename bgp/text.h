@@ -40,6 +40,9 @@ enum class HostBits : std::uint8_t { refuse, mask };
 [[nodiscard]] std::string_view to_text(Origin origin);        ///< "igp", "egp", "incomplete".
 [[nodiscard]] std::string_view to_text(PeerState state);      ///< "Idle" .. "Established", RFC spelling.
 [[nodiscard]] std::string_view to_text(DownReason reason);    ///< "hold timer expired".
+/// Why a peer does not get a prefix, as a clause that ends a sentence: "its attributes do not fit ...".
+[[nodiscard]] std::string to_text(Withheld why, const Prefix& prefix, const PeerStatus& peer);
+[[nodiscard]] std::string_view to_text(Withheld why);         ///< The word for JSON and metrics: "too_large".
 [[nodiscard]] std::string_view to_text(Family family);        ///< "IPv4 unicast".
 [[nodiscard]] std::string_view to_text(Role role);  ///< The configuration's word.
 

@@ -52,6 +52,7 @@ void Driver::turn() {
   const Time at = now();
   if (engine_.next_deadline() <= at) engine_.on_time(at);
   after_linger(at);
+  if (at >= next_addresses_ && !connections_.empty()) read_addresses(at);
   for (const auto& listener : listeners_)
     if (listener->resume_at() <= at) listener->start(shared_from_this());
   pump();
@@ -120,6 +121,7 @@ void Driver::carry_out(const Output& output) {
 /// One timer. It is not moved to later times, as nearly every message would: it fires early and finds nothing to do.
 void Driver::arm() {
   Time deadline = std::min(engine_.next_deadline(), next_linger_);
+  if (!connections_.empty()) deadline = std::min(deadline, next_addresses_);
   for (const auto& listener : listeners_) deadline = std::min(deadline, listener->resume_at());
   if (deadline == kNever) return;
   if (deadline <= now()) return schedule();
@@ -182,6 +184,21 @@ void Driver::finish_dial(ConnId id, Connection& connection) {
   connection.phase = Connection::Phase::open;
   wait_read(id, connection);
   engine_.on_connected(id, local->address, now());
+  read_addresses_of(id, connection, read_interface_addresses());
+}
+
+void Driver::read_addresses(Time at) {
+  next_addresses_ = at + kReadAddressesEvery;
+  const std::vector<InterfaceAddress> all = read_interface_addresses();
+  for (const auto& [id, connection] : connections_)
+    if (connection->phase == Connection::Phase::open) read_addresses_of(id, *connection, all);
+}
+
+/// Before the session is up, so that its first routes are sent with the right next hops.
+void Driver::read_addresses_of(ConnId id, Connection& connection, std::span<const InterfaceAddress> all) {
+  const auto local = local_endpoint(connection.descriptor.native_handle());
+  const auto peer = remote_endpoint(connection.descriptor.native_handle());
+  if (local && peer) engine_.set_link_addresses(id, link_addresses(all, *local, peer->address), now());
 }
 
 void Driver::on_connection(Socket socket, const Endpoint& from, const std::string& device) {
@@ -208,6 +225,7 @@ bool Driver::take_connection(Socket& socket, const Endpoint& from, const std::st
   }
   auto connection = std::make_unique<Connection>(io_, std::move(socket), Connection::Phase::open);
   wait_read(*id, *connection);
+  read_addresses_of(*id, *connection, read_interface_addresses());
   connections_.emplace(*id, std::move(connection));
   return true;
 }

@@ -8,6 +8,7 @@
 
 #include <bgp/engine.h>
 #include <bgp/net/clock.h>
+#include <bgp/net/link_addresses.h>
 #include <bgp/net/listener.h>
 #include <bgp/net/socket_options.h>
 #include <bgp/speaker.h>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +34,9 @@ inline constexpr std::size_t kReadOctets = 256 * 1024;
 inline constexpr std::size_t kWritePerTurn = 1024 * 1024;
 /// How long a NOTIFICATION may take to leave, and the peer to close in answer.
 inline constexpr Duration kLinger = std::chrono::seconds{1};
+/// Addresses of interfaces are read again this often: one that comes or goes changes what can be announced, and nothing
+/// tells us of it here.
+inline constexpr Duration kReadAddressesEvery = std::chrono::seconds{30};
 /// A timer this late means we were stopped or starved: what waits in the sockets is read before deadlines count.
 inline constexpr Duration kVeryLate = std::chrono::milliseconds{500};
 
@@ -97,6 +102,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void arm();
   void linger(Connection& connection);
   void after_linger(Time at);
+  void read_addresses(Time at);
+  void read_addresses_of(ConnId id, Connection& connection, std::span<const InterfaceAddress> all);
 
   void start_dial(const Dial& dial);
   void finish_dial(ConnId id, Connection& connection);
@@ -125,6 +132,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   boost::asio::steady_timer timer_;
   Time armed_for_ = kNever;
   Time next_linger_ = kNever;
+  Time next_addresses_ = Time{};
   bool turn_posted_ = false;
   bool pumping_ = false;
   bool observing_ = false;

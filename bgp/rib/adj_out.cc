@@ -1,38 +1,58 @@
-#include <bgp/base/assert.h>
 #include <bgp/rib/adj_out.h>
+
+#include <algorithm>
 
 namespace minibgp::rib {
 
-void AdjOut::set_told(RouteId id, Told told) {
+namespace {
+
+/// The counter that an entry belongs to; null for an empty one.
+std::size_t* counter_of(AdjOut::Counts& counts, OutEntry entry) {
+  if (entry.is_empty()) return nullptr;
+  return entry.is_withheld() ? &counts.withheld[static_cast<std::size_t>(entry.why())] : &counts.advertised;
+}
+
+}  // namespace
+
+void AdjOut::set(RouteId id, OutEntry entry) {
   const std::uint32_t number = static_cast<std::uint32_t>(id);
   const std::uint32_t index = number / kChunk;
   if (index >= chunks_.size() || chunks_[index] == nullptr) {
-    if (told.attributes == kNoAttributes) return;
+    if (entry.is_empty()) return;
     if (index >= chunks_.size()) chunks_.resize(index + 1);
     chunks_[index] = std::make_unique<Chunk>();
   }
   Chunk& chunk = *chunks_[index];
   AttrId& attributes = chunk.attributes[number % kChunk];
-  const AttrId old = attributes;
-  attributes_.add_ref(told.attributes);
-  attributes = told.attributes;
-  chunk.source[number % kChunk] = told.source;
-  if (old == kNoAttributes && told.attributes != kNoAttributes) ++told_count_, ++chunk.used;
-  if (old != kNoAttributes && told.attributes == kNoAttributes) --told_count_, --chunk.used;
+  PeerId& source = chunk.source[number % kChunk];
+  const OutEntry old{attributes, source};
+  attributes = entry.attributes;
+  source = entry.source;
+  if (std::size_t* const counter = counter_of(counts_, entry)) ++*counter, ++chunk.used;
+  if (std::size_t* const counter = counter_of(counts_, old)) --*counter, --chunk.used;
   if (chunk.used == 0) chunks_[index].reset();
-  attributes_.release(old);
+  if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
+  if (old.is_advertised()) attributes_.release(old.attributes);
 }
 
-std::size_t AdjOut::told_count_from(PeerId peer) const {
-  std::size_t count = 0;
-  for_each_told([&](RouteId, Told told) { count += told.source == peer ? 1U : 0U; });
-  return count;
+AdjOut::Counts AdjOut::counts_from(PeerId peer) const {
+  Counts counts;
+  for_each_entry([&](RouteId, OutEntry entry) {
+    if (entry.source == peer) ++*counter_of(counts, entry);
+  });
+  return counts;
 }
 
-bool AdjOut::same_told(const AdjOut& other) const {
-  bool same = told_count_ == other.told_count_;
-  for_each_told([&](RouteId id, Told told) { same = same && other.told(id) == told; });
-  return same;
+bool AdjOut::same_entries(const AdjOut& other) const {
+  if (counts_ != other.counts_) return false;
+  for (std::size_t i = 0; i < std::max(chunks_.size(), other.chunks_.size()); ++i) {
+    const Chunk* const mine = i < chunks_.size() ? chunks_[i].get() : nullptr;
+    const Chunk* const its = i < other.chunks_.size() ? other.chunks_[i].get() : nullptr;
+    if (mine == nullptr && its == nullptr) continue;
+    if (mine == nullptr || its == nullptr || mine->attributes != its->attributes || mine->source != its->source)
+      return false;
+  }
+  return true;
 }
 
 void AdjOut::copy_from(const AdjOut& other) {
@@ -41,31 +61,49 @@ void AdjOut::copy_from(const AdjOut& other) {
   for (std::size_t i = 0; i < chunks_.size(); ++i) {
     if (other.chunks_[i] == nullptr) continue;
     chunks_[i] = std::make_unique<Chunk>(*other.chunks_[i]);
-    for (const AttrId id : chunks_[i]->attributes) attributes_.add_ref(id);
   }
-  told_count_ = other.told_count_;
+  counts_ = other.counts_;
+  for_each_entry([&](RouteId, OutEntry entry) {
+    if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
+  });
   pending_ = other.pending_;
   walking_ = other.walking_;
   walk_ = other.walk_;
+  again_from_ = other.again_from_;
   cursor_ = other.cursor_;
 }
 
+void AdjOut::find_withheld(Withheld why, std::size_t most, std::vector<RouteId>& found) const {
+  std::size_t left = std::min(most, counts_.withheld[static_cast<std::size_t>(why)]);
+  const AttrId mark = OutEntry::withheld(why, {}).attributes;
+  for (std::uint32_t i = 0; i < chunks_.size() && left != 0; ++i) {
+    if (chunks_[i] == nullptr) continue;
+    for (std::uint32_t j = 0; j < kChunk && left != 0; ++j) {
+      if (chunks_[i]->attributes[j] != mark) continue;
+      found.push_back(RouteId{i * kChunk + j});
+      --left;
+    }
+  }
+}
+
 std::optional<AdjOut::Item> AdjOut::take(const Table& table) {
-  if (!pending_.empty()) return Item{RouteId{pending_.take()}, true, false};
+  if (!pending_.empty()) return Item{RouteId{pending_.take()}, true};
   if (!walking_) return std::nullopt;
   const RouteId id = table.next(cursor_);
   if (id >= table.end()) {
     walking_ = false;
-    return std::nullopt;
+    return std::nullopt;  // again() is asked about this walk's last items afterwards: its kind stays.
   }
   cursor_ = RouteId{static_cast<std::uint32_t>(id) + 1};
-  return Item{id, false, walk_ == Walk::again};
+  return Item{id, false};
 }
 
 void AdjOut::forget() {
-  for_each_told([&](RouteId, Told told) { attributes_.release(told.attributes); });
+  for_each_entry([&](RouteId, OutEntry entry) {
+    if (entry.is_advertised()) attributes_.release(entry.attributes);
+  });
   chunks_.clear();
-  told_count_ = 0;
+  counts_ = {};
 }
 
 std::size_t AdjOut::octets() const {

@@ -1,14 +1,17 @@
-/// AdjOut: what one export group has been told, and what it still must hear. Told is what stands after export policy,
-/// as a handle and the peer it came from: 6 octets a route. What must be heard is a set of routes, never a queue of
+/// AdjOut: the Adj-RIB-Out of one export group, and which routes it still has to look at. An entry is a value: nothing,
+/// what is advertised (as it stands after export policy, a handle and the peer it came from), or why nothing can be
+/// advertised; 6 octets a route. Counts are derived from the entries. Routes to look at are a set, never a queue of
 /// messages; a group that starts walks the table instead of listing it.
 #pragma once
 
 #include <bgp/base/dirty_set.h>
+#include <bgp/peer.h>
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/layout.h>
 #include <bgp/rib/table.h>
 #include <bgp/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +22,25 @@
 
 namespace minibgp::rib {
 
-struct Told {
-  AttrId attributes{};  ///< kNoAttributes: nothing was announced, or it was withdrawn.
-  PeerId source{};      ///< The only member that was not told.
-  bool operator==(const Told&) const = default;
+/// What the members hold of us for one route.
+struct OutEntry {
+  AttrId attributes{};  ///< Advertised; kNoAttributes: nothing; or one of the marks of withheld().
+  PeerId source{};      ///< Where the path came from: that member is not sent it.
+  bool operator==(const OutEntry&) const = default;
+
+  /// Export policy accepts the route, and the members hold nothing of it because of `why`.
+  [[nodiscard]] static constexpr OutEntry withheld(Withheld why, PeerId source) {
+    return {AttrId{kLastMark - static_cast<std::uint32_t>(why)}, source};
+  }
+  [[nodiscard]] constexpr bool is_empty() const { return attributes == kNoAttributes; }
+  [[nodiscard]] constexpr bool is_withheld() const { return kLastMark - number() < kWithheldReasons; }
+  [[nodiscard]] constexpr bool is_advertised() const { return !is_empty() && !is_withheld(); }
+  /// Only where is_withheld().
+  [[nodiscard]] constexpr Withheld why() const { return static_cast<Withheld>(kLastMark - number()); }
+
+ private:
+  static constexpr std::uint32_t kLastMark = 0xFFFFFFFF;  // No AttrId is that large: a slab ends before it.
+  [[nodiscard]] constexpr std::uint32_t number() const { return static_cast<std::uint32_t>(attributes); }
 };
 
 class AdjOut {
@@ -32,41 +50,57 @@ class AdjOut {
   AdjOut& operator=(const AdjOut&) = delete;
   ~AdjOut() { forget(); }
 
-  [[nodiscard]] Told told(RouteId id) const {
+  [[nodiscard]] OutEntry entry(RouteId id) const {
     const std::uint32_t number = static_cast<std::uint32_t>(id);
     if (number / kChunk >= chunks_.size() || chunks_[number / kChunk] == nullptr) return {};
     const Chunk& chunk = *chunks_[number / kChunk];
     return {chunk.attributes[number % kChunk], chunk.source[number % kChunk]};
   }
   /// Takes one reference on the new attributes and releases the old ones.
-  void set_told(RouteId id, Told told);
-  [[nodiscard]] std::size_t told_count() const { return told_count_; }
-  /// Routes told whose source is `peer`: that member was not told them.
-  [[nodiscard]] std::size_t told_count_from(PeerId peer) const;
-  [[nodiscard]] bool same_told(const AdjOut& other) const;
-  /// The same told and pending as `other`.
+  void set(RouteId id, OutEntry entry);
+
+  struct Counts {
+    std::size_t advertised = 0;
+    std::array<std::size_t, kWithheldReasons> withheld{};  ///< By Withheld.
+    bool operator==(const Counts&) const = default;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  /// Of the entries whose source is `peer`: they are nothing to that member.
+  [[nodiscard]] Counts counts_from(PeerId peer) const;
+  /// Whether every entry is the same.
+  [[nodiscard]] bool same_entries(const AdjOut& other) const;
+  /// The same entries and the same routes to look at as `other`.
   void copy_from(const AdjOut& other);
+  /// Appends up to `most` routes that are withheld because of `why`, in the order of their ids.
+  void find_withheld(Withheld why, std::size_t most, std::vector<RouteId>& found) const;
 
   /// The route changed. Nothing when the walk still comes by it.
   void mark(RouteId id) {
     if (!ahead(id)) pending_.add(static_cast<std::uint32_t>(id));
   }
-  /// Whether a withdrawal of the route must be taken here: it was told, or it is pending.
+  /// Whether the route's last withdrawal must be taken here: there is an entry, or it is pending.
   [[nodiscard]] bool concerns(RouteId id) const {
-    return pending_.contains(static_cast<std::uint32_t>(id)) || told(id).attributes != kNoAttributes;
+    return pending_.contains(static_cast<std::uint32_t>(id)) || !entry(id).is_empty();
   }
 
   /// Begins a walk over the whole table. What was pending is met on the way; `dropped` is called for each of those.
-  /// again: routes are announced even where they were told the same (route refresh).
+  /// again: routes are advertised even where the entry stays the same (route refresh).
   enum class Walk : std::uint8_t { changes, again };
   template <typename Dropped>
   void start_walk(Walk kind, Dropped dropped) {
     const base::DirtySet before = std::move(pending_);
     pending_ = {};
-    walk_ = repeating() ? Walk::again : kind;  // What was to be repeated still is.
+    walk_ = walking_ && walk_ == Walk::again ? Walk::again : kind;  // What was to be repeated still is.
+    if (!walking_) again_from_.clear();
     walking_ = true;
     cursor_ = RouteId{0};
     before.for_each([&](std::uint32_t id) { dropped(RouteId{id}); });
+  }
+  /// The same for routes from one peer only: equal entries look different on the wire now.
+  template <typename Dropped>
+  void start_walk_again_from(PeerId source, Dropped dropped) {
+    start_walk(Walk::changes, dropped);
+    if (!std::count(again_from_.begin(), again_from_.end(), source)) again_from_.push_back(source);
   }
 
   /// Makes a route that was taken wait again.
@@ -77,36 +111,42 @@ class AdjOut {
   struct Item {
     RouteId id{};
     bool was_pending = false;  ///< Else the walk met it.
-    bool again = false;
   };
+  /// Whether a route from `source` is advertised although the entry stays the same. Nothing that was pending is: the
+  /// walk came by it before.
+  [[nodiscard]] bool again(const Item& item, PeerId source) const {
+    if (item.was_pending) return false;
+    return walk_ == Walk::again || std::count(again_from_.begin(), again_from_.end(), source) != 0;
+  }
   /// Next route to look at: changes first, so that a long walk does not delay them. None: quiet for now.
   [[nodiscard]] std::optional<Item> take(const Table& table);
-  /// Nothing is left to hear.
+  /// Nothing is left to look at.
   [[nodiscard]] bool quiet() const { return !walking_ && pending_.empty(); }
   [[nodiscard]] bool walking() const { return walking_; }
-  /// A walk that announces also what was told the same.
-  [[nodiscard]] bool repeating() const { return walking_ && walk_ == Walk::again; }
+  /// A walk that advertises entries again that stay the same.
+  [[nodiscard]] bool repeating() const { return walking_ && (walk_ == Walk::again || !again_from_.empty()); }
   [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
   /// Visits each route that will be taken and of which something may have to be withdrawn: those pending, and those
-  /// told that the walk still comes by.
+  /// with an entry that the walk still comes by.
   template <typename Visit>
   void for_each_waiting(Visit visit) const {
     pending_.for_each([&](std::uint32_t id) { visit(RouteId{id}); });
     if (!walking_) return;
-    for_each_told([&](RouteId id, Told) {
+    for_each_entry([&](RouteId id, OutEntry) {
       if (ahead(id)) visit(id);
     });
   }
+  /// Visits the entries that are not empty.
   template <typename Visit>
-  void for_each_told(Visit visit) const {
+  void for_each_entry(Visit visit) const {
     for (std::uint32_t i = 0; i < chunks_.size(); ++i) {
       if (chunks_[i] == nullptr) continue;
       for (std::uint32_t j = 0; j < kChunk; ++j)
         if (chunks_[i]->attributes[j] != kNoAttributes)
-          visit(RouteId{i * kChunk + j}, Told{chunks_[i]->attributes[j], chunks_[i]->source[j]});
+          visit(RouteId{i * kChunk + j}, OutEntry{chunks_[i]->attributes[j], chunks_[i]->source[j]});
     }
   }
-  /// Everything told is forgotten, references are given back.
+  /// Every entry becomes empty, references are given back.
   void forget();
 
   [[nodiscard]] std::size_t octets() const;
@@ -123,11 +163,12 @@ class AdjOut {
   [[nodiscard]] bool ahead(RouteId id) const { return walking_ && id >= cursor_; }
 
   AttrTable& attributes_;
-  std::vector<std::unique_ptr<Chunk>> chunks_;  ///< By route id; null: nothing told.
-  std::size_t told_count_ = 0;
+  std::vector<std::unique_ptr<Chunk>> chunks_;  ///< By route id; null: only empty entries.
+  Counts counts_;
   base::DirtySet pending_;
   bool walking_ = false;
   Walk walk_ = Walk::changes;
+  std::vector<PeerId> again_from_;  ///< Of this walk; see start_walk_again_from().
   RouteId cursor_{};
 };
 

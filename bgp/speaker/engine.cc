@@ -2,6 +2,7 @@
 /// bgp/engine.h. Peers are in peering.cc, graceful restart in restart.cc.
 #include <bgp/base/assert.h>
 #include <bgp/speaker/engine_impl.h>
+#include <bgp/text.h>
 
 #include <algorithm>
 #include <utility>
@@ -113,7 +114,7 @@ void EngineImpl::sweep() {
 }
 
 Time EngineImpl::next_deadline() const {
-  Time deadline = adoption_done_ ? kNever : restart_deadline_;
+  Time deadline = std::min(adoption_done_ ? kNever : restart_deadline_, exporter_.next_report_due());
   bool messages_wait = false;
   for (const auto& [id, connection] : connections_) {
     if (connection->ended || !connection->session->has_pending()) continue;
@@ -160,6 +161,7 @@ std::optional<Output> EngineImpl::poll() {
     if (exported_) return std::nullopt;
     exported_ = true;
     export_more_ = exporter_.run(now_);
+    log_withheld();
     tell_writes();
   }
 }
@@ -212,6 +214,18 @@ std::optional<Output> EngineImpl::next_end_of_rib() {
     return end;
   }
   return std::nullopt;
+}
+
+void EngineImpl::log_withheld() {
+  while (const auto report = exporter_.next_report(now_)) {
+    const Peering* const peering = find_peer(report->peer);
+    if (peering == nullptr || log_ == nullptr) continue;
+    const bool one = report->count == 1;
+    log(LogLevel::warning, *peering,
+        (one ? "1 route is" : std::to_string(report->count) + " routes are") + " not announced, " +
+            (one ? std::string{} : std::string{"the first is "}) + to_text(report->first) + ": " +
+            to_text(report->why, report->first, status(*peering)));
+  }
 }
 
 void EngineImpl::tell_writes() {
@@ -356,6 +370,9 @@ std::optional<ConnId> Engine::on_accepted(const IpAddress& from, const IpAddress
   return impl_->on_accepted(from, to, device, now);
 }
 void Engine::on_connected(ConnId conn, const IpAddress& local, Time now) { impl_->on_connected(conn, local, now); }
+void Engine::set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now) {
+  impl_->set_link_addresses(conn, addresses, now);
+}
 void Engine::on_received(ConnId conn, Bytes bytes, Time now) { impl_->on_received(conn, bytes, now); }
 void Engine::on_sent(ConnId conn, std::size_t count, Time now) { impl_->on_sent(conn, count, now); }
 void Engine::on_closed(ConnId conn, std::error_code reason, Time now) { impl_->on_closed(conn, reason, now); }
@@ -392,6 +409,9 @@ std::optional<PeerStatus> Engine::peer(PeerId peer) const {
 std::vector<PathSnapshot> Engine::routes(const RouteFilter& filter) const { return impl_->routes(filter); }
 std::vector<AnnouncedSnapshot> Engine::announced_to(PeerId peer, const RouteFilter& filter) const {
   return impl_->announced_to(peer, filter);
+}
+std::vector<WithheldSnapshot> Engine::withheld_from(PeerId peer, const RouteFilter& filter) const {
+  return impl_->withheld_from(peer, filter);
 }
 std::vector<AnnouncedSnapshot> Engine::announcements() const { return impl_->announcements(); }
 std::size_t Engine::route_count() const { return impl_->route_count(); }

@@ -76,6 +76,7 @@ class EngineImpl {
   [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                                   Time now);
   void on_connected(ConnId conn, const IpAddress& local, Time now);
+  void set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now);
   void on_received(ConnId conn, Bytes bytes, Time now);
   void on_sent(ConnId conn, std::size_t count, Time now);
   void on_closed(ConnId conn, std::error_code reason, Time now);
@@ -89,6 +90,7 @@ class EngineImpl {
   [[nodiscard]] PeerStatus status(const speaker::Peering& peering) const;
   [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<WithheldSnapshot> withheld_from(PeerId peer, const RouteFilter& filter) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;
   [[nodiscard]] std::vector<MemoryUse> memory() const;
   [[nodiscard]] std::size_t route_count() const { return table_.route_count(); }
@@ -109,6 +111,7 @@ class EngineImpl {
   void work_through(Peering& peering);
   void sweep();
   void tell_writes();
+  void log_withheld();
   void end_of_turn_of(Connection& connection);
   void prefix_facts_changed();
   [[nodiscard]] std::optional<Output> next_best_changed();

@@ -13,9 +13,13 @@ Exporter::Exporter(rib::AttrTable& attributes, rib::Table& table, const PrefixFa
   set_source(kLocalPeer, own);
 }
 
-bool Exporter::set_source(PeerId peer, const Source& source) {
+void Exporter::set_source(PeerId peer, const Source& source) {
   if (source_index(peer) >= sources_.size()) sources_.resize(source_index(peer) + 1);
-  return std::exchange(sources_[source_index(peer)], source) != source;
+  const Source before = std::exchange(sources_[source_index(peer)], source);
+  if (before == source || peer == kLocalPeer || table_.counts(peer).received == 0) return;
+  // To external peers nothing of a source is sent that can change: see make_outgoing().
+  for (const auto& group : groups_)
+    if (group->rules().peer_type == PeerType::ibgp) group->start_walk_again_from(peer, table_);
 }
 
 // --- Membership ----------------------------------------------------------------------------------------------------
@@ -26,22 +30,22 @@ ExportGroup& Exporter::add_group(ExportRules rules) {
 }
 
 void Exporter::remove_group(ExportGroup& group) {
-  BGP_ASSERT(group.members().empty());
+  BGP_ASSERT(group.members().empty());  // Both callers saw that in the line before.
   group.abandon(table_);
   std::erase_if(groups_, [&](const auto& known) { return known.get() == &group; });
 }
 
-void Exporter::join(PeerId peer, session::Session& session, const IpAddress& local_address, ExportRules rules) {
-  BGP_ASSERT(!has(peer));
+void Exporter::join(PeerId peer, session::Session& session, const OwnAddresses& own, ExportRules rules) {
+  BGP_ASSERT(!has(peer));  // set_rules() of the engine asks has() first.
   ExportMember member;
   member.peer = peer;
   member.session = &session;
-  member.local_address = local_address;
+  member.own = own;
   member.end_of_rib_due = rules.families;
-  const auto untold = std::find_if(groups_.begin(), groups_.end(), [&](const auto& group) {
-    return group->out().told_count() == 0 && !group->out().repeating() && group->rules() == rules;
+  const auto silent = std::find_if(groups_.begin(), groups_.end(), [&](const auto& group) {
+    return group->out().counts().advertised == 0 && !group->out().repeating() && group->rules() == rules;
   });
-  ExportGroup* group = untold == groups_.end() ? nullptr : untold->get();
+  ExportGroup* group = silent == groups_.end() ? nullptr : silent->get();
   if (group == nullptr) {
     group = &add_group(std::move(rules));
     group->start_walk(rib::AdjOut::Walk::changes, table_);
@@ -56,12 +60,14 @@ void Exporter::leave(PeerId peer) {
   if (group == nullptr) return;
   group->remove_member(peer);
   by_peer_[source_index(peer)] = nullptr;
+  for (auto& [key, report] : reports_)
+    if (key.first == peer) report.count = 0;
   if (group->members().empty()) remove_group(*group);
 }
 
 void Exporter::move_member(PeerId peer, ExportGroup& from, ExportGroup& to) {
   const ExportMember* const member = from.member(peer);
-  BGP_ASSERT(member != nullptr);
+  BGP_ASSERT(member != nullptr);  // by_peer_ and the members of the groups are written together.
   to.add_member(*member);
   from.remove_member(peer);
   by_peer_[source_index(peer)] = &to;
@@ -70,7 +76,7 @@ void Exporter::move_member(PeerId peer, ExportGroup& from, ExportGroup& to) {
 ExportGroup& Exporter::isolate(PeerId peer, ExportRules rules) {
   ExportGroup& present = *group_of(peer);
   ExportGroup& alone = add_group(std::move(rules));
-  alone.copy_told(present, table_);
+  alone.copy_entries(present, table_);
   move_member(peer, present, alone);
   if (present.members().empty()) remove_group(present);
   return alone;
@@ -81,11 +87,13 @@ const ExportRules* Exporter::rules(PeerId peer) const {
   return group == nullptr ? nullptr : &group->rules();
 }
 
-void Exporter::set_rules(PeerId peer, ExportRules rules) {
-  const ExportGroup* const present = group_of(peer);
-  if (present == nullptr || present->rules() == rules) return;
-  // The same attributes after policy may look different on the wire now, so told says too little: repeat. A change of
-  // policy alone is seen by comparing.
+void Exporter::set_rules(PeerId peer, const OwnAddresses& own, ExportRules rules) {
+  ExportGroup* const present = group_of(peer);
+  if (present == nullptr) return;
+  const bool other_address = present->member(peer)->own != own;
+  if (present->rules() == rules && !other_address) return;
+  // The same attributes after policy may look different on the wire now, so comparing entries is not enough: send all
+  // of it again. A change of policy alone is seen by comparing.
   ExportRules same_but_policy = rules;
   same_but_policy.policy = present->rules().policy;
   same_but_policy.peer = present->rules().peer;
@@ -93,9 +101,10 @@ void Exporter::set_rules(PeerId peer, ExportRules rules) {
   same_but_policy.tunnel = present->rules().tunnel;
   same_but_policy.peer_as = present->rules().peer_as;
   same_but_policy.audience = present->rules().audience;
-  const bool only_policy = same_but_policy == present->rules() && !rules.as_override;
-  isolate(peer, std::move(rules))
-      .start_walk(only_policy ? rib::AdjOut::Walk::changes : rib::AdjOut::Walk::again, table_);
+  const bool only_policy = same_but_policy == present->rules() && !rules.as_override && !other_address;
+  ExportGroup& alone = isolate(peer, std::move(rules));
+  alone.member(peer)->own = own;
+  alone.start_walk(only_policy ? rib::AdjOut::Walk::changes : rib::AdjOut::Walk::again, table_);
 }
 
 void Exporter::refresh(PeerId peer, Family family, Time now) {
@@ -116,22 +125,22 @@ void Exporter::split_laggards(ExportGroup& group) {
   for (const ExportMember& member : group.members())
     if (member.session->queued_octets() >= kQueueSoftLimit) full.push_back(member.peer);
   ExportGroup& behind = add_group(group.rules());
-  behind.copy_told(group, table_);
+  behind.copy_entries(group, table_);
   for (const PeerId peer : full) move_member(peer, group, behind);
 }
 
+/// Quiet groups with equal rules looked at every route as it is now, once no change waits to be handed to them: their
+/// entries are equal. They are compared all the same. Groups that differ stay apart: each knows what its members hold.
 void Exporter::merge_quiet_groups() {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     ExportGroup& group = *groups_[i];
-    if (!group.out().quiet() || group.limited()) continue;
+    if (!group.out().quiet()) continue;
     for (std::size_t j = i + 1; j < groups_.size();) {
       ExportGroup& other = *groups_[j];
-      if (!other.out().quiet() || other.limited() || other.rules() != group.rules()) {
+      if (!other.out().quiet() || other.rules() != group.rules() || !other.out().same_entries(group.out())) {
         ++j;
         continue;
       }
-      BGP_ASSERT(other.out().told_count() == group.out().told_count());
-      BGP_DCHECK(other.out().same_told(group.out()));
       while (!other.members().empty()) move_member(other.members().back().peer, other, group);
       remove_group(other);
     }
@@ -154,11 +163,6 @@ void Exporter::route_changed(rib::RouteId id) {
   if (gone) table_.set_takers(id, takers);
 }
 
-void Exporter::reconsider_all() {
-  // An entry does not hold what its source means for the octets: repeat.
-  for (const auto& group : groups_) group->start_walk(rib::AdjOut::Walk::again, table_);
-}
-
 void Exporter::reconsider_prefixes() {
   for (const auto& group : groups_)
     if (group->rules().policy->reads_prefix()) group->start_walk(rib::AdjOut::Walk::changes, table_);
@@ -171,7 +175,6 @@ void Exporter::end_deferral() {
 
 bool Exporter::run(Time now) {
   bool more = false;
-  bool turned_quiet = false;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     ExportGroup& group = *groups_[i];
     const bool was_quiet = group.out().quiet();
@@ -181,19 +184,55 @@ bool Exporter::run(Time now) {
       split_laggards(group);  // The new group is the last: it comes by in this loop.
     }
     groups_[i]->fill(view_, scratch_, now);
+    if (!scratch_.newly_withheld.empty()) note_withheld(*groups_[i]);
     if (groups_[i]->out().quiet()) {
-      turned_quiet = true;
+      merge_due_ = true;
     } else {
       more = more || groups_[i]->has_room();
     }
   }
-  if (turned_quiet && groups_.size() > 1) merge_quiet_groups();
+  if (merge_due_ && table_.changed_empty()) {
+    merge_due_ = false;
+    if (groups_.size() > 1) merge_quiet_groups();
+  }
   return more;
 }
 
-std::size_t Exporter::announced_count(PeerId peer) const {
+rib::AdjOut::Counts Exporter::counts(PeerId peer) const {
   const ExportGroup* const group = group_of(peer);
-  return group == nullptr ? 0 : group->out().told_count() - group->out().told_count_from(peer);
+  if (group == nullptr) return {};
+  rib::AdjOut::Counts counts = group->out().counts();
+  const rib::AdjOut::Counts from = group->out().counts_from(peer);
+  counts.advertised -= from.advertised;
+  for (std::size_t i = 0; i < kWithheldReasons; ++i) counts.withheld[i] -= from.withheld[i];
+  return counts;
+}
+
+void Exporter::note_withheld(const ExportGroup& group) {
+  for (const ExportScratch::NewlyWithheld& run : scratch_.newly_withheld) {
+    for (const ExportMember& member : group.members()) {
+      if (member.peer == run.source) continue;
+      PendingReport& report = reports_[{member.peer, run.why}];
+      if (report.count == 0) report.first = run.first;
+      report.count += run.count;
+    }
+  }
+}
+
+std::optional<Exporter::WithheldReport> Exporter::next_report(Time now) {
+  for (auto& [key, report] : reports_) {
+    if (report.count == 0 || report.not_before > now) continue;
+    report.not_before = now + kWithheldReportEvery;
+    return WithheldReport{key.first, key.second, std::exchange(report.count, 0), report.first};
+  }
+  return std::nullopt;
+}
+
+Time Exporter::next_report_due() const {
+  Time due = kNever;
+  for (const auto& [key, report] : reports_)
+    if (report.count != 0) due = std::min(due, report.not_before);
+  return due;
 }
 
 std::array<bool, kFamilies> Exporter::end_of_rib_sent(PeerId peer) const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 namespace minibgp::speaker {
@@ -24,7 +25,7 @@ ExportMember* ExportGroup::member(PeerId peer) {
 
 void ExportGroup::add_member(const ExportMember& member) {
   const auto at = std::upper_bound(members_.begin(), members_.end(), member, [](const auto& a, const auto& b) {
-    return std::pair{a.local_address, a.peer} < std::pair{b.local_address, b.peer};
+    return std::tie(a.own, a.peer) < std::tie(b.own, b.peer);
   });
   members_.insert(at, member);
 }
@@ -68,15 +69,16 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
   scratch.items.clear();
   scratch.announcements.clear();
   scratch.withdrawals.clear();
+  scratch.late_withdrawals.clear();
   scratch.corrections.clear();
+  scratch.newly_withheld.clear();
   scratch.octets.clear();
   scratch.segments.clear();
   scratch.patches.clear();
   scratch.judged.accepted = kNoAttributes;
   last_ = {};
-  announcing_ = 0;
 
-  // What is put back would forget that it is to be repeated; so such turns are small instead.
+  // A route that is put back loses its "again" mark, so a repeating turn takes few routes and puts none back.
   const bool repeating = out_.repeating();
   const std::size_t most = repeating ? kRepeatedRoutesPerTurn : kExportRoutesPerTurn;
   while (scratch.items.size() < most) {
@@ -100,62 +102,60 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
     for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next)
       out_.put_back(scratch.announcements[i].id);
   }
+  encode_withdrawals(scratch.late_withdrawals, ExportScratch::Segment::Audience::all_but, scratch);
   encode_withdrawals(scratch.corrections, ExportScratch::Segment::Audience::only, scratch);
   hand_out(scratch, now);
 
   for (const AttrId id : scratch.held) view.attributes.release(id);
   scratch.held.clear();
-  if (!out_.quiet()) return;
-  // Room below the limit again: what it kept back is looked at once more.
-  if (limited_ && out_.told_count() < rules_.limit) {
-    limited_ = false;
-    start_walk(rib::AdjOut::Walk::changes, view.table);
-    return;
-  }
-  if (!view.deferring) end_of_walk(now);
+  if (out_.quiet() && !use_room(scratch) && !view.deferring) end_of_walk(now);
+}
+
+/// Room below the limit again: as many routes as there is room for are looked at once more. Each of them either takes
+/// room or is not withheld by the limit any more, so this ends when there is no room or no such route.
+bool ExportGroup::use_room(ExportScratch& scratch) {
+  const std::size_t advertised = out_.counts().advertised;
+  if (rules_.limit == 0 || advertised >= rules_.limit) return false;
+  scratch.found.clear();
+  out_.find_withheld(Withheld::over_limit, rules_.limit - advertised, scratch.found);
+  for (const rib::RouteId id : scratch.found) out_.mark(id);
+  return !scratch.found.empty();
 }
 
 void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, ExportScratch& scratch) {
   if (!view.table.contains(item.id)) return;  // It was freed: this group had nothing to take.
   const rib::Route& route = view.table.route(item.id);
-  const rib::Told before = out_.told(item.id);
-  const bool was_told = before.attributes != kNoAttributes;
-  rib::Told want = wanted(route, view, scratch);
-  if (rules_.limit != 0 && !was_told && want.attributes != kNoAttributes &&
-      out_.told_count() + announcing_ >= rules_.limit) {
-    limited_ = true;
-    want = {};
-  }
-  if (want.attributes == kNoAttributes) {
-    if (was_told) {
+  const rib::OutEntry before = out_.entry(item.id);
+  const rib::OutEntry want = wanted(route, view, scratch);
+  if (want.is_empty()) {
+    if (before.is_advertised())
       scratch.withdrawals.push_back(
           {route.prefix, before.source, static_cast<std::uint32_t>(scratch.withdrawals.size())});
-      out_.set_told(item.id, {});
-    }
-    settle(item, was_told, view.table);
+    if (!before.is_empty()) out_.set(item.id, {});
+    settle(item, !before.is_empty(), view.table);
     return;
   }
-  if (want == before && !item.again) return;
-  if (!was_told) ++announcing_;
+  if (want == before && !out_.again(item, want.source)) return;
   scratch.announcements.push_back({item.id, want, route.prefix.family, ExportScratch::kNoIndex});
 }
 
-/// A route without paths was waiting for this group, if it was told or pending when the route lost its last path.
-void ExportGroup::settle(const rib::AdjOut::Item& item, bool was_told, rib::Table& table) {
-  if (table.route(item.id).path_count == 0 && (item.was_pending || was_told)) table.taken(item.id);
+/// A route without paths was waiting for this group, if there was an entry or it was pending when it lost its last path.
+void ExportGroup::settle(const rib::AdjOut::Item& item, bool had_entry, rib::Table& table) {
+  if (table.route(item.id).path_count == 0 && (item.was_pending || had_entry)) table.taken(item.id);
 }
 
-rib::Told ExportGroup::wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch) {
+/// What the members are to hold; whether that fits a message is seen when it is encoded.
+rib::OutEntry ExportGroup::wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch) {
   const rib::Path* const best = route.best_path();
-  if (best == nullptr || (rules_.own_only && best->peer != kLocalPeer)) return {};
-  const std::size_t family = index_of(route.prefix.family);
-  if (!rules_.families[family] || rules_.own_next_hop[family] == OwnNextHop::none) return {};
+  if (best == nullptr || !rules_.families[index_of(route.prefix.family)]) return {};
+  if (rules_.own_only && best->peer != kLocalPeer) return {};
   if (rules_.limit != 0 && best->peer == rules_.limited_peer) return {};
-  if (last_.valid && last_.accepted == best->accepted && last_.source == best->peer) return {last_.result, best->peer};
-  const AttrId result = judge(*best, route.prefix, view, scratch);
-  last_ = {best->accepted, best->peer, result, !rules_.policy->reads_prefix()};
-  if (result == kNoAttributes) return {};
-  return {result, best->peer};
+  if (!last_.valid || last_.accepted != best->accepted || last_.source != best->peer) {
+    const AttrId result = judge(*best, route.prefix, view, scratch);
+    last_ = {best->accepted, best->peer, result, !rules_.policy->reads_prefix()};
+  }
+  if (last_.result == kNoAttributes) return {};
+  return {last_.result, best->peer};
 }
 
 AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const ExportView& view, ExportScratch& scratch) {
@@ -205,15 +205,15 @@ void ExportGroup::put_in_buckets(ExportScratch& scratch) const {
   if (scratch.announcements.empty()) return;
   scratch.bucket_of_hash.assign(kBucketSlots, ExportScratch::kNoIndex);
   const auto same = [&](const ExportScratch::Announcement& a, const ExportScratch::Announcement& b) {
-    return a.told == b.told && a.family == b.family;
+    return a.wanted == b.wanted && a.family == b.family;
   };
   std::uint32_t current = ExportScratch::kNoIndex;
   for (std::uint32_t i = 0; i < scratch.announcements.size(); ++i) {
     const ExportScratch::Announcement& announcement = scratch.announcements[i];
     if (current == ExportScratch::kNoIndex ||
         !same(scratch.announcements[scratch.buckets[current].first], announcement)) {
-      std::size_t slot = (static_cast<std::uint32_t>(announcement.told.attributes) * 0x9E3779B1U ^
-                          static_cast<std::uint32_t>(announcement.told.source) * 0x85EBCA6BU) >>
+      std::size_t slot = (static_cast<std::uint32_t>(announcement.wanted.attributes) * 0x9E3779B1U ^
+                          static_cast<std::uint32_t>(announcement.wanted.source) * 0x85EBCA6BU) >>
                          8U;
       for (;; ++slot) {
         std::uint32_t& bucket = scratch.bucket_of_hash[slot & (kBucketSlots - 1)];
@@ -233,53 +233,80 @@ void ExportGroup::put_in_buckets(ExportScratch& scratch) const {
   }
 }
 
+/// The routes of a bucket differ in their prefixes alone. Whether one can be sent depends on its own length, never on
+/// the others': each is compared with what the attributes leave of a message. How they are spread over messages then
+/// changes nothing about what is announced.
 void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const ExportView& view, ExportScratch& scratch) {
-  const rib::Told told = scratch.announcements[bucket.first].told;
+  const rib::OutEntry wanted = scratch.announcements[bucket.first].wanted;
   const Family family = scratch.announcements[bucket.first].family;
-  view.attributes.load(told.attributes, scratch.attributes);
-  bool own = make_outgoing(rules_, view.sources[source_index(told.source)], scratch.attributes);
-  // A next hop of the other family needs RFC 8950 (IPv4 over IPv6); there is no form for IPv6 over IPv4.
-  const Family next_hop_family = scratch.attributes.next_hop.address.family;
-  if (next_hop_family != family && !(family == Family::ipv4 && rules_.context.ipv4_over_ipv6_next_hop)) own = true;
-  if (own)
-    scratch.attributes.next_hop = own_next_hop(rules_.own_next_hop[index_of(family)], members_.front().local_address);
-  wire::encode_attributes(scratch.attributes, family, rules_.context, scratch.encoded);
+  view.attributes.load(wanted.attributes, scratch.attributes);
+  const NextHopFrom from =
+      make_outgoing(rules_, view.sources[source_index(wanted.source)], family, scratch.attributes);
+  std::size_t room = 0;
+  if (from != NextHopFrom::nowhere) {
+    if (from == NextHopFrom::session)
+      scratch.attributes.next_hop = own_next_hop(rules_, family, members_.front().own);
+    wire::encode_attributes(scratch.attributes, family, rules_.context, scratch.encoded);
+    room = wire::room_for_prefixes(scratch.encoded, scratch.attributes.next_hop, family, rules_.context);
+  }
+  const Withheld unsendable = from == NextHopFrom::nowhere ? Withheld::no_next_hop : Withheld::too_large;
 
   scratch.prefixes.clear();
-  for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next)
-    scratch.prefixes.push_back(view.table.route(scratch.announcements[i].id).prefix);
+  for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next) {
+    const rib::RouteId id = scratch.announcements[i].id;
+    const Prefix& prefix = view.table.route(id).prefix;
+    const rib::OutEntry before = out_.entry(id);
+    if (wire::nlri_size(prefix) > room) {
+      withhold(id, prefix, before, rib::OutEntry::withheld(unsendable, wanted.source), scratch);
+    } else if (is_full(before)) {
+      withhold(id, prefix, before, rib::OutEntry::withheld(Withheld::over_limit, wanted.source), scratch);
+    } else {
+      scratch.prefixes.push_back(prefix);
+      // As a correction, since the withdrawals of this turn are encoded already.
+      if (before.is_advertised() && before.source != wanted.source && member(wanted.source) != nullptr)
+        scratch.corrections.push_back(
+            {prefix, wanted.source, static_cast<std::uint32_t>(scratch.corrections.size())});
+      out_.set(id, wanted);
+    }
+  }
+
   const std::size_t segment_begin = scratch.octets.size();
-  std::size_t done = 0;
-  while (done < scratch.prefixes.size()) {
+  for (std::size_t done = 0; done < scratch.prefixes.size();) {
     const std::size_t begin = scratch.octets.size();
     const wire::AnnounceResult result =
         wire::encode_announce(scratch.encoded, scratch.attributes.next_hop, family,
                               std::span{scratch.prefixes}.subspan(done), rules_.context, scratch.octets);
-    if (result.taken == 0) break;
+    // Not within reach of a peer: each prefix was compared with room_for_prefixes() above, which is the same sum.
+    BGP_ASSERT(result.taken > 0);
     done += result.taken;
-    if (own) scratch.patches.push_back({begin + result.next_hop_offset, result.next_hop_size, family});
+    if (from == NextHopFrom::session)
+      scratch.patches.push_back({begin + result.next_hop_offset, result.next_hop_size, family});
   }
-  if (done != 0)
+  if (!scratch.prefixes.empty())
     scratch.segments.push_back(
-        {segment_begin, scratch.octets.size(), told.source, ExportScratch::Segment::Audience::all_but});
+        {segment_begin, scratch.octets.size(), wanted.source, ExportScratch::Segment::Audience::all_but});
+}
 
-  // Attributes that do not fit a message cannot be told; what was told before is withdrawn then.
-  const bool too_large = done < scratch.prefixes.size();
-  for (std::uint32_t i = bucket.first; i != ExportScratch::kNoIndex; i = scratch.announcements[i].next) {
-    const rib::RouteId id = scratch.announcements[i].id;
-    const rib::Told before = out_.told(id);
-    const Prefix& prefix = view.table.route(id).prefix;
-    if (before.attributes != kNoAttributes && (too_large || before.source != told.source)) {
-      // As corrections, since the withdrawals of this turn are encoded already.
-      if (too_large) {
-        for (const ExportMember& other : members_)
-          if (other.peer != before.source)
-            scratch.corrections.push_back({prefix, other.peer, static_cast<std::uint32_t>(scratch.corrections.size())});
-      } else if (member(told.source) != nullptr) {
-        scratch.corrections.push_back({prefix, told.source, static_cast<std::uint32_t>(scratch.corrections.size())});
-      }
-    }
-    out_.set_told(id, too_large ? rib::Told{} : told);
+/// A limit that became lower gives up what is beyond it.
+bool ExportGroup::is_full(const rib::OutEntry& before) const {
+  if (rules_.limit == 0) return false;
+  const std::size_t advertised = out_.counts().advertised;
+  return before.is_advertised() ? advertised > rules_.limit : advertised >= rules_.limit;
+}
+
+/// The members must not keep what cannot be replaced.
+void ExportGroup::withhold(rib::RouteId id, const Prefix& prefix, const rib::OutEntry& before,
+                           const rib::OutEntry& withheld, ExportScratch& scratch) {
+  if (before.is_advertised())
+    scratch.late_withdrawals.push_back(
+        {prefix, before.source, static_cast<std::uint32_t>(scratch.late_withdrawals.size())});
+  out_.set(id, withheld);
+  if (before.is_withheld() && before.why() == withheld.why()) return;
+  auto& runs = scratch.newly_withheld;
+  if (!runs.empty() && runs.back().source == withheld.source && runs.back().why == withheld.why()) {
+    ++runs.back().count;
+  } else {
+    runs.push_back({prefix, withheld.source, withheld.why(), 1});
   }
 }
 
@@ -305,16 +332,16 @@ void ExportGroup::encode_withdrawals(std::vector<ExportScratch::Withdrawal>& wit
 
 void ExportGroup::hand_out(ExportScratch& scratch, Time now) {
   if (scratch.segments.empty()) return;
-  const IpAddress* written = &members_.front().local_address;
+  const OwnAddresses* written = &members_.front().own;
   for (const ExportMember& member : members_) {
-    if (member.local_address != *written) {
+    if (member.own != *written) {
       for (const ExportScratch::Patch& patch : scratch.patches) {
-        const NextHop own = own_next_hop(rules_.own_next_hop[index_of(patch.family)], member.local_address);
+        const NextHop own = own_next_hop(rules_, patch.family, member.own);
         std::uint8_t* const at = scratch.octets.data() + patch.at;
         std::memcpy(at, own.address.octets.data(), std::min<std::size_t>(patch.size, 16));
         if (patch.size == 32) std::memcpy(at + 16, own.link_local.octets.data(), 16);
       }
-      written = &member.local_address;
+      written = &member.own;
     }
     // Neighboring segments go out as one piece.
     std::size_t begin = 0;
@@ -355,11 +382,17 @@ void ExportGroup::end_of_walk(Time now) {
 // --- Beginning and ending ------------------------------------------------------------------------------------------
 
 void ExportGroup::start_walk(rib::AdjOut::Walk kind, rib::Table& table) {
-  out_.start_walk(kind, [&](rib::RouteId id) {
-    // The walk meets it only if it was told; else nobody here has to take its withdrawal any more.
-    if (table.contains(id) && table.route(id).path_count == 0 && out_.told(id).attributes == kNoAttributes)
-      table.taken(id);
-  });
+  out_.start_walk(kind, [&](rib::RouteId id) { drop_pending(id, table); });
+}
+
+void ExportGroup::start_walk_again_from(PeerId source, rib::Table& table) {
+  out_.start_walk_again_from(source, [&](rib::RouteId id) { drop_pending(id, table); });
+}
+
+/// The walk takes a route without paths only if there is an entry; otherwise it was waiting for this group alone because
+/// it was pending.
+void ExportGroup::drop_pending(rib::RouteId id, rib::Table& table) {
+  if (table.contains(id) && table.route(id).path_count == 0 && out_.entry(id).is_empty()) table.taken(id);
 }
 
 void ExportGroup::end_deferral(rib::Table& table) {
@@ -376,9 +409,8 @@ void ExportGroup::abandon(rib::Table& table) {
   for (const rib::RouteId id : waiting) table.taken(id);
 }
 
-void ExportGroup::copy_told(const ExportGroup& other, rib::Table& table) {
+void ExportGroup::copy_entries(const ExportGroup& other, rib::Table& table) {
   out_.copy_from(other.out_);
-  limited_ = other.limited_;
   out_.for_each_waiting([&](rib::RouteId id) {
     if (table.contains(id) && table.route(id).path_count == 0) table.add_taker(id);
   });

@@ -1,6 +1,9 @@
-/// ExportGroup: peers with equal export rules, told the same things in the same octets. The group decides and encodes
-/// once; each member gets a copy of the messages, with its own address as the next hop and without what came from
-/// itself.
+/// ExportGroup: peers with equal export rules, which get the same routes in the same octets. The group decides and
+/// encodes once; each member gets a copy of the messages, with our address on its session as the next hop and without
+/// what came from itself.
+///
+/// What the group holds of a route (rib::OutEntry) is a function of the route, the rules and the size of a message.
+/// Only under an export limit it also depends on which routes came first.
 #pragma once
 
 #include <bgp/rib/adj_out.h>
@@ -47,7 +50,7 @@ struct ExportView {
 struct ExportMember {
   PeerId peer{};
   session::Session* session = nullptr;  ///< Outlives the membership.
-  IpAddress local_address;
+  OwnAddresses own;                     ///< What we send as our own next hop.
   std::array<bool, kFamilies> end_of_rib_due{};      ///< Send End-of-RIB once quiet (RFC 4724 s.2).
   std::array<bool, kFamilies> end_of_refresh_due{};  ///< Send EoRR once quiet (RFC 7313 s.4).
   std::array<bool, kFamilies> end_of_rib_sent{};
@@ -57,7 +60,7 @@ struct ExportMember {
 struct ExportScratch {
   struct Announcement {
     rib::RouteId id{};
-    rib::Told told;
+    rib::OutEntry wanted;  ///< If it fits a message.
     Family family{};
     std::uint32_t next = 0;  ///< In its bucket; kNoIndex: the last.
   };
@@ -87,10 +90,20 @@ struct ExportScratch {
   std::vector<Announcement> announcements;
   std::vector<Bucket> buckets;
   std::vector<std::uint32_t> bucket_of_hash;  ///< Open addressing over buckets.
-  std::vector<Withdrawal> withdrawals;        ///< From all but the source.
-  std::vector<Withdrawal> corrections;        ///< From the new source only: it was told when it was not the source.
+  std::vector<Withdrawal> withdrawals;        ///< For all but the source.
+  std::vector<Withdrawal> late_withdrawals;   ///< The same, found while announcements were encoded.
+  std::vector<Withdrawal> corrections;        ///< For the new source only: it got the route of the source before.
   std::vector<Prefix> prefixes;
   std::vector<AttrId> held;  ///< References of this turn.
+  /// Routes that this turn found to be withheld and were not before: runs with equal source and reason.
+  struct NewlyWithheld {
+    Prefix first;
+    PeerId source{};
+    Withheld why{};
+    std::uint32_t count = 0;
+  };
+  std::vector<NewlyWithheld> newly_withheld;
+  std::vector<rib::RouteId> found;
   std::vector<std::uint8_t> octets;
   std::vector<Segment> segments;
   std::vector<Patch> patches;
@@ -120,25 +133,25 @@ class ExportGroup {
   [[nodiscard]] ExportMember* member(PeerId peer);
   void add_member(const ExportMember& member);
   void remove_member(PeerId peer);
-  /// The limit kept something from being told: what was told depends on the order of events.
-  [[nodiscard]] bool limited() const { return limited_; }
-
   /// A member waits for End-of-RIB or EoRR.
   [[nodiscard]] bool has_news_for_members() const;
   /// Whether members have room for one more turn's messages.
   [[nodiscard]] bool has_room() const;
   /// Members that keep the others waiting: full while another is drained.
   [[nodiscard]] bool has_laggards() const;
-  /// One turn: decides, encodes, hands out. Sends End-of-RIB and EoRR where they are due and everything was told.
+  /// One turn: decides, encodes, hands out. Sends End-of-RIB and EoRR where they are due and nothing is left to send.
+  /// Each turn takes at least one route off the set to look at, or finds it empty: turns come to an end.
   void fill(const ExportView& view, ExportScratch& scratch, Time now);
   /// Begins to look at the whole table again.
   void start_walk(rib::AdjOut::Walk kind, rib::Table& table);
   /// Routes are selected: what own_only kept back is looked at.
   void end_deferral(rib::Table& table);
+  /// The same; what came from `source` is sent again, as it looks different on the wire now.
+  void start_walk_again_from(PeerId source, rib::Table& table);
   /// Before it goes: routes without paths need not wait for it.
   void abandon(rib::Table& table);
-  /// A copy of what `other` was told and still must hear.
-  void copy_told(const ExportGroup& other, rib::Table& table);
+  /// Takes over the entries of `other`, and what it still has to look at.
+  void copy_entries(const ExportGroup& other, rib::Table& table);
 
  private:
   struct Decision {
@@ -148,24 +161,28 @@ class ExportGroup {
     bool valid = false;
   };
 
-  [[nodiscard]] rib::Told wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch);
+  [[nodiscard]] rib::OutEntry wanted(const rib::Route& route, const ExportView& view, ExportScratch& scratch);
   [[nodiscard]] AttrId judge(const rib::Path& best, const Prefix& prefix, const ExportView& view,
                              ExportScratch& scratch);
   void look(const rib::AdjOut::Item& item, const ExportView& view, ExportScratch& scratch);
-  void settle(const rib::AdjOut::Item& item, bool was_told, rib::Table& table);
+  void settle(const rib::AdjOut::Item& item, bool had_entry, rib::Table& table);
   void put_in_buckets(ExportScratch& scratch) const;
   void encode_bucket(const ExportScratch::Bucket& bucket, const ExportView& view, ExportScratch& scratch);
+  /// Whether the limit keeps a route back whose entry is `before`.
+  [[nodiscard]] bool is_full(const rib::OutEntry& before) const;
+  void withhold(rib::RouteId id, const Prefix& prefix, const rib::OutEntry& before, const rib::OutEntry& withheld,
+                ExportScratch& scratch);
+  [[nodiscard]] bool use_room(ExportScratch& scratch);
   void encode_withdrawals(std::vector<ExportScratch::Withdrawal>& withdrawals,
                           ExportScratch::Segment::Audience audience, ExportScratch& scratch) const;
+  void drop_pending(rib::RouteId id, rib::Table& table);
   void hand_out(ExportScratch& scratch, Time now);
   void end_of_walk(Time now);
 
   ExportRules rules_;
   rib::AdjOut out_;
-  std::vector<ExportMember> members_;  ///< By local address, so that equal ones share a patched buffer.
+  std::vector<ExportMember> members_;  ///< By own address, so that equal ones share a patched buffer.
   Decision last_;                      ///< Routes come in runs of equal attributes. Valid within a turn.
-  std::size_t announcing_ = 0;         ///< Of this turn, not yet in told_count().
-  bool limited_ = false;
 };
 
 }  // namespace minibgp::speaker

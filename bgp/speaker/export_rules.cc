@@ -41,14 +41,19 @@ constexpr bool is_non_transitive(ExtendedCommunity community) {
   return (static_cast<std::uint64_t>(community) >> 62U & 1U) != 0;
 }
 
-OwnNextHop own_next_hop_form(Family family, const IpAddress& local, bool ipv4_over_ipv6) {
-  if (family == Family::ipv4) {
-    if (local.family == Family::ipv4) return OwnNextHop::ipv4;
-    if (!ipv4_over_ipv6) return OwnNextHop::none;
-  } else if (local.family == Family::ipv4) {
-    return OwnNextHop::ipv4_mapped;
-  }
+OwnNextHop own_next_hop_form(Family family, const IpAddress& local, const LinkAddresses& link, bool ipv4_over_ipv6) {
+  if (family == Family::ipv4 && local.family == Family::ipv6 && !ipv4_over_ipv6)
+    return link.ipv4.is_set() ? OwnNextHop::ipv4 : OwnNextHop::none;
+  if (family == Family::ipv6 && local.family == Family::ipv4)
+    return link.ipv6.is_set() ? OwnNextHop::ipv6 : OwnNextHop::none;
+  if (local.family == Family::ipv4) return OwnNextHop::ipv4;
   return local.is_link_local_v6() ? OwnNextHop::ipv6_both : OwnNextHop::ipv6;
+}
+
+/// Whether a next hop of this family can stand in a message about prefixes of that: IPv4 over IPv6 needs RFC 8950, and
+/// there is no form for IPv6 over IPv4.
+bool next_hop_fits(const IpAddress& next_hop, Family family, const wire::UpdateContext& context) {
+  return next_hop.family == family || (family == Family::ipv4 && context.ipv4_over_ipv6_next_hop);
 }
 
 }  // namespace
@@ -65,13 +70,14 @@ PolicyContext ExportRules::policy_context() const {
 }
 
 ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const SpeakerOptions& speaker,
-                              const session::Negotiated& negotiated, const IpAddress& local_address) {
+                              const session::Negotiated& negotiated, const IpAddress& local_address,
+                              const LinkAddresses& link) {
   ExportRules rules;
   rules.peer_type = negotiated.peer_type;
   rules.local_as = options.local_as.value_or(speaker.asn);
   rules.cluster_id = speaker.cluster_id != RouterId{0} ? speaker.cluster_id : speaker.router_id;
   rules.policy = options.export_policy;
-  // RFC 8212 s.3: without a policy an eBGP peer is told nothing.
+  // RFC 8212 s.3: without a policy nothing is advertised to an eBGP peer.
   if (rules.policy == nullptr)
     rules.policy = rules.peer_type == PeerType::ebgp ? Policy::reject_all() : Policy::accept_all();
   if (rules.policy->reads_peer()) {
@@ -86,8 +92,10 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const auto i = static_cast<std::size_t>(family);
     if (!rules.families[i]) continue;
-    rules.own_next_hop[i] = own_next_hop_form(family, local_address, negotiated.send.ipv4_over_ipv6_next_hop);
+    rules.own_next_hop[i] = own_next_hop_form(family, local_address, link, negotiated.send.ipv4_over_ipv6_next_hop);
   }
+  if (rules.peer_type == PeerType::ibgp && rules.families[static_cast<std::size_t>(Family::ipv6)])
+    rules.link = link.link;
   rules.context = negotiated.send;
   rules.prepend = options.prepend;
   rules.export_med = options.export_med;
@@ -122,7 +130,10 @@ bool drops_med(const ExportRules& rules, const Source& source) {
   return rules.peer_type == PeerType::ebgp && !source.local;
 }
 
-bool make_outgoing(const ExportRules& rules, const Source& source, PathAttributes& attributes) {
+namespace {
+
+/// Everything but the rules about address families and links. True: the next hop is to be our own.
+bool shape(const ExportRules& rules, const Source& source, PathAttributes& attributes) {
   if (rules.export_med) attributes.med = rules.export_med;
   if (rules.graceful_shutdown && !attributes.has(kGracefulShutdown)) {  // RFC 8326 s.4.2.
     auto& communities = attributes.communities;
@@ -176,26 +187,39 @@ bool make_outgoing(const ExportRules& rules, const Source& source, PathAttribute
   return unset || !source.local || choice == NextHopChoice::self;
 }
 
-NextHop own_next_hop(OwnNextHop form, const IpAddress& local_address) {
-  NextHop next_hop;
-  switch (form) {
-    case OwnNextHop::none:
-      break;
-    case OwnNextHop::ipv4:
-    case OwnNextHop::ipv6:
-      next_hop.address = local_address;
-      break;
-    case OwnNextHop::ipv6_both:
-      next_hop.address = local_address;
-      next_hop.link_local = local_address;
-      break;
-    case OwnNextHop::ipv4_mapped: {
-      next_hop.address.family = Family::ipv6;
-      next_hop.address.octets[10] = next_hop.address.octets[11] = 0xFF;
-      for (std::size_t i = 0; i < 4; ++i) next_hop.address.octets[12 + i] = local_address.octets[i];
-      break;
-    }
+}  // namespace
+
+NextHopFrom make_outgoing(const ExportRules& rules, const Source& source, Family family, PathAttributes& attributes) {
+  bool own = shape(rules, source, attributes);
+  NextHop& next_hop = attributes.next_hop;
+  // RFC 2545 s.3: the link-local half goes only to a peer on the link where it means something. A next hop that is
+  // nothing but link-local is replaced elsewhere. What the operator wrote stays.
+  const bool written = source.local || attributes.local.next_hop == NextHopChoice::address;
+  if (!own && !written && (source.link == 0 || source.link != rules.link)) {
+    next_hop.link_local = {};
+    own = next_hop.address.is_link_local_v6();
   }
+  if (!own && next_hop_fits(next_hop.address, family, rules.context)) return NextHopFrom::route;
+  const OwnNextHop form = rules.own_next_hop[static_cast<std::size_t>(family)];
+  return form == OwnNextHop::none ? NextHopFrom::nowhere : NextHopFrom::session;
+}
+
+OwnAddresses own_addresses(const ExportRules& rules, const IpAddress& local_address, const LinkAddresses& link) {
+  OwnAddresses own;
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    const OwnNextHop form = rules.own_next_hop[i];
+    if (!rules.families[i] || form == OwnNextHop::none) continue;
+    const Family family = form == OwnNextHop::ipv4 ? Family::ipv4 : Family::ipv6;
+    own[i] = local_address.family == family ? local_address : family == Family::ipv4 ? link.ipv4 : link.ipv6;
+  }
+  return own;
+}
+
+NextHop own_next_hop(const ExportRules& rules, Family family, const OwnAddresses& own) {
+  const auto i = static_cast<std::size_t>(family);
+  NextHop next_hop;
+  next_hop.address = own[i];
+  if (rules.own_next_hop[i] == OwnNextHop::ipv6_both) next_hop.link_local = own[i];
   return next_hop;
 }
 

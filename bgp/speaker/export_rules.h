@@ -22,11 +22,12 @@ namespace minibgp::speaker {
 
 /// How our own next hop is written for a family over a session.
 enum class OwnNextHop : std::uint8_t {
-  none,  ///< Not possible: the family is not announced (IPv4 over IPv6 without RFC 8950).
+  /// We have no address to give. An IPv4-mapped one (::ffff:a.b.c.d) is no way out: BIRD treats the route as withdrawn,
+  /// FRR does not install it, and traffic would flow in one direction only.
+  none,
   ipv4,
-  ipv6,         ///< 16 octets.
-  ipv6_both,    ///< 32 octets, the session runs over a link-local address (RFC 2545 s.3).
-  ipv4_mapped,  ///< IPv6 prefixes over an IPv4 session: ::ffff:a.b.c.d, as FRR and BIRD write it.
+  ipv6,       ///< 16 octets.
+  ipv6_both,  ///< 32 octets, the session runs over a link-local address (RFC 2545 s.3).
 };
 
 struct ExportRules {
@@ -39,6 +40,8 @@ struct ExportRules {
   Role role = Role::none;
   std::array<bool, kFamilies> families{};
   std::array<OwnNextHop, kFamilies> own_next_hop{};
+  /// LinkAddresses::link, for internal peers with IPv6: only they get next hops of others that have a link-local half.
+  std::uint32_t link = 0;
   wire::UpdateContext context;
   std::uint8_t prepend = 0;
   std::optional<std::uint32_t> export_med;
@@ -51,15 +54,16 @@ struct ExportRules {
   /// rest when routes are selected (RFC 4724 s.4.1).
   bool own_only = false;
   std::uint64_t audience = 0;
-  std::uint32_t limit = 0;  ///< Prefixes told at most; 0: no limit was configured.
-  PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that told is counted for it.
+  std::uint32_t limit = 0;  ///< Prefixes advertised at most; 0: no limit was configured.
+  PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that the group counts for it.
   bool operator==(const ExportRules&) const = default;
 
   [[nodiscard]] PolicyContext policy_context() const;  ///< But for the prefix. Views of these rules.
 };
 
 [[nodiscard]] ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const SpeakerOptions& speaker,
-                                            const session::Negotiated& negotiated, const IpAddress& local_address);
+                                            const session::Negotiated& negotiated, const IpAddress& local_address,
+                                            const LinkAddresses& link);
 
 /// What a path's origin means for export.
 struct Source {
@@ -68,6 +72,7 @@ struct Source {
   bool reflector_client = false;
   RouterId router_id{};
   std::uint32_t default_local_pref = 100;
+  std::uint32_t link = 0;  ///< LinkAddresses::link of its session.
   bool operator==(const Source&) const = default;
 };
 
@@ -76,11 +81,21 @@ struct Source {
 /// A MED that a neighbor sent is not passed on to another AS (RFC 4271 s.5.1.4); policy may set one afterwards.
 [[nodiscard]] bool drops_med(const ExportRules& rules, const Source& source);
 
-/// Turns what stands after policy into what is sent. Where the answer is true, the next hop is the session's own
-/// address (ExportRules::own_next_hop says in which form); else it stands in `attributes`.
-[[nodiscard]] bool make_outgoing(const ExportRules& rules, const Source& source, PathAttributes& attributes);
+/// Our own address as a next hop, by the family of the prefixes; unset where ExportRules::own_next_hop is none.
+using OwnAddresses = std::array<IpAddress, kFamilies>;
+[[nodiscard]] OwnAddresses own_addresses(const ExportRules& rules, const IpAddress& local_address,
+                                         const LinkAddresses& link);
 
-/// The session's own address as a next hop.
-[[nodiscard]] NextHop own_next_hop(OwnNextHop form, const IpAddress& local_address);
+/// Whose address a route is sent with.
+enum class NextHopFrom : std::uint8_t {
+  route,    ///< It stands in the attributes.
+  session,  ///< Our own on that session: see own_next_hop().
+  nowhere,  ///< Our own, and there is none of its family: the route cannot be sent.
+};
+/// Turns what stands after policy into what is sent for a prefix of `family`.
+[[nodiscard]] NextHopFrom make_outgoing(const ExportRules& rules, const Source& source, Family family,
+                                        PathAttributes& attributes);
+/// Our own address as the next hop for prefixes of `family`.
+[[nodiscard]] NextHop own_next_hop(const ExportRules& rules, Family family, const OwnAddresses& own);
 
 }  // namespace minibgp::speaker

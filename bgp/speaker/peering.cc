@@ -272,8 +272,10 @@ void EngineImpl::update_rules(Peering& peering) {
 void EngineImpl::set_rules(Peering& peering) {
   const PeerOptions& options = peering.options;
   const session::Negotiated& negotiated = peering.negotiated;
+  if (peering.established != nullptr) peering.link = peering.established->link;
   const IpAddress local_address =
       peering.established != nullptr ? peering.established->local_address : peering.import_rules.local_address;
+  const LinkAddresses& link = peering.link;
   const bool has_routes = table_.counts(peering.id).received != 0;
 
   rib::PeerFacts facts;
@@ -288,7 +290,8 @@ void EngineImpl::set_rules(Peering& peering) {
   source.reflector_client = options.route_reflector_client;
   source.router_id = negotiated.remote_id;
   source.default_local_pref = options.default_local_pref;
-  if (exporter_.set_source(peering.id, source) && has_routes) exporter_.reconsider_all();
+  source.link = link.link;
+  exporter_.set_source(peering.id, source);
 
   speaker::ImportRules rules;
   rules.id = peering.id;
@@ -318,12 +321,13 @@ void EngineImpl::set_rules(Peering& peering) {
 
   if (peering.established == nullptr) return;
   speaker::ExportRules export_rules =
-      speaker::make_export_rules(peering.id, options, options_, negotiated, local_address);
+      speaker::make_export_rules(peering.id, options, options_, negotiated, local_address, link);
   export_rules.own_only = defers_selection() && keeps_ours(peering);
+  const speaker::OwnAddresses own = speaker::own_addresses(export_rules, local_address, link);
   if (exporter_.has(peering.id)) {
-    exporter_.set_rules(peering.id, std::move(export_rules));
+    exporter_.set_rules(peering.id, own, std::move(export_rules));
   } else {
-    exporter_.join(peering.id, *peering.established->session, local_address, std::move(export_rules));
+    exporter_.join(peering.id, *peering.established->session, own, std::move(export_rules));
   }
 }
 
@@ -406,6 +410,15 @@ void EngineImpl::on_connected(ConnId conn, const IpAddress& local, Time now) {
   connection->session->on_connected(now_);
   drain(*connection);
   report_state(peering, DownReason::none);
+}
+
+void EngineImpl::set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now) {
+  Connection* const connection = find_connection(conn);
+  if (connection == nullptr || connection->ended || connection->link == addresses) return;
+  begin_turn(now);
+  connection->link = addresses;
+  Peering& peering = *find_peer(connection->peer);
+  if (peering.established == connection) set_rules(peering);
 }
 
 /// Closes a connection on which nothing was said.

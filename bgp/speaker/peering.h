@@ -21,6 +21,7 @@ struct Connection {
   ConnId id{};
   PeerId peer{};
   IpAddress local_address;
+  LinkAddresses link;
   std::unique_ptr<session::Session> session;
   Time held_until{};        ///< A collision may keep it in OpenConfirm until then.
   bool write_told = false;  ///< Write was handed out and not answered by on_sent() yet.
@@ -51,6 +52,7 @@ struct Peering {
   // Of the session that is, or was last, established.
   session::Negotiated negotiated;
   ImportRules import_rules;
+  LinkAddresses link;
   std::array<bool, kFamilies> end_of_rib_received{};
   std::array<bool, kFamilies> refreshing{};             ///< Between BoRR and EoRR (RFC 7313 s.4).
   std::array<std::uint8_t, kFamilies> refresh_epoch{};  ///< That began with BoRR.

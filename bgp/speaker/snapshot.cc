@@ -101,7 +101,10 @@ PeerStatus EngineImpl::status(const Peering& peering) const {
   if (status.graceful_restart) status.peer_restart_time_s = negotiated.peer_graceful_restart->restart_time_s;
   status.end_of_rib_received = peering.end_of_rib_received;
   status.end_of_rib_sent = exporter_.end_of_rib_sent(peering.id);
-  status.prefixes_announced = static_cast<std::uint32_t>(exporter_.announced_count(peering.id));
+  const rib::AdjOut::Counts out = exporter_.counts(peering.id);
+  status.prefixes_announced = static_cast<std::uint32_t>(out.advertised);
+  for (std::size_t i = 0; i < kWithheldReasons; ++i)
+    status.prefixes_withheld[i] = static_cast<std::uint32_t>(out.withheld[i]);
   status.unknown_capabilities = negotiated.unknown_capabilities;
   return status;
 }
@@ -180,6 +183,22 @@ std::vector<AnnouncedSnapshot> EngineImpl::announced_to(PeerId peer, const Route
         found.push_back({prefix, attributes});
       });
   std::sort(found.begin(), found.end(), [](const AnnouncedSnapshot& a, const AnnouncedSnapshot& b) {
+    return speaker::shown_before(a.prefix, b.prefix);
+  });
+  const bool lookup = filter.prefix && filter.match == RouteFilter::Match::lookup;
+  if (lookup && found.size() > 1) found.erase(found.begin(), found.end() - 1);  // The longest is the last.
+  if (found.size() > filter.max) found.resize(filter.max);
+  return found;
+}
+
+std::vector<WithheldSnapshot> EngineImpl::withheld_from(PeerId peer, const RouteFilter& filter) const {
+  std::vector<WithheldSnapshot> found;
+  exporter_.for_each_withheld(
+      peer, [&](const Prefix& prefix) { return speaker::matches(filter, prefix); },
+      [&](const Prefix& prefix, Withheld why) {
+        found.push_back({prefix, why});
+      });
+  std::sort(found.begin(), found.end(), [](const WithheldSnapshot& a, const WithheldSnapshot& b) {
     return speaker::shown_before(a.prefix, b.prefix);
   });
   const bool lookup = filter.prefix && filter.match == RouteFilter::Match::lookup;

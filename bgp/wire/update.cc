@@ -362,6 +362,26 @@ void close_length(std::uint8_t* field, const std::uint8_t* end) {
 /// The IPv4 NEXT_HOP attribute with its header: what an MP_REACH_NLRI replaces.
 constexpr std::size_t kNextHopAttribute = kShortHead + 4;
 
+/// How an UPDATE that announces is laid out.
+struct Layout {
+  Layout(const EncodedAttributes& attributes, const NextHop& next_hop, Family family)
+      : classic(family == Family::ipv4 && next_hop.address.family == Family::ipv4 && attributes.next_hop_offset != 0) {
+    // With the next hop in MP_REACH_NLRI, a NEXT_HOP attribute is left out (RFC 4760 s.3).
+    const bool skip_next_hop = !classic && attributes.next_hop_offset != 0;
+    skip_begin = skip_next_hop ? attributes.next_hop_offset - kShortHead : attributes.octets.size();
+    skip_end = skip_next_hop ? skip_begin + kNextHopAttribute : attributes.octets.size();
+    list_size = attributes.octets.size() - (skip_end - skip_begin);
+    mp_size = classic ? 0 : kExtendedHead + kMpReachHead + mp_next_hop_size(next_hop);
+  }
+  /// Octets of the message without its prefixes.
+  [[nodiscard]] std::size_t fixed() const { return kHeaderSize + 2 * kLengthField + mp_size + list_size; }
+
+  bool classic;  ///< Next hop and prefixes lie where RFC 4271 has them; else in MP_REACH_NLRI.
+  std::size_t skip_begin = 0, skip_end = 0;
+  std::size_t list_size = 0;
+  std::size_t mp_size = 0;
+};
+
 }  // namespace
 
 void encode_attributes(const PathAttributes& attributes, Family family, const UpdateContext& context,
@@ -369,19 +389,18 @@ void encode_attributes(const PathAttributes& attributes, Family family, const Up
   encode_attribute_list(attributes, {.next_hop = family == Family::ipv4, .partial = PartialBit::set}, context, out);
 }
 
+std::size_t room_for_prefixes(const EncodedAttributes& attributes, const NextHop& next_hop, Family family,
+                              const UpdateContext& context) {
+  const std::size_t fixed = Layout{attributes, next_hop, family}.fixed();
+  return fixed >= context.max_message ? 0 : context.max_message - fixed;
+}
+
 AnnounceResult encode_announce(const EncodedAttributes& attributes, const NextHop& next_hop, Family family,
                                std::span<const Prefix> prefixes, const UpdateContext& context,
                                std::vector<std::uint8_t>& out) {
-  const bool classic =
-      family == Family::ipv4 && next_hop.address.family == Family::ipv4 && attributes.next_hop_offset != 0;
+  const Layout layout{attributes, next_hop, family};
   const Bytes list = attributes.octets;
-  // With the next hop in MP_REACH_NLRI, a NEXT_HOP attribute is left out (RFC 4760 s.3).
-  const bool skip_next_hop = !classic && attributes.next_hop_offset != 0;
-  const std::size_t skip_begin = skip_next_hop ? attributes.next_hop_offset - kShortHead : list.size();
-  const std::size_t skip_end = skip_next_hop ? skip_begin + kNextHopAttribute : list.size();
-  const std::size_t list_size = list.size() - (skip_end - skip_begin);
-  const std::size_t mp_size = classic ? 0 : kExtendedHead + kMpReachHead + mp_next_hop_size(next_hop);
-  const std::size_t fixed = kHeaderSize + 2 * kLengthField + mp_size + list_size;
+  const std::size_t fixed = layout.fixed();
   if (prefixes.empty() || fixed + nlri_size(prefixes.front()) > context.max_message) return {};
 
   const std::size_t begin = reserve_message(fixed, prefixes.size(), context.max_message, out);
@@ -392,7 +411,7 @@ AnnounceResult encode_announce(const EncodedAttributes& attributes, const NextHo
   at += kLengthField;
   std::uint8_t* const attribute_begin = at;
   AnnounceResult result;
-  if (classic) {
+  if (layout.classic) {
     at = base::store_bytes(at, list);
     close_length(attribute_length, at);
     std::uint8_t* const next_hop_at = attribute_begin + attributes.next_hop_offset;
@@ -413,10 +432,10 @@ AnnounceResult encode_announce(const EncodedAttributes& attributes, const NextHo
     at = base::store_bytes(at, next_hop.address.bytes());
     if (result.next_hop_size == 32) at = base::store_bytes(at, next_hop.link_local.bytes());
     at = base::store_u8(at, 0);
-    result.taken = store_prefixes(at, limit - list_size, prefixes);
+    result.taken = store_prefixes(at, limit - layout.list_size, prefixes);
     close_length(value_length, at);
-    at = base::store_bytes(at, list.first(skip_begin));
-    at = base::store_bytes(at, list.subspan(skip_end));
+    at = base::store_bytes(at, list.first(layout.skip_begin));
+    at = base::store_bytes(at, list.subspan(layout.skip_end));
     close_length(attribute_length, at);
   }
   out.resize(static_cast<std::size_t>(at - out.data()));

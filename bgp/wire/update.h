@@ -55,9 +55,14 @@ struct EncodedAttributes {
 void encode_attributes(const PathAttributes& attributes, Family family, const UpdateContext& context,
                        EncodedAttributes& out);
 
+/// Octets that one UPDATE with these attributes leaves for prefixes; 0: not even one fits. A prefix of nlri_size() up to
+/// that can be announced, alone or with others.
+[[nodiscard]] std::size_t room_for_prefixes(const EncodedAttributes& attributes, const NextHop& next_hop, Family family,
+                                            const UpdateContext& context);
+
 /// Where the next hop lies in a message that encode_announce() appended, counted from the message's begin.
 struct AnnounceResult {
-  std::size_t taken = 0;  ///< How many of `prefixes` fitted; at least 1, or 0: attributes too large.
+  std::size_t taken = 0;  ///< How many of `prefixes` fitted; 0: the first is larger than room_for_prefixes().
   std::uint32_t next_hop_offset = 0;
   std::uint8_t next_hop_size = 0;  ///< 4, 16 or 32.
 };

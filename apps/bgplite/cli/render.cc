@@ -165,6 +165,14 @@ std::string render_peer(const Json& answer, bool colors) {
     out += line("families", joined(list(peer, "families")));
     out += line("prefixes", text(prefixes, "received") + " received, " + text(prefixes, "accepted") + " accepted, " +
                                 text(prefixes, "best") + " in use, " + text(prefixes, "announced") + " announced");
+    std::size_t withheld = 0;
+    const Json by_reason = prefixes.value("withheld", Json::object());
+    for (const Json& count : by_reason) withheld += count.get<std::size_t>();
+    const Json& listed = list(peer, "withheld");
+    if (withheld != 0) out += line("not announced", std::to_string(withheld) + " that export policy accepts");
+    for (const Json& route : listed) out += line("", text(route, "prefix") + ": " + text(route, "reason"));
+    if (!listed.empty() && withheld > listed.size())
+      out += line("", "and " + std::to_string(withheld - listed.size()) + " more");
     out += line("limits", text(configured, "import_limit") + " in, " + text(configured, "export_limit") + " out");
     out += line("messages", text(messages, "received") + " received, " + text(messages, "sent") + " sent");
     out +=

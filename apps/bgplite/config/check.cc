@@ -144,6 +144,7 @@ class Checker {
       warning(path + ".asn", "AS " + to_text(options.remote_as) + " of peer " + key + " is " + what,
               "accepted, because clouds use such numbers");
     addresses(key, path, options);
+    next_hops(key, path, options);
     timers(key, path, peer);
     policies(key, path, peer);
     if (options.ttl_security_hops != 0 && options.ttl > 1)
@@ -172,6 +173,23 @@ class Checker {
     for (const auto& [name, tunnel] : config_.tunnels)
       for (const auto& own : tunnel.options.addresses)
         if (own.address == address) error(path, "peer " + key + " has the address of our own end of tunnel " + name);
+  }
+
+  /// Routes of the other family than the session's need an address of the interface as their next hop. What a tunnel's
+  /// interface will have is written here; of other interfaces only the running daemon knows.
+  void next_hops(const std::string& key, const std::string& path, const minibgp::PeerOptions& options) {
+    const bool over_ipv4 = options.address.family == minibgp::Family::ipv4;
+    if (!options.families[over_ipv4 ? 1 : 0] || (!over_ipv4 && options.extended_next_hop)) return;
+    const auto tunnel = config_.tunnels.find(options.tunnel);
+    if (tunnel == config_.tunnels.end() || tunnel->second.options.addresses.empty()) return;
+    for (const auto& own : tunnel->second.options.addresses)
+      if ((own.address.family == minibgp::Family::ipv4) != over_ipv4 && !own.address.is_link_local_v6()) return;
+    const std::string family = over_ipv4 ? "IPv6" : "IPv4";
+    warning(path + ".families",
+            "peer " + key + ": " + family + " routes will not be announced, because tunnel " + tunnel->first +
+                " has no " + family + " address to send as their next hop",
+            over_ipv4 ? "give the tunnel a global IPv6 address, or set next_hop in the export policy"
+                      : "give the tunnel an IPv4 address, or set extended_next_hop (RFC 8950)");
   }
 
   void timers(const std::string& key, const std::string& path, const PeerConfig& peer) {

@@ -40,6 +40,8 @@ Json announced_json(Context& context, const minibgp::Prefix& prefix, const minib
       one["why_not"] = "there is no usable path";
     } else if (best->peer == peer.id) {
       one["why_not"] = "the best path came from it";
+    } else if (const auto withheld = engine.withheld_from(peer.id, filter(prefix, Match::exact)); !withheld.empty()) {
+      one["why_not"] = minibgp::to_text(withheld.front().why, prefix, peer);
     } else {
       const bool ibgp_learned = best->peer != minibgp::kLocalPeer && peer.type == minibgp::PeerType::ibgp;
       const auto from = engine.peer(best->peer);

@@ -30,6 +30,14 @@ Json families(const std::array<bool, minibgp::kFamilies>& which) {
   return list;
 }
 
+/// Numbers of routes by reason; the reasons that have none are there too.
+Json withheld(const minibgp::PeerStatus& peer) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < minibgp::kWithheldReasons; ++i)
+    json[std::string{minibgp::to_text(static_cast<minibgp::Withheld>(i))}] = peer.prefixes_withheld[i];
+  return json;
+}
+
 }  // namespace
 
 double seconds(minibgp::Duration duration) {
@@ -105,7 +113,8 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
        {{"received", peer.prefixes_received},
         {"accepted", peer.prefixes_accepted},
         {"best", peer.prefixes_best},
-        {"announced", peer.prefixes_announced}}},
+        {"announced", peer.prefixes_announced},
+        {"withheld", withheld(peer)}}},
       {"messages",
        {{"received", counters.messages_received},
         {"sent", counters.messages_sent},

@@ -68,13 +68,25 @@ void summary(Context& context, const Request&, const Reply& reply) {
   reply.result(json);
 }
 
+/// Of the routes that a peer does not get although its export policy accepts them, so many are listed.
+constexpr std::size_t kWithheldShown = 10;
+
 void peers(Context& context, const Request& request, const Reply& reply) {
   if (!request.arguments.contains("peer")) return reply.result({{"peers", peers_json(context.daemon)}});
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
   const auto status = context.daemon.speaker().engine().peer(*peer);
   if (!status) return reply.error("no such peer", 1);
-  reply.result({{"peers", Json::array({peer_json(context.daemon, *status)})}});
+  Json json = peer_json(context.daemon, *status);
+  minibgp::RouteFilter first;
+  first.max = kWithheldShown;
+  Json routes = Json::array();
+  for (const minibgp::WithheldSnapshot& route : context.daemon.speaker().engine().withheld_from(*peer, first))
+    routes.push_back({{"prefix", minibgp::to_text(route.prefix)},
+                      {"why", minibgp::to_text(route.why)},
+                      {"reason", minibgp::to_text(route.why, route.prefix, *status)}});
+  if (!routes.empty()) json["withheld"] = std::move(routes);
+  reply.result({{"peers", Json::array({std::move(json)})}});
 }
 
 minibgp::RouteFilter::Match match_argument(const Request& request) {

@@ -391,7 +391,7 @@ TEST_F(Audience, APartThatBecomesANetworkOfItsOwnIsOne) {
   EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, true));
 }
 
-TEST(Ipv6, GoesOverAnIpv4SessionWithAMappedNextHopAndOverAnIpv6OneWithItsOwn) {
+TEST(Ipv6, GoesOverAnIpv4SessionWithTheInterfacesAddressAndOverAnIpv6OneWithItsOwn) {
   Bench bench;
   const auto both = [](PeerOptions& o) { o.families = {true, true}; };
   RawPeer& a = bench.add(1, Asn{65001}, both);
@@ -400,17 +400,18 @@ TEST(Ipv6, GoesOverAnIpv4SessionWithAMappedNextHopAndOverAnIpv6OneWithItsOwn) {
     both(o);
     o.address = "2001:db8::3"_ip;
   });
+  b.link.ipv6 = "2001:db8:1::1"_ip;
   c.local = "2001:db8::1"_ip;
   for (RawPeer* peer : {&a, &b, &c}) bench.establish(*peer);
   const Prefix prefix = "2001:db8:5::/48"_prefix;
   PathAttributes sent = route_of(a, "65001");
   sent.next_hop.address = "2001:db8::9"_ip;
   bench.announce(a, sent, {prefix});
-  EXPECT_EQ(b.heard.at(prefix).next_hop.address, "::ffff:192.0.2.254"_ip);
+  EXPECT_EQ(b.heard.at(prefix).next_hop.address, "2001:db8:1::1"_ip);
   EXPECT_EQ(c.heard.at(prefix).next_hop.address, "2001:db8::1"_ip);
   bench.announce(a, route_of(a, "65001"), {kPrefix});
   EXPECT_TRUE(b.heard.contains(kPrefix));
-  EXPECT_FALSE(c.heard.contains(kPrefix)) << "IPv4 over IPv6 was not negotiated (RFC 8950)";
+  EXPECT_FALSE(c.heard.contains(kPrefix)) << "IPv4 over IPv6 was not negotiated (RFC 8950), and we have no IPv4 address there";
 }
 
 // Two groups would do all the work twice.
@@ -428,7 +429,7 @@ TEST(ExportRules, AreTheSameForPeersInManyAsesUnderOnePolicy) {
   second.address = "192.0.2.2"_ip;
   second.remote_as = Asn{65002};
   const auto rules = [&](PeerId id, const PeerOptions& options) {
-    return make_export_rules(id, options, speaker, negotiated, "192.0.2.254"_ip);
+    return make_export_rules(id, options, speaker, negotiated, "192.0.2.254"_ip, {});
   };
   EXPECT_EQ(rules(PeerId{1}, first), rules(PeerId{2}, second));
   second.as_override = true;

@@ -13,6 +13,7 @@
 #include <bgp/wire/refresh.h>
 #include <bgp/wire/update.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -30,6 +31,7 @@ struct RawPeer {
   PeerOptions options;
   PeerId id{};
   IpAddress local;  ///< Our address on its session.
+  LinkAddresses link;
   std::function<void(wire::Open&)> edit_open = [](wire::Open&) {};
   std::optional<ConnId> conn;
   bool reads = true;  ///< false: what we send stays in our queue.
@@ -74,6 +76,7 @@ class Bench {
   void establish(RawPeer& peer) {
     peer.conn = engine.on_accepted(peer.options.address, peer.local, {}, now);
     BGP_ASSERT(peer.conn.has_value());
+    engine.set_link_addresses(*peer.conn, peer.link, now);
     peer.closed = false;
     peer.unread.clear();
     peer.heard.clear();
@@ -102,9 +105,18 @@ class Bench {
     pump();
   }
   void announce(RawPeer& peer, const PathAttributes& attributes, const std::vector<Prefix>& prefixes) {
+    announce_in(peer, attributes, prefixes, wire::kMaxMessage);
+  }
+  /// In messages of up to 65 535 octets (RFC 8654).
+  void announce_extended(RawPeer& peer, const PathAttributes& attributes, const std::vector<Prefix>& prefixes) {
+    announce_in(peer, attributes, prefixes, wire::kMaxExtendedMessage);
+  }
+  void announce_in(RawPeer& peer, const PathAttributes& attributes, const std::vector<Prefix>& prefixes,
+                   std::size_t max_message) {
     const Family family = prefixes.front().family;
     wire::UpdateContext context;
     context.peer_type = type_of(peer);
+    context.max_message = max_message;
     wire::EncodedAttributes encoded;
     wire::encode_attributes(attributes, family, context, encoded);
     std::vector<std::uint8_t> octets;
@@ -143,9 +155,12 @@ class Bench {
     pump();
   }
 
-  /// Everything that is due now, until nothing is left to do.
+  /// Everything that is due now, until nothing is left to do. An engine that asks for turns without end is stopped, and
+  /// turns_at_most says so.
   void pump() {
-    for (;;) {
+    constexpr std::size_t kEnough = 100'000;
+    for (std::size_t turns = 0; turns < kEnough; ++turns) {
+      turns_at_most = std::max(turns_at_most, turns);
       while (const auto output = engine.poll()) take(*output);
       if (engine.next_deadline() > now) return;
       engine.on_time(now);
@@ -180,6 +195,7 @@ class Bench {
   std::vector<Prefix> lost;                     ///< Prefixes that were left without a path, in order.
   std::vector<Dial> dials;
   std::size_t best_batches = 0;
+  std::size_t turns_at_most = 0;  ///< That the engine asked for after one input.
   bool restart_complete = false, best_before_complete = false;
   std::vector<NextHopInterest> interests;
 
@@ -261,6 +277,7 @@ class Bench {
     ++peer.updates;
     wire::UpdateContext context;
     context.peer_type = type_of(peer);
+    context.ipv4_over_ipv6_next_hop = peer.options.extended_next_hop;
     wire::Update update;
     wire::decode_update(body, context, update);
     BGP_ASSERT(update.severity == wire::Severity::none);
