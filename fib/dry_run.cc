@@ -35,7 +35,8 @@ std::string to_text(const RouteOp& op, std::uint8_t protocol, const InterfaceNam
     text += ways(*op.forwarding, name);
     if (op.forwarding->preferred_source.is_set()) text += " src " + minibgp::to_text(op.forwarding->preferred_source);
   }
-  text += " metric " + std::to_string(op.key.metric) + " proto " + std::to_string(protocol);
+  text += " metric " + std::to_string(op.key.metric) + " proto " +
+          std::to_string(op.former_protocol != 0 ? op.former_protocol : protocol);
   if (op.key.table != kMainTable) text += " table " + std::to_string(op.key.table);
   return text;
 }

@@ -63,6 +63,11 @@ struct FibOptions {
   Duration audit_interval = std::chrono::seconds{60};  ///< Between comparisons with the kernel's whole table; 0: never.
   /// Whether a next hop may be reached through the default route (a route to everywhere says little).
   bool resolve_via_default = false;
+  /// What of the guard's reasons does not hold routes back: bits of kGuardReasons.
+  std::uint32_t allow = 0;
+  /// Where earlier runs wrote to: what is still there and not desired goes when adoption is over, and a route that is
+  /// desired takes its place. See FibObserver::on_owned_changed().
+  std::vector<OwnedTable> former;
   /// Called instead of the kernel with a line for each change: nothing is written. Needs no privilege.
   std::function<void(std::string_view line)> dry_run;
 };
@@ -129,8 +134,40 @@ enum class Refusal : std::uint8_t {
   foreign_route,       ///< The kernel has a route of another protocol with the same prefix, table and metric.
   kernel,              ///< The kernel said no: see RouteStatus::error.
   no_usable_next_hop,
+  inside_own_network,        ///< It is inside one of our own networks.
+  inside_connected_network,  ///< It is inside a network that one of our interfaces is in.
+  covers_peer,               ///< It would take over the path to the address of a configured peer.
+  foreign_ahead,  ///< It is installed, but a route of another protocol with its prefix, table and metric is in front.
+  contested,      ///< Another program changes it again and again; the next repair waits.
+  table_owned,    ///< Another process owns its table and protocol: see Fib::start().
 };
 [[nodiscard]] std::string_view to_text(Refusal refusal);  ///< For people.
+
+/// What the guard (fib/route_guard.h) may be told to let through. `word` is that of the configuration key `fib.allow`.
+struct GuardReason {
+  std::string_view word;
+  std::uint32_t bit = 0;
+};
+inline constexpr GuardReason kGuardReasons[] = {
+    {"link_local", 1}, {"connected_networks", 2}, {"ike_endpoints", 4}, {"peer_addresses", 8}, {"own_networks", 16}};
+/// The bit of FibOptions::allow that lets routes pass which are held back for this; 0: the guard has no such reason.
+[[nodiscard]] constexpr std::uint32_t guard_bit(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::link_local_network:
+      return 1;
+    case Refusal::inside_connected_network:
+      return 2;
+    case Refusal::covers_endpoint:
+      return 4;
+    case Refusal::covers_peer:
+      return 8;
+    case Refusal::covers_own_network:
+    case Refusal::inside_own_network:
+      return 16;
+    default:
+      return 0;
+  }
+}
 
 /// One route as `show fib` prints it. A copy.
 struct RouteStatus {
@@ -185,14 +222,17 @@ struct FibStatus {
   std::uint32_t table = 0, metric = 0;
   std::uint8_t protocol = 0;
   std::size_t desired = 0, installed = 0, pending = 0, refused = 0, adopted = 0;
+  std::size_t held = 0;       ///< Of `refused`: by the guard.
+  std::size_t contested = 0;  ///< Repairs that wait because another program undoes them.
   FibCounters counters;
 };
 
 /// What verify() found.
 struct Comparison {
-  std::size_t compared = 0;
-  std::vector<std::string> differences;  ///< One line each, before they were repaired; at most 100.
+  std::size_t compared = 0;              ///< Routes that are desired, or that the kernel has of us.
+  std::vector<std::string> differences;  ///< One line each; at most 100.
   std::size_t difference_count = 0;
+  std::size_t repairable = 0;  ///< Of these: being repaired. The others stay until their cause goes.
 };
 
 /// Whether our own announcement depends on the kernel: see Fib::watch_network().
@@ -209,6 +249,9 @@ class FibObserver {
   /// After the kernel's groups lost the next hop, when it became unusable: pass it on to Speaker::set_next_hop().
   virtual void on_next_hops_changed(std::span<const NextHopState>) {}
   virtual void on_network_changed(const Prefix&, NetworkWatch, bool /*present*/) {}  ///< Of watch_network().
+  /// Where the Fib writes now, and where something of an earlier run is left. Keep it on disk, and give it to the next
+  /// run as FibOptions::former. Called before the first route goes to a new table, and when a former one is clean.
+  virtual void on_owned_changed(std::span<const OwnedTable>) {}
   /// The Fib can do nothing any more (the kernel's netlink socket failed). It stays quiet afterwards.
   virtual void on_fib_failed(std::error_code) {}
 };
@@ -226,10 +269,12 @@ class Fib {
   Fib& operator=(const Fib&) = delete;
 
   /// Opens the netlink sockets and begins to read the kernel's tables; before that, nothing is written. The error is
-  /// the kernel's (EPERM only later, with the first write: see status()).
+  /// the kernel's (EPERM only later, with the first write: see status()), or std::errc::address_in_use when another
+  /// process owns the routes of (table, protocol) in this network namespace; its message() says which.
   [[nodiscard]] Result<void, std::error_code> start();
-  /// Options that differ are applied: routes move to the new table, metric, protocol or source. `enabled`,
-  /// `next_hop_objects`, `next_hop_id_base` and `dry_run` stay what they were at the start.
+  /// Options that differ are applied: routes move to the new table, metric or source. `enabled`, `protocol`,
+  /// `next_hop_objects`, `next_hop_id_base`, `former` and `dry_run` stay what they were at the start. A table that
+  /// another process owns is not taken: the routes for it are held back.
   void set_options(const FibOptions& options);
 
   // --- What is desired

@@ -3,51 +3,132 @@
 #include <algorithm>
 
 namespace minibgp::fib {
+namespace {
+
+bool same_way(const Via& a, const Via& b) { return a.gateway == b.gateway && a.interface == b.interface; }
+
+/// Whether each of `some` is one of `all`; the weight of a next hop is not told with it alone.
+bool contains(const std::vector<Via>& all, const std::vector<Via>& some) {
+  return std::all_of(some.begin(), some.end(), [&](const Via& via) {
+    return std::any_of(all.begin(), all.end(), [&](const Via& other) { return same_way(via, other); });
+  });
+}
+
+}  // namespace
 
 void ForeignRoutes::count_length(const Prefix& prefix, int change) {
   std::uint32_t& count = lengths_[static_cast<std::size_t>(prefix.family)][prefix.length_bits];
   count = change > 0 ? count + 1 : count - 1;
 }
 
-bool ForeignRoutes::on_route(const ForeignRoute& route) {
-  const auto [found, added] = by_prefix_.try_emplace(route.key.prefix);
-  if (added) count_length(route.key.prefix, 1);
-  Entries& entries = found->second;
+ForeignRoutes::Entries& ForeignRoutes::entries_of(const Prefix& prefix) {
+  const auto [found, added] = by_prefix_.try_emplace(prefix);
+  if (added) count_length(prefix, 1);
+  return found->second;
+}
+
+void ForeignRoutes::drop_if_empty(const Prefix& prefix) {
+  const auto found = by_prefix_.find(prefix);
+  if (found == by_prefix_.end() || !found->second.empty()) return;
+  count_length(prefix, -1);
+  by_prefix_.erase(found);
+}
+
+void ForeignRoutes::set_ahead(Entry& entry, bool ahead) {
+  if (entry.ahead == ahead) return;
+  entry.ahead = ahead;
+  ahead ? ++ahead_ : --ahead_;
+}
+
+void ForeignRoutes::erase(Entries& entries, Entries::iterator at) {
+  set_ahead(*at, false);
+  entries.erase(at);
+  --size_;
+}
+
+bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
+  Entries& entries = entries_of(route.key.prefix);
+  const auto known =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.route == route; });
+  const bool changed = known == entries.end() || known->ahead != ahead;
+  if (entries.size() == 1 && known != entries.end()) {
+    known->generation = generation_;
+    set_ahead(*known, ahead);
+    return changed;
+  }
+  // Behind those of its metric that this dump has shown, in front of those that it has not shown yet.
+  if (known != entries.end()) erase(entries, known);
+  const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return entry.route.key.metric > route.key.metric ||
+           (entry.route.key.metric == route.key.metric && entry.generation != generation_);
+  });
+  const auto made = entries.insert(at, {route, generation_, false});
+  set_ahead(*made, ahead);
+  ++size_;
+  return changed;
+}
+
+bool ForeignRoutes::on_route(const ForeignRoute& route, Placement placement, bool ours_there) {
+  Entries& entries = entries_of(route.key.prefix);
+  const bool ipv4 = route.key.prefix.family == Family::ipv4;
+  const auto same_key = [&](const Entry& entry) { return entry.route.key == route.key; };
   for (Entry& entry : entries) {
-    if (entry.route.key != route.key || entry.route.protocol != route.protocol) continue;
+    if (entry.route != route) continue;
     entry.generation = generation_;
-    if (entry.route == route) return false;
-    entry.route = route;
+    return false;
+  }
+  // It takes the place of the first with its key, or is what an IPv6 route became that got another next hop.
+  const auto replaced = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return same_key(entry) && (placement == Placement::replaced || (!ipv4 && contains(route.vias, entry.route.vias)));
+  });
+  if (replaced != entries.end()) {
+    replaced->route = route;
+    replaced->generation = generation_;
     return true;
   }
-  entries.push_back({route, generation_});
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.route.key.metric < b.route.key.metric; });
+  const bool in_front = ipv4 && placement == Placement::created;
+  const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return entry.route.key.metric > route.key.metric || (in_front && entry.route.key.metric == route.key.metric);
+  });
+  const auto made = entries.insert(at, {route, generation_, false});
+  set_ahead(*made, in_front && ours_there);
   ++size_;
   return true;
 }
 
-bool ForeignRoutes::on_gone(const RouteKey& key, std::uint8_t protocol) {
-  const auto found = by_prefix_.find(key.prefix);
-  if (found == by_prefix_.end()) return false;
-  const auto erased = std::erase_if(
-      found->second, [&](const Entry& entry) { return entry.route.key == key && entry.route.protocol == protocol; });
-  size_ -= erased;
-  if (found->second.empty()) {
-    count_length(key.prefix, -1);
-    by_prefix_.erase(found);
+ForeignRoutes::Gone ForeignRoutes::on_gone(const ForeignRoute& route) {
+  const auto found = by_prefix_.find(route.key.prefix);
+  if (found == by_prefix_.end()) return Gone::unknown;
+  Entries& entries = found->second;
+  const auto exact =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.route == route; });
+  if (exact != entries.end()) {
+    erase(entries, exact);
+    drop_if_empty(route.key.prefix);
+    return Gone::erased;
   }
-  return erased != 0;
+  if (route.key.prefix.family == Family::ipv4 || route.vias.empty()) return Gone::unknown;
+  for (Entry& entry : entries) {
+    if (entry.route.key != route.key || entry.route.vias.size() <= route.vias.size() ||
+        !contains(entry.route.vias, route.vias))
+      continue;
+    std::erase_if(entry.route.vias, [&](const Via& via) { return contains(route.vias, {via}); });
+    if (entry.route.vias.size() == 1) entry.route.vias[0].weight = 1;
+    return Gone::shrunk;
+  }
+  return Gone::unknown;
 }
 
 bool ForeignRoutes::end_dump() {
   bool changed = false;
   for (auto at = by_prefix_.begin(); at != by_prefix_.end();) {
-    const auto erased =
-        std::erase_if(at->second, [this](const Entry& entry) { return entry.generation != generation_; });
-    size_ -= erased;
-    changed = changed || erased != 0;
-    if (at->second.empty()) {
+    Entries& entries = at->second;
+    for (std::size_t i = entries.size(); i-- > 0;) {
+      if (entries[i].generation == generation_) continue;
+      erase(entries, entries.begin() + static_cast<std::ptrdiff_t>(i));
+      changed = true;
+    }
+    if (entries.empty()) {
       count_length(at->first, -1);
       at = by_prefix_.erase(at);
     } else {
@@ -55,6 +136,16 @@ bool ForeignRoutes::end_dump() {
     }
   }
   return changed;
+}
+
+void ForeignRoutes::forget_ahead(const RouteKey& key) {
+  const auto found = by_prefix_.find(key.prefix);
+  if (found == by_prefix_.end()) return;
+  const auto at = std::find_if(found->second.begin(), found->second.end(),
+                               [&](const Entry& entry) { return entry.ahead && entry.route.key == key; });
+  if (at == found->second.end()) return;
+  erase(found->second, at);
+  drop_if_empty(key.prefix);
 }
 
 const ForeignRoute* ForeignRoutes::exact(const Prefix& prefix) const {
@@ -82,10 +173,21 @@ const ForeignRoute* ForeignRoutes::inside(const Prefix& range, std::uint8_t leng
   return nullptr;
 }
 
-bool ForeignRoutes::occupies(const RouteKey& key) const {
+const ForeignRoute* ForeignRoutes::with_key(const RouteKey& key) const {
   const auto found = by_prefix_.find(key.prefix);
-  return found != by_prefix_.end() && std::any_of(found->second.begin(), found->second.end(),
-                                                  [&](const Entry& entry) { return entry.route.key == key; });
+  if (found == by_prefix_.end()) return nullptr;
+  for (const Entry& entry : found->second)
+    if (entry.route.key == key) return &entry.route;
+  return nullptr;
+}
+
+const ForeignRoute* ForeignRoutes::ahead(const RouteKey& key) const {
+  if (ahead_ == 0) return nullptr;
+  const auto found = by_prefix_.find(key.prefix);
+  if (found == by_prefix_.end()) return nullptr;
+  for (const Entry& entry : found->second)
+    if (entry.ahead && entry.route.key == key) return &entry.route;
+  return nullptr;
 }
 
 }  // namespace minibgp::fib

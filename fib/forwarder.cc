@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace minibgp::fib {
 namespace {
@@ -13,7 +14,7 @@ constexpr Duration kDumpSpacing = std::chrono::milliseconds{50};
 constexpr int kDumpShare = 4;
 /// A next hop the kernel refused is tried again after this, or when a link or address changes.
 constexpr Duration kRefusedViaRetry = std::chrono::seconds{5};
-constexpr std::size_t kDifferencesKept = 100;
+constexpr std::size_t kDifferencesKept = 100;  // Of a comparison, for people.
 
 std::uint32_t id_base(const FibOptions& options) {
   return options.next_hop_id_base != 0 ? options.next_hop_id_base : 0x62000000U + ((options.table & 0xFFU) << 16U);
@@ -41,17 +42,34 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
     : options_(options),
       log_(log),
       map_(options.resolve_via_default),
-      groups_({options.protocol, id_base(options), 65536}),
+      groups_({options.protocol, id_base(options), 65536, {}}),
       reconciler_(
           forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); },
-          [this](const RouteKey& key) { return map_.foreign().occupies(key); },
+          [this](const RouteKey& key) {
+            using Foreign = Reconciler::Foreign;
+            if (map_.foreign().ahead(key) != nullptr) return Foreign::ahead;
+            return map_.foreign().occupies(key) ? Foreign::behind : Foreign::none;
+          },
           [this](ForwardingId kernel) { return viable(kernel); }),
-      injector_(injector_options(options), map_,
-                options.next_hop_objects == FibOptions::NextHopObjects::automatic ? &groups_ : nullptr, forwardings_,
-                reconciler_),
+      injector_(injector_options(options), map_, groups_,
+                options.next_hop_objects == FibOptions::NextHopObjects::automatic ? Injector::Objects::used
+                                                                                  : Injector::Objects::unused,
+                forwardings_, reconciler_),
       use_groups_(options.next_hop_objects == FibOptions::NextHopObjects::automatic) {
   wanted_ = {true, true, true};
-  next_dump_at_ = now;
+  next_dump_at_ = now_ = now;
+  injector_.set_allowed(options.allow);
+  set_former(options.former);
+}
+
+void Forwarder::set_former(std::span<const OwnedTable> former) {
+  groups_.set_former(former);
+  former_.clear();
+  for (const OwnedTable& one : former)
+    if (!options_.enabled || one.protocol != options_.protocol || !in_our_tables({{}, one.table, 0}) ||
+        one.next_hop_id_base != id_base(options_))
+      former_.push_back(one);
+  owned_changed_ = true;
 }
 
 void Forwarder::log(LogLevel level, std::string_view line) const {
@@ -74,7 +92,18 @@ bool Forwarder::viable(ForwardingId kernel) const {
 // --- Desired -------------------------------------------------------------------------------------------------------
 
 void Forwarder::set_options(const FibOptions& options) {
+  if (options.table != options_.table && !injector_.use_table(options.table)) {
+    log(LogLevel::error,
+        "table " + std::to_string(options.table) + " is not taken: another process owns the routes of protocol " +
+            std::to_string(options_.protocol) + " there; routes stay in table " + std::to_string(options_.table));
+    FibOptions rest = options;
+    rest.table = options_.table;
+    return set_options(rest);
+  }
   options_.table = options.table;
+  options_.allow = options.allow;
+  injector_.set_allowed(options.allow);
+  foreign_changed_ = owned_changed_ = true;
   options_.metric = options.metric;
   options_.preferred_source = options.preferred_source;
   options_.on_exit = options.on_exit;
@@ -89,9 +118,14 @@ void Forwarder::on_best_changed(std::span<const BestChange> changes) {
 }
 
 void Forwarder::set_peer(PeerId peer, const PeerBinding& binding) {
-  next_hops_changed_ |= map_.set_peer(peer, binding);
+  const bool changed = map_.set_peer(peer, binding);
+  next_hops_changed_ |= changed;
+  foreign_changed_ |= changed;  // The guard looks after its address.
 }
-void Forwarder::remove_peer(PeerId peer) { next_hops_changed_ |= map_.remove_peer(peer); }
+void Forwarder::remove_peer(PeerId peer) {
+  next_hops_changed_ |= map_.remove_peer(peer);
+  foreign_changed_ = true;
+}
 void Forwarder::set_peer_usable(PeerId peer, bool usable) { next_hops_changed_ |= map_.set_peer_usable(peer, usable); }
 void Forwarder::set_static_routes(std::span<const StaticRoute> routes) {
   if (options_.enabled) injector_.set_static_routes(routes);
@@ -106,6 +140,7 @@ void Forwarder::set_interface_suspect(std::string_view interface, bool suspect) 
 }
 
 void Forwarder::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
+  foreign_changed_ |= !map_.is_tunnel(interface);  // The guard judges static routes through it.
   next_hops_changed_ |= map_.set_interface_usable(interface, usable, reason);
 }
 void Forwarder::forget_interface(std::string_view interface) { next_hops_changed_ |= map_.forget_interface(interface); }
@@ -182,54 +217,116 @@ void Forwarder::on_address(const AddressInfo& address) {
   const bool changed = map_.on_address(address);
   world_changed(changed);
   addresses_changed_ |= changed;
+  foreign_changed_ |= changed;  // The guard looks after the networks we are in.
 }
 
 void Forwarder::on_address_gone(const AddressInfo& address) {
   const bool changed = map_.on_address_gone(address);
   world_changed(changed);
   addresses_changed_ |= changed;
+  foreign_changed_ |= changed;
   // Routes with the address as their source, or with a gateway in its network, went without a word.
   if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
 }
 
+bool Forwarder::written_by_us(const KernelRoute& route) const {
+  if (route.protocol == options_.protocol && in_our_tables(route.key)) return true;
+  return std::any_of(former_.begin(), former_.end(), [&](const OwnedTable& former) {
+    return former.protocol == route.protocol && former.table == route.key.table;
+  });
+}
+
 void Forwarder::on_route(const KernelRoute& route, Heard heard) {
-  if (route.protocol == options_.protocol && in_our_tables(route.key)) {
-    if (!route.unicast) return;
-    if (comparing_ && reconciler_.find(route.key)) ++comparing_->compared;
-    const std::uint64_t drift = reconciler_.totals().drift;
-    const Forwarding forwarding = normalized(route.forwarding);
-    reconciler_.on_kernel_route(route.key, forwarding, heard);
-    if (reconciler_.totals().drift != drift) note_difference(route.key, "is not as we left it");
-    return;
-  }
-  if (route.key.table != kMainTable && route.key.table != options_.table) return;
-  // IPv6 has these on every interface, with one key: nothing depends on them.
-  if (route.key.prefix.family == Family::ipv6 && route.key.prefix.octets[0] >= 0xFE) return;
-  if (reconciler_.counts().installed != 0 && in_our_tables(route.key)) {
-    const auto ours = reconciler_.find(route.key);
-    if (ours && ours->kernel != kNoForwarding && ours->target != kNoTarget) {
-      // There was ours: somebody overwrote it (`ip route replace` says "proto boot"). Where a foreign route was first,
-      // we never get here, because ours was not installed.
-      Forwarding theirs = normalized(route.forwarding);
-      theirs.taken_over = true;
-      const std::uint64_t drift = reconciler_.totals().drift;
-      reconciler_.on_kernel_route(route.key, theirs, heard);
-      if (reconciler_.totals().drift != drift) note_difference(route.key, "was overwritten by another protocol");
+  if (!written_by_us(route)) return on_foreign_route(route, heard);
+  if (!route.unicast) return;
+  Forwarding forwarding = normalized(route.forwarding);
+  if (route.protocol != options_.protocol) forwarding.former_protocol = route.protocol;
+  if (heard == Heard::notified && route.placement != Placement::replaced) {
+    // A second one beside ours, or ours and one more next hop: the table tells.
+    const auto known = reconciler_.find(route.key);
+    if (known && known->kernel != kNoForwarding && known->target != kNoTarget && !known->in_flight) {
+      if (forwardings_[known->kernel] != forwarding) wanted_.routes = true;
       return;
     }
   }
-  foreign_changed_ |= map_.foreign().on_route({route.key, route.protocol, route.unicast, route.forwarding.vias});
+  // It may have taken the place of a foreign one.
+  if (heard == Heard::notified && map_.foreign().occupies(route.key)) wanted_.routes = true;
+  const Intrusion by{route.port_id, route.protocol, false};
+  if (reconciler_.on_kernel_route(route.key, forwarding, heard, by)) note_repair(route.key, "is not as we left it", by);
+}
+
+void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
+  if (route.key.table != kMainTable && route.key.table != options_.table) return;
+  // IPv6 has these on every interface, with one key: nothing depends on them.
+  if (route.key.prefix.family == Family::ipv6 && route.key.prefix.octets[0] >= 0xFE) return;
+  const ForeignRoute foreign{route.key, route.protocol, route.unicast, route.forwarding.vias};
+  bool ours_there = false;
+  if (reconciler_.counts().installed != 0 && in_our_tables(route.key)) {
+    const auto ours = reconciler_.find(route.key);
+    ours_there = ours && ours->kernel != kNoForwarding && !forwardings_[ours->kernel].taken_over;
+    if (heard == Heard::dumped) {
+      // The kernel lists routes with one key in its order. Ours may follow; if it does not, this one replaced it.
+      const bool ahead = ours_there && !ours->seen && ours->target != kNoTarget;
+      const bool replaces = ours && ours->kernel != kNoForwarding && !ours_there && ours->target != kNoTarget;
+      if (ahead || replaces) replaced_unseen_.push_back(route.key);
+      foreign_changed_ |= map_.foreign().on_dumped(foreign, ahead || replaces);
+      return;
+    }
+    const bool behind_another = map_.foreign().ahead(route.key) != nullptr;
+    const bool overwritten = ours && ours->kernel != kNoForwarding && route.placement == Placement::replaced;
+    if (overwritten && !behind_another) {
+      // `ip route replace` says "proto boot".
+      Forwarding theirs = normalized(route.forwarding);
+      theirs.taken_over = true;
+      const Intrusion by{route.port_id, route.protocol, false};
+      if (ours->target == kNoTarget) {
+        reconciler_.on_kernel_gone(route.key, heard);
+      } else {
+        if (reconciler_.on_kernel_route(route.key, theirs, heard, by))
+          note_repair(route.key, "was overwritten by protocol " + std::to_string(route.protocol), by);
+        return;
+      }
+    }
+  }
+  if (heard == Heard::dumped) {
+    foreign_changed_ |= map_.foreign().on_dumped(foreign, false);
+  } else {
+    foreign_changed_ |= map_.foreign().on_route(foreign, route.placement, ours_there);
+  }
+  if (ours_there && heard == Heard::notified && map_.foreign().ahead(route.key) != nullptr)
+    log_bounded(ahead_logged_, LogLevel::warning,
+                "route " + text_of(route.key) + ": " + text_of_port(route.port_id) + " put a route of protocol " +
+                    std::to_string(route.protocol) +
+                    " in front of ours: packets follow that one until it goes ('ip route show " +
+                    to_text(route.key.prefix) + "')");
 }
 
 void Forwarder::on_route_gone(const KernelRoute& route) {
-  if (route.protocol == options_.protocol && in_our_tables(route.key)) {
-    const std::uint64_t drift = reconciler_.totals().drift;
-    reconciler_.on_kernel_gone(route.key, Heard::notified);
-    if (reconciler_.totals().drift != drift) note_difference(route.key, "was removed");
+  if (written_by_us(route)) {
+    const Intrusion by{route.port_id, route.protocol, true};
+    if (reconciler_.on_kernel_gone(route.key, Heard::notified, by)) note_repair(route.key, "was removed", by);
     return;
   }
-  foreign_changed_ |= map_.foreign().on_gone(route.key, route.protocol);
   retry_parked_ = true;  // It may have sat where one of ours goes.
+  if (route.key.table != kMainTable && route.key.table != options_.table) return;
+  switch (map_.foreign().on_gone({route.key, route.protocol, route.unicast, route.forwarding.vias})) {
+    case ForeignRoutes::Gone::erased:
+      // The dump that runs may have shown it before it went.
+      if (dumps_running_ != 0) wanted_.routes = true;
+      foreign_changed_ = true;
+      break;
+    case ForeignRoutes::Gone::shrunk:
+      foreign_changed_ = true;
+      break;
+    case ForeignRoutes::Gone::unknown:
+      if (map_.foreign().exact(route.key.prefix) != nullptr) wanted_.routes = true;
+  }
+  // What was taken over by it is not there any more.
+  if (reconciler_.counts().installed != 0 && in_our_tables(route.key)) {
+    const auto ours = reconciler_.find(route.key);
+    if (ours && ours->kernel != kNoForwarding && forwardings_[ours->kernel].taken_over)
+      reconciler_.on_kernel_gone(route.key, Heard::notified);
+  }
 }
 
 void Forwarder::on_next_hop(const KernelNextHop& next_hop) { groups_.on_kernel_next_hop(next_hop); }
@@ -252,12 +349,13 @@ void Forwarder::begin_dump(DumpPart part) {
     case DumpPart::routes:
       reconciler_.begin_dump();
       map_.foreign().begin_dump();
+      replaced_unseen_.clear();
   }
 }
 
 void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
   ++counters_.dumps;
-  const std::uint64_t drift = reconciler_.totals().drift;
+  now_ = now;
   if (!complete) {
     if (part == DumpPart::links) wanted_.links = true;
     if (part == DumpPart::next_hops) wanted_.next_hops = true;
@@ -266,21 +364,42 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
   switch (part) {
     case DumpPart::links:
       if (complete) world_changed(map_.end_dump());
-      addresses_changed_ = true;
+      addresses_changed_ = foreign_changed_ = true;
       break;
     case DumpPart::next_hops:
       if (complete) groups_.end_dump();
       break;
-    case DumpPart::routes:
+    case DumpPart::routes: {
+      // A foreign route stands where ours was, which the dump has not shown: it overwrote ours.
+      for (const RouteKey& key : std::exchange(replaced_unseen_, {})) {
+        const auto ours = reconciler_.find(key);
+        const ForeignRoute* theirs = map_.foreign().ahead(key);
+        if (!complete || !ours || ours->seen || ours->target == kNoTarget || theirs == nullptr) continue;
+        Forwarding taken{theirs->vias, kNoNextHopId, true, {}};
+        const std::uint8_t protocol = theirs->protocol;
+        map_.foreign().forget_ahead(key);
+        if (reconciler_.on_kernel_route(key, taken, Heard::dumped)) {
+          note_repair(key, "was overwritten by protocol " + std::to_string(protocol), {});
+        } else {
+          wanted_.routes = true;  // Ours was written while the dump ran: which was first?
+        }
+      }
+      const std::uint64_t drift = reconciler_.totals().drift;
       reconciler_.end_dump(complete);
-      if (complete) foreign_changed_ |= map_.foreign().end_dump();
-      if (comparing_) {
-        const auto missing = reconciler_.totals().drift - drift;
-        comparing_->difference_count += missing;
-        if (missing != 0) comparing_->differences.push_back(std::to_string(missing) + " routes were missing");
+      if (const auto missing = reconciler_.totals().drift - drift; missing != 0)
+        log_bounded(repairs_logged_, LogLevel::info,
+                    std::to_string(missing) + " routes of ours were missing: repaired");
+      if (complete) {
+        foreign_changed_ |= map_.foreign().end_dump();
+        foreign_changed_ |= injector_.claim_again();  // What was held back for that is judged again.
+        look_for_clean_tables();
+      }
+      if (comparing_ && complete) {
+        compare();
         comparison_done_ = std::exchange(comparing_, std::nullopt);
       }
       reconciler_.rescan();  // What was given up on gets its retry with each comparison.
+    }
   }
   if (--dumps_running_ != 0) return;
   next_dump_at_ = now + std::max(kDumpSpacing, kDumpShare * (now - dump_began_));
@@ -303,25 +422,97 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
 }
 
 void Forwarder::no_next_hop_objects() {
-  if (!use_groups_) return;
-  use_groups_ = false;
-  log(LogLevel::info, "this kernel has no next-hop objects: each route carries its next hops itself");
+  if (!std::exchange(kernel_has_objects_, false)) return;
+  if (std::exchange(use_groups_, false))
+    log(LogLevel::info, "this kernel has no next-hop objects: each route carries its next hops itself");
   injector_.give_up_groups();
 }
 
-void Forwarder::note_difference(const RouteKey& key, std::string_view what) {
-  if (log_ != nullptr && log_->wants(LogLevel::info, LogArea::fib))
-    log(LogLevel::info, "route " + text_of(key) + " " + std::string(what) + ": repaired");
-  if (!comparing_) return;
-  ++comparing_->difference_count;
-  if (comparing_->differences.size() < kDifferencesKept)
-    comparing_->differences.push_back(text_of(key) + " " + std::string(what));
+std::string Forwarder::text_of_port(std::uint32_t port_id) const {
+  if (port_id == 0) return "the kernel";
+  return port_name_ ? port_name_(port_id) : "netlink port " + std::to_string(port_id);
+}
+
+void Forwarder::log_bounded(LineBudget& budget, LogLevel level, std::string_view line) {
+  if (budget.take(now_)) log(level, line);
+}
+
+void Forwarder::note_repair(const RouteKey& key, std::string_view what, const Intrusion& by) {
+  if (log_ == nullptr || !log_->wants(LogLevel::info, LogArea::fib)) return;
+  log_bounded(repairs_logged_, LogLevel::info,
+              "route " + text_of(key) + " " + std::string(what) +
+                  (by.port_id != 0 ? " by " + text_of_port(by.port_id) : std::string{}) + ": repaired");
+}
+
+/// News that come in numbers: some lines of them, and how many there were.
+void Forwarder::log_news() {
+  for (const Contest& contest : reconciler_.take_contests()) {
+    const std::string how =
+        contest.last.removed ? "removed" : "changed to protocol " + std::to_string(contest.last.protocol);
+    log_bounded(contests_logged_, LogLevel::warning,
+                "route " + text_of(contest.key) + " was " + how + " by " + text_of_port(contest.last.port_id) +
+                    " again after " + std::to_string(contest.repairs) + " repairs: the next one is in " +
+                    std::to_string(contest.wait / std::chrono::seconds{1}) +
+                    " s; end that program, or give one of the two another fib.table");
+  }
+  const Injector::HeldNews held = injector_.take_held_news();
+  for (const auto& [prefix, why] : held.some)
+    log_bounded(held_logged_, LogLevel::warning,
+                "route " + to_text(prefix) + " is not installed: " + std::string(to_text(why.refusal)) +
+                    (why.detail.empty() ? "" : " (" + why.detail + ")"));
+  if (held.count > held.some.size()) held_logged_.miss(held.count - held.some.size());
+  if (const auto missed = repairs_logged_.take_missed(now_); missed != 0)
+    log(LogLevel::info, std::to_string(missed) + " more routes of ours were changed and repaired");
+  if (const auto missed = held_logged_.take_missed(now_); missed != 0)
+    log(LogLevel::warning, std::to_string(missed) + " more routes are not installed: 'bgplite show fib' tells each");
+  if (const auto missed = contests_logged_.take_missed(now_); missed != 0)
+    log(LogLevel::warning, std::to_string(missed) + " more repairs wait because another program undoes them");
+  if (const auto missed = ahead_logged_.take_missed(now_); missed != 0)
+    log(LogLevel::warning, std::to_string(missed) + " more routes were put in front of ours");
+}
+
+// --- Memory --------------------------------------------------------------------------------------------------------
+
+void Forwarder::look_for_clean_tables() {
+  if (reconciler_.adopting() || dumps_running_ > 1) return;
+  std::vector<OwnedTable> unused = former_;
+  for (const std::uint32_t table : injector_.tables())
+    if (!injector_.uses(table)) unused.push_back({table, options_.protocol, id_base(options_)});
+  if (unused.empty()) return;
+  std::set<std::pair<std::uint32_t, std::uint8_t>> left;
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (view.kernel == kNoForwarding && !view.in_flight) return;
+    const std::uint8_t former = view.kernel == kNoForwarding ? 0 : forwardings_[view.kernel].former_protocol;
+    left.insert({view.key.table, former != 0 ? former : options_.protocol});
+  });
+  for (const OwnedTable& one : unused) {
+    const bool in_use = options_.enabled && one.protocol == options_.protocol &&
+                        injector_.tables().contains(one.table) && injector_.uses(one.table);
+    if (!in_use && left.contains({one.table, one.protocol})) continue;
+    const bool present_range = one.protocol == options_.protocol && one.next_hop_id_base == id_base(options_);
+    if (!present_range && kernel_has_objects_ && groups_.any_left(one.next_hop_id_base, one.protocol)) continue;
+    std::erase(former_, one);
+    if (present_range && one.table != options_.table) injector_.drop_table(one.table);
+    owned_changed_ = true;
+  }
+}
+
+std::optional<std::vector<OwnedTable>> Forwarder::take_owned_change() {
+  if (!std::exchange(owned_changed_, false)) return std::nullopt;
+  std::vector<OwnedTable> owned = former_;
+  if (options_.enabled)
+    for (const std::uint32_t table : injector_.tables()) owned.push_back({table, options_.protocol, id_base(options_)});
+  std::sort(owned.begin(), owned.end());
+  owned.erase(std::unique(owned.begin(), owned.end()), owned.end());
+  if (owned == owned_) return std::nullopt;
+  owned_ = owned;
+  return owned;
 }
 
 // --- Work ----------------------------------------------------------------------------------------------------------
 
 bool Forwarder::unsettled() const {
-  return next_hops_changed_ || (use_groups_ && groups_.has_news()) ||
+  return next_hops_changed_ || (kernel_has_objects_ && groups_.has_news()) ||
          (ready_ && (foreign_changed_ || addresses_changed_ || sets_changed_ || retry_parked_));
 }
 
@@ -334,6 +525,7 @@ void Forwarder::settle(Time now) {
 }
 
 void Forwarder::settle_round(Time now) {
+  now_ = now;
   if (retry_parked_ && ready_) next_hops_changed_ |= map_.forget_refusals();
   if (foreign_changed_ && ready_) next_hops_changed_ = true;
   drain_next_hop_news(now);
@@ -368,14 +560,15 @@ void Forwarder::settle_round(Time now) {
   if (std::exchange(addresses_changed_, false)) sets_changed_ = true;  // The preferred source may be another one.
   if (std::exchange(sets_changed_, false)) injector_.settle_sets();
   if (std::exchange(retry_parked_, false)) reconciler_.retry_parked();
-  if (injector_.take_new_table()) wanted_.routes = true;
+  if (injector_.take_new_table()) wanted_.routes = owned_changed_ = true;
   if (reconciler_.take_resync()) wanted_.routes = wanted_.next_hops = true;
   injector_.collect();
+  log_news();
 }
 
 /// What the groups found out about the kernel: objects that went, next hops it will not have.
 void Forwarder::drain_next_hop_news(Time now) {
-  if (!use_groups_) return;
+  if (!kernel_has_objects_) return;
   for (const auto& refused : groups_.take_refused()) {
     next_hops_changed_ |= map_.refuse(refused.via, refused.error, now + kRefusedViaRetry);
     log(LogLevel::warning, "the kernel refuses next hop " + to_text(refused.via.gateway) + " on " +
@@ -395,6 +588,7 @@ void Forwarder::drain_next_hop_news(Time now) {
 }
 
 void Forwarder::on_time(Time now) {
+  now_ = now;
   next_hops_changed_ |= map_.expire_refusals(now);
   if (now >= adopt_until_) finish_adoption();
   if (now >= next_audit_) {
@@ -405,7 +599,7 @@ void Forwarder::on_time(Time now) {
 }
 
 std::span<const NextHopOp> Forwarder::next_next_hop_batch(std::size_t limit, Time now) {
-  if (!writing() || !use_groups_) return {};
+  if (!writing() || !kernel_has_objects_) return {};
   return groups_.next_batch(limit, now);
 }
 
@@ -446,7 +640,7 @@ DumpRequest Forwarder::take_dump_request(Time now) {
   DumpRequest request = std::exchange(wanted_, {});
   // The kernel answers a dump of next hops under the lock that changes of links hold: after it, what they took along
   // is gone from the routes as well. So it goes first, also for the sake of waiting.
-  if (!use_groups_) request.next_hops = false;
+  if (!kernel_has_objects_) request.next_hops = false;
   dumps_running_ = static_cast<unsigned>(request.links) + static_cast<unsigned>(request.next_hops) +
                    static_cast<unsigned>(request.routes);
   dump_began_ = now;
@@ -465,10 +659,9 @@ Time Forwarder::next_deadline() const {
 }
 
 bool Forwarder::idle() const {
-  if (!options_.enabled) return true;
+  if (!options_.enabled && former_.empty()) return true;
   return ready_ && !unsettled() && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() &&
-
-         (!use_groups_ || (groups_.idle() && !forwardings_.has_unused_next_hops()));
+         (!kernel_has_objects_ || (groups_.idle() && !forwardings_.has_unused_next_hops()));
 }
 
 void Forwarder::start_verify() {
@@ -511,7 +704,13 @@ FibStatus Forwarder::status() const {
   status.desired = reconciler_.counts().desired;
   status.installed = reconciler_.counts().installed;
   status.pending = reconciler_.pending();
-  status.refused = reconciler_.refused() + injector_.held().size();
+  status.held = injector_.held().size() + injector_.refused_static().size();
+  status.refused = reconciler_.refused() + status.held;
+  map_.foreign().for_each_ahead([&](const ForeignRoute& theirs) {
+    const auto ours = reconciler_.find(theirs.key);
+    if (ours && ours->kernel != kNoForwarding) ++status.refused;
+  });
+  status.contested = reconciler_.contested();
   status.adopted = reconciler_.counts().adopted;
   status.counters = counters_;
   const Reconciler::Totals& totals = reconciler_.totals();
@@ -541,7 +740,15 @@ RouteStatus Forwarder::status_of(const Reconciler::View& view) const {
     status.preferred_source = forwardings_[shown].preferred_source;
   }
   if (view.kernel != kNoForwarding) status.next_hop = forwardings_[view.kernel].next_hop;
-  if (view.error != 0) {
+  const ForeignRoute* ahead = status.installed ? map_.foreign().ahead(view.key) : nullptr;
+  if (ahead != nullptr) {
+    status.refusal = Refusal::foreign_ahead;
+    status.refusal_detail = "protocol " + std::to_string(ahead->protocol);
+    status.in_sync = false;
+  } else if (view.contested) {
+    status.refusal = Refusal::contested;
+    if (const auto by = reconciler_.contested_by(view.key)) status.refusal_detail = text_of_port(by->port_id);
+  } else if (view.error != 0) {
     const bool foreign = view.error == EEXIST && map_.foreign().occupies(view.key);
     status.refusal = foreign ? Refusal::foreign_route : Refusal::kernel;
     if (!foreign) status.refusal_detail = std::strerror(view.error);
@@ -549,6 +756,51 @@ RouteStatus Forwarder::status_of(const Reconciler::View& view) const {
     status.refusal = Refusal::no_usable_next_hop;
   }
   return status;
+}
+
+/// The truth at the end of a dump: what is desired and not there as desired, and what is there and not desired.
+void Forwarder::compare() {
+  const auto differs = [this](std::string line, bool repairable) {
+    ++comparing_->difference_count;
+    if (repairable) ++comparing_->repairable;
+    if (comparing_->differences.size() < kDifferencesKept) comparing_->differences.push_back(std::move(line));
+  };
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (view.target == kNoTarget && view.kernel == kNoForwarding) return;
+    ++comparing_->compared;
+    if (view.in_flight) return;  // A change that is on its way is no difference.
+    const bool left_over = view.adopted && view.target == kNoTarget;
+    if (!view.work_due && view.error == 0 && !view.contested && !left_over && map_.foreign().ahead(view.key) == nullptr)
+      return;
+    const RouteStatus status = status_of(view);
+    const std::string name = text_of(view.key);
+    // Without a usable next hop it is right that there is none.
+    if (status.desired && status.refusal != Refusal::none && status.refusal != Refusal::no_usable_next_hop) {
+      differs(name + (status.installed ? " is not in use: " : " is not installed: ") +
+                  std::string(to_text(status.refusal)) +
+                  (status.refusal_detail.empty() ? "" : " (" + status.refusal_detail + ")"),
+              false);
+    } else if (left_over) {
+      differs(name + " is of an earlier run: kept until the restart is over", false);
+    } else if (view.work_due) {
+      differs(name + (view.target == kNoTarget       ? " is not desired: it is removed"
+                      : view.kernel == kNoForwarding ? " was missing: repaired"
+                                                     : " is not as we left it: repaired"),
+              true);
+    }
+  });
+  const auto held = [&](const RouteKey& key, const Injector::Held& why) {
+    if (why.refusal == Refusal::static_route) return;
+    ++comparing_->compared;
+    differs(text_of(key) + " is not installed: " + std::string(to_text(why.refusal)) +
+                (why.detail.empty() ? "" : " (" + why.detail + ")"),
+            false);
+  };
+  for (const auto& [key, why] : injector_.held()) held(key, why);
+  for (const auto& [key, why] : injector_.refused_static()) held(key, why);
+  if (kernel_has_objects_ && !reconciler_.adopting())
+    if (const std::size_t objects = groups_.unwanted(); objects != 0)
+      differs(std::to_string(objects) + " next-hop objects of ours are not desired: removed", true);
 }
 
 std::vector<RouteStatus> Forwarder::routes(const Fib::RouteFilter& filter) const {
@@ -563,15 +815,18 @@ std::vector<RouteStatus> Forwarder::routes(const Fib::RouteFilter& filter) const
   reconciler_.for_each([&](const Reconciler::View& view) {
     if (matches(view.key.prefix)) add(status_of(view));
   });
-  for (const auto& [key, held] : injector_.held()) {
-    if (!matches(key.prefix) || held.refusal == Refusal::static_route) continue;
+  const auto add_held = [&](const RouteKey& key, const Injector::Held& held, bool from_static) {
+    if (!matches(key.prefix) || held.refusal == Refusal::static_route) return;
     RouteStatus status;
     status.key = key;
     status.desired = true;
+    status.from_static = from_static;
     status.refusal = held.refusal;
     status.refusal_detail = held.detail;
     add(std::move(status));
-  }
+  };
+  for (const auto& [key, held] : injector_.held()) add_held(key, held, false);
+  for (const auto& [key, held] : injector_.refused_static()) add_held(key, held, true);
   std::sort(result.begin(), result.end(), [](const RouteStatus& a, const RouteStatus& b) {
     return std::tie(a.key.prefix.family, a.key) < std::tie(b.key.prefix.family, b.key);
   });
@@ -581,7 +836,7 @@ std::vector<RouteStatus> Forwarder::routes(const Fib::RouteFilter& filter) const
 
 std::vector<GroupStatus> Forwarder::groups() const {
   std::vector<GroupStatus> result;
-  if (!use_groups_) return result;
+  if (!kernel_has_objects_) return result;
   std::map<NextHopId, std::size_t> users;
   reconciler_.for_each([&](const Reconciler::View& view) {
     if (view.kernel != kNoForwarding) ++users[forwardings_[view.kernel].next_hop];

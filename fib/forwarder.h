@@ -18,6 +18,7 @@
 #include <fib/reconciler.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,30 @@ struct NetworkChange {
   Prefix prefix;
   NetworkWatch watch = NetworkWatch::exact_route;
   bool present = false;
+};
+
+/// At most so many lines in a time, and how many more there would have been.
+class LineBudget {
+ public:
+  static constexpr unsigned kLines = 10;
+  static constexpr Duration kWindow = std::chrono::seconds{10};
+  [[nodiscard]] bool take(Time now) {
+    if (now - began_ >= kWindow && missed_ == 0) {
+      began_ = now;
+      written_ = 0;
+    }
+    if (written_ < kLines) return ++written_, true;
+    ++missed_;
+    return false;
+  }
+  void miss(std::size_t count) { missed_ += count; }
+  /// Lines that were left out in the window that is over.
+  [[nodiscard]] std::size_t take_missed(Time now) { return now - began_ >= kWindow ? std::exchange(missed_, 0) : 0; }
+
+ private:
+  Time began_{};
+  unsigned written_ = 0;
+  std::size_t missed_ = 0;
 };
 
 class Forwarder {
@@ -65,6 +90,12 @@ class Forwarder {
   void watch_network(const Prefix& prefix, NetworkWatch watch);
   void unwatch_network(const Prefix& prefix, NetworkWatch watch);
   void finish_adoption();
+  /// Where earlier runs wrote to. Before the first dump.
+  void set_former(std::span<const OwnedTable> former);
+  /// See Injector::set_claim().
+  void set_claim(Injector::Claim claim) { injector_.set_claim(std::move(claim)); }
+  /// Says who a netlink port is, for the log: "process 4711 (ip)".
+  void set_port_name(std::function<std::string(std::uint32_t port_id)> name) { port_name_ = std::move(name); }
   /// Nothing is desired any more, adopted routes included. Done when idle().
   void remove_everything();
 
@@ -97,6 +128,8 @@ class Forwarder {
   [[nodiscard]] DumpRequest take_dump_request(Time now);
   [[nodiscard]] std::vector<NextHopState> take_next_hop_changes();
   [[nodiscard]] std::vector<NetworkChange> take_network_changes();
+  /// Where routes of ours are or may be, when that changed since the last call: see FibObserver::on_owned_changed().
+  [[nodiscard]] std::optional<std::vector<OwnedTable>> take_owned_change();
   [[nodiscard]] Time next_deadline() const;
   /// Whether next_*_batch() has something without another input.
   [[nodiscard]] bool has_work() const { return writing() && reconciler_.has_work(); }
@@ -127,8 +160,17 @@ class Forwarder {
     bool present = false;
     bool reported = false;
   };
-  [[nodiscard]] bool writing() const { return ready_ && options_.enabled; }
+  /// What is desired goes to the kernel when enabled; what earlier runs left is removed in any case.
+  [[nodiscard]] bool writing() const { return ready_ && (options_.enabled || !former_.empty()); }
   [[nodiscard]] bool in_our_tables(const RouteKey& key) const { return injector_.tables().contains(key.table); }
+  /// Whether a run of ours wrote the route, this one or an earlier one.
+  [[nodiscard]] bool written_by_us(const KernelRoute& route) const;
+  void on_foreign_route(const KernelRoute& route, Heard heard);
+  void look_for_clean_tables();
+  void compare();
+  [[nodiscard]] std::string text_of_port(std::uint32_t port_id) const;
+  void log_bounded(LineBudget& budget, LogLevel level, std::string_view line);
+  void log_news();
   [[nodiscard]] bool same(ForwardingId kernel, ForwardingId desired) const;
   [[nodiscard]] bool viable(ForwardingId kernel) const;
   [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
@@ -138,7 +180,7 @@ class Forwarder {
   void settle_round(Time now);
   void world_changed(bool changed);
   void drain_next_hop_news(Time now);
-  void note_difference(const RouteKey& key, std::string_view what);
+  void note_repair(const RouteKey& key, std::string_view what, const Intrusion& by);
   void log(LogLevel level, std::string_view line) const;
 
   FibOptions options_;
@@ -150,7 +192,15 @@ class Forwarder {
   Injector injector_;
 
   bool ready_ = false;  ///< Everything was read once.
-  bool use_groups_;
+  bool use_groups_;     ///< Routes refer to next-hop objects.
+  bool kernel_has_objects_ = true;
+  std::vector<OwnedTable> former_;  ///< Of earlier runs, not clean yet, and not what this one uses.
+  std::vector<OwnedTable> owned_;   ///< As told last.
+  bool owned_changed_ = true;
+  std::vector<RouteKey> replaced_unseen_;  ///< Ours that the running dump has not shown, though a foreign one.
+  std::function<std::string(std::uint32_t)> port_name_;
+  Time now_{};
+  LineBudget repairs_logged_, held_logged_, contests_logged_, ahead_logged_;
   bool next_hops_changed_ = false;  ///< map_.refresh() is due.
   bool foreign_changed_ = false;
   bool addresses_changed_ = false;

@@ -7,7 +7,8 @@ namespace {
 
 std::size_t hash_of(const Forwarding& forwarding) {
   std::size_t hash =
-      (static_cast<std::size_t>(forwarding.next_hop) << 1U | static_cast<std::size_t>(forwarding.taken_over)) *
+      (static_cast<std::size_t>(forwarding.next_hop) << 9U |
+       static_cast<std::size_t>(forwarding.former_protocol) << 1U | static_cast<std::size_t>(forwarding.taken_over)) *
       0x9E3779B97F4A7C15U;
   const auto mix = [&hash](std::size_t value) { hash = (hash ^ value) * 0xD6E8FEB86659FD93U + (hash >> 29U); };
   mix(std::hash<IpAddress>{}(forwarding.preferred_source));

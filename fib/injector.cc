@@ -3,6 +3,7 @@
 #include <fib/injector.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace minibgp::fib {
 namespace {
@@ -12,8 +13,22 @@ constexpr std::uint16_t kWeightMax = 255;
 /// How much more a way counts beside one that is suspect.
 constexpr unsigned kWeightOverSuspect = 16;
 
-constexpr Prefix link_local_v4() { return Prefix::of(IpAddress::v4(0xA9FE0000), 16); }
-constexpr Prefix link_local_v6() { return Prefix::of(IpAddress::v6({0xFE, 0x80}), 10); }
+/// Sorts, and keeps each next hop once, whoever it comes from: with its largest weight.
+void merge_equal(std::vector<GroupMember>& members) {
+  std::sort(members.begin(), members.end(), [](const GroupMember& a, const GroupMember& b) {
+    const auto way = [](const GroupMember& member) {
+      return std::tie(member.via.gateway, member.via.interface, member.via.onlink);
+    };
+    if (way(a) != way(b)) return way(a) < way(b);
+    return std::tie(b.via.weight, a.source) < std::tie(a.via.weight, b.source);
+  });
+  const auto same_way = [](const GroupMember& a, const GroupMember& b) {
+    return a.via.gateway == b.via.gateway && a.via.interface == b.via.interface && a.via.onlink == b.via.onlink;
+  };
+  members.erase(std::unique(members.begin(), members.end(), same_way), members.end());
+  if (members.size() == 1) members[0].via.weight = 1;
+  std::sort(members.begin(), members.end());
+}
 
 std::size_t content_hash(Family family, std::span<const SetMember> members, const IpAddress& preferred_source) {
   std::size_t hash = std::hash<IpAddress>{}(preferred_source) + static_cast<std::size_t>(family);
@@ -29,31 +44,15 @@ std::size_t content_hash(Family family, std::span<const SetMember> members, cons
 
 }  // namespace
 
-std::string_view to_text(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::none:
-      return "";
-    case Refusal::covers_endpoint:
-      return "it would take over the path to an IKE endpoint";
-    case Refusal::covers_own_network:
-      return "it would take over the path to an own network";
-    case Refusal::link_local_network:
-      return "link-local networks are never learned";
-    case Refusal::static_route:
-      return "a static route goes first";
-    case Refusal::foreign_route:
-      return "the kernel has another protocol's route with this prefix and metric";
-    case Refusal::kernel:
-      return "the kernel refused it";
-    case Refusal::no_usable_next_hop:
-      return "no next hop is usable";
-  }
-  return "";
-}
-
-Injector::Injector(const Options& options, NextHopMap& map, NextHopGroups* groups, ForwardingTable& forwardings,
-                   Reconciler& reconciler)
-    : options_(options), map_(map), groups_(groups), forwardings_(forwardings), reconciler_(reconciler) {
+Injector::Injector(const Options& options, NextHopMap& map, NextHopGroups& groups, Objects use,
+                   ForwardingTable& forwardings, Reconciler& reconciler)
+    : options_(options),
+      map_(map),
+      groups_(&groups),
+      use_groups_(use == Objects::used),
+      forwardings_(forwardings),
+      reconciler_(reconciler),
+      guard_(map) {
   (void)sets_.insert();  // Index 0 is none.
   tables_.insert(options.table);
 }
@@ -116,7 +115,7 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
   if (set.preferred_source.is_set()) return if_local(set.preferred_source);
   switch (options_.preferred_source.mode) {
     case PreferredSource::Mode::automatic:
-      return map_.local_address_in(own_networks_, set.family);
+      return map_.local_address_in(guard_.own_networks(), set.family);
     case PreferredSource::Mode::address:
       return if_local(options_.preferred_source.address);
     case PreferredSource::Mode::none:
@@ -144,12 +143,11 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     reconciler_.set_target(set.target, kNoForwarding);
     return;
   }
-  if (scratch_.size() == 1) scratch_[0].via.weight = 1;
-  std::sort(scratch_.begin(), scratch_.end());
+  merge_equal(scratch_);
 
   Forwarding forwarding;
   forwarding.preferred_source = preferred_source(set);
-  if (groups_ != nullptr) {
+  if (groups_ != nullptr && use_groups_) {
     const ForwardingId now = reconciler_.want_of(set.target);
     if (now != kNoForwarding && forwardings_[now].next_hop != kNoNextHopId) hint = forwardings_[now].next_hop;
     forwarding.next_hop = groups_->acquire(scratch_, hint);
@@ -221,6 +219,7 @@ void Injector::collect() {
 
 void Injector::give_up_groups() {
   groups_ = nullptr;
+  use_groups_ = false;
   settle_sets();
 }
 
@@ -261,19 +260,20 @@ void Injector::on_best_changed(std::span<const BestChange> changes) {
     if (change.paths.empty()) {
       forget(key);
     } else {
-      if (unusual) use_table(key.table);
+      if (unusual) static_cast<void>(use_table(key.table));
       learn(key, set_for(change));
     }
   }
 }
 
 void Injector::learn(const RouteKey& key, SetIndex set) {
-  if (!held_.empty()) unhold(key);
+  const bool was_held = !held_.empty() && unhold(key);
   if (!fixed_.empty() && fixed_.contains(key)) {
     hold(key, set, {Refusal::static_route, {}});
     return;
   }
-  if (GuardVerdict verdict = guard(key.prefix); verdict.refusal != Refusal::none) {
+  if (GuardVerdict verdict = verdict_of(key); verdict.refusal != Refusal::none) {
+    if (!was_held) note_held(key.prefix, verdict);
     reconciler_.erase(key);
     hold(key, set, std::move(verdict));
     return;
@@ -304,11 +304,13 @@ void Injector::hold(const RouteKey& key, SetIndex set, GuardVerdict why) {
   held_[key] = {set, why.refusal, std::move(why.detail)};
 }
 
-bool Injector::unhold(const RouteKey& key) {
-  const auto found = held_.find(key);
-  if (found == held_.end()) return false;
+bool Injector::unhold(const RouteKey& key) { return let_go(held_, key); }
+
+bool Injector::let_go(std::map<RouteKey, Held>& from, const RouteKey& key) {
+  const auto found = from.find(key);
+  if (found == from.end()) return false;
   const SetIndex index = found->second.set;
-  held_.erase(found);
+  from.erase(found);
   if (--sets_[index].held == 0) maybe_unused_.push_back(index);
   return true;
 }
@@ -316,18 +318,25 @@ bool Injector::unhold(const RouteKey& key) {
 // --- Static routes and the program's own -----------------------------------------------------------------------------
 
 void Injector::fix(const RouteKey& key, SetIndex set, bool from_program) {
-  use_table(key.table);
+  static_cast<void>(use_table(key.table));
   if (!fixed_.contains(key) && !held_.contains(key)) {
     // A learned route that is in place steps back.
     if (const TargetId learned = reconciler_.target_of(key); learned != kNoTarget)
       hold(key, by_target_.at(static_cast<std::uint32_t>(learned)), {Refusal::static_route, {}});
   }
   fixed_[key] = {set, from_program};
-  desire(key, set);
+  const bool was_refused = let_go(refused_static_, key);
+  GuardVerdict verdict = from_program ? GuardVerdict{} : verdict_of_static(key, set);
+  if (verdict.refusal == Refusal::none) return desire(key, set);
+  if (!was_refused) note_held(key.prefix, verdict);
+  ++sets_[set].held;
+  refused_static_[key] = {set, verdict.refusal, std::move(verdict.detail)};
+  reconciler_.erase(key);
 }
 
 void Injector::unfix(const RouteKey& key) {
   if (fixed_.erase(key) == 0) return;
+  let_go(refused_static_, key);
   const auto learned = held_.find(key);
   if (learned == held_.end()) {
     reconciler_.erase(key);
@@ -347,6 +356,8 @@ void Injector::set_static_routes(std::span<const StaticRoute> routes) {
     if (!fixed.from_program && !wanted.contains(key)) gone.push_back(key);
   for (const auto& [key, members] : wanted) fix(key, set_for(key.prefix.family, members, {}), false);
   for (const RouteKey& key : gone) unfix(key);
+  static_keys_.clear();
+  for (const auto& [key, members] : wanted) static_keys_.push_back(key);
 }
 
 void Injector::set_route(const RouteKey& key, std::span<const Via> vias) {
@@ -372,8 +383,30 @@ void Injector::remove_route(const RouteKey& key) {
   unfix(kernel_key);
 }
 
-void Injector::use_table(std::uint32_t table) {
-  if (tables_.insert(table).second) new_table_ = true;
+bool Injector::use_table(std::uint32_t table) {
+  if (tables_.contains(table)) return true;
+  if (denied_tables_.contains(table) || is_reserved_table(table)) return false;
+  if (claim_ && !claim_(table)) {
+    denied_tables_.insert(table);
+    return false;
+  }
+  tables_.insert(table);
+  new_table_ = true;
+  return true;
+}
+
+bool Injector::uses(std::uint32_t table) const {
+  const auto in_table = [table](const auto& item) { return item.first.table == table; };
+  return table == options_.table || std::any_of(fixed_.begin(), fixed_.end(), in_table) ||
+         std::any_of(held_.begin(), held_.end(), in_table) ||
+         std::any_of(unusual_.begin(), unusual_.end(),
+                     [table](const auto& item) { return item.second.table == table; });
+}
+
+bool Injector::claim_again() {
+  bool any = false;
+  for (const std::uint32_t table : std::exchange(denied_tables_, {})) any = use_table(table) || any;
+  return any;
 }
 
 void Injector::clear() {
@@ -382,8 +415,10 @@ void Injector::clear() {
     if (view.target != kNoTarget) keys.push_back(view.key);
   });
   static_routes_.clear();
+  static_keys_.clear();
   fixed_.clear();
   unusual_.clear();
+  while (!refused_static_.empty()) let_go(refused_static_, refused_static_.begin()->first);
   while (!held_.empty()) unhold(held_.begin()->first);
   for (const RouteKey& key : keys) reconciler_.erase(key);
 }
@@ -392,7 +427,7 @@ void Injector::set_options(const Options& options) {
   if (options == options_) return;
   const Options old = std::exchange(options_, options);
   if (old.table != options.table || old.metric != options.metric) {
-    use_table(options.table);
+    static_cast<void>(use_table(options.table));
     struct Move {
       RouteKey from, to;
       SetIndex set;
@@ -423,42 +458,42 @@ void Injector::set_options(const Options& options) {
 // --- Guard ---------------------------------------------------------------------------------------------------------
 
 void Injector::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
-  endpoints_.assign(endpoints.begin(), endpoints.end());
+  guard_.set_underlay_endpoints(endpoints);
   review_guard();
 }
 
 void Injector::set_own_networks(std::span<const Prefix> networks) {
-  own_networks_.assign(networks.begin(), networks.end());
+  guard_.set_own_networks(networks);
   review_guard();
   settle_sets();  // The preferred source may be another one.
 }
 
-GuardVerdict Injector::guard(const Prefix& prefix) const {
-  if ((prefix.family == Family::ipv4 ? link_local_v4() : link_local_v6()).covers(prefix))
-    return {Refusal::link_local_network, {}};
-  // A route somebody else has that is longer keeps the path where it is, whatever we install beside it.
-  for (const IpAddress& endpoint : endpoints_) {
-    if (!prefix.contains(endpoint)) continue;
-    const ForeignRoute* path = map_.foreign().lookup(endpoint);
-    if (path == nullptr || path->key.prefix.length_bits <= prefix.length_bits)
-      return {Refusal::covers_endpoint, to_text(endpoint)};
-  }
-  for (const Prefix& network : own_networks_) {
-    if (!prefix.covers(network)) continue;
-    const ForeignRoute* path = map_.foreign().covering(network);
-    if (path != nullptr && path->key.prefix.length_bits > prefix.length_bits) continue;
-    if (map_.foreign().inside(network, prefix.length_bits) == nullptr)
-      return {Refusal::covers_own_network, to_text(network)};
-  }
-  return {};
+GuardVerdict Injector::verdict_of(const RouteKey& key) const {
+  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  return guard_.judge(key.prefix, RouteGuard::Origin::learned);
+}
+
+GuardVerdict Injector::verdict_of_static(const RouteKey& key, SetIndex set) const {
+  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  const auto& members = sets_[set].members;
+  const bool tunnel = std::any_of(members.begin(), members.end(), [this](const SetMember& member) {
+    return map_.is_tunnel(member.next_hop.interface);
+  });
+  return tunnel ? guard_.judge(key.prefix, RouteGuard::Origin::tunnel_static) : GuardVerdict{};
+}
+
+void Injector::note_held(const Prefix& prefix, const GuardVerdict& why) {
+  ++held_news_.count;
+  if (held_news_.some.size() < kHeldNewsKept) held_news_.some.emplace_back(prefix, why);
 }
 
 void Injector::review_guard() {
-  // 1. What is refused may be allowed now.
+  const RouteGuard::Review review = guard_.refresh();
+  // 1. What is held back may be allowed now.
   std::vector<std::pair<RouteKey, SetIndex>> freed;
   for (auto& [key, held] : held_) {
     if (held.refusal == Refusal::static_route) continue;
-    GuardVerdict verdict = guard(key.prefix);
+    GuardVerdict verdict = verdict_of(key);
     if (verdict.refusal == Refusal::none) {
       freed.emplace_back(key, held.set);
     } else {
@@ -470,25 +505,37 @@ void Injector::review_guard() {
     unhold(key);
     desire(key, set);
   }
-  // 2. What is installed may not be. Only prefixes that cover something guarded can be: a few lookups for each.
+  // 2. What is installed may not be. Of routes that cover something guarded there are few: a lookup for each length.
   const auto judge = [this](const RouteKey& key) {
     const TargetId target = reconciler_.target_of(key);
     if (target == kNoTarget || fixed_.contains(key)) return;
-    GuardVerdict verdict = guard(key.prefix);
+    GuardVerdict verdict = verdict_of(key);
     if (verdict.refusal == Refusal::none) return;
+    note_held(key.prefix, verdict);
     hold(key, by_target_.at(static_cast<std::uint32_t>(target)), std::move(verdict));
     reconciler_.erase(key);
   };
-  const auto judge_covering = [&](const Prefix& guarded) {
+  for (const Prefix& guarded : review.covering)
     for (unsigned length = 0; length <= guarded.length_bits; ++length) {
       const Prefix prefix = Prefix::of(guarded.address(), static_cast<std::uint8_t>(length));
       judge({prefix, options_.table, kernel_metric(prefix.family, options_.metric)});
     }
-  };
-  for (const IpAddress& endpoint : endpoints_) judge_covering(Prefix::of(endpoint, address_bits(endpoint.family)));
-  for (const Prefix& network : own_networks_) judge_covering(network);
+  // Those inside something guarded are searched for, which an address of ours that changes is seldom enough for.
+  if (!review.inside.empty()) {
+    std::vector<RouteKey> inside;
+    reconciler_.for_each([&](const Reconciler::View& view) {
+      const auto covers = [&](const Prefix& network) { return network.covers(view.key.prefix); };
+      if (view.target != kNoTarget && std::any_of(review.inside.begin(), review.inside.end(), covers))
+        inside.push_back(view.key);
+    });
+    for (const RouteKey& key : inside) judge(key);
+  }
   const auto unusual = unusual_;
   for (const auto& [prefix, key] : unusual) judge(key);
+  // 3. Static routes.
+  for (const RouteKey& key : static_keys_)
+    if (const auto found = fixed_.find(key); found != fixed_.end() && !found->second.from_program)
+      fix(key, found->second.set, false);
 }
 
 }  // namespace minibgp::fib

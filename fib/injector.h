@@ -1,6 +1,8 @@
 /// Injector: best paths, static routes and the program's own routes in; desired routes out: table, metric, preferred
-/// source, set of next hops. And the guard: learned routes that would take over a path this host itself stands on are
-/// refused with a reason.
+/// source, set of next hops. What the guard (route_guard.h) refuses is held back with its reason.
+///
+/// A set of next hops is a set: the same next hop from two peers, or from two sessions with one router, counts once,
+/// with the largest of its weights.
 ///
 /// Each distinct set of (source, next hop, weight) is kept once, with one target of the reconciler; what a set is in
 /// the kernel right now is a pure function of its usable next hops, computed again when one of them changes.
@@ -11,9 +13,11 @@
 #include <fib/next_hop_group.h>
 #include <fib/next_hop_map.h>
 #include <fib/reconciler.h>
+#include <fib/route_guard.h>
 #include <fib/static_routes.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,12 +29,6 @@
 
 namespace minibgp::fib {
 
-/// Why the guard refuses a prefix.
-struct GuardVerdict {
-  Refusal refusal = Refusal::none;
-  std::string detail;
-};
-
 class Injector {
  public:
   struct Options {
@@ -39,8 +37,10 @@ class Injector {
     PreferredSource preferred_source;
     bool operator==(const Options&) const = default;
   };
-  /// All outlive it. `groups` is null where routes carry their next hops themselves.
-  Injector(const Options& options, NextHopMap& map, NextHopGroups* groups, ForwardingTable& forwardings,
+  /// All outlive it. `use` says whether routes refer to next-hop objects or carry their next hops themselves; objects
+  /// that an earlier run left are looked up and released either way.
+  enum class Objects : std::uint8_t { used, unused };
+  Injector(const Options& options, NextHopMap& map, NextHopGroups& groups, Objects use, ForwardingTable& forwardings,
            Reconciler& reconciler);
 
   // --- Desired ----------------------------------------------------------------------------------------------------
@@ -55,9 +55,24 @@ class Injector {
   // --- Guard ------------------------------------------------------------------------------------------------------
   void set_underlay_endpoints(std::span<const IpAddress> endpoints);
   void set_own_networks(std::span<const Prefix> networks);
-  [[nodiscard]] GuardVerdict guard(const Prefix& prefix) const;
-  /// The kernel's other routes changed: judge again what is refused, and what covers something guarded.
+  void set_allowed(std::uint32_t allowed) { guard_.set_allowed(allowed); }
+  /// The kernel's other routes, its addresses or the peers changed: judges again what is held back, and what the change
+  /// may concern.
   void review_guard();
+  /// Asked before a table is used for the first time; false: another process owns it, and its routes are held back.
+  using Claim = std::function<bool(std::uint32_t table)>;
+  void set_claim(Claim claim) { claim_ = std::move(claim); }
+  /// False: another process owns the table.
+  bool use_table(std::uint32_t table);
+  /// Asks again for the tables that another process owned; whether one is ours now.
+  bool claim_again();
+  /// Routes that were held back since the last call: some of them, and how many there were in all.
+  struct HeldNews {
+    std::vector<std::pair<Prefix, GuardVerdict>> some;
+    std::size_t count = 0;
+  };
+  static constexpr std::size_t kHeldNewsKept = 4;
+  [[nodiscard]] HeldNews take_held_news() { return std::exchange(held_news_, {}); }
 
   // --- What holds -------------------------------------------------------------------------------------------------
   /// The next hops that changed: takes the dead ones out of the kernel's groups, then settles what each set is now.
@@ -68,7 +83,7 @@ class Injector {
   /// Gives back sets and groups nobody uses any more. Once per turn.
   void collect();
   /// From now on without next-hop objects.
-  void give_up_groups();
+  void give_up_groups();  ///< The kernel has none.
 
   // --- Reading ----------------------------------------------------------------------------------------------------
   struct Held {
@@ -77,8 +92,13 @@ class Injector {
     std::string detail;
   };
   [[nodiscard]] const std::map<RouteKey, Held>& held() const { return held_; }
+  /// Static routes that the guard refuses.
+  [[nodiscard]] const std::map<RouteKey, Held>& refused_static() const { return refused_static_; }
   [[nodiscard]] bool is_static(const RouteKey& key) const { return fixed_.contains(key); }
   [[nodiscard]] const std::set<std::uint32_t>& tables() const { return tables_; }
+  /// Whether something is desired in the table, or may be.
+  [[nodiscard]] bool uses(std::uint32_t table) const;
+  void drop_table(std::uint32_t table) { tables_.erase(table); }
   /// A table was added since the last call: the kernel's routes of ours in it are not known yet.
   [[nodiscard]] bool take_new_table() { return std::exchange(new_table_, false); }
   [[nodiscard]] std::vector<Via> vias_of(const Forwarding& forwarding) const;
@@ -110,17 +130,23 @@ class Injector {
   void forget(const RouteKey& key);
   void desire(const RouteKey& key, SetIndex set);
   void hold(const RouteKey& key, SetIndex set, GuardVerdict why);
+  void note_held(const Prefix& prefix, const GuardVerdict& why);
   bool unhold(const RouteKey& key);
+  bool let_go(std::map<RouteKey, Held>& from, const RouteKey& key);
   void fix(const RouteKey& key, SetIndex set, bool from_program);
   void unfix(const RouteKey& key);
-  void use_table(std::uint32_t table);
+  [[nodiscard]] GuardVerdict verdict_of(const RouteKey& key) const;
+  [[nodiscard]] GuardVerdict verdict_of_static(const RouteKey& key, SetIndex set) const;
   void drop_set(SetIndex index);
 
   Options options_;
   NextHopMap& map_;
-  NextHopGroups* groups_;
+  NextHopGroups* groups_;  ///< Null: the kernel has none.
+  bool use_groups_;
   ForwardingTable& forwardings_;
   Reconciler& reconciler_;
+  RouteGuard guard_;
+  Claim claim_;
 
   base::Slab<NextHopSet, 64> sets_;
   std::unordered_multimap<std::size_t, SetIndex> by_content_;
@@ -135,9 +161,11 @@ class Injector {
   std::map<RouteKey, Fixed> fixed_;
   std::map<Prefix, RouteKey> unusual_;  ///< Learned routes whose policy gave them another table or metric.
   std::vector<StaticRoute> static_routes_;
-  std::vector<IpAddress> endpoints_;
-  std::vector<Prefix> own_networks_;
+  std::vector<RouteKey> static_keys_;  ///< Of fixed_, those that they are.
+  std::map<RouteKey, Held> refused_static_;
   std::set<std::uint32_t> tables_;
+  std::set<std::uint32_t> denied_tables_;  ///< Another process owns them.
+  HeldNews held_news_;
   bool new_table_ = false;
   std::vector<GroupMember> scratch_;
 };

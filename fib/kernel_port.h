@@ -15,12 +15,21 @@
 
 namespace minibgp::fib {
 
+/// How a route came into the kernel's list of routes with one prefix, table and metric; of the first the kernel uses.
+enum class Placement : std::uint8_t {
+  created,   ///< Made; IPv4: in front of those that were there (`ip route prepend`).
+  appended,  ///< Behind those that were there.
+  replaced,  ///< In the place of the first.
+};
+
 /// A route as the kernel tells it, whoever owns it.
 struct KernelRoute {
   RouteKey key;
   std::uint8_t protocol = 0;
   bool unicast = true;    ///< Not blackhole, unreachable, prohibit.
   Forwarding forwarding;  ///< Next hops as far as the kernel tells them, also beside a next-hop object's id.
+  Placement placement = Placement::created;  ///< Of notifications.
+  std::uint32_t port_id = 0;  ///< Netlink port whose request caused the notification; 0: the kernel itself, or a dump.
 };
 
 /// An interned Forwarding; see ForwardingTable. 0 is "no route".
@@ -39,6 +48,7 @@ struct RouteOp {
   ForwardingId want = kNoForwarding;  ///< What the route is after success.
   RouteKey key;
   const Forwarding* forwarding = nullptr;  ///< Of `want`; null for remove. Valid until the batch is answered.
+  std::uint8_t former_protocol = 0;        ///< For remove: the route carries this protocol number; 0: the present one.
 };
 
 /// A member of a next-hop group: another object's id and its share.

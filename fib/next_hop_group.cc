@@ -32,7 +32,7 @@ bool about_the_next_hop(int error) {
 
 bool NextHopGroups::has_exactly(NextHopId id, std::span<const GroupMember> members) const {
   const auto found = sets_.find(id);
-  if (found == sets_.end()) return false;
+  if (found == sets_.end() || found->second.former) return false;
   const Set& set = found->second;
   return std::equal(set.members.begin(), set.members.end(), members.begin(), members.end(),
                     [](const GroupMember& a, const GroupMember& b) {
@@ -228,10 +228,10 @@ void NextHopGroups::adopt() {
     for (const GroupEntry& entry : object.kernel->entries) in_groups.insert(entry.id);
   }
   for (auto& [id, object] : objects_) {
-    if (object.want || !object.kernel || object.kernel->protocol != options_.protocol || in_groups.contains(id))
-      continue;
+    if (object.want || !object.kernel || !made_by_us(id, object.kernel->protocol) || in_groups.contains(id)) continue;
     Set set;
     set.adopted = true;
+    set.former = !of_present(id, object.kernel->protocol);
     std::vector<std::pair<GroupMember, NextHopId>> members;
     if (object.kernel->entries.empty()) {
       members.push_back({{object.kernel->via, kUnknownSource}, id});
@@ -239,7 +239,7 @@ void NextHopGroups::adopt() {
       for (const GroupEntry& entry : object.kernel->entries) {
         const auto member = objects_.find(entry.id);
         if (member == objects_.end() || !member->second.kernel || member->second.want ||
-            member->second.kernel->protocol != options_.protocol)
+            !made_by_us(entry.id, member->second.kernel->protocol))
           break;
         Via via = member->second.kernel->via;
         via.weight = entry.weight;
@@ -279,10 +279,10 @@ void NextHopGroups::mark(NextHopId id) { dirty_.insert(id); }
 
 bool NextHopGroups::differs(const Object& object) { return object.want != object.kernel; }
 
-bool NextHopGroups::needs_work(const Object& object) const {
+bool NextHopGroups::needs_work(NextHopId id, const Object& object) const {
   if (!differs(object)) return false;
-  // Somebody else's within our range stays: new_id() goes around it.
-  return object.want || (object.kernel->protocol == options_.protocol && !object.left_over);
+  // A foreign one within our range stays: new_id() goes around it.
+  return object.want || (made_by_us(id, object.kernel->protocol) && !object.left_over);
 }
 
 void NextHopGroups::erase_if_empty(NextHopId id) {
@@ -332,7 +332,7 @@ std::span<const NextHopOp> NextHopGroups::next_batch(std::size_t limit, Time now
   for (auto at = dirty_.begin(); at != dirty_.end();) {
     const NextHopId id = *at;
     const auto found = objects_.find(id);
-    if (found == objects_.end() || !needs_work(found->second) || waiting_.contains(id)) {
+    if (found == objects_.end() || !needs_work(id, found->second) || waiting_.contains(id)) {
       at = dirty_.erase(at);
       if (found != objects_.end()) erase_if_empty(id);
       continue;

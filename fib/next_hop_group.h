@@ -15,6 +15,7 @@
 #include <fib/kernel_port.h>
 #include <fib/reconciler.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -39,8 +40,12 @@ class NextHopGroups {
     std::uint8_t protocol = 0;
     std::uint32_t id_base = 0x62000000;
     std::uint32_t id_count = 65536;
+    /// Ranges of the same size whose objects with that protocol an earlier run made: looked up, never taken again.
+    std::vector<OwnedTable> former;
   };
   explicit NextHopGroups(const Options& options) : options_(options), next_id_(options.id_base) {}
+  /// Before the first dump.
+  void set_former(std::span<const OwnedTable> former) { options_.former.assign(former.begin(), former.end()); }
 
   // --- Sets -------------------------------------------------------------------------------------------------------
   /// The object for exactly `members` (sorted, not empty): `hint` when it is one, else any such, else a new one.
@@ -75,8 +80,22 @@ class NextHopGroups {
   void begin_dump();
   void end_dump();
   [[nodiscard]] bool ours(NextHopId id) const {
-    const auto value = static_cast<std::uint32_t>(id);
-    return value >= options_.id_base && value - options_.id_base < options_.id_count;
+    return within(id, options_.id_base) ||
+           std::any_of(options_.former.begin(), options_.former.end(),
+                       [this, id](const OwnedTable& former) { return within(id, former.next_hop_id_base); });
+  }
+  /// Objects in the kernel that nothing wants.
+  [[nodiscard]] std::size_t unwanted() const {
+    return static_cast<std::size_t>(std::count_if(objects_.begin(), objects_.end(), [this](const auto& item) {
+      const Object& object = item.second;
+      return object.kernel && !object.want && !object.in_flight && made_by_us(item.first, object.kernel->protocol);
+    }));
+  }
+  /// Whether the kernel has an object of that range and protocol.
+  [[nodiscard]] bool any_left(std::uint32_t id_base, std::uint8_t protocol) const {
+    return std::any_of(objects_.begin(), objects_.end(), [&](const auto& item) {
+      return item.second.kernel && item.second.kernel->protocol == protocol && within(item.first, id_base);
+    });
   }
   /// Sets that ceased to exist by somebody else's doing since the last call; their routes went with them.
   [[nodiscard]] std::vector<NextHopId> take_gone() { return std::exchange(gone_, {}); }
@@ -126,12 +145,26 @@ class NextHopGroups {
     std::vector<GroupMember> members;  ///< In effect, sorted.
     std::vector<NextHopId> objects;    ///< Beside members; a set of one that never had more: its own id.
     bool adopted = false;              ///< Not claimed yet.
+    bool former = false;               ///< Of another range or protocol: never claimed.
   };
 
   [[nodiscard]] NextHopId new_id();
   void mark(NextHopId id);
   [[nodiscard]] static bool differs(const Object& object);
-  [[nodiscard]] bool needs_work(const Object& object) const;
+  [[nodiscard]] bool needs_work(NextHopId id, const Object& object) const;
+  [[nodiscard]] bool within(NextHopId id, std::uint32_t base) const {
+    const auto value = static_cast<std::uint32_t>(id);
+    return base != 0 && value >= base && value - base < options_.id_count;
+  }
+  [[nodiscard]] bool of_present(NextHopId id, std::uint8_t protocol) const {
+    return protocol == options_.protocol && within(id, options_.id_base);
+  }
+  [[nodiscard]] bool made_by_us(NextHopId id, std::uint8_t protocol) const {
+    return of_present(id, protocol) ||
+           std::any_of(options_.former.begin(), options_.former.end(), [&](const OwnedTable& former) {
+             return protocol == former.protocol && within(id, former.next_hop_id_base);
+           });
+  }
   /// Order of one operation in a batch: failover first, then members before groups; groups leave before members.
   [[nodiscard]] int rank(NextHopId id, const Object& object) const;
   [[nodiscard]] bool can_go(const Object& object) const;

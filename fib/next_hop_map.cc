@@ -312,6 +312,25 @@ bool NextHopMap::is_local(const IpAddress& address) const {
                      [&](const AddressEntry& entry) { return entry.address.local == address; });
 }
 
+std::vector<NextHopMap::Connected> NextHopMap::connected_networks() const {
+  std::vector<Connected> result;
+  for (const AddressEntry& entry : addresses_) {
+    const AddressInfo& address = entry.address;
+    const IpAddress& end = address.remote != address.local ? address.remote : address.local;
+    if (address.local.is_link_local_v6()) continue;
+    result.push_back({Prefix::of(end, address.length_bits), std::string(name_of(address.interface))});
+  }
+  return result;
+}
+
+std::vector<IpAddress> NextHopMap::peer_addresses() const {
+  std::vector<IpAddress> result;
+  for (const auto& [id, peer] : peers_)
+    if (peer.binding.address.is_set() && !peer.binding.address.is_link_local_v6())
+      result.push_back(peer.binding.address);
+  return result;
+}
+
 IpAddress NextHopMap::local_address_in(std::span<const Prefix> networks, Family family) const {
   for (const Prefix& network : networks) {
     if (network.family != family) continue;

@@ -107,6 +107,16 @@ class NextHopMap {
   [[nodiscard]] bool way_in_use(const Via& via, std::optional<Source> source) const;
 
   // --- Questions --------------------------------------------------------------------------------------------------
+  struct Connected {
+    Prefix network;
+    std::string interface;
+    bool operator==(const Connected&) const = default;
+  };
+  /// The networks our interfaces are in, host addresses included; link-local ones not.
+  [[nodiscard]] std::vector<Connected> connected_networks() const;
+  [[nodiscard]] std::vector<IpAddress> peer_addresses() const;  ///< Link-local ones not.
+  /// set_interface_usable() was called for it: what goes there is carried by something that has endpoints of its own.
+  [[nodiscard]] bool is_tunnel(std::string_view interface) const { return tunnels_.find(interface) != tunnels_.end(); }
   /// It exists, is up, and nobody said that its tunnel carries nothing.
   [[nodiscard]] bool interface_usable(IfIndex index) const { return through(link(index), {}, false).usable; }
   [[nodiscard]] bool is_local(const IpAddress& address) const;

@@ -60,6 +60,7 @@ std::uint32_t Reconciler::find_or_add(const RouteKey& key) {
   record.length_bits = key.prefix.length_bits;
   record.family = key.prefix.family == Family::ipv4 ? 0U : 1U;
   record.seen = seen_mark_ & 1U;
+  record.dumped = (seen_mark_ ^ 1U) & 1U;
   record.table = table;
   record.metric = key.metric;
   index_.insert(hash_of(key, table), id,
@@ -71,6 +72,7 @@ void Reconciler::release_if_empty(std::uint32_t id) {
   const Record& record = records_[id];
   if (record.target != kNoTarget || record.kernel != kNoForwarding || record.in_flight != 0 || record.doubtful != 0)
     return;
+  clear_truce(records_[id]);
   // A dirty id that is erased would be worked on as whatever takes the id next, which is harmless.
   index_.erase(hash_of(key_of(record), record.table), id);
   errors_.erase(id);
@@ -132,6 +134,8 @@ void Reconciler::set(const RouteKey& key, TargetId target) {
   if (record.target != target) {
     move_target(record, target);
     forgive(id, record);
+    clear_truce(record);
+    calm(key);
   }
   if (record.adopted != 0 && (!adopting_ || equal(record.kernel, desired_of(record)))) confirm(record);
   consider(id);
@@ -150,6 +154,8 @@ void Reconciler::erase(const RouteKey& key) {
   move_target(record, kNoTarget);
   if (record.adopted != 0) confirm(record);  // Said and taken back: nothing to wait for.
   forgive(id, record);
+  clear_truce(record);
+  calm(key);
   consider(id);
   release_if_empty(id);
 }
@@ -171,16 +177,25 @@ void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
   record.kernel = kernel;
 }
 
-void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard) {
+bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard, Intrusion by) {
   const std::uint32_t id = find_or_add(key);
   Record& record = records_[id];
   record.seen = seen_mark_ & 1U;
-  if (heard == Heard::dumped && record.touched != 0) return;
+  const bool again = heard == Heard::dumped && record.dumped == (seen_mark_ & 1U);
+  if (heard == Heard::dumped) record.dumped = seen_mark_ & 1U;
+  if (heard == Heard::dumped && record.touched != 0) return false;
   if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
   const ForwardingId kernel = forwardings_.intern(forwarding);
   if (record.kernel == kernel) {
     forwardings_.unref(kernel);
-    return;
+    return false;
+  }
+  if (again && record.target != kNoTarget && record.in_flight == 0) {
+    forwardings_.unref(kernel);
+    record.twice = 1;
+    ++totals_.drift;
+    consider(id);
+    return true;
   }
   const ForwardingId before = record.kernel;
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
@@ -192,22 +207,109 @@ void Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
                          (unknown || heard == Heard::dumped);
   if (left_over && !equal(kernel, desired_of(record))) record.adopted = 1, ++counts_.adopted;
   forgive(id, record);
+  const bool drift = needed(record) && (was_right || (unknown && !adopting_));
+  if (drift) {
+    ++totals_.drift;
+    provoke(id, key, by);
+  }
   consider(id);
-  if (needed(record) && (was_right || (unknown && !adopting_))) ++totals_.drift;
+  return drift;
 }
 
-void Reconciler::on_kernel_gone(const RouteKey& key, Heard heard) {
+bool Reconciler::on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by) {
   const std::uint32_t id = find_id(key);
-  if (id == kNone) return;
+  if (id == kNone) return false;
   Record& record = records_[id];
   if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
-  if (record.kernel == kNoForwarding) return;
-  if (record.in_flight == 0 && record.target != kNoTarget && !needed(record)) ++totals_.drift;
+  if (record.kernel == kNoForwarding) return false;
+  const bool drift = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
   set_kernel(record, kNoForwarding);
   record.doubtful = heard == Heard::notified ? 1U : 0U;
+  record.twice = 0;
   forgive(id, record);
+  if (drift) {
+    ++totals_.drift;
+    provoke(id, key, by);
+  }
   consider(id);
   release_if_empty(id);
+  return drift;
+}
+
+// --- Contests ------------------------------------------------------------------------------------------------------
+
+/// Only what another program did counts: the kernel takes routes along with a link or an address as often as those
+/// come and go, and each time they are to be back at once.
+void Reconciler::provoke(std::uint32_t id, const RouteKey& key, const Intrusion& by) {
+  if (by.port_id == 0) return;
+  if (contested_.size() >= kContestedMax && !contested_.contains(key)) {
+    Record& record = records_[id];
+    if (record.truce == 0) crowd_.push_back(id);
+    record.truce = 1;
+    return;
+  }
+  Contested& contested = contested_[key];
+  contested.last = by;
+  contested.provoked = true;
+}
+
+/// Called with the repair in hand: whether it has to wait.
+bool Reconciler::hold_back(Record& record, const RouteKey& key, Time now) {
+  const auto found = contested_.find(key);
+  if (found == contested_.end() || !std::exchange(found->second.provoked, false)) return false;
+  Contested& contested = found->second;
+  const Duration calm = std::max(kRepairWindow, contested.wait * 2);
+  const bool was_calm = now - contested.latest > calm;
+  const bool window_over = contested.wait == Duration::zero() && now - contested.first > kRepairWindow;
+  if (was_calm || window_over) {
+    contested.first = now;
+    contested.repairs = 0;
+    contested.wait = {};
+  }
+  contested.latest = now;
+  if (++contested.repairs <= kRepairsAtOnce) return false;
+  contested.wait = contested.wait == Duration::zero() ? kRepairWaitFirst : std::min(contested.wait * 2, kRepairWaitMax);
+  record.truce = 1;
+  truces_.insert({now + contested.wait, key});
+  if (contests_.size() < kContestsKept)
+    contests_.push_back({key, contested.last, contested.repairs - 1, contested.wait});
+  return true;
+}
+
+void Reconciler::end_truce(std::uint32_t id) {
+  if (!records_.contains(id) || records_[id].truce == 0) return;
+  records_[id].truce = 0;
+  consider(id);
+}
+
+void Reconciler::calm(const RouteKey& key) {
+  if (contested_.empty()) return;
+  if (const auto found = contested_.find(key); found != contested_.end()) found->second.provoked = false;
+}
+
+void Reconciler::clear_truce(Record& record) {
+  if (record.truce == 0) return;
+  record.truce = 0;
+  const RouteKey key = key_of(record);
+  std::erase_if(truces_, [&key](const auto& truce) { return truce.second == key; });
+}
+
+void Reconciler::end_truces(Time now) {
+  while (!truces_.empty() && truces_.begin()->first <= now) {
+    const RouteKey key = truces_.begin()->second;
+    truces_.erase(truces_.begin());
+    if (const std::uint32_t id = find_id(key); id != kNone) end_truce(id);
+  }
+  if (!crowd_.empty() && crowd_until_ == kNever) crowd_until_ = now + kRepairWaitFirst;
+  if (now < crowd_until_) return;
+  crowd_until_ = kNever;
+  for (const std::uint32_t id : std::exchange(crowd_, {})) end_truce(id);
+}
+
+std::optional<Intrusion> Reconciler::contested_by(const RouteKey& key) const {
+  const auto found = contested_.find(key);
+  if (found == contested_.end()) return std::nullopt;
+  return found->second.last;
 }
 
 void Reconciler::on_next_hop_gone(NextHopId next_hop) {
@@ -222,8 +324,11 @@ void Reconciler::on_next_hop_gone(NextHopId next_hop) {
 void Reconciler::begin_dump() {
   dumping_ = true;
   seen_mark_ ^= 1U;
-  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1))
-    records_[id].touched = records_[id].in_flight;
+  for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
+    Record& record = records_[id];
+    record.touched = record.in_flight;
+    record.seen = record.dumped = (seen_mark_ ^ 1U) & 1U;
+  }
 }
 
 void Reconciler::end_dump(bool complete) {
@@ -272,6 +377,7 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
     return RouteOp::Kind::remove;
   }
   if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
+  if (record.twice != 0) return RouteOp::Kind::remove;
   if (equal(record.kernel, desired)) return std::nullopt;
   if (record.adopted != 0 && adopting_ && viable_(record.kernel)) return std::nullopt;
   return RouteOp::Kind::replace;
@@ -279,7 +385,8 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
 
 void Reconciler::consider(std::uint32_t id) {
   const Record& record = records_[id];
-  if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0) return;
+  if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0 || record.truce != 0)
+    return;
   if (needed(record)) {
     (void)dirty_.add(id);
   } else if (!errors_.empty()) {
@@ -322,23 +429,38 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
     }
     retry_at_ = kNever;
   }
+  if (!truces_.empty() || !crowd_.empty()) end_truces(now);
+  if (!contested_.empty() && now >= forget_contests_at_) {
+    forget_contests_at_ = now + kRepairWaitMax;
+    std::erase_if(contested_, [now](const auto& item) {
+      const Contested& contested = item.second;
+      return !contested.provoked && now - contested.latest > std::max(kRepairWindow, contested.wait * 2);
+    });
+  }
   scan(kScannedPerBatch);
   for (std::size_t looked_at = 0; batch_.size() < limit && !dirty_.empty() && looked_at < kScannedPerBatch;
        ++looked_at) {
     const std::uint32_t id = dirty_.take();
     if (!records_.contains(id)) continue;
     Record& record = records_[id];
-    if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0) continue;
-    const auto kind = needed(record);
+    if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0 || record.truce != 0)
+      continue;
+    auto kind = needed(record);
     if (!kind) {
       consider(id);
       release_if_empty(id);
       continue;
     }
+    const RouteKey key = key_of(record);
+    if (!contested_.empty() && hold_back(record, key, now)) continue;
+    // The kernel replaces the first route with the key. Where that is a foreign one, ours leaves instead.
+    if (*kind == RouteOp::Kind::replace && occupied_(key) == Foreign::ahead) kind = RouteOp::Kind::remove;
     RouteOp& op = batch_.emplace_back();
     op.kind = *kind;
     op.record = id;
-    op.key = key_of(record);
+    op.key = key;
+    if (*kind == RouteOp::Kind::remove && record.kernel != kNoForwarding)
+      op.former_protocol = forwardings_[record.kernel].former_protocol;
     if (*kind != RouteOp::Kind::remove) {
       op.want = desired_of(record);
       forwardings_.ref(op.want);
@@ -366,7 +488,7 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
     switch (kernel_answer(op.kind, code)) {
       case Answer::done:
         set_kernel(record, op.want);
-        record.doubtful = 0;
+        record.doubtful = record.twice = 0;
         if (op.kind == RouteOp::Kind::add) ++totals_.adds;
         if (op.kind == RouteOp::Kind::replace) ++totals_.replaces;
         if (op.kind == RouteOp::Kind::remove) ++totals_.removes;
@@ -400,7 +522,7 @@ void Reconciler::refuse(std::uint32_t id, const RouteOp& op, int error, Time now
   if (error == EINVAL && refused.tries >= kInvalidTries) answer = Answer::give_up;
   // Somebody else's, or ours and we have not heard of it: the table tells.
   if (answer == Answer::occupied)
-    answer = occupied_(op.key) || refused.tries > kOccupiedTries ? Answer::park : Answer::resync;
+    answer = occupied_(op.key) != Foreign::none || refused.tries > kOccupiedTries ? Answer::park : Answer::resync;
   switch (answer) {
     case Answer::park:
       record.parked = 1;
@@ -426,8 +548,16 @@ void Reconciler::refuse(std::uint32_t id, const RouteOp& op, int error, Time now
 
 Reconciler::View Reconciler::view(std::uint32_t id) const {
   const Record& record = records_[id];
-  View result{
-      key_of(record), record.target, desired_of(record), record.kernel, record.adopted != 0, record.in_flight != 0, 0};
+  View result;
+  result.key = key_of(record);
+  result.target = record.target;
+  result.desired = desired_of(record);
+  result.kernel = record.kernel;
+  result.adopted = record.adopted != 0;
+  result.in_flight = record.in_flight != 0;
+  result.contested = record.truce != 0;
+  result.seen = record.seen == (seen_mark_ & 1U);
+  result.work_due = needed(record).has_value();
   if (const auto refused = errors_.find(id); refused != errors_.end()) result.error = refused->second.error;
   return result;
 }

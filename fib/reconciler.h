@@ -17,12 +17,14 @@
 #include <fib/forwarding.h>
 #include <fib/kernel_port.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -81,14 +83,38 @@ inline constexpr Duration kBackOffMax = std::chrono::seconds{5};
 inline constexpr std::uint8_t kInvalidTries = 8;  // 50 ms doubling: more than 6 s.
 /// How often a route that is there against our knowledge makes us read the table again, until something changes.
 inline constexpr std::uint8_t kOccupiedTries = 20;
+/// Another program that changes the same route again and again: so many repairs within the window are made at once;
+/// each further one waits, 1 s doubling to 60 s, until the route was left alone for the window or twice its last wait.
+inline constexpr unsigned kRepairsAtOnce = 3;
+inline constexpr Duration kRepairWindow = std::chrono::seconds{10};
+inline constexpr Duration kRepairWaitFirst = std::chrono::seconds{1};
+inline constexpr Duration kRepairWaitMax = std::chrono::seconds{60};
+/// So many routes have a wait of their own; the others that are changed meanwhile wait for kRepairWaitFirst.
+inline constexpr std::size_t kContestedMax = 65536;
+
+/// Who changed a route of ours, and how.
+struct Intrusion {
+  std::uint32_t port_id = 0;  ///< Of its netlink socket; 0: the kernel itself, or not known.
+  std::uint8_t protocol = 0;  ///< Of the route it put there.
+  bool removed = false;       ///< It took ours away, rather than changing it.
+};
+
+/// A repair that waits because another program undoes it again and again.
+struct Contest {
+  RouteKey key;
+  Intrusion last;
+  unsigned repairs = 0;  ///< Made so far.
+  Duration wait{};       ///< Until the next one.
+};
 
 class Reconciler {
  public:
   /// `forwardings` outlives it. `same` says whether two different Forwardings are one in effect (next-hop groups of
   /// equal members); it is asked only where the ids differ.
   using Same = std::function<bool(ForwardingId kernel, ForwardingId desired)>;
-  /// Whether somebody else's route is known to have the key: then there is nothing to find out when the kernel says so.
-  using Occupied = std::function<bool(const RouteKey& key)>;
+  /// Whether a foreign route is known to have the key, and whether the kernel has it in front of ours.
+  enum class Foreign : std::uint8_t { none, behind, ahead };
+  using Occupied = std::function<Foreign(const RouteKey& key)>;
   /// Whether packets still get through a Forwarding of an earlier run: then there is no haste to change it.
   using Viable = std::function<bool(ForwardingId kernel)>;
   Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, Viable viable);
@@ -109,9 +135,10 @@ class Reconciler {
   [[nodiscard]] TargetId target_of(const RouteKey& key) const;
 
   // --- Kernel -----------------------------------------------------------------------------------------------------
-  /// `heard` tells news from a dump, whose word may be older than what we did since it began.
-  void on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard);
-  void on_kernel_gone(const RouteKey& key, Heard heard);
+  /// `heard` tells news from a dump, whose word may be older than what we did since it began. Both return whether
+  /// something changed that was right: it is repaired.
+  bool on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard, Intrusion by = {});
+  bool on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by = {});
   /// A next-hop object ceased to exist, and every route that referred to it with it.
   void on_next_hop_gone(NextHopId id);
   /// Around a dump of our routes. Ours that the dump does not show are gone, unless `complete` is false.
@@ -138,10 +165,19 @@ class Reconciler {
   /// An answer said that our picture is wrong since the last call: dump the routes again.
   [[nodiscard]] bool take_resync() { return std::exchange(resync_, false); }
   /// When to call next_batch() again without another input; kNever: not.
-  [[nodiscard]] Time next_deadline() const { return backing_off_.empty() ? kNever : retry_at_; }
+  [[nodiscard]] Time next_deadline() const {
+    const Time retry = backing_off_.empty() ? kNever : retry_at_;
+    const Time truce = truces_.empty() ? kNever : truces_.begin()->first;
+    return std::min({retry, truce, crowd_until_});
+  }
   [[nodiscard]] bool has_work() const { return !dirty_.empty() || scan_left_ != 0; }
   /// Nothing to do, nothing in flight, nothing waits for a retry.
-  [[nodiscard]] bool idle() const { return !has_work() && in_flight_ == 0 && backing_off_.empty() && !resync_; }
+  [[nodiscard]] bool idle() const {
+    return !has_work() && in_flight_ == 0 && backing_off_.empty() && !resync_ && truces_.empty() && crowd_.empty();
+  }
+  /// Contests that began or went on since the last call, at most kContestsKept.
+  [[nodiscard]] std::vector<Contest> take_contests() { return std::exchange(contests_, {}); }
+  static constexpr std::size_t kContestsKept = 16;
 
   // --- Reading ----------------------------------------------------------------------------------------------------
   struct View {
@@ -149,9 +185,13 @@ class Reconciler {
     TargetId target = kNoTarget;
     ForwardingId desired = kNoForwarding, kernel = kNoForwarding;
     bool adopted = false, in_flight = false;
-    int error = 0;  ///< The kernel's last refusal.
+    bool contested = false;  ///< Its repair waits: see Contest.
+    bool seen = false;       ///< By the dump that runs.
+    bool work_due = false;   ///< The kernel does not have what is desired.
+    int error = 0;           ///< The kernel's last refusal.
   };
   [[nodiscard]] std::optional<View> find(const RouteKey& key) const;
+  [[nodiscard]] std::optional<Intrusion> contested_by(const RouteKey& key) const;
   /// Calls visit(View) for each route, in no particular order. `visit` must not change the reconciler.
   template <typename Visit>
   void for_each(Visit visit) const {
@@ -161,8 +201,11 @@ class Reconciler {
     std::size_t desired = 0, installed = 0, adopted = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
-  [[nodiscard]] std::size_t pending() const { return dirty_.size() + in_flight_ + backing_off_.size(); }
+  [[nodiscard]] std::size_t pending() const {
+    return dirty_.size() + in_flight_ + backing_off_.size() + truces_.size() + crowd_.size();
+  }
   [[nodiscard]] std::size_t refused() const { return errors_.size(); }
+  [[nodiscard]] std::size_t contested() const { return truces_.size() + crowd_.size(); }
   struct Totals {
     std::uint64_t adds = 0, replaces = 0, removes = 0, refusals = 0, drift = 0;
   };
@@ -187,6 +230,9 @@ class Reconciler {
     /// Said to be gone, but perhaps before we wrote it last: it is removed once more before it is forgotten.
     std::uint8_t doubtful : 1 = 0;
     std::uint8_t contradicted : 1 = 0;  ///< News came while an operation was in flight: which was first?
+    std::uint8_t truce : 1 = 0;         ///< Waits because another program undoes what we do.
+    std::uint8_t twice : 1 = 0;         ///< The kernel has a second one of ours: both go, and one is made.
+    std::uint8_t dumped : 1 = 0;        ///< As seen, by a dump's message and not by a notification.
     std::uint32_t metric = 0;
     TargetId target = kNoTarget;
     ForwardingId kernel = kNoForwarding;
@@ -200,6 +246,14 @@ class Reconciler {
   struct Refused {
     int error = 0;
     std::uint8_t tries = 0;
+  };
+  /// By key, not by record: a route that is not desired has no record once it is gone.
+  struct Contested {
+    Intrusion last;
+    Time first{}, latest{};
+    Duration wait{};
+    unsigned repairs = 0;
+    bool provoked = false;  ///< Changed since the last repair.
   };
   static constexpr std::uint32_t kNone = base::FlatIndex::kNotFound;
   static constexpr std::size_t kScannedPerBatch = 16384;  // About 0.1 ms.
@@ -227,6 +281,12 @@ class Reconciler {
   void forgive(std::uint32_t id, Record& record);
   void refuse(std::uint32_t id, const RouteOp& op, int error, Time now);
   void scan(std::size_t limit);
+  void provoke(std::uint32_t id, const RouteKey& key, const Intrusion& by);
+  [[nodiscard]] bool hold_back(Record& record, const RouteKey& key, Time now);
+  void end_truces(Time now);
+  void end_truce(std::uint32_t id);
+  void clear_truce(Record& record);
+  void calm(const RouteKey& key);  ///< What is done next with the route is no repair.
 
   ForwardingTable& forwardings_;
   Same same_;
@@ -242,6 +302,12 @@ class Reconciler {
   std::map<std::uint32_t, Refused> errors_;  ///< By record: the kernel's last refusal, until success.
   std::vector<std::uint32_t> parked_;
   std::vector<std::uint32_t> backing_off_;
+  std::map<RouteKey, Contested> contested_;
+  std::set<std::pair<Time, RouteKey>> truces_;
+  std::vector<std::uint32_t> crowd_;  ///< Records that wait because contested_ is full.
+  Time crowd_until_ = kNever;
+  Time forget_contests_at_{};
+  std::vector<Contest> contests_;
   Duration back_off_ = kBackOffFirst;
   Time retry_at_ = kNever;
   std::size_t in_flight_ = 0;

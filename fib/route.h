@@ -31,6 +31,10 @@ inline constexpr Source kUnknownSource{0xFFFFFFFF};  ///< Of objects an earlier 
 /// The main routing table.
 inline constexpr std::uint32_t kMainTable = 254;
 
+/// Tables that routes of ours never go to: 0 means "none" to the kernel, and 255 (local) says which addresses are the
+/// host's own. (253, default, is a table like others: the kernel looks there after the main one.)
+[[nodiscard]] constexpr bool is_reserved_table(std::uint32_t table) { return table == 0 || table == 255; }
+
 /// One way out: a gateway on an interface.
 struct Via {
   /// Unset: the destination is on the link itself; the family is the route's then. May be IPv6 under an IPv4 route
@@ -46,8 +50,10 @@ struct Via {
 struct Forwarding {
   std::vector<Via> vias;              ///< Sorted, unique. Empty while `next_hop` is set and not looked up.
   NextHopId next_hop = kNoNextHopId;  ///< Of the next-hop object the route refers to; none: it has `vias` itself.
-  bool taken_over = false;            ///< Under another protocol number: somebody overwrote a route of ours.
+  bool taken_over = false;            ///< Under another protocol number: another program overwrote a route of ours.
   IpAddress preferred_source;         ///< RTA_PREFSRC; unset: the kernel chooses.
+  /// The kernel's route carries this protocol number, which an earlier run of ours wrote with; 0: the present one.
+  std::uint8_t former_protocol = 0;
   bool operator==(const Forwarding&) const = default;
 };
 
@@ -58,6 +64,16 @@ struct RouteKey {
   std::uint32_t metric = 0;  ///< RTA_PRIORITY. The kernel reads 0 as 1024 for IPv6.
   auto operator<=>(const RouteKey&) const = default;
 };
+
+/// Where an earlier run of ours wrote, so that what it left can be found again: a routing table, the protocol number of
+/// the routes, and the ids of the next-hop objects.
+struct OwnedTable {
+  std::uint32_t table = kMainTable;
+  std::uint8_t protocol = 0;
+  std::uint32_t next_hop_id_base = 0;  ///< First id of its next-hop objects; 0: it made none.
+  auto operator<=>(const OwnedTable&) const = default;
+};
+
 /// A route as it shall be in the kernel.
 struct Route {
   RouteKey key;

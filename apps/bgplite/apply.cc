@@ -51,6 +51,7 @@ Plan Daemon::apply(Config wanted) {
   wanted.log.format = config_.log.format;
   wanted.fib.enabled = config_.fib.enabled;
   wanted.fib.next_hop_objects = config_.fib.next_hop_objects;
+  wanted.fib.protocol = config_.fib.protocol;
   wanted.ipsec = config_.ipsec;
   config_ = std::move(wanted);
   // By the text that a step names them with: a plan may have thousands of them.

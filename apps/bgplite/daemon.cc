@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -56,6 +57,7 @@ Daemon::Daemon(boost::asio::io_context& io, Logging& log, Config config)
       log_(log),
       config_(std::move(config)),
       marker_(directory_of(config_.control.socket) + "forwarding", identity(config_)),
+      owned_tables_(config_.state_dir),
       seed_(std::random_device{}()),
       started_(std::chrono::steady_clock::now()),
       probes_(io, log, seed_,
@@ -122,15 +124,53 @@ minibgp::Result<void, std::string> Daemon::open_listeners() {
 }
 
 minibgp::Result<void, std::string> Daemon::open_fib() {
-  if (!needs_fib(config_)) return {};
-  fib_ = std::make_unique<Fib>(io_, fib_options(), static_cast<minibgp::fib::FibObserver&>(*this), &log_);
-  if (const auto started = fib_->start(); !started)
-    return minibgp::unexpected("cannot open the kernel's routing socket: " + started.error().message());
-  return {};
+  OwnedTables::Memory memory = owned_tables_.load();
+  if (memory.damaged)
+    log_.warning(LogArea::fib,
+                 owned_tables_.path() + " is damaged: routes of an earlier run in other tables may stay in the kernel");
+  if (!needs_fib(config_) && memory.tables.empty()) return {};
+  minibgp::fib::FibOptions options = fib_options();
+  options.former = std::move(memory.tables);
+  fib_ = std::make_unique<Fib>(io_, options, static_cast<minibgp::fib::FibObserver&>(*this), &log_);
+  const auto started = fib_->start();
+  if (started) return {};
+  if (started.error() == std::errc::address_in_use)
+    return minibgp::unexpected("cannot keep routes in table " + std::to_string(options.table) + " with protocol " +
+                               std::to_string(options.protocol) + ": " + started.error().message() +
+                               ": end that one, or give one of the two another fib.table or fib.protocol");
+  return minibgp::unexpected("cannot open the kernel's routing socket: " + started.error().message());
+}
+
+void Daemon::on_owned_changed(std::span<const minibgp::fib::OwnedTable> tables) {
+  if (owned_tables_.store(tables)) return;
+  log_.warning(LogArea::fib, "cannot write " + owned_tables_.path() + ": " + std::strerror(errno) +
+                                 ": a later start with another fib.table or fib.protocol would leave these routes");
+}
+
+/// Two instances would unload each other's connections.
+minibgp::Result<void, std::string> Daemon::own_charon() {
+  const bool ours = std::any_of(config_.tunnels.begin(), config_.tunnels.end(),
+                                [](const auto& tunnel) { return tunnel.second.options.ike.has_value(); });
+  if (!ours || charon_lock_) return {};
+  std::error_code ignored;
+  const auto path = std::filesystem::weakly_canonical(config_.ipsec.vici_socket, ignored).string();
+  // A name is short; the end of a long path tells more than its beginning.
+  constexpr std::size_t kPathMax = 80;
+  const std::string end = path.size() > kPathMax ? path.substr(path.size() - kPathMax) : path;
+  auto taken = minibgp::netlink::OwnerLock::take(io_, "minibgp/charon/" + end);
+  if (taken) {
+    charon_lock_ = std::move(*taken);
+    return {};
+  }
+  if (taken.error() != std::errc::address_in_use)
+    return minibgp::unexpected("cannot lock charon's connections: " + taken.error().message());
+  return minibgp::unexpected("cannot hand connections to charon at " + path + ": " + taken.error().message() +
+                             ": end that one, or leave 'ike' out of the tunnels of one of the two");
 }
 
 minibgp::Result<void, std::string> Daemon::open_tunnels() {
   if (config_.tunnels.empty()) return {};
+  if (auto owned = own_charon(); !owned) return owned;
   minibgp::xfrm::TunnelsOptions options = config_.ipsec;
   options.on_exit = config_.on_exit == OnExit::keep ? minibgp::xfrm::TunnelsOptions::OnExit::keep
                                                     : minibgp::xfrm::TunnelsOptions::OnExit::remove;
@@ -322,6 +362,8 @@ std::string follow_group(const StaticRoute& route) { return "route " + minibgp::
 
 void Daemon::set_tunnels() {
   if (!tunnels_) return;
+  if (const auto owned = own_charon(); !owned)
+    return log_.error(LogArea::tunnel, owned.error() + ": tunnels stay as they were");
   std::vector<minibgp::xfrm::TunnelOptions> tunnels;
   for (const auto& [name, tunnel] : config_.tunnels) tunnels.push_back(tunnel.options);
   std::vector<minibgp::xfrm::FollowGroup> follow;

@@ -12,11 +12,13 @@
 #include <apps/bgplite/drill.h>
 #include <apps/bgplite/failovers.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/owned_tables.h>
 #include <apps/bgplite/probes.h>
 #include <apps/bgplite/restart_marker.h>
 #include <apps/bgplite/return_path.h>
 #include <bgp/speaker.h>
 #include <fib/fib.h>
+#include <fib/netlink/owner_lock.h>
 #include <xfrm/tunnels.h>
 
 #include <chrono>
@@ -116,6 +118,7 @@ class Daemon final : private minibgp::Observer,
   void on_next_hops_changed(std::span<const minibgp::fib::NextHopState> states) override;
   void on_network_changed(const minibgp::Prefix& prefix, minibgp::fib::NetworkWatch watch, bool present) override;
   void on_fib_failed(std::error_code error) override;
+  void on_owned_changed(std::span<const minibgp::fib::OwnedTable> tables) override;
   // minibgp::xfrm::TunnelObserver
   void on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) override;
   void on_follow_changed(const minibgp::xfrm::FollowChange& change) override;
@@ -123,6 +126,7 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] minibgp::Result<void, std::string> open_listeners();
   [[nodiscard]] minibgp::Result<void, std::string> open_fib();
   [[nodiscard]] minibgp::Result<void, std::string> open_tunnels();
+  [[nodiscard]] minibgp::Result<void, std::string> own_charon();
   [[nodiscard]] minibgp::SpeakerOptions speaker_options() const;
   [[nodiscard]] minibgp::fib::FibOptions fib_options() const;
   /// The options in force of a peer, with what the daemon adds to them: its audience, and a drain's.
@@ -172,6 +176,8 @@ class Daemon final : private minibgp::Observer,
   Logging& log_;
   Config config_;
   RestartMarker marker_;
+  OwnedTables owned_tables_;
+  std::unique_ptr<minibgp::netlink::OwnerLock> charon_lock_;  ///< Held while we hand connections to charon.
   bool restarted_ = false;
   bool stopping_ = false;
   std::uint64_t seed_;

@@ -68,6 +68,7 @@ minibgp::fib::FibOptions Daemon::fib_options() const {
   options.adopt_timeout = config_.fib.adopt_timeout;
   options.audit_interval = config_.fib.audit_interval;
   options.resolve_via_default = config_.fib.resolve_via_default;
+  options.allow = config_.fib.allow;
   options.next_hop_objects =
       config_.fib.next_hop_objects ? FibOptions::NextHopObjects::automatic : FibOptions::NextHopObjects::off;
   return options;

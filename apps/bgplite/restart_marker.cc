@@ -1,5 +1,6 @@
 #include <apps/bgplite/restart_marker.h>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -36,6 +37,12 @@ std::string RestartMarker::contents() const {
 bool RestartMarker::found() const { return read_text(path_) == contents(); }
 
 bool RestartMarker::set() const {
+  // Its directory follows from control.socket: a file of that name need not be ours.
+  const std::string there = read_text(path_);
+  if (!there.empty() && !there.starts_with("forwarding preserved\n")) {
+    errno = EEXIST;
+    return false;
+  }
   const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return false;
   const std::string text = contents();

@@ -4,9 +4,11 @@
 #include <fib/fib.h>
 #include <fib/forwarder.h>
 #include <fib/netlink/kernel.h>
+#include <fib/netlink/owner_lock.h>
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +28,18 @@ constexpr Duration kStopPatience = std::chrono::seconds{10};
 Time now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
   return Time{std::chrono::duration_cast<Duration>(since)};
+}
+
+/// The name of the lock on the routes of a table and protocol. Other programs may use it to stay away.
+std::string lock_name(std::uint32_t table, std::uint8_t protocol) {
+  return "minibgp/routes/table " + std::to_string(table) + " protocol " + std::to_string(protocol);
+}
+
+/// The first netlink socket of a process has its process id as port; the others have numbers above all of them.
+std::string port_text(std::uint32_t port_id) {
+  constexpr std::uint32_t kPidMax = 1U << 22U;
+  return port_id < kPidMax ? netlink::process_text(static_cast<int>(port_id))
+                           : "another program (netlink port " + std::to_string(port_id) + ")";
 }
 
 /// Prints instead of writing: every operation succeeds.
@@ -61,9 +75,11 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
         kernel_(io, forwarder_,
                 {[this] { pump(); }, [this](std::error_code error) { fail(error); }, [] { return now(); }}) {
     if (options.dry_run) dry_run_ = std::make_unique<DryRun>(forwarder_, options.dry_run);
+    forwarder_.set_port_name(port_text);
   }
 
   Result<void, std::error_code> start() {
+    if (auto owned = own_tables(); !owned) return owned;
     auto opened = kernel_.open();
     if (opened) started_ = true, pump();
     return opened;
@@ -122,6 +138,47 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   }
 
  private:
+  Result<void, std::error_code> take_lock(std::uint32_t table, std::uint8_t protocol) {
+    auto& lock = locks_[{table, protocol}];
+    if (lock) return {};
+    auto taken = netlink::OwnerLock::take(io_, lock_name(table, protocol));
+    if (!taken) return unexpected(taken.error());
+    lock = std::move(*taken);
+    return {};
+  }
+
+  /// This run's table, and those of earlier runs that nobody owns now: what is in the others is not ours any more.
+  Result<void, std::error_code> own_tables() {
+    const FibOptions& options = forwarder_.options();
+    if (is_reserved_table(options.table)) return unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (dry_run_) {
+      forwarder_.set_former({});
+      return {};
+    }
+    if (options.enabled)
+      if (auto owned = take_lock(options.table, options.protocol); !owned) return owned;
+    std::vector<OwnedTable> former = options.former;
+    std::erase_if(former, [this](const OwnedTable& one) {
+      return is_reserved_table(one.table) || !take_lock(one.table, one.protocol);
+    });
+    forwarder_.set_former(former);
+    forwarder_.set_claim(
+        [this](std::uint32_t table) { return take_lock(table, forwarder_.options().protocol).has_value(); });
+    return {};
+  }
+
+  /// Before anything is written to a new table, so that a crash does not forget it.
+  void tell_owned() {
+    const auto owned = forwarder_.take_owned_change();
+    if (!owned || dry_run_) return;
+    std::erase_if(locks_, [&](const auto& item) {
+      return std::none_of(owned->begin(), owned->end(), [&](const OwnedTable& one) {
+        return item.first == std::pair{one.table, one.protocol};
+      });
+    });
+    observer_.on_owned_changed(*owned);
+  }
+
   KernelPort& port() { return dry_run_ ? static_cast<KernelPort&>(*dry_run_) : kernel_; }
 
   void send_next_hops() {
@@ -139,6 +196,7 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     const Time began = now();
     forwarder_.on_time(began);
     forwarder_.settle(began);
+    tell_owned();
     send_next_hops();
     if (forwarder_.take_failovers() != 0) last_failover_ = now() - began;
 
@@ -218,6 +276,7 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   boost::asio::steady_timer timer_;
   netlink::Kernel kernel_;
   std::unique_ptr<DryRun> dry_run_;
+  std::map<std::pair<std::uint32_t, std::uint8_t>, std::unique_ptr<netlink::OwnerLock>> locks_;
   std::vector<std::function<void(const Comparison&)>> verifying_;
   std::function<void()> stopped_;
   Time stop_until_ = kNever;

@@ -232,7 +232,12 @@ void Kernel::hear(const Message& message, fib::Heard heard) {
   switch (message.type) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-      if (const auto route = parse_route(message.payload)) {
+      if (auto route = parse_route(message.payload)) {
+        if (heard == fib::Heard::notified) {
+          route->port_id = message.port_id;
+          if ((message.flags & NLM_F_APPEND) != 0) route->placement = fib::Placement::appended;
+          if ((message.flags & NLM_F_REPLACE) != 0) route->placement = fib::Placement::replaced;
+        }
         message.type == RTM_NEWROUTE ? forwarder_.on_route(*route, heard) : forwarder_.on_route_gone(*route);
       }
       break;

@@ -119,7 +119,7 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   route.rtm_family = kernel_family(family);
   route.rtm_dst_len = op.key.prefix.length_bits;
   route.rtm_table = static_cast<unsigned char>(op.key.table < 256 ? op.key.table : RT_TABLE_UNSPEC);
-  route.rtm_protocol = protocol;
+  route.rtm_protocol = op.former_protocol != 0 ? op.former_protocol : protocol;
   route.rtm_type = RTN_UNICAST;
   route.rtm_scope = RT_SCOPE_UNIVERSE;
 

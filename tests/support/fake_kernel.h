@@ -31,6 +31,8 @@ class FakeKernel final : public fib::KernelPort {
     std::vector<fib::AddressInfo> addresses;
   };
 
+  static constexpr std::uint32_t kUserPort = 4242;  ///< Of whoever does this by hand.
+
   explicit FakeKernel(std::uint64_t seed) : random_(seed) {}
   void attach(fib::Forwarder& forwarder) { forwarder_ = &forwarder; }
   /// A new program on the old kernel: nothing of the former one's conversation is left.
@@ -41,9 +43,10 @@ class FakeKernel final : public fib::KernelPort {
     overrun_ = false;
   }
 
-  unsigned refuse_one_in = 0;  ///< One operation in so many fails with EBUSY, ENOMEM or ENOBUFS; 0: none.
-  unsigned lose_one_in = 0;    ///< One notification in so many is lost, and an overrun reported instead; 0: none.
-  bool has_objects = true;     ///< false: a kernel before 5.3.
+  unsigned refuse_one_in = 0;      ///< One operation in so many fails with EBUSY, ENOMEM or ENOBUFS; 0: none.
+  unsigned lose_one_in = 0;        ///< One notification in so many is lost, and an overrun reported instead; 0: none.
+  bool has_objects = true;         ///< false: a kernel before 5.3.
+  std::size_t foreign_harmed = 0;  ///< Operations that would have changed a route that is not ours.
 
   // --- What the world does to it ------------------------------------------------------------------------------------
   void add_link(fib::IfIndex index, const std::string& name) {
@@ -76,16 +79,55 @@ class FakeKernel final : public fib::KernelPort {
   /// As a user's `ip route replace`: whatever is there is overwritten, and everybody hears of the new one.
   void overwrite(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via) {
     if (!link_usable(via.interface)) return;
-    routes_[key] = {protocol, {{via}, fib::kNoNextHopId, false, {}}};
+    routes_[key] = {protocol, forwarding_by(via)};
     tell_route(key);
   }
   void remove_by_user(const fib::RouteKey& key) {
     const auto found = routes_.find(key);
     if (found == routes_.end()) return;
-    const fib::KernelRoute gone = told(key, found->second);
+    fib::KernelRoute gone = told(key, found->second);
+    gone.port_id = kUserPort;
     routes_.erase(found);
     tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
   }
+  /// As `ip route append` and `ip route prepend` of IPv4: beside what has the same key, behind it or in front of it.
+  void put_beside(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via, fib::Placement placement) {
+    beside_.push_back({key, {protocol, forwarding_by(via)}, placement == fib::Placement::created});
+    fib::KernelRoute made = told(key, beside_.back().route);
+    made.placement = placement;
+    made.port_id = kUserPort;
+    tell([made](fib::Forwarder& to) { to.on_route(made, fib::Heard::notified); });
+  }
+  void remove_beside(const fib::RouteKey& key, const fib::Via& via) {
+    for (auto at = beside_.begin(); at != beside_.end(); ++at) {
+      if (at->key != key || at->route.forwarding.vias[0] != via) continue;
+      fib::KernelRoute gone = told(key, at->route);
+      gone.port_id = kUserPort;
+      beside_.erase(at);
+      tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+      return;
+    }
+  }
+  /// As `ip -6 route`: a route of several next hops is made, or loses one of them.
+  void set_foreign(const fib::RouteKey& key, std::uint8_t protocol, std::vector<fib::Via> vias) {
+    normalize(vias);
+    routes_[key] = {protocol, {std::move(vias), fib::kNoNextHopId, false, {}}};
+    tell_route(key);
+  }
+  void remove_leg(const fib::RouteKey& key, const fib::Via& via) {
+    Route& route = routes_.at(key);
+    fib::KernelRoute gone = told(key, {route.protocol, forwarding_by(via)});
+    gone.port_id = kUserPort;
+    std::erase_if(route.forwarding.vias,
+                  [&](const fib::Via& one) { return one.gateway == via.gateway && one.interface == via.interface; });
+    normalize(route.forwarding.vias);
+    tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+  }
+  /// What another run of ours wrote, with nothing told.
+  void leave(const fib::RouteKey& key, std::uint8_t protocol, const fib::Forwarding& forwarding) {
+    routes_[key] = {protocol, forwarding};
+  }
+  void leave(const fib::KernelNextHop& object) { objects_[object.id] = object; }
   void remove_object_by_user(fib::NextHopId id) {
     if (!objects_.contains(id)) return;
     remove_object(id, /*tell_it=*/true);
@@ -159,6 +201,12 @@ class FakeKernel final : public fib::KernelPort {
     bool begun = false;
     std::optional<fib::RouteKey> after;
   };
+  /// A second IPv4 route with a key.
+  struct Beside {
+    fib::RouteKey key;
+    Route route;
+    bool in_front = false;
+  };
 
   void tell(Event event) {
     if (lose_one_in != 0 && random_() % lose_one_in == 0) {
@@ -172,10 +220,26 @@ class FakeKernel final : public fib::KernelPort {
     tell([link = told(index)](fib::Forwarder& to) { to.on_link(link); });
   }
   [[nodiscard]] static fib::KernelRoute told(const fib::RouteKey& key, const Route& route) {
-    return {key, route.protocol, true, route.forwarding};
+    return {key, route.protocol, true, route.forwarding, fib::Placement::created, 0};
+  }
+  [[nodiscard]] static fib::Forwarding forwarding_by(const fib::Via& via) {
+    return {{via}, fib::kNoNextHopId, false, {}};
+  }
+  [[nodiscard]] bool in_front(const fib::RouteKey& key) const {
+    for (const Beside& one : beside_)
+      if (one.key == key && one.in_front) return true;
+    return false;
+  }
+  [[nodiscard]] bool has_beside(const fib::RouteKey& key) const {
+    for (const Beside& one : beside_)
+      if (one.key == key) return true;
+    return false;
   }
   void tell_route(const fib::RouteKey& key) {
-    tell([route = told(key, routes_.at(key))](fib::Forwarder& to) { to.on_route(route, fib::Heard::notified); });
+    fib::KernelRoute route = told(key, routes_.at(key));
+    route.placement = fib::Placement::replaced;
+    route.port_id = kUserPort;
+    tell([route](fib::Forwarder& to) { to.on_route(route, fib::Heard::notified); });
   }
 
   [[nodiscard]] bool link_usable(fib::IfIndex index) const {
@@ -263,7 +327,8 @@ class FakeKernel final : public fib::KernelPort {
     if (const int error = refusal()) return error;
     const auto existing = routes_.find(op.key);
     if (op.kind == fib::RouteOp::Kind::remove) {
-      if (existing == routes_.end() || existing->second.protocol != protocol()) return ESRCH;
+      const std::uint8_t wanted = op.former_protocol != 0 ? op.former_protocol : protocol();
+      if (existing == routes_.end() || existing->second.protocol != wanted) return ESRCH;
       routes_.erase(existing);
       return 0;
     }
@@ -272,7 +337,9 @@ class FakeKernel final : public fib::KernelPort {
     for (const fib::Via& via : forwarding.vias)
       if (const int error = check(via)) return error;
     if (forwarding.preferred_source.is_set() && !is_local(forwarding.preferred_source)) return EINVAL;
-    if (op.kind == fib::RouteOp::Kind::add && existing != routes_.end()) return EEXIST;
+    if (op.kind == fib::RouteOp::Kind::add && (existing != routes_.end() || has_beside(op.key))) return EEXIST;
+    // The kernel would take the first one with the key, which is not ours.
+    if (op.kind == fib::RouteOp::Kind::replace && in_front(op.key)) ++foreign_harmed;
     if (op.kind == fib::RouteOp::Kind::replace && existing == routes_.end()) return ENOENT;
     routes_[op.key] = {protocol(), forwarding};
     return 0;
@@ -308,10 +375,14 @@ class FakeKernel final : public fib::KernelPort {
     if (dump.part == fib::DumpPart::routes) {
       auto at = dump.after ? routes_.upper_bound(*dump.after) : routes_.begin();
       for (int i = 0; i < 8 && at != routes_.end(); ++i, ++at) {
+        dump_beside(at->first, /*in_front=*/true);
         forwarder_->on_route(told(at->first, at->second), fib::Heard::dumped);
+        dump_beside(at->first, /*in_front=*/false);
         dump.after = at->first;
       }
       if (at != routes_.end()) return;
+      for (const Beside& one : beside_)
+        if (!routes_.contains(one.key)) forwarder_->on_route(told(one.key, one.route), fib::Heard::dumped);
     }
     if (dump.part == fib::DumpPart::next_hops) {
       if (!has_objects) forwarder_->no_next_hop_objects();
@@ -328,12 +399,18 @@ class FakeKernel final : public fib::KernelPort {
     forwarder_->end_dump(part, true, now);
   }
 
+  void dump_beside(const fib::RouteKey& key, bool in_front) {
+    for (const Beside& one : beside_)
+      if (one.key == key && one.in_front == in_front) forwarder_->on_route(told(key, one.route), fib::Heard::dumped);
+  }
+
   std::mt19937_64 random_;
   fib::Forwarder* forwarder_ = nullptr;
   std::map<fib::IfIndex, Link> links_;
   std::map<fib::IfIndex, std::string> names_;
   std::map<fib::NextHopId, fib::KernelNextHop> objects_;
   std::map<fib::RouteKey, Route> routes_;
+  std::vector<Beside> beside_;
   std::deque<Event> events_;
   std::deque<Answers> answers_;
   std::deque<Dump> dump_;

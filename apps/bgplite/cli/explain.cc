@@ -16,6 +16,14 @@ Exit run_explain(const Common& common, const std::string& prefix) {
   return print(common, *answer, [&](const Json& value) { return render_explain(value, common.color); });
 }
 
+std::string outcome_text(const Json& value) {
+  const auto differ = value.value("difference_count", std::size_t{0});
+  const auto repaired = value.value("repairable", std::size_t{0});
+  if (repaired == differ) return std::to_string(differ) + " differed and are repaired\n";
+  return std::to_string(differ) + " differ; " + std::to_string(differ - repaired) +
+         " of these stay so until their cause goes\n";
+}
+
 Exit run_verify(const Common& common) {
   const auto answer = ask(common, "verify");
   if (!answer) return answer.error();
@@ -24,8 +32,7 @@ Exit run_verify(const Common& common) {
     std::string text;
     for (const Json& line : value.value("differences", Json::array())) text += line.get<std::string>() + "\n";
     return text + std::to_string(value.value("compared", 0)) + " routes compared with the kernel: " +
-           (same ? "all are as they should be\n"
-                 : std::to_string(value.value("difference_count", 0)) + " differed and are repaired\n");
+           (same ? std::string{"all are as they should be\n"} : outcome_text(value));
   });
   if (printed != Exit::ok) return printed;
   return same ? Exit::ok : Exit::assertion_failed;

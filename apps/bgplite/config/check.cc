@@ -442,6 +442,11 @@ class Checker {
       if (config_.fib.protocol == number)
         warning("fib.protocol", "protocol " + std::to_string(number) + " belongs to " + owner,
                 "its routes and ours would be taken for each other's");
+    if (minibgp::fib::is_reserved_table(config_.fib.table))
+      error("fib.table", "table " + std::to_string(config_.fib.table) + " is the kernel's own",
+            "it says which addresses are this host's; use 254 (main) or a table of your own");
+    if (config_.fib.table == 220)
+      warning("fib.table", "table 220 is the one that strongSwan puts routes into", "use another one");
     metrics();
     if (config_.control.socket.size() > 107)
       error("control.socket", "the path of a Unix socket has at most 107 octets");

@@ -98,6 +98,7 @@ struct FibConfig {
   std::chrono::seconds audit_interval{60};
   bool next_hop_objects = true;  ///< Where the kernel has them.
   bool resolve_via_default = false;
+  std::uint32_t allow = 0;  ///< Bits of fib::kGuardReasons.
   bool operator==(const FibConfig&) const = default;
 };
 

@@ -248,11 +248,14 @@ class Differ {
     if (running_.on_exit != wanted_.on_exit) add(Kind::on_exit, "on_exit", Effect::live, "on_exit: changed");
     const FibConfig& a = running_.fib;
     const FibConfig& b = wanted_.fib;
-    if (!(a == b)) {
-      const bool fixed = a.enabled != b.enabled || a.next_hop_objects != b.next_hop_objects;
-      add(fixed ? Kind::needs_restart : Kind::fib, "fib", fixed ? Effect::restart : Effect::live,
-          fixed ? "fib: takes effect with the next start" : "fib: changed: kernel routes move");
-    }
+    FibConfig live = b;
+    live.enabled = a.enabled;
+    live.next_hop_objects = a.next_hop_objects;
+    live.protocol = a.protocol;
+    if (!(live == b))
+      add(Kind::needs_restart, "fib", Effect::restart,
+          "fib: takes effect with the next start");
+    if (!(a == live)) add(Kind::fib, "fib", Effect::live, "fib: changed: kernel routes move");
     needs_restart(running_.listen == wanted_.listen, "listen");
     needs_restart(running_.control == wanted_.control, "control");
     needs_restart(running_.metrics.listen == wanted_.metrics.listen, "metrics.listen");

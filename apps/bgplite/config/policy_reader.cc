@@ -379,7 +379,12 @@ const EditKey kEdits[] = {
     {"remove_large_community", &listing<edit::LargeCommunities, edit::ListOp::remove>},
     {"next_hop", &read_next_hop},
     {"fib_metric", [](const In& in) { return numbering<edit::FibMetric, std::uint32_t>(in, 0, 0xFFFFFFFFU); }},
-    {"fib_table", [](const In& in) { return numbering<edit::FibTable, std::uint32_t>(in, 1, 0xFFFFFFFFU); }},
+    {"fib_table",
+     [](const In& in) {
+       if (in.node.IsScalar() && in.node.Scalar() == "255")
+         in.reader.error(in.node, "table 255 is the kernel's own: it says which addresses are this host's");
+       return numbering<edit::FibTable, std::uint32_t>(in, 1, 0xFFFFFFFFU);
+     }},
     {"fib_prefsrc",
      [](const In& in) -> std::optional<PolicyEdit::Action> {
        const auto address = in.address();

@@ -178,16 +178,34 @@ void read_static_routes(const In& in, Draft& to) {
   });
 }
 
+void read_allow(const In& in, FibConfig& to) {
+  std::vector<std::string> words;
+  in.texts(words);
+  to.allow = 0;
+  for (const std::string& word : words) {
+    std::string known;
+    bool found = false;
+    for (const auto& reason : minibgp::fib::kGuardReasons) {
+      if (reason.word == word) to.allow |= reason.bit, found = true;
+      known += (known.empty() ? "" : ", ") + std::string{reason.word};
+    }
+    if (!found) in.reader.error(in.node, "unknown word '" + word + "'", "known are " + known);
+  }
+}
+
 const Fields<FibConfig>& fib_fields() {
   static const Fields<FibConfig> fields{
       {flag("enabled", "true", Effect::restart, "Put best paths into the kernel."),
        [](const In& in, FibConfig& to) { in.flag(to.enabled); }},
-      {integer("table", "254", 1, 4294967295, Effect::live, "Kernel routing table; 254 is `main`."),
+      {integer("table", "254", 1, 4294967295, Effect::live,
+               "Kernel routing table; 254 is `main`. Not 255, which says what the host's own addresses are."),
        [](const In& in, FibConfig& to) { in.number(to.table); }},
       {integer("metric", "20", 1, 4294967295, Effect::live, "Metric of kernel routes (their priority; lower wins)."),
        [](const In& in, FibConfig& to) { in.number(to.metric); }},
-      {integer("protocol", "155", 5, 255, Effect::live,
-               "Protocol id that marks our kernel routes (`ip route show proto N`)."),
+      {integer(
+           "protocol", "155", 5, 255, Effect::restart,
+           "Protocol id that marks our kernel routes (`ip route show proto N`). The next start takes over those with "
+           "the former id."),
        [](const In& in, FibConfig& to) { in.number(to.protocol); }},
       {value("prefsrc", Type::text, "auto", Effect::live,
              "Source address of the host's own packets: auto (an address inside an announced prefix), none, or an "
@@ -212,6 +230,13 @@ const Fields<FibConfig>& fib_fields() {
        [](const In& in, FibConfig& to) { in.flag(to.next_hop_objects); }},
       {flag("resolve_via_default", "false", Effect::live, "A next hop may be reached through the default route."),
        [](const In& in, FibConfig& to) { in.flag(to.resolve_via_default); }},
+      {value(
+           "allow", Type::texts, "", Effect::live,
+           "Install what is held back otherwise: link_local (prefixes inside 169.254.0.0/16 and fe80::/10), "
+           "connected_networks (inside a network that one of our interfaces is in), ike_endpoints (would take over the "
+           "path to an IKE endpoint), peer_addresses (to a peer's address), own_networks (to one of `networks`, or "
+           "inside it)."),
+       [](const In& in, FibConfig& to) { read_allow(in, to); }},
   };
   return fields;
 }

@@ -106,6 +106,7 @@ void verify(Context& context, const Request&, const Reply& reply) {
     reply.result({{"same", comparison.difference_count == 0},
                   {"compared", comparison.compared},
                   {"difference_count", comparison.difference_count},
+                  {"repairable", comparison.repairable},
                   {"differences", comparison.differences}});
   });
 }

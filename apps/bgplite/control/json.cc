@@ -208,6 +208,8 @@ Json to_json(const minibgp::fib::FibStatus& status) {
           {"installed", status.installed},
           {"pending", status.pending},
           {"refused", status.refused},
+          {"held", status.held},
+          {"contested", status.contested},
           {"adopted", status.adopted},
           {"counters",
            {{"adds", counters.route_adds},

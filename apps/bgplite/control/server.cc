@@ -1,4 +1,5 @@
 #include <apps/bgplite/control/server.h>
+#include <apps/bgplite/socket_path.h>
 
 #include <algorithm>
 #include <array>
@@ -270,6 +271,8 @@ minibgp::Result<void, std::string> Server::Impl::reserve(const std::string& path
   // The unit's RuntimeDirectory= makes it; without systemd we do.
   const std::size_t slash = path.rfind('/');
   if (slash != std::string::npos && slash != 0) static_cast<void>(::mkdir(path.substr(0, slash).c_str(), 0755));
+  if (const auto usable = check_socket_path(path); !usable)
+    return minibgp::unexpected("control.socket: " + usable.error());
   const std::string file = path + ".lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock_ < 0) return minibgp::unexpected("cannot make the control socket: " + file + ": " + std::strerror(errno));
@@ -282,8 +285,8 @@ minibgp::Result<void, std::string> Server::Impl::open(const std::string& path, c
   const auto failed = [&](const std::string& step, const std::string& why) {
     return minibgp::unexpected("cannot make the control socket " + path + ": " + step + ": " + why);
   };
-  // The lock is ours, so a socket file is one that a dead daemon left.
-  ::unlink(path.c_str());
+  if (const auto made_free = free_socket_path(path); !made_free)
+    return minibgp::unexpected("control.socket: " + made_free.error());
   Error error;
   acceptor_.open(stream_protocol(), error);
   if (error) return failed("socket", error.message());
@@ -330,7 +333,7 @@ void Server::Impl::close() {
   full_ = false;
   for (const auto& client : std::vector{clients_}) client->close();
   acceptor_.close(ignored);
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty()) remove_socket(path_);
   path_.clear();
   // The lock file stays: removing it would let two daemons lock two different files of one name.
   if (lock_ >= 0) ::close(std::exchange(lock_, -1));

@@ -1,4 +1,5 @@
 #include <apps/bgplite/metrics/responder.h>
+#include <apps/bgplite/socket_path.h>
 
 #include <array>
 #include <charconv>
@@ -43,7 +44,7 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
     Error ignored;
     pause_.cancel();
     acceptor_.close(ignored);
-    if (!path_.empty()) ::unlink(std::exchange(path_, {}).c_str());
+    if (!path_.empty()) remove_socket(std::exchange(path_, {}));
   }
 
  private:
@@ -134,10 +135,12 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
 minibgp::Result<void, std::string> Responder::Impl::open(const std::string& listen) {
   Stream::endpoint endpoint;
   Error error;
+  bool local = false;
   if (listen.front() == '/') {
-    ::unlink(listen.c_str());
+    if (const auto made_free = free_socket_path(listen); !made_free)
+      return minibgp::unexpected("metrics.listen: " + made_free.error());
     endpoint = asio::local::stream_protocol::endpoint{listen};
-    path_ = listen;
+    local = true;
   } else {
     const std::size_t colon = listen.rfind(':');
     std::string host = listen.substr(0, colon);
@@ -151,8 +154,9 @@ minibgp::Result<void, std::string> Responder::Impl::open(const std::string& list
     endpoint = asio::ip::tcp::endpoint{address, port};
   }
   acceptor_.open(endpoint.protocol(), error);
-  if (!error && path_.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error && !local) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor_.bind(endpoint, error);
+  if (!error && local) path_ = listen;  // From now on it is ours to remove.
   if (!error) acceptor_.listen(16, error);
   if (error) return minibgp::unexpected("cannot serve metrics at " + listen + ": " + error.message());
   if (!path_.empty()) static_cast<void>(::chmod(path_.c_str(), 0660));

@@ -139,6 +139,8 @@ void native_fib(Page& page, const minibgp::fib::FibStatus& status) {
   page.sample(static_cast<double>(status.installed), {{"state", "installed"}});
   page.sample(static_cast<double>(status.pending), {{"state", "pending"}});
   page.sample(static_cast<double>(status.refused), {{"state", "refused"}});
+  page.sample(static_cast<double>(status.held), {{"state", "held"}});
+  page.sample(static_cast<double>(status.contested), {{"state", "contested"}});
   page.sample(static_cast<double>(status.adopted), {{"state", "adopted"}});
   page.family("bgplite_fib_synchronized", "gauge", "1 while the kernel has exactly what is desired.");
   page.sample(status.synchronized ? 1 : 0);

@@ -30,7 +30,7 @@ Forwarding by_object(std::uint32_t id) {
 struct Bed {
   ForwardingTable forwardings;
   Reconciler reconciler{forwardings, [](ForwardingId, ForwardingId) { return false; },
-                        [](const RouteKey&) { return false; }, [](ForwardingId) { return true; }};
+                        [](const RouteKey&) { return Reconciler::Foreign::none; }, [](ForwardingId) { return true; }};
 
   Bed() { reconciler.finish_adoption(); }
 };

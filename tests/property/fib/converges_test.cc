@@ -5,6 +5,7 @@
 #include <bgp/text.h>
 #include <tests/support/fake_kernel.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
@@ -251,7 +252,15 @@ class World {
         const bool usable = weight != 0 && peer_usable_[static_cast<std::size_t>(peer)] &&
                             tunnel_usable_[static_cast<std::size_t>(link)] && kernel_.link(index).up &&
                             !kernel_.link(index).addresses.empty();
-        if (usable) vias.push_back({gateway_of(peer), index, weight, false});
+        if (!usable) continue;
+        // The same next hop from two peers counts once, with the larger weight.
+        const auto known =
+            std::find_if(vias.begin(), vias.end(), [&](const Via& via) { return via.interface == index; });
+        if (known == vias.end()) {
+          vias.push_back({gateway_of(peer), index, weight, false});
+        } else {
+          known->weight = std::max(known->weight, weight);
+        }
       }
       normalize(vias);
       if (!vias.empty()) result[key_of(prefix)] = vias;

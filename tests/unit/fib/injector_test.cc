@@ -114,6 +114,10 @@ TEST_F(InjectorTest, OwnNetworksAndLinkLocalOnesAreNeverLearned) {
   EXPECT_TRUE(installed("172.16.30.0/24"));
   forwarder_.set_own_networks({});
   settle();
+  EXPECT_EQ(refusal("172.16.20.0/24"), Refusal::inside_connected_network) << "eth0 is still in it";
+  const IpAddress local = address("172.16.20.80");
+  kernel_.remove_address({kEth0, local, local, 24, false});
+  settle();
   EXPECT_TRUE(installed("172.16.20.0/24")) << "it was held, not forgotten";
 }
 
