@@ -178,7 +178,8 @@ std::optional<Output> EngineImpl::next_best_changed() {
   std::size_t count = 0;
   for (; !deferring && count < kBestChangesPerTurn && !unreported_.empty(); ++count) {
     const rib::RouteId id{unreported_.take()};
-    // What came and went during the deferral was never reported.
+    // What came and went during the deferral was never reported; what changed since comes below, once.
+    if (changed.contains(static_cast<std::uint32_t>(id))) continue;
     if (table_.contains(id) && table_.route(id).best_path() != nullptr) best_batch_.add(table_.route(id), ecmp_weight);
   }
   for (; count < kBestChangesPerTurn && !changed.empty(); ++count) {
