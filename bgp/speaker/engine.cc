@@ -217,14 +217,13 @@ std::optional<Output> EngineImpl::next_end_of_rib() {
   return std::nullopt;
 }
 
+/// One line for many routes, and not again for a minute.
 void EngineImpl::log_withheld() {
   while (const auto report = exporter_.next_report(now_)) {
     const Peering* const peering = find_peer(report->peer);
     if (peering == nullptr || log_ == nullptr) continue;
-    const bool one = report->count == 1;
     log(LogLevel::warning, *peering,
-        (one ? "1 route is" : std::to_string(report->count) + " routes are") + " not announced, " +
-            (one ? std::string{} : std::string{"the first is "}) + to_text(report->first) + ": " +
+        "routes not announced: " + std::to_string(report->count) + ", the first " + to_text(report->first) + ": " +
             to_text(report->why, report->first, status(*peering)));
   }
 }

@@ -115,9 +115,9 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
 /// room or is not withheld by the limit any more, so this ends when there is no room or no such route.
 bool ExportGroup::use_room(ExportScratch& scratch) {
   const std::size_t advertised = out_.counts().advertised;
-  if (rules_.limit == 0 || advertised >= rules_.limit) return false;
+  if (!rules_.limit || advertised >= *rules_.limit) return false;
   scratch.found.clear();
-  out_.find_withheld(Withheld::over_limit, rules_.limit - advertised, scratch.found);
+  out_.find_withheld(Withheld::over_limit, *rules_.limit - advertised, scratch.found);
   for (const rib::RouteId id : scratch.found) out_.mark(id);
   return !scratch.found.empty();
 }
@@ -139,7 +139,8 @@ void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, Ex
   scratch.announcements.push_back({item.id, want, route.prefix.family, ExportScratch::kNoIndex});
 }
 
-/// A route without paths was waiting for this group, if there was an entry or it was pending when it lost its last path.
+/// A route without paths was waiting for this group if there was an entry, or it was pending when it lost its last
+/// path.
 void ExportGroup::settle(const rib::AdjOut::Item& item, bool had_entry, rib::Table& table) {
   if (table.route(item.id).path_count == 0 && (item.was_pending || had_entry)) table.taken(item.id);
 }
@@ -149,7 +150,7 @@ rib::OutEntry ExportGroup::wanted(const rib::Route& route, const ExportView& vie
   const rib::Path* const best = route.best_path();
   if (best == nullptr || !rules_.families[index_of(route.prefix.family)]) return {};
   if (rules_.own_only && best->peer != kLocalPeer) return {};
-  if (rules_.limit != 0 && best->peer == rules_.limited_peer) return {};
+  if (rules_.limit && best->peer == rules_.limited_peer) return {};
   if (!last_.valid || last_.accepted != best->accepted || last_.source != best->peer) {
     const AttrId result = judge(*best, route.prefix, view, scratch);
     last_ = {best->accepted, best->peer, result, !rules_.policy->reads_prefix()};
@@ -240,12 +241,10 @@ void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const Expor
   const rib::OutEntry wanted = scratch.announcements[bucket.first].wanted;
   const Family family = scratch.announcements[bucket.first].family;
   view.attributes.load(wanted.attributes, scratch.attributes);
-  const NextHopFrom from =
-      make_outgoing(rules_, view.sources[source_index(wanted.source)], family, scratch.attributes);
+  const NextHopFrom from = make_outgoing(rules_, view.sources[source_index(wanted.source)], family, scratch.attributes);
   std::size_t room = 0;
   if (from != NextHopFrom::nowhere) {
-    if (from == NextHopFrom::session)
-      scratch.attributes.next_hop = own_next_hop(rules_, family, members_.front().own);
+    if (from == NextHopFrom::session) scratch.attributes.next_hop = own_next_hop(rules_, family, members_.front().own);
     wire::encode_attributes(scratch.attributes, family, rules_.context, scratch.encoded);
     room = wire::room_for_prefixes(scratch.encoded, scratch.attributes.next_hop, family, rules_.context);
   }
@@ -264,8 +263,7 @@ void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const Expor
       scratch.prefixes.push_back(prefix);
       // As a correction, since the withdrawals of this turn are encoded already.
       if (before.is_advertised() && before.source != wanted.source && member(wanted.source) != nullptr)
-        scratch.corrections.push_back(
-            {prefix, wanted.source, static_cast<std::uint32_t>(scratch.corrections.size())});
+        scratch.corrections.push_back({prefix, wanted.source, static_cast<std::uint32_t>(scratch.corrections.size())});
       out_.set(id, wanted);
     }
   }
@@ -289,9 +287,9 @@ void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const Expor
 
 /// A limit that became lower gives up what is beyond it.
 bool ExportGroup::is_full(const rib::OutEntry& before) const {
-  if (rules_.limit == 0) return false;
+  if (!rules_.limit) return false;
   const std::size_t advertised = out_.counts().advertised;
-  return before.is_advertised() ? advertised > rules_.limit : advertised >= rules_.limit;
+  return before.is_advertised() ? advertised > *rules_.limit : advertised >= *rules_.limit;
 }
 
 /// The members must not keep what cannot be replaced.
@@ -389,8 +387,8 @@ void ExportGroup::start_walk_again_from(PeerId source, rib::Table& table) {
   out_.start_walk_again_from(source, [&](rib::RouteId id) { drop_pending(id, table); });
 }
 
-/// The walk takes a route without paths only if there is an entry; otherwise it was waiting for this group alone because
-/// it was pending.
+/// The walk takes a route without paths only if there is an entry; otherwise it waited for this group because it was
+/// pending.
 void ExportGroup::drop_pending(rib::RouteId id, rib::Table& table) {
   if (table.contains(id) && table.route(id).path_count == 0 && out_.entry(id).is_empty()) table.taken(id);
 }

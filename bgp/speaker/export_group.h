@@ -49,8 +49,8 @@ struct ExportView {
 
 struct ExportMember {
   PeerId peer{};
-  session::Session* session = nullptr;  ///< Outlives the membership.
-  OwnAddresses own;                     ///< What we send as our own next hop.
+  session::Session* session = nullptr;               ///< Outlives the membership.
+  OwnAddresses own;                                  ///< What we send as our own next hop.
   std::array<bool, kFamilies> end_of_rib_due{};      ///< Send End-of-RIB once quiet (RFC 4724 s.2).
   std::array<bool, kFamilies> end_of_refresh_due{};  ///< Send EoRR once quiet (RFC 7313 s.4).
   std::array<bool, kFamilies> end_of_rib_sent{};

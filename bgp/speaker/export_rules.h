@@ -54,8 +54,8 @@ struct ExportRules {
   /// rest when routes are selected (RFC 4724 s.4.1).
   bool own_only = false;
   std::uint64_t audience = 0;
-  std::uint32_t limit = 0;  ///< Prefixes advertised at most; 0: no limit was configured.
-  PeerId limited_peer{};    ///< With a limit: the only peer of its group, so that the group counts for it.
+  std::optional<std::uint32_t> limit;  ///< Prefixes advertised at most; none was configured: not set.
+  PeerId limited_peer{};               ///< With a limit: the only peer of its group, so that the group counts for it.
   bool operator==(const ExportRules&) const = default;
 
   [[nodiscard]] PolicyContext policy_context() const;  ///< But for the prefix. Views of these rules.

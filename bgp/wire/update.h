@@ -55,8 +55,8 @@ struct EncodedAttributes {
 void encode_attributes(const PathAttributes& attributes, Family family, const UpdateContext& context,
                        EncodedAttributes& out);
 
-/// Octets that one UPDATE with these attributes leaves for prefixes; 0: not even one fits. A prefix of nlri_size() up to
-/// that can be announced, alone or with others.
+/// Octets that one UPDATE with these attributes leaves for prefixes; 0: not even one fits. A prefix whose nlri_size()
+/// is at most that can be announced, alone or with others.
 [[nodiscard]] std::size_t room_for_prefixes(const EncodedAttributes& attributes, const NextHop& next_hop, Family family,
                                             const UpdateContext& context);
 

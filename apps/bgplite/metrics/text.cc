@@ -114,12 +114,13 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
           metric.value(peer),
           {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}, {"asn", minibgp::to_text(peer.remote_as)}});
   }
-  page.family("bgplite_peer_prefixes_withheld", "gauge", "Prefixes that export policy accepts and that cannot be sent.");
+  page.family("bgplite_peer_prefixes_withheld", "gauge", "Prefixes accepted by export policy that cannot be sent.");
   for (const minibgp::PeerStatus& peer : peers)
     for (std::size_t i = 0; i < minibgp::kWithheldReasons; ++i)
-      page.sample(peer.prefixes_withheld[i], {{"peer", minibgp::to_text(peer.address)},
-                                              {"name", peer.name},
-                                              {"reason", std::string{minibgp::to_text(static_cast<minibgp::Withheld>(i))}}});
+      page.sample(peer.prefixes_withheld[i],
+                  {{"peer", minibgp::to_text(peer.address)},
+                   {"name", peer.name},
+                   {"reason", std::string{minibgp::to_text(static_cast<minibgp::Withheld>(i))}}});
   page.family("bgplite_peer_state_seconds", "gauge", "Time since the session came up or went down.");
   for (const minibgp::PeerStatus& peer : peers)
     page.sample(seconds(daemon.speaker().now() - peer.since),

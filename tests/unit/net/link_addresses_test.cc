@@ -13,18 +13,12 @@ namespace {
 IpAddress ip(const char* text) { return parse_address(text).value(); }
 
 const std::vector<InterfaceAddress> kInterfaces = {
-    {"lo", 1, ip("127.0.0.1"), 8, {}, true},
-    {"lo", 1, ip("192.0.2.255"), 32, {}, true},
-    {"lo", 1, ip("::1"), 128, {}, true},
-    {"lo", 1, ip("2001:db8:ffff::1"), 128, {}, true},
-    {"eth0", 2, ip("192.0.2.1"), 24, {}, false},
-    {"eth0", 2, ip("192.0.2.100"), 24, {}, false},
-    {"eth0", 2, ip("fe80::1"), 64, {}, false},
-    {"eth0", 2, ip("fd00::1"), 64, {}, false},
-    {"eth0", 2, ip("2001:db8::1"), 64, {}, false},
-    {"eth1", 3, ip("198.51.100.1"), 24, {}, false},
-    {"eth1", 3, ip("fe80::1"), 64, {}, false},
-    {"tun0", 4, ip("169.254.10.1"), 32, ip("169.254.10.2"), false},
+    {"lo", 1, ip("127.0.0.1"), 8, {}, true},       {"lo", 1, ip("192.0.2.255"), 32, {}, true},
+    {"lo", 1, ip("::1"), 128, {}, true},           {"lo", 1, ip("2001:db8:ffff::1"), 128, {}, true},
+    {"eth0", 2, ip("192.0.2.1"), 24, {}, false},   {"eth0", 2, ip("192.0.2.100"), 24, {}, false},
+    {"eth0", 2, ip("fe80::1"), 64, {}, false},     {"eth0", 2, ip("fd00::1"), 64, {}, false},
+    {"eth0", 2, ip("2001:db8::1"), 64, {}, false}, {"eth1", 3, ip("198.51.100.1"), 24, {}, false},
+    {"eth1", 3, ip("fe80::1"), 64, {}, false},     {"tun0", 4, ip("169.254.10.1"), 32, ip("169.254.10.2"), false},
 };
 
 LinkAddresses find(const char* local, const char* peer, const char* device = "") {
@@ -56,9 +50,8 @@ TEST(LinkAddresses, TheOtherEndOfAPointToPointLinkIsOnIt) {
 
 TEST(LinkAddresses, AreReadFromTheKernel) {
   const auto all = read_interface_addresses();
-  const auto loopback = std::find_if(all.begin(), all.end(), [](const auto& one) {
-    return one.address == IpAddress::v4(0x7F000001);
-  });
+  const auto loopback =
+      std::find_if(all.begin(), all.end(), [](const auto& one) { return one.address == IpAddress::v4(0x7F000001); });
   ASSERT_NE(loopback, all.end());
   EXPECT_TRUE(loopback->loopback);
   EXPECT_EQ(loopback->length_bits, 8);

@@ -232,21 +232,42 @@ TEST(NextHops, TrackedOnesAreAskedForAndCountOnlyOnceAnswered) {
   EXPECT_EQ(rib.next_hops.size(), 0U);
 }
 
-// --- What was told -------------------------------------------------------------------------------------------------
+// --- Adj-RIB-Out ---------------------------------------------------------------------------------------------------
 
-TEST(AdjOut, ToldHoldsItsAttributesAndGivesThemBack) {
+TEST(AdjOut, AnEntryHoldsItsAttributesAndGivesThemBack) {
   Rib rib;
   AdjOut out{rib.attributes};
   const AttrId id = rib.attributes.intern(PathAttributes{});
-  out.set_told(RouteId{70'000}, {id, PeerId{3}});
+  out.set(RouteId{70'000}, {id, PeerId{3}});
   rib.attributes.release(id);
   EXPECT_EQ(rib.attributes.size(), 1U);
-  EXPECT_EQ(out.told(RouteId{70'000}), (Told{id, PeerId{3}}));
-  EXPECT_EQ(out.told(RouteId{69'999}), Told{});
-  EXPECT_EQ(out.told_count_from(PeerId{3}), 1U);
-  out.set_told(RouteId{70'000}, {});
-  EXPECT_EQ(out.told_count(), 0U);
-  EXPECT_EQ(rib.attributes.size(), 0U);
+  EXPECT_EQ(out.entry(RouteId{70'000}), (OutEntry{id, PeerId{3}}));
+  EXPECT_TRUE(out.entry(RouteId{69'999}).is_empty());
+  EXPECT_EQ(out.counts_from(PeerId{3}).advertised, 1U);
+  out.set(RouteId{70'000}, OutEntry::withheld(Withheld::over_limit, PeerId{3}));
+  EXPECT_EQ(rib.attributes.size(), 0U) << "nothing is advertised any more";
+  EXPECT_EQ(out.counts().advertised, 0U);
+  EXPECT_EQ(out.counts().withheld[static_cast<std::size_t>(Withheld::over_limit)], 1U);
+  EXPECT_TRUE(out.concerns(RouteId{70'000})) << "the entry goes before the id is used again";
+  out.set(RouteId{70'000}, {});
+  EXPECT_EQ(out.counts(), AdjOut::Counts{});
+}
+
+TEST(AdjOut, WhatIsWithheldIsCountedByReasonAndFoundInOrder) {
+  Rib rib;
+  AdjOut out{rib.attributes};
+  for (const std::uint32_t id : {9000U, 5U, 70'000U})
+    out.set(RouteId{id}, OutEntry::withheld(Withheld::over_limit, PeerId{1}));
+  out.set(RouteId{6}, OutEntry::withheld(Withheld::too_large, PeerId{2}));
+  EXPECT_EQ(out.entry(RouteId{6}).why(), Withheld::too_large);
+  std::vector<RouteId> found;
+  out.find_withheld(Withheld::over_limit, 2, found);
+  EXPECT_EQ(found, (std::vector<RouteId>{RouteId{5}, RouteId{9000}}));
+  AdjOut copy{rib.attributes};
+  copy.copy_from(out);
+  EXPECT_TRUE(copy.same_entries(out));
+  copy.set(RouteId{6}, OutEntry::withheld(Withheld::too_large, PeerId{1}));
+  EXPECT_FALSE(copy.same_entries(out)) << "another source";
 }
 
 TEST(AdjOut, AWalkMeetsEveryRouteOnceAndChangesOvertakeIt) {

@@ -134,6 +134,70 @@ TEST_F(AdjRibOut, ALocalPreferenceChangedByConfigurationReachesInternalPeers) {
   EXPECT_EQ(second.heard, inside.heard);
 }
 
+TEST_F(AdjRibOut, ALimitThatBecomesLowerGivesUpWhatIsBeyondIt) {
+  bench.establish(a);
+  bench.establish(b);
+  bench.announce(a, route_of(a, "65001"), {kShort, kLong, kOther});
+  for (const std::uint32_t limit : {2U, 0U, 3U, 1U}) {
+    b.options.export_limit.max = limit;
+    ASSERT_TRUE(bench.engine.update_peer(b.id, b.options, bench.now).has_value());
+    bench.pump();
+    EXPECT_EQ(b.heard.size(), limit);
+    EXPECT_EQ(bench.engine.withheld_from(b.id, {}).size(), 3U - limit);
+    expect_consistent(b);
+  }
+}
+
+// One input withdraws more than one turn hands to the groups, while another group is in the midst of its walk.
+TEST_F(AdjRibOut, AGroupThatSawAChangeBeforeAnotherIsNotTakenForIt) {
+  for (RawPeer* peer : {&a, &b}) bench.establish(*peer);
+  std::vector<Prefix> many;
+  for (std::uint32_t i = 0; i < 7'000; ++i) many.push_back(Prefix::of(IpAddress::v4(0x0A000000U + i * 256), 24));
+  bench.announce(a, route_of(a, "65001"), many);
+  std::vector<std::uint8_t> withdrawals;
+  for (std::size_t done = 0; done < many.size();)
+    done += wire::encode_withdraw(Family::ipv4, std::span{many}.subspan(done), {}, withdrawals);
+  // c begins its walk; the withdrawals come before the walk ends.
+  bench.establish(c, Bench::Pump::no);
+  bench.say(a, withdrawals);
+  EXPECT_THAT(b.heard, IsEmpty());
+  EXPECT_THAT(c.heard, IsEmpty());
+  EXPECT_EQ(bench.groups(), 1U);
+  EXPECT_EQ(bench.attribute_sets(), 0U);
+}
+
+struct Lines : LogSink {
+  bool wants(LogLevel level, LogArea) const override { return level >= LogLevel::warning; }
+  void write(LogLevel, LogArea, std::string_view line) override {
+    if (line.find("routes not announced") != std::string_view::npos) lines.emplace_back(line);
+  }
+  std::vector<std::string> lines;
+};
+
+TEST(Withheld, IsLoggedOnceAMinuteHoweverOftenItHappens) {
+  Lines log;
+  Bench bench{{.asn = Asn{65000}, .router_id = RouterId{0x0A000001}}, &log};
+  RawPeer& a = bench.add(1, Asn{65001});
+  RawPeer& b = bench.add(2, Asn{65002});
+  bench.establish(a);
+  bench.establish(b);
+  bench.announce(a, almost_too_large(a), {kLong});
+  const std::string first =
+      "peer 192.0.2.2: routes not announced: 1, the first 1.2.3.4/32: its attributes and prefix do not fit one message "
+      "of 4096 octets";
+  EXPECT_THAT(log.lines, ElementsAre(first));
+  for (int i = 0; i < 100; ++i) {
+    bench.announce(a, route_of(a, "65001"), {kLong});
+    bench.announce(a, almost_too_large(a), {kLong});
+  }
+  EXPECT_EQ(log.lines.size(), 1U);
+  bench.run_for(std::chrono::seconds{61});
+  ASSERT_EQ(log.lines.size(), 2U) << "the others, in one line";
+  EXPECT_NE(log.lines[1].find("routes not announced: 100,"), std::string::npos) << log.lines[1];
+  bench.run_for(std::chrono::hours{1});
+  EXPECT_EQ(log.lines.size(), 2U);
+}
+
 // --- Next hops of the other address family, and of other links -----------------------------------------------------
 
 const Prefix kIpv6 = "2001:db8:5::/48"_prefix;

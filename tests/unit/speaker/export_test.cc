@@ -391,7 +391,7 @@ TEST_F(Audience, APartThatBecomesANetworkOfItsOwnIsOne) {
   EXPECT_THAT(heard(kPrefix), ElementsAre(true, true, true));
 }
 
-TEST(Ipv6, GoesOverAnIpv4SessionWithTheInterfacesAddressAndOverAnIpv6OneWithItsOwn) {
+TEST(Ipv6, GoesOverAnIpv4SessionWithTheInterfacesAddressAndOverAnIpv6OneWithOurs) {
   Bench bench;
   const auto both = [](PeerOptions& o) { o.families = {true, true}; };
   RawPeer& a = bench.add(1, Asn{65001}, both);
@@ -411,7 +411,8 @@ TEST(Ipv6, GoesOverAnIpv4SessionWithTheInterfacesAddressAndOverAnIpv6OneWithItsO
   EXPECT_EQ(c.heard.at(prefix).next_hop.address, "2001:db8::1"_ip);
   bench.announce(a, route_of(a, "65001"), {kPrefix});
   EXPECT_TRUE(b.heard.contains(kPrefix));
-  EXPECT_FALSE(c.heard.contains(kPrefix)) << "IPv4 over IPv6 was not negotiated (RFC 8950), and we have no IPv4 address there";
+  EXPECT_FALSE(c.heard.contains(kPrefix))
+      << "IPv4 over IPv6 was not negotiated (RFC 8950), and we have no IPv4 address there";
 }
 
 // Two groups would do all the work twice.

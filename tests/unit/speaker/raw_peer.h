@@ -72,8 +72,9 @@ class Bench {
     return peer;
   }
 
-  /// Connects and says OPEN and KEEPALIVE.
-  void establish(RawPeer& peer) {
+  /// Connects and says OPEN and KEEPALIVE. Pump::no: the engine has what was said, and no turn yet.
+  enum class Pump : std::uint8_t { yes, no };
+  void establish(RawPeer& peer, Pump afterwards = Pump::yes) {
     peer.conn = engine.on_accepted(peer.options.address, peer.local, {}, now);
     BGP_ASSERT(peer.conn.has_value());
     engine.set_link_addresses(*peer.conn, peer.link, now);
@@ -98,7 +99,8 @@ class Bench {
     wire::encode_open(open, octets);
     wire::encode_keepalive(octets);
     pump();
-    say(peer, octets);
+    if (afterwards == Pump::yes) return say(peer, octets);
+    engine.on_received(*peer.conn, octets, now);
   }
   void say(RawPeer& peer, const std::vector<std::uint8_t>& octets) {
     if (peer.conn) engine.on_received(*peer.conn, octets, now);
