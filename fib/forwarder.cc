@@ -42,7 +42,8 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
     : options_(options),
       log_(log),
       map_(options.resolve_via_default),
-      groups_({options.protocol, id_base(options), 65536, {}}),
+      id_base_(id_base(options)),
+      groups_({options.protocol, id_base_, 65536, {}}),
       reconciler_(
           forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); },
           [this](const RouteKey& key) {
@@ -67,7 +68,7 @@ void Forwarder::set_former(std::span<const OwnedTable> former) {
   former_.clear();
   for (const OwnedTable& one : former)
     if (!options_.enabled || one.protocol != options_.protocol || !in_our_tables({{}, one.table, 0}) ||
-        one.next_hop_id_base != id_base(options_))
+        one.next_hop_id_base != id_base_)
       former_.push_back(one);
   owned_changed_ = true;
 }
@@ -477,7 +478,7 @@ void Forwarder::look_for_clean_tables() {
   if (reconciler_.adopting() || dumps_running_ > 1) return;
   std::vector<OwnedTable> unused = former_;
   for (const std::uint32_t table : injector_.tables())
-    if (!injector_.uses(table)) unused.push_back({table, options_.protocol, id_base(options_)});
+    if (!injector_.uses(table)) unused.push_back({table, options_.protocol, id_base_});
   if (unused.empty()) return;
   std::set<std::pair<std::uint32_t, std::uint8_t>> left;
   reconciler_.for_each([&](const Reconciler::View& view) {
@@ -489,7 +490,7 @@ void Forwarder::look_for_clean_tables() {
     const bool in_use = options_.enabled && one.protocol == options_.protocol &&
                         injector_.tables().contains(one.table) && injector_.uses(one.table);
     if (!in_use && left.contains({one.table, one.protocol})) continue;
-    const bool present_range = one.protocol == options_.protocol && one.next_hop_id_base == id_base(options_);
+    const bool present_range = one.protocol == options_.protocol && one.next_hop_id_base == id_base_;
     if (!present_range && kernel_has_objects_ && groups_.any_left(one.next_hop_id_base, one.protocol)) continue;
     std::erase(former_, one);
     if (present_range && one.table != options_.table) injector_.drop_table(one.table);
@@ -501,7 +502,7 @@ std::optional<std::vector<OwnedTable>> Forwarder::take_owned_change() {
   if (!std::exchange(owned_changed_, false)) return std::nullopt;
   std::vector<OwnedTable> owned = former_;
   if (options_.enabled)
-    for (const std::uint32_t table : injector_.tables()) owned.push_back({table, options_.protocol, id_base(options_)});
+    for (const std::uint32_t table : injector_.tables()) owned.push_back({table, options_.protocol, id_base_});
   std::sort(owned.begin(), owned.end());
   owned.erase(std::unique(owned.begin(), owned.end()), owned.end());
   if (owned == owned_) return std::nullopt;

@@ -187,6 +187,7 @@ class Forwarder {
   LogSink* log_;
   ForwardingTable forwardings_;
   NextHopMap map_;
+  std::uint32_t id_base_;  ///< Of next-hop ids; as the table was at the start.
   NextHopGroups groups_;
   Reconciler reconciler_;
   Injector injector_;
