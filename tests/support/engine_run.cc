@@ -705,10 +705,29 @@ class EngineRun::Impl {
     counts_.advertised += peer.held.size();
     for (const auto& [prefix, attributes] : wanted)
       if (!peer.held.contains(prefix))
-        return fail(name(number_of(peer)) + " lacks " + to_text(prefix) + " that " + whose + " has");
+        return fail(name(number_of(peer)) + " lacks " + to_text(prefix) + " that " + whose + " has; " + paths_of(prefix));
     for (const auto& [prefix, attributes] : peer.held)
       if (!wanted.contains(prefix))
-        return fail(name(number_of(peer)) + " still holds " + to_text(prefix) + " that " + whose + " has not");
+        return fail(name(number_of(peer)) + " still holds " + to_text(prefix) + " that " + whose + " has not; " + paths_of(prefix));
+  }
+
+  [[nodiscard]] static std::string brief(const PathAttributes& attributes) {
+    const auto text = [](const std::optional<std::uint32_t>& number) { return number ? std::to_string(*number) : "-"; };
+    return "path " + to_text(attributes.as_path) + " next hop " + to_text(attributes.next_hop.address) + " med " +
+           text(attributes.med) + " local_pref " + text(attributes.local_pref);
+  }
+
+  /// What the table has for a prefix, for people.
+  [[nodiscard]] std::string paths_of(const Prefix& prefix) {
+    RouteFilter filter;
+    filter.prefix = prefix;
+    std::string text = "paths:";
+    for (const PathSnapshot& path : engine_->routes(filter)) {
+      const Peer* const from = peer_of(path.peer);
+      text += " [" + (from == nullptr ? "ours" : name(number_of(*from))) + (path.best ? " best" : "") +
+              (path.stale ? " stale" : "") + (path.accepted ? "" : " refused") + "]";
+    }
+    return text;
   }
 
   void compare_fresh() {
@@ -729,7 +748,8 @@ class EngineRun::Impl {
         const auto at = there.held.find(prefix);
         if (at == there.held.end()) return fail(name(i) + " holds " + to_text(prefix) + " that a fresh engine has not");
         if (at->second != attributes)
-          return fail(name(i) + " holds other attributes of " + to_text(prefix) + " than a fresh engine advertises");
+          return fail(name(i) + " holds other attributes of " + to_text(prefix) + " than a fresh engine advertises: " +
+                      brief(attributes) + ", not " + brief(at->second) + "; " + paths_of(prefix));
       }
     }
   }

@@ -138,7 +138,7 @@ TEST_F(AdjRibOut, ALimitThatBecomesLowerGivesUpWhatIsBeyondIt) {
   bench.establish(a);
   bench.establish(b);
   bench.announce(a, route_of(a, "65001"), {kShort, kLong, kOther});
-  for (const std::uint32_t limit : {2U, 0U, 3U, 1U}) {
+  for (const std::uint32_t limit : {2U, 1U, 3U, 1U}) {
     b.options.export_limit.max = limit;
     ASSERT_TRUE(bench.engine.update_peer(b.id, b.options, bench.now).has_value());
     bench.pump();
