@@ -1,39 +1,11 @@
 /// The part of Daemon that says what the configuration means to the speaker and to the fib.
 #include <apps/bgplite/daemon.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace bgplite {
-namespace {
 
 using minibgp::LogArea;
-
-/// The first line of a file nobody else may read. The error is a sentence.
-minibgp::Result<minibgp::Secret, std::string> read_secret(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return minibgp::unexpected("cannot read " + path + ": " + std::strerror(errno));
-  struct stat status {};
-  char text[256] = {};
-  const bool open = ::fstat(fd, &status) == 0 && (status.st_mode & 0077U) != 0;
-  const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
-  ::close(fd);
-  if (open) return minibgp::unexpected(path + " can be read by others: chmod 600 " + path);
-  std::string_view line{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-  line = line.substr(0, line.find_first_of("\r\n"));
-  minibgp::Secret secret{line};
-  ::explicit_bzero(text, sizeof text);
-  if (secret.empty()) return minibgp::unexpected(path + " holds no key");
-  return secret;
-}
-
-}  // namespace
 
 minibgp::SpeakerOptions Daemon::speaker_options() const {
   minibgp::SpeakerOptions options = config_.router;
@@ -84,13 +56,10 @@ minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig
   options.export_policy = policy(peer.export_policy);
   options.audience = audience_of(key, peer);
   drains_.apply(key, options);
-  if (!peer.md5_file.empty()) {
-    if (auto secret = read_secret(peer.md5_file)) {
-      options.md5_key = std::move(*secret);
-    } else {
-      log_.error(LogArea::config, "peer " + key + ": " + secret.error() + ": the peer stays disabled");
-      options.enabled = false;
-    }
+  // The key was read with the configuration, which has said why it could not be.
+  if (!peer.md5_file.empty() && options.md5_key.empty()) {
+    log_.error(LogArea::config, "peer " + key + ": without the key of " + peer.md5_file + " the peer stays disabled");
+    options.enabled = false;
   }
   return options;
 }

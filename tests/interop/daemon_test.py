@@ -161,7 +161,7 @@ def rules(lab):
         "tunnels": {"ab": {"mode": "link", "address": "192.0.2.1/30", "mtu": 1400}},
     }).start()  # fmt: skip
     tables = lambda: pair.a.run("nft", "list", "tables").stdout.split("\n")
-    check("table inet bgplite" in tables(), tables)
+    wait_until(lambda: "table inet bgplite" in tables(), 10, "the table")
     helper = [pid for pid in pair.a_process.tree() if open(f"/proc/{pid}/comm").read().strip() == "bgplite-nft"]
     check_equal(len(helper), 1, "processes that run nft")
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{helper[0]}/status") if ":\t" in line)

@@ -1,7 +1,8 @@
 /// Config: the whole configuration as one value. Read by yaml.h, judged by check.h, compared by diff.h. It holds the
 /// option structs of the parts it configures; what each key means is documented once, in keys.cc.
 ///
-/// Not here: secrets. A Config names the files that hold them (psk_file, md5_file); they are read when used.
+/// TCP-MD5 keys are in it where keys were asked for (FileSource::key). Pre-shared keys are not: a Config names their
+/// files, and they are read when used.
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
@@ -40,7 +41,7 @@ struct ReturnPathConfig {
 };
 
 struct PeerConfig {
-  minibgp::PeerOptions options;  ///< import_policy, export_policy and md5_key are filled when applied.
+  minibgp::PeerOptions options;  ///< import_policy and export_policy are filled when applied.
   std::string import_policy;     ///< Name in Config::policies; empty: none (RFC 8212).
   std::string export_policy;
   bool accept_all = false;  ///< Both directions, in plain sight.

@@ -32,6 +32,7 @@ std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   note(a.import_policy != b.import_policy, "import policy");
   note(a.export_policy != b.export_policy, "export policy");
   note(a.md5_file != b.md5_file, "md5_file");
+  note(a.md5_file == b.md5_file && x.md5_key != y.md5_key, "TCP-MD5 key");
   note(x.local_address != y.local_address || x.device != y.device || x.port != y.port, "end point");
   note(x.families != y.families, "families");
   note(!(a.return_path == b.return_path), "return_path");
