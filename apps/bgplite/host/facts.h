@@ -37,7 +37,7 @@ struct TunnelFacts {
   std::uint32_t path_mtu = 0;
   bool path_mtu_probed = false;
   /// PSK file.
-  bool psk_readable = false;
+  bool psk_readable = false;  ///< By the daemon's user, its directories included.
   std::uint32_t psk_mode = 0;
   bool psk_exists = false;
   std::optional<std::uint16_t> peer_hold_time;  ///< As the peer proposed it, from the running daemon.
@@ -51,7 +51,28 @@ struct FirewallDrop {
   std::string manager;               ///< "nft", "firewalld", "ufw", "iptables"
 };
 
+/// A base chain that gives packets which go into a tunnel another source address.
+struct Masquerade {
+  std::string interface;             ///< Of the tunnel.
+  std::string family, table, chain;  ///< "ip", "nat", "postrouting"
+};
+
+/// A BGP session, as the daemon and the kernel have it.
+struct SessionFacts {
+  std::string peer;  ///< Its address.
+  std::string state;
+  bool enabled = true;
+  double state_for_s = 0;
+  std::string down_reason, down_detail;  ///< Of the last end or failure; empty: there was none.
+  std::string tunnel, tunnel_state, tunnel_reason;
+  std::string route_problem;  ///< What `ip route get` says where there is no route to it.
+};
+
 struct Facts {
+  std::string daemon_user;        ///< Who runs the daemon, or will by its configuration or its unit.
+  bool daemon_reachable = false;  ///< It answers at its control socket.
+  std::vector<SessionFacts> sessions;
+
   std::string kernel_release;
   bool xfrm_interface_module = false;  ///< Loaded, built in or loadable.
   bool esp4_module = false;
@@ -68,6 +89,7 @@ struct Facts {
   std::map<std::string, std::string> sysctls;  ///< By path: "net/ipv4/ip_forward".
   bool nft_readable = false;
   std::vector<FirewallDrop> firewall_drops;
+  std::vector<Masquerade> masquerades;
   bool mss_clamped = false;  ///< Some forward or postrouting rule sets the MSS.
 
   std::map<std::string, std::uint64_t> xfrm_stat, xfrm_stat_later;  ///< /proc/net/xfrm_stat, about a second apart.
