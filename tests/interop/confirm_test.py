@@ -22,9 +22,9 @@ FILE, SOCKET = "/run/bgplite.yaml", "/run/bgplite/control.sock"
 class One:
     """A daemon that announces one network; `announced()` is what it announces now."""
 
-    def __init__(self, lab, disk=None):
+    def __init__(self, lab, disk=None, name="a"):
         require(needs.root(), needs.namespaces())
-        self.ns = lab.namespace("a")
+        self.ns = lab.namespace(name)
         self.binary = needs.built("bgplite")
         self.ns.run("mkdir", "-p", "/run/bgplite/state")
         if disk:
@@ -200,6 +200,25 @@ def bomb(lab):
     check_equal(one.cli("plan", check=False).returncode, 2, "plan")
     check(time.monotonic() - began < 5, f"{time.monotonic() - began:.1f} s")
     check_equal(one.announced(), [OLD], "what runs")
+
+
+@case("kill at each system call of the store of an apply --confirm: the next start runs the old or the new file")
+def each_call(lab):
+    require(needs.program("strace"))
+    # In a thread of its own: fsync of the new file, rename, fsync of the directory. What the file says runs until the
+    # store is complete, then it waits for its confirmation.
+    for call, when, runs in (("fsync", 1, NEW), ("rename", 1, NEW), ("fsync", 2, OLD)):
+        one = One(lab, name=f"{call}{when}")
+        pid = one.process.pid
+        one.ns.start("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-p", pid, "-e", f"trace={call}", "-e",
+                     f"inject={call}:signal=KILL:when={when}")  # fmt: skip
+        wait_until(lambda: "TracerPid:\t0" not in open(f"/proc/{pid}/status").read(), 10, "strace is attached")
+        one.write(NEW)
+        one.cli("apply", "--yes", "--confirm", "60s", check=False)
+        wait_until(lambda: not one.process.running(), 10, f"it is killed at {call} {when}")
+        one.start()
+        print(f"    killed at {call} {when}: {one.announced()} runs")
+        check_equal(one.announced(), [runs], f"after a death at {call} {when}")
 
 
 @case("a set of 400 000 prefixes is read beside the loop: other commands are answered meanwhile")

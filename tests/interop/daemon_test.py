@@ -134,7 +134,7 @@ def own_user(lab):
     pid = pair.a_process.pid
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
     check_equal(status["Uid"].split()[0], "65534", "user")
-    wanted = (1 << 12) | (1 << 10)  # NET_ADMIN, NET_BIND_SERVICE
+    wanted = (1 << 13) | (1 << 12) | (1 << 10)  # NET_RAW, NET_ADMIN, NET_BIND_SERVICE
     for which in ("CapEff", "CapPrm"):
         check_equal(int(status[which], 16), wanted, which)
     check_equal(int(status["CapBnd"], 16) & ~wanted, 0, "bounding set")

@@ -275,26 +275,32 @@ void duplicates(const Check& check, const Config& config, const Facts&, Out& out
 }
 
 /// Only printed: who may read a key is the operator's to decide, and a wrong owner or mode takes the tunnel down.
-void psk_file(const Check& check, const Config& config, const Facts& facts, Out& out) {
-  const std::string& user = facts.daemon_user;
+void key_file(const Check& check, const std::string& user, const std::string& subject, const std::string& path,
+              const KeyFacts& key, std::uint32_t others, const char* loss, Out& out) {
+  const std::string put_right = "chown " + user + " " + path + " && chmod 0400 " + path;
+  if (!key.exists) {
+    tell(out, check, Verdict::error, subject,
+         {"the key " + path + " is not there", loss,
+          "install -D -m 0400 -o " + user + " /dev/stdin " + path + "  (then type the key and Ctrl-D)"});
+  } else if ((key.mode & others) != 0) {
+    tell(out, check, Verdict::error, subject,
+         {"the key " + path + " can be read by others", "bgplite refuses it", put_right});
+  } else if (!key.readable) {
+    tell(out, check, Verdict::error, subject,
+         {"user " + user + ", who runs the daemon, cannot read the key " + path, loss,
+          put_right + "  (and let " + user + " into its directory)"});
+  }
+}
+
+void key_files(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts& tunnel) {
     if (!options.ike || options.ike->psk_file.empty()) return;
-    const std::string& path = options.ike->psk_file;
-    constexpr std::uint32_t kOthers = 07;
-    const std::string put_right = "chown " + user + " " + path + " && chmod 0400 " + path;
-    if (!tunnel.psk_exists) {
-      tell(out, check, Verdict::error, name,
-           {"the key " + path + " is not there", "the tunnel cannot be negotiated",
-            "install -D -m 0400 -o " + user + " /dev/stdin " + path + "  (then type the key and Ctrl-D)"});
-    } else if ((tunnel.psk_mode & kOthers) != 0) {
-      tell(out, check, Verdict::error, name,
-           {"the key " + path + " can be read by others", "bgplite refuses it", put_right});
-    } else if (!tunnel.psk_readable) {
-      tell(out, check, Verdict::error, name,
-           {"user " + user + ", who runs the daemon, cannot read the key " + path, "the tunnel cannot be negotiated",
-            put_right + "  (and let " + user + " into its directory)"});
-    }
+    key_file(check, facts.daemon_user, name, options.ike->psk_file, tunnel.psk, 07, "the tunnel cannot be negotiated",
+             out);
   });
+  for (const auto& [name, peer] : config.peers)
+    if (const auto key = facts.md5_keys.find(name); key != facts.md5_keys.end())
+      key_file(check, facts.daemon_user, name, peer.md5_file, key->second, 077, "the peer stays disabled", out);
 }
 
 void route(const Check& check, const Config& config, const Facts& facts, Out& out) {
@@ -537,6 +543,7 @@ bool charon_answers(const Config& config, const Facts& facts) { return ipsec(con
 bool negotiates(const Config& config, const Facts& facts) {
   return charon_answers(config, facts) && facts.daemon_reachable;
 }
+bool keys(const Config& config, const Facts& facts) { return ipsec(config, facts) || !facts.md5_keys.empty(); }
 bool several(const Config& config, const Facts&) { return config.tunnels.size() > 1; }
 bool routing(const Config& config, const Facts&) { return routes(config) && config.host.forwarding != Care::ignore; }
 bool firewalled(const Config& config, const Facts&) {
@@ -573,7 +580,7 @@ constexpr std::array kChecks = {
     Check{"charon-version", "strongSwan is new enough", charon_version, charon_answers},
     Check{"algorithms", "strongSwan has loaded what the proposals need", algorithms, charon_answers},
     Check{"duplicates", "Each tunnel has its own if_id and addresses", duplicates, several},
-    Check{"psk-file", "Keys are there, and nobody else reads them", psk_file, ipsec},
+    Check{"psk-file", "Keys are there, and nobody else reads them", key_files, keys},
     Check{"route", "There is a route to each IPsec address", route, ipsec},
     Check{"route-loop", "No IPsec address is routed through a tunnel", route_loop, ipsec},
     Check{"firewall-ike", "UDP port 500 gets in", firewall, firewalled},

@@ -13,6 +13,13 @@
 
 namespace bgplite::host {
 
+/// A file that holds a key.
+struct KeyFacts {
+  bool exists = false;
+  bool readable = false;  ///< By the daemon's user, its directories included.
+  std::uint32_t mode = 0;
+};
+
 /// A tunnel as found.
 struct TunnelFacts {
   bool interface_present = false;
@@ -36,10 +43,7 @@ struct TunnelFacts {
   /// Echo with DF through the tunnel to the BGP peer: the largest payload answered; 0: not tried or no answer.
   std::uint32_t path_mtu = 0;
   bool path_mtu_probed = false;
-  /// PSK file.
-  bool psk_readable = false;  ///< By the daemon's user, its directories included.
-  std::uint32_t psk_mode = 0;
-  bool psk_exists = false;
+  KeyFacts psk;
   std::optional<std::uint16_t> peer_hold_time;  ///< As the peer proposed it, from the running daemon.
 };
 
@@ -72,6 +76,7 @@ struct Facts {
   std::string daemon_user;        ///< Who runs the daemon, or will by its configuration or its unit.
   bool daemon_reachable = false;  ///< It answers at its control socket.
   std::vector<SessionFacts> sessions;
+  std::map<std::string, KeyFacts> md5_keys;  ///< By peer, of those that have one.
 
   std::string kernel_release;
   bool xfrm_interface_module = false;  ///< Loaded, built in or loadable.

@@ -239,22 +239,23 @@ bool can_read(const std::string& user, const std::string& path) {
   return run_command(words).ok();
 }
 
+KeyFacts key_facts(const std::string& user, const std::string& path) {
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  return {exists, exists && can_read(user, path), status.st_mode & 07777U};
+}
+
 void gather_keys(const Config& config, Facts& facts) {
   facts.daemon_user = daemon_user(config);
   for (const auto& [name, tunnel] : config.tunnels) {
     if (!tunnel.options.ike) continue;
-    TunnelFacts& found = facts.tunnels[name];
     const std::string& path = tunnel.options.ike->psk_file;
     // A credential's directory is the daemon's; it is not there for us.
-    if (path.empty() || path.front() != '/') {
-      found.psk_exists = found.psk_readable = true;
-      continue;
-    }
-    struct stat status {};
-    found.psk_exists = ::stat(path.c_str(), &status) == 0;
-    found.psk_mode = status.st_mode & 07777U;
-    found.psk_readable = found.psk_exists && can_read(facts.daemon_user, path);
+    const bool file = !path.empty() && path.front() == '/';
+    facts.tunnels[name].psk = file ? key_facts(facts.daemon_user, path) : KeyFacts{true, true, 0};
   }
+  for (const auto& [key, peer] : config.peers)
+    if (!peer.md5_file.empty()) facts.md5_keys[key] = key_facts(facts.daemon_user, peer.md5_file);
 }
 
 /// The largest packet that gets through to the tunnel's BGP peer with DF set, by halving; 0: not even a small one does.

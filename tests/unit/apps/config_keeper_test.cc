@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iostream>
 #include <map>
 #include <optional>
 #include <string>
@@ -259,6 +260,7 @@ TEST(ConfigKeeper, ADeathAtAnySystemCallOfTheStoreLeavesTheOldOrTheNewConfigurat
   int points = 0;
   for (const Story& story : kStories) {
     for (const auto unsynced : {Disk::Unsynced::lost, Disk::Unsynced::kept}) {
+      std::string ran;
       for (int call = 0, crashed = 1; crashed != 0; ++call) {
         SCOPED_TRACE(std::string{story.name} + ", call " + std::to_string(call));
         Host host;
@@ -276,6 +278,7 @@ TEST(ConfigKeeper, ADeathAtAnySystemCallOfTheStoreLeavesTheOldOrTheNewConfigurat
         host.disk.reboot();
         host.start();
         ++points;
+        ran += (crashed == 0 ? " done: " : " ") + host.runs;
         const std::vector<std::string> may = crashed == 0 ? std::vector{story.runs_when_done} : story.may_run;
         EXPECT_NE(std::find(may.begin(), may.end(), host.runs), may.end()) << host.runs;
         EXPECT_EQ(host.runs == host.user_file, host.note.empty()) << host.note;
@@ -284,6 +287,8 @@ TEST(ConfigKeeper, ADeathAtAnySystemCallOfTheStoreLeavesTheOldOrTheNewConfigurat
         host.start();
         EXPECT_EQ(host.runs, first);
       }
+      std::cout << story.name << (unsynced == Disk::Unsynced::lost ? ", unsynced lost" : ", unsynced kept")
+                << ", runs after a death before call 1, 2, ...:" << ran << '\n';
     }
   }
   EXPECT_GT(points, 100);

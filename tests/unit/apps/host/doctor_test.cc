@@ -53,8 +53,7 @@ struct World {
       found.packets_in = found.packets_in_later = found.packets_out = found.packets_out_later = 10;
       found.path_mtu_probed = true;
       found.path_mtu = 1360;
-      found.psk_exists = found.psk_readable = true;
-      found.psk_mode = 0400;
+      found.psk = {true, true, 0400};
       found.peer_hold_time = 30;
     }
     facts.daemon_user = "bgplite";
@@ -156,10 +155,16 @@ const std::vector<Fault> kFaults = {
     {"duplicates",
      [](World& w) { w.config.tunnels["ipsec1"].options.addresses = w.config.tunnels["ipsec0"].options.addresses; },
      "/30 of its own"},
-    {"psk-file", [](World& w) { w.tunnel().psk_mode = 0644; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
-    {"psk-file", [](World& w) { w.tunnel().psk_exists = false; },
+    {"psk-file", [](World& w) { w.tunnel().psk.mode = 0644; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.exists = false; },
      "install -D -m 0400 -o bgplite /dev/stdin /psk/ipsec0"},
-    {"psk-file", [](World& w) { w.tunnel().psk_readable = false; }, "chown bgplite /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.readable = false; }, "chown bgplite /psk/ipsec0"},
+    {"psk-file",
+     [](World& w) {
+       w.config.peers["169.254.10.1"].md5_file = "/md5/cloud";
+       w.facts.md5_keys["169.254.10.1"] = {true, false, 0400};
+     },
+     "chown bgplite /md5/cloud"},
     {"daemon", [](World& w) { w.facts.daemon_reachable = false; }, "systemctl start bgplite"},
     {"session",
      [](World& w) {
