@@ -3,7 +3,9 @@
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 namespace bgplite {
@@ -90,6 +92,22 @@ void read_proposals(const In& in, std::string& into) {
   in.texts(list);
   into.clear();
   for (const std::string& one : list) into += (into.empty() ? "" : ", ") + one;
+  // Only a warning: a plugin may know more.
+  static constexpr std::string_view kBegin[] = {
+      "aes",   "3des",  "des",   "cast", "blowfish", "camellia", "chacha20", "null", "serpent", "twofish",
+      "md5",   "sha",   "modp",  "ecp",  "curve",    "x25519",   "x448",     "ntru", "newhope", "mlkem",
+      "kyber", "frodo", "bliss", "prf",  "esn",      "noesn",    "default",  "ke",   "none",    "sm"};
+  std::string word;
+  for (const char c : into + "-") {
+    if (c != '-' && c != ',' && c != ' ' && c != '!') {
+      word += c;
+      continue;
+    }
+    const bool known = word.empty() || std::any_of(std::begin(kBegin), std::end(kBegin),
+                                                   [&](std::string_view begin) { return word.starts_with(begin); });
+    if (!known) in.reader.warning(in.node, "'" + word + "' is no algorithm that strongSwan knows");
+    word.clear();
+  }
 }
 
 void read_unique(const In& in, std::string& into) {
