@@ -124,7 +124,8 @@ class Examiner {
                 std::string{"the quotation mark "} + quote_ + " is never closed");
     if (open_.empty()) return std::nullopt;
     return at(row(open_.back().line), column(open_.back().column),
-              std::string{"'"} + open_.back().bracket + "' is never closed", std::string{"'"} + closing() + "' is missing");
+              std::string{"'"} + open_.back().bracket + "' is never closed",
+              std::string{"'"} + closing() + "' is missing");
   }
 
  private:

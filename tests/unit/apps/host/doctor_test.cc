@@ -349,8 +349,8 @@ TEST(Firewall, SeesADropOfForwardedPackets) {
 }
 
 std::vector<std::string> masqueraded(const std::string& expr) {
-  const std::string base =
-      R"({"chain":{"family":"ip","table":"nat","name":"post","type":"nat","hook":"postrouting","prio":100,"policy":"accept"}})";
+  const std::string base = R"({"chain":{"family":"ip","table":"nat","name":"post","type":"nat",)"
+                           R"("hook":"postrouting","prio":100,"policy":"accept"}})";
   const std::string one = R"({"rule":{"family":"ip","table":"nat","chain":"post","expr":)" + expr + "}}";
   std::vector<std::string> found;
   for (const Masquerade& it :
