@@ -146,6 +146,12 @@ void Life::plan(Done done) {
 
 void Life::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Origin origin, Done done) {
   const auto ask = [this, confirm, origin] {
+    // A start after a crash would look for the trial in the other directory, and find none.
+    if (confirm && candidate_->loaded.config.state_dir != daemon_.config().state_dir) {
+      outcome_.failure = "a change of state_dir cannot be taken back: apply it without --confirm";
+      outcome_.impossible = true;
+      return finish(outcome_);
+    }
     tell(ConfigKeeper::Apply{candidate_->bundle, origin, confirm, wall_s()});
   };
   enqueue([this, ask] { read(ask); }, done);

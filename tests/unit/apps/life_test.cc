@@ -175,6 +175,14 @@ TEST_F(LifeTest, WithoutAPlaceToKeepTheLastGoodOneConfirmIsRefused) {
   EXPECT_EQ(run.announced(), "10.2.0.0/16 ");
 }
 
+TEST_F(LifeTest, AChangeOfTheStateDirectoryCannotWaitForItsConfirmation) {
+  Running run{path_};
+  std::ofstream{path_} << "router: { asn: 65530, router_id: 192.0.2.1 }\nfib: { enabled: false }\n"
+                          "listen: { enabled: false }\nstate_dir: /elsewhere\n";
+  EXPECT_NE(run.apply(60s).failure.find("without --confirm"), std::string::npos);
+  EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+}
+
 TEST_F(LifeTest, AReloadWhileAChangeWaitsForItsConfirmationIsRefusedAndTheTimeRunsOn) {
   Running run{path_};
   write("10.2.0.0/16");
