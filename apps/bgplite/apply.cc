@@ -38,7 +38,6 @@ void Daemon::log_plan(const Plan& plan) {
 }
 
 Plan Daemon::apply(Config wanted) {
-  read_keys(wanted);
   const Plan plan = diff(running_beside(wanted), wanted);
   log_plan(plan);
   std::vector<Network> old_networks = std::move(config_.networks);

@@ -92,7 +92,6 @@ minibgp::Result<void, std::string> Daemon::start() {
   for (const auto& [prefix, attributes] : config_.saved.announcements) announce(prefix, attributes);
   set_own_networks();
   set_static_routes();
-  read_keys(config_);
   for (const auto& [key, peer] : config_.peers) add_peer(key, peer);
   log_.info(LogArea::config, "AS " + to_text(config_.router.asn) + ", router id " + to_text(config_.router.router_id) +
                                  ": " + plural(config_.peers.size(), "peer") + ", " +

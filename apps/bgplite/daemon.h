@@ -52,7 +52,7 @@ class Daemon final : private minibgp::Observer,
   void stop(std::function<void()> done);
 
   /// What would turn the running configuration into `wanted`.
-  [[nodiscard]] Plan plan(Config wanted) const;
+  [[nodiscard]] Plan plan(const Config& wanted) const;
   /// Carries it out. Steps that need a restart are only logged.
   Plan apply(Config wanted);
 
@@ -131,8 +131,6 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] minibgp::fib::FibOptions fib_options() const;
   /// The options in force of a peer, with what the daemon adds to them: its audience, and a drain's.
   [[nodiscard]] minibgp::PeerOptions options_of(const std::string& key, const PeerConfig& peer);
-  void read_key(const std::string& key, PeerConfig& peer) const;
-  void read_keys(Config& wanted) const;
   bool use_new_key(const std::string& key);
   [[nodiscard]] Config running_beside(const Config& wanted) const;
   void add_peer(const std::string& key, const PeerConfig& peer);

@@ -4,13 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <nlohmann/json.hpp>
+#include <boost/asio/post.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,192 +15,241 @@ namespace {
 
 using minibgp::LogArea;
 
-/// The host's files, noting what was read.
-FileSource recording(Bundle& into) {
-  const FileSource host = host_files();
-  return {[host, &into](const std::string& path, std::string& error) {
-            auto text = host.read(path, error);
-            if (text) into[path] = *text;
-            return text;
-          },
-          host.list, host.saved};
-}
+/// Requests that wait for others to end. A client that sends more is refused.
+constexpr std::size_t kWaitingMax = 16;
 
-/// The files as they were when `bundle` was made.
-FileSource from_bundle(const Bundle& bundle) {
-  return {[&bundle](const std::string& path, std::string& error) -> std::optional<std::string> {
-            if (const auto found = bundle.find(path); found != bundle.end()) return found->second;
-            error = "it was not part of the last good configuration";
-            return std::nullopt;
-          },
-          [&bundle](const std::string& pattern) {
-            std::vector<std::string> files;
-            for (const auto& [path, text] : bundle)
-              if (::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0) files.push_back(path);
-            return files;
-          },
-          host_files().saved};
-}
+std::string state_file(const std::string& directory) { return directory + "/configuration"; }
 
-std::string good_file(const std::string& directory) { return directory + "/last-good.json"; }
-std::string unconfirmed_file(const std::string& directory) { return directory + "/unconfirmed.json"; }
-
-/// Replaces the file in one step, so that a crash leaves the old or the new one. False: errno says why.
-bool store(const std::string& file, const std::string& text) {
-  const std::string fresh = file + ".new";
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return false;
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const bool closed = ::close(fd) == 0;
-  return written && closed && ::rename(fresh.c_str(), file.c_str()) == 0;
-}
-
-bool store(const std::string& file, const Bundle& bundle) {
-  return store(file, nlohmann::json(bundle).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
-std::optional<Bundle> restore(const std::string& file) {
-  std::ifstream in{file, std::ios::binary};
-  if (!in) return std::nullopt;
-  const std::string text{std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
-  const nlohmann::json parsed = nlohmann::json::parse(text, nullptr, false);
-  if (!parsed.is_object()) return std::nullopt;
-  Bundle bundle;
-  for (const auto& [path, content] : parsed.items()) {
-    if (!content.is_string()) return std::nullopt;
-    bundle[path] = content.get<std::string>();
-  }
-  return bundle;
+std::int64_t wall_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
 
-StartConfig load_for_start(const std::string& path) {
+StartConfig load_for_start(const std::string& path, FilePort& port) {
   StartConfig start;
-  start.loaded = load_config(path, recording(start.bundle));
-  const std::string& directory = start.loaded.config.state_dir;
-  const auto unconfirmed = restore(unconfirmed_file(directory));
-  if (!unconfirmed || *unconfirmed != start.bundle) return start;
-  const auto good = restore(good_file(directory));
-  if (!good) return start;
-  Loaded loaded = load_config(path, from_bundle(*good));
-  if (loaded.diagnostics.has_errors()) return start;
-  start.note =
-      path + " was applied and never confirmed: running the last good configuration instead; 'bgplite apply' takes it";
+  start.loaded = load_config(path, recording(host_files_and_keys(Severity::warning), start.bundle));
+  const std::string file = state_file(start.loaded.config.state_dir);
+  int error = 0;
+  const auto text = port.read(file, error);
+  if (!text && error != ENOENT && error != ENOTDIR)
+    start.note = "cannot read " + file + ": " + std::strerror(error) + ": what was not confirmed is not known";
+  auto stored = text ? parse_stored(*text) : std::nullopt;
+  if (text && !stored) start.note = file + " is damaged: whether " + path + " was confirmed is not known; running it";
+  const StartChoice choice = choose_at_start(path, start.bundle, stored);
+  if (choice.run == StartChoice::Run::files) return start;
+  Loaded loaded = load_config(path, from_bundle(stored->good));
+  if (loaded.diagnostics.has_errors()) {
+    start.note =
+        path + " was never confirmed, but the last good configuration cannot be read any more: running " + path;
+    return start;
+  }
+  start.note = choice.note;
   start.loaded = std::move(loaded);
-  start.bundle = *good;
+  start.bundle = std::move(stored->good);
+  start.pending = std::move(stored->pending);
+  start.confirm_by = stored->confirm_by;
   return start;
 }
 
-Life::Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::string path, Bundle running)
-    : daemon_(daemon), log_(log), path_(std::move(path)), good_(std::move(running)), timer_(io) {
+Life::Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::string path, StartConfig start,
+           FilePort& port)
+    : io_(io),
+      daemon_(daemon),
+      log_(log),
+      port_(port),
+      path_(std::move(path)),
+      state_file_(state_file(daemon.config().state_dir)),
+      keeper_(std::move(start.bundle), std::move(start.pending), start.confirm_by),
+      timer_(io),
+      background_(io) {
   static_cast<void>(::mkdir(daemon_.config().state_dir.c_str(), 0750));
-  if (!store(good_file(daemon_.config().state_dir), good_))
-    log_.info(LogArea::config, "the last good configuration is not kept on disk: " + daemon_.config().state_dir + ": " +
-                                   std::strerror(errno));
-}
-
-Life::Candidate Life::read() const {
-  Candidate candidate;
-  candidate.loaded = load_config(path_, recording(candidate.bundle));
-  return candidate;
-}
-
-Life::Outcome Life::plan() const {
-  Candidate candidate = read();
-  Outcome outcome{std::move(candidate.loaded.diagnostics), {}, {}};
-  if (!outcome.diagnostics.has_errors()) outcome.plan = daemon_.plan(candidate.loaded.config);
-  return outcome;
-}
-
-Plan Life::carry_out(Config config) {
-  Plan plan = daemon_.apply(std::move(config));
-  const bool host = std::any_of(plan.begin(), plan.end(), [](const Step& step) {
-    return step.kind == Step::Kind::host || step.kind == Step::Kind::tunnels;
-  });
-  if (host && at_host) at_host(daemon_.config());
-  return plan;
-}
-
-Life::Outcome Life::apply(std::optional<std::chrono::seconds> confirm) {
-  Candidate candidate = read();
-  Outcome outcome{std::move(candidate.loaded.diagnostics), {}, {}};
-  if (outcome.diagnostics.has_errors()) return outcome;
-  const std::string& directory = daemon_.config().state_dir;
-  if (confirm) {
-    if (!store(unconfirmed_file(directory), candidate.bundle)) {
-      outcome.failure = "cannot write to " + directory + ": " + std::strerror(errno) +
-                        ": without it an unconfirmed change would survive a crash";
-      return outcome;
-    }
-    candidate_ = std::move(candidate.bundle);
-    waiting_ = true;
-    timer_.expires_after(*confirm);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) rollback("not confirmed in time");
-    });
+  const auto stored = replace_file(port_, state_file_, to_octets(keeper_.wanted()));
+  if (!stored)
     log_.warning(LogArea::config,
-                 "applied until confirmed: 'bgplite confirm' within " + std::to_string(confirm->count()) + " s");
-  } else {
-    timer_.cancel();
-    waiting_ = false;
-    if (candidate.bundle != good_) before_ = std::exchange(good_, std::move(candidate.bundle));
-    static_cast<void>(store(good_file(directory), good_));
-    ::unlink(unconfirmed_file(directory).c_str());
-  }
-  outcome.plan = carry_out(std::move(candidate.loaded.config));
-  return outcome;
+                 stored.error() + ": changes of the configuration are refused until it can be written");
+  keeper_.input(ConfigKeeper::Stored{stored ? std::string{} : stored.error()}, now());
 }
 
-bool Life::confirm() {
-  if (!std::exchange(waiting_, false)) return false;
-  timer_.cancel();
-  before_ = std::exchange(good_, std::exchange(candidate_, {}));
-  const std::string& directory = daemon_.config().state_dir;
-  if (store(good_file(directory), good_)) ::unlink(unconfirmed_file(directory).c_str());
-  log_.info(LogArea::config, "the applied configuration is confirmed");
-  return true;
+minibgp::Time Life::now() {
+  return minibgp::Time{
+      std::chrono::duration_cast<minibgp::Duration>(std::chrono::steady_clock::now().time_since_epoch())};
 }
 
-Life::Outcome Life::rollback(const std::string& why) {
-  timer_.cancel();
-  // A file that was applied for good and is taken back is not to be run by the next start either.
-  if (!std::exchange(waiting_, false) && !before_.empty()) {
-    static_cast<void>(store(unconfirmed_file(daemon_.config().state_dir), good_));
-    good_ = std::exchange(before_, {});
-    static_cast<void>(store(good_file(daemon_.config().state_dir), good_));
+// --- One request after the other -----------------------------------------------------------------------------------
+
+void Life::enqueue(std::function<void()> action, const Done& done) {
+  if (waiting_.size() >= kWaitingMax) {
+    Outcome refused;
+    refused.failure = "too many requests wait for the configuration: try again";
+    return boost::asio::post(io_, [done, refused] { done(refused); });
   }
-  candidate_.clear();
-  Loaded loaded = load_config(path_, from_bundle(good_));
-  Outcome outcome{std::move(loaded.diagnostics), {}, {}};
-  if (outcome.diagnostics.has_errors()) {
-    outcome.failure = "the last good configuration cannot be read any more";
-    return outcome;
-  }
-  log_.warning(LogArea::config,
-               "rolling back to the last good configuration: " + why + "; " + path_ + " stays as it is");
-  outcome.plan = carry_out(std::move(loaded.config));
-  return outcome;
+  waiting_.push_back({std::move(action), done});
+  if (!busy_) begin_next();
 }
 
-Life::Outcome Life::plan_rollback() const {
-  Loaded loaded = load_config(path_, from_bundle(waiting_ || before_.empty() ? good_ : before_));
-  Outcome outcome{std::move(loaded.diagnostics), {}, {}};
-  if (!outcome.diagnostics.has_errors()) outcome.plan = daemon_.plan(loaded.config);
-  return outcome;
+void Life::begin_next() {
+  busy_ = !waiting_.empty();
+  if (!busy_) return arm();
+  Request request = std::move(waiting_.front());
+  waiting_.pop_front();
+  done_ = std::move(request.done);
+  outcome_ = {};
+  request.action();
 }
+
+void Life::finish(const Outcome& outcome) {
+  candidate_.reset();
+  // The answer leaves in a turn of its own: it may ask for the next thing.
+  boost::asio::post(io_, [done = std::exchange(done_, {}), outcome] { done(outcome); });
+  begin_next();
+}
+
+/// Reads the files into candidate_; with mistakes in them the request ends here.
+void Life::read(std::function<void()> then) {
+  auto candidate = std::make_shared<Candidate>();
+  candidate->saves = saves_;
+  candidate_ = candidate;
+  const auto job = [candidate, path = path_] {
+    candidate->loaded = load_config(path, recording(host_files_and_keys(), candidate->bundle));
+  };
+  background_.run(job, [this, then = std::move(then)]() mutable {
+    if (candidate_->saves != saves_) return read(std::move(then));
+    outcome_.diagnostics = candidate_->loaded.diagnostics;
+    outcome_.diagnostics.has_errors() ? finish(outcome_) : then();
+  });
+}
+
+/// Reads them from `bundle`.
+void Life::load(const Bundle& bundle, std::function<void()> then) {
+  auto candidate = std::make_shared<Candidate>();
+  candidate->bundle = bundle;
+  candidate->saves = saves_;
+  candidate_ = candidate;
+  const auto job = [candidate, path = path_] { candidate->loaded = load_config(path, from_bundle(candidate->bundle)); };
+  background_.run(job, [this, then = std::move(then)]() mutable {
+    if (candidate_->saves != saves_) return load(Bundle{candidate_->bundle}, std::move(then));
+    outcome_.diagnostics = candidate_->loaded.diagnostics;
+    then();
+  });
+}
+
+// --- What is asked for ---------------------------------------------------------------------------------------------
+
+void Life::plan(Done done) {
+  const auto compare = [this] {
+    outcome_.plan = daemon_.plan(candidate_->loaded.config);
+    finish(outcome_);
+  };
+  enqueue([this, compare] { read(compare); }, done);
+}
+
+void Life::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Origin origin, Done done) {
+  const auto ask = [this, confirm, origin] {
+    // A start after a crash would look for the trial in the other directory, and find none.
+    if (confirm && candidate_->loaded.config.state_dir != daemon_.config().state_dir) {
+      outcome_.failure = "a change of state_dir cannot be taken back: apply it without --confirm";
+      outcome_.impossible = true;
+      return finish(outcome_);
+    }
+    tell(ConfigKeeper::Apply{candidate_->bundle, origin, confirm, wall_s()});
+  };
+  enqueue([this, ask] { read(ask); }, done);
+}
+
+void Life::confirm(Done done) {
+  const auto told = [this, done = std::move(done)](const Outcome& outcome) {
+    if (outcome.failure.empty()) log_.info(LogArea::config, "the applied configuration is confirmed");
+    done(outcome);
+  };
+  enqueue([this] { tell(ConfigKeeper::Confirm{}); }, told);
+}
+
+void Life::rollback(const std::string& why, Done done) {
+  enqueue([this, why] { tell(ConfigKeeper::Rollback{why}); }, done);
+}
+
+void Life::plan_rollback(Done done) {
+  const auto compare = [this] {
+    if (!outcome_.diagnostics.has_errors()) outcome_.plan = daemon_.plan(candidate_->loaded.config);
+    finish(outcome_);
+  };
+  enqueue([this, compare] { load(keeper_.rollback_to(), compare); }, done);
+}
+
+// --- What the keeper wants -----------------------------------------------------------------------------------------
+
+void Life::tell(ConfigKeeper::Event event) {
+  keeper_.input(std::move(event), now());
+  pump();
+}
+
+void Life::pump() {
+  const auto output = keeper_.poll();
+  if (!output) return;
+  if (const auto* wanted = std::get_if<ConfigKeeper::Store>(&*output)) return store(wanted->stored);
+  if (const auto* wanted = std::get_if<ConfigKeeper::Run>(&*output)) return run(*wanted);
+  const auto& answer = std::get<ConfigKeeper::Answer>(*output);
+  outcome_.failure = answer.text;
+  outcome_.impossible = answer.kind == ConfigKeeper::Answer::Kind::refused;
+  finish(outcome_);
+}
+
+void Life::store(const StoredConfig& stored) {
+  auto result = std::make_shared<minibgp::Result<void, std::string>>();
+  background_.run([this, stored, result] { *result = replace_file(port_, state_file_, to_octets(stored)); },
+                  [this, result] { tell(ConfigKeeper::Stored{*result ? std::string{} : result->error()}); });
+}
+
+void Life::run(const ConfigKeeper::Run& run) {
+  const bool back = run.kind == ConfigKeeper::Run::Kind::taken_back;
+  const std::string note = run.note + (back ? "; " + path_ + " stays as it is" : std::string{});
+  if (!note.empty())
+    run.kind == ConfigKeeper::Run::Kind::applied ? log_.info(LogArea::config, note)
+                                                 : log_.warning(LogArea::config, note);
+  if (candidate_ && candidate_->saves == saves_ && candidate_->bundle == run.files) return carry_out();
+  load(run.files, [this] {
+    if (outcome_.diagnostics.has_errors()) {
+      for (const Diagnostic& one : outcome_.diagnostics.all()) log_.error(LogArea::config, to_text(one));
+      log_.error(LogArea::config, "it cannot be read any more: what runs goes on");
+      return pump();
+    }
+    carry_out();
+  });
+}
+
+void Life::carry_out() {
+  outcome_.plan = daemon_.apply(std::move(candidate_->loaded.config));
+  if (at_host) at_host(daemon_.config());
+  pump();
+}
+
+void Life::arm() {
+  if (keeper_.next_deadline() == minibgp::kNever) return static_cast<void>(timer_.cancel());
+  timer_.expires_at(std::chrono::steady_clock::time_point(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(keeper_.next_deadline().time_since_epoch())));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    waiting_.push_front({[this] { tell(ConfigKeeper::TimeUp{}); }, [](const Outcome&) {}});
+    if (!busy_) begin_next();
+  });
+}
+
+// --- What commands saved -------------------------------------------------------------------------------------------
 
 minibgp::Result<void, std::string> Life::save(Saved saved) {
   const std::string file = saved_file(daemon_.config().state_dir);
-  if (!store(file, to_yaml(saved)))
-    return minibgp::unexpected("cannot write " + file + ": " + std::strerror(errno) + ": nothing was changed");
+  if (const auto stored = replace_file(port_, file, to_yaml(saved)); !stored)
+    return minibgp::unexpected(stored.error() + ": nothing was changed");
+  ++saves_;
   daemon_.set_saved(std::move(saved));
   return {};
 }
 
 std::optional<std::chrono::seconds> Life::unconfirmed_for() const {
-  if (!waiting_) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::seconds>(timer_.expiry() - std::chrono::steady_clock::now());
+  const auto left = keeper_.unconfirmed_for(now());
+  if (!left) return std::nullopt;
+  return std::max(std::chrono::duration_cast<std::chrono::seconds>(*left), std::chrono::seconds{0});
 }
 
 }  // namespace bgplite

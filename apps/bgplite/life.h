@@ -1,19 +1,25 @@
-/// Life: the life of a configuration: read, planned, applied, confirmed or rolled back. Keeps the last good one on
-/// disk.
+/// Life: the life of a configuration: read, planned, applied, confirmed or rolled back. What holds and until when is
+/// decided by ConfigKeeper (config_keeper.h); this reads and writes the files for it, beside the loop, and carries out
+/// in the Daemon what it says.
 ///
-/// An apply that must be confirmed and is not rolls back by itself. That also holds when the daemon dies meanwhile:
-/// until the confirmation, `unconfirmed.json` holds the new files, and a start that finds exactly these files runs the
-/// last good configuration instead and says so, until an `apply` takes them. The user's files are never written.
-/// What commands saved (runtime.yaml) is no part of that: it holds with each of them.
+/// An apply that must be confirmed and is not rolls back by itself. That also holds when the daemon dies meanwhile: a
+/// start that finds exactly these files runs the last good configuration instead and says so, until an `apply` takes
+/// them. The user's files are never written. What commands saved (runtime.yaml) is no part of that: it holds with each
+/// of them.
 #pragma once
 
+#include <apps/bgplite/background.h>
+#include <apps/bgplite/config/bundle.h>
 #include <apps/bgplite/config/yaml.h>
+#include <apps/bgplite/config_keeper.h>
 #include <apps/bgplite/daemon.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/state_file.h>
 
 #include <chrono>
+#include <deque>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,60 +28,92 @@
 
 namespace bgplite {
 
-/// The texts of the files a configuration was read from, by path.
-using Bundle = std::map<std::string, std::string>;
-
 /// What to run with at a start.
 struct StartConfig {
   Loaded loaded;
   Bundle bundle;
+  Bundle pending;  ///< The files that were left alone; empty: none.
+  std::int64_t confirm_by = 0;
   std::string note;  ///< Why it is not what the file says; empty: it is.
 };
-[[nodiscard]] StartConfig load_for_start(const std::string& path);
+/// `path` is absolute: it is compared with what the last run noted.
+[[nodiscard]] StartConfig load_for_start(const std::string& path, FilePort& port = host_file_port());
 
 class Life {
  public:
-  /// `daemon` and `log` outlive it. `at_host` is called after an apply that concerns the host's settings.
-  Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::string path, Bundle running);
+  /// All outlive it. `start.loaded` is not used.
+  Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::string path, StartConfig start,
+       FilePort& port = host_file_port());
 
+  /// Called after every apply: what others changed of the host's settings is set again then.
   std::function<void(const Config&)> at_host;
 
   struct Outcome {
     Diagnostics diagnostics;  ///< Of the file; with errors nothing was changed.
     Plan plan;
-    std::string failure;  ///< Why nothing was changed besides errors in the file; empty: none.
+    std::string failure;      ///< Why nothing was changed besides errors in the file; empty: none.
+    bool impossible = false;  ///< Of a failure: what was asked is not so (exit 1), not that the system refused (3).
   };
+  using Done = std::function<void(const Outcome&)>;
+
+  // Each ends with a call of `done`, in a later turn of the loop. They happen one after the other.
   /// What apply would do now.
-  [[nodiscard]] Outcome plan() const;
+  void plan(Done done);
   /// Reads the file again and carries the difference out; with `confirm`, rolls back unless confirm() comes in time.
-  Outcome apply(std::optional<std::chrono::seconds> confirm = std::nullopt);
-  /// False: nothing waits for it.
-  bool confirm();
+  void apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Origin origin, Done done);
+  void confirm(Done done);
   /// Back to the last good configuration; when nothing waits for a confirmation, to the one before it.
-  Outcome rollback(const std::string& why);
+  void rollback(const std::string& why, Done done);
+  /// What rollback() would do now.
+  void plan_rollback(Done done);
+
   /// Keeps `saved` on disk for the next start. The error is a sentence; nothing was changed then.
   [[nodiscard]] minibgp::Result<void, std::string> save(Saved saved);
-  /// What rollback() would do now.
-  [[nodiscard]] Outcome plan_rollback() const;
   /// Time left to confirm; none when nothing waits.
   [[nodiscard]] std::optional<std::chrono::seconds> unconfirmed_for() const;
+  /// The file it reads.
+  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   struct Candidate {
     Loaded loaded;
     Bundle bundle;
+    std::uint64_t saves = 0;  ///< Life::saves_ when it was read.
   };
-  [[nodiscard]] Candidate read() const;
-  Plan carry_out(Config config);
+  void enqueue(std::function<void()> action, const Done& done);
+  void begin_next();
+  void finish(const Outcome& outcome);
+  void read(std::function<void()> then);
+  void load(const Bundle& bundle, std::function<void()> then);
+  void tell(ConfigKeeper::Event event);
+  void pump();
+  void store(const StoredConfig& stored);
+  void run(const ConfigKeeper::Run& run);
+  void carry_out();
+  void arm();
+  [[nodiscard]] static minibgp::Time now();
 
+  boost::asio::io_context& io_;
   Daemon& daemon_;
   Logging& log_;
+  FilePort& port_;
   std::string path_;
-  Bundle good_;       ///< What a rollback goes back to.
-  Bundle before_;     ///< The good one before the last apply; empty: none.
-  Bundle candidate_;  ///< What waits for its confirmation.
-  bool waiting_ = false;
+  std::string state_file_;
+  ConfigKeeper keeper_;
   boost::asio::steady_timer timer_;
+  struct Request {
+    std::function<void()> action;
+    Done done;
+  };
+  std::deque<Request> waiting_;
+  bool busy_ = false;
+  std::uint64_t saves_ = 0;  ///< What commands saved so far: a candidate that was read before lacks it.
+
+  // Of the request under way.
+  Done done_;
+  Outcome outcome_;
+  std::shared_ptr<Candidate> candidate_;
+  Background background_;  ///< Last: it ends first.
 };
 
 }  // namespace bgplite

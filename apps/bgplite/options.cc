@@ -1,39 +1,12 @@
 /// The part of Daemon that says what the configuration means to the speaker and to the fib.
+#include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/daemon.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace bgplite {
-namespace {
 
 using minibgp::LogArea;
-
-/// The first line of a file nobody else may read. The error is a sentence.
-minibgp::Result<minibgp::Secret, std::string> read_secret(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return minibgp::unexpected("cannot read " + path + ": " + std::strerror(errno));
-  struct stat status {};
-  char text[256] = {};
-  const bool open = ::fstat(fd, &status) == 0 && (status.st_mode & 0077U) != 0;
-  const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
-  ::close(fd);
-  if (open) return minibgp::unexpected(path + " can be read by others: chmod 600 " + path);
-  std::string_view line{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-  line = line.substr(0, line.find_first_of("\r\n"));
-  minibgp::Secret secret{line};
-  ::explicit_bzero(text, sizeof text);
-  if (secret.empty()) return minibgp::unexpected(path + " holds no key");
-  return secret;
-}
-
-}  // namespace
 
 minibgp::SpeakerOptions Daemon::speaker_options() const {
   minibgp::SpeakerOptions options = config_.router;
@@ -78,27 +51,10 @@ minibgp::PeerOptions Daemon::options_of(const std::string& key, const PeerConfig
   minibgp::PeerOptions options = options_in_force(config_, peer);
   options.audience = audience_of(key, peer);
   drains_.apply(key, options);
+  // The key was read with the configuration, which has said why it could not be.
+  if (!peer.md5_file.empty() && options.md5_key.empty())
+    log_.error(LogArea::config, "peer " + key + ": without the key of " + peer.md5_file + " the peer stays disabled");
   return options;
-}
-
-/// The key is read anew whenever a configuration is to be carried out or compared with what runs: the same path may
-/// hold another one. If it cannot be read, the key in use stays in use, and so does the session.
-void Daemon::read_key(const std::string& key, PeerConfig& peer) const {
-  if (peer.md5_file.empty()) return;
-  auto secret = read_secret(peer.md5_file);
-  if (secret) {
-    peer.options.md5_key = std::move(*secret);
-    return;
-  }
-  const auto running = config_.peers.find(key);
-  const bool used = running != config_.peers.end() && !running->second.options.md5_key.empty();
-  if (used) peer.options.md5_key = running->second.options.md5_key;
-  log_.error(LogArea::config,
-             "peer " + key + ": " + secret.error() + (used ? ": the key in use stays" : ": the peer stays disabled"));
-}
-
-void Daemon::read_keys(Config& wanted) const {
-  for (auto& [key, peer] : wanted.peers) read_key(key, peer);
 }
 
 /// What runs, to be compared with `wanted`. Where our address is left to the kernel, the one that a session has is in
@@ -117,18 +73,22 @@ Config Daemon::running_beside(const Config& wanted) const {
   return running;
 }
 
-Plan Daemon::plan(Config wanted) const {
-  read_keys(wanted);
-  return diff(running_beside(wanted), wanted);
-}
+Plan Daemon::plan(const Config& wanted) const { return diff(running_beside(wanted), wanted); }
 
-/// If the key in the peer's file is another one, it is used from now on, and the session begins anew with it.
+/// If the key in the peer's file is another one, it is used from now on, and the session begins anew with it. A file
+/// that cannot be read leaves the key in use.
 bool Daemon::use_new_key(const std::string& key) {
   PeerConfig& running = config_.peers.at(key);
-  PeerConfig wanted = running;
-  read_key(key, wanted);
-  if (running.options.md5_key == wanted.options.md5_key) return false;
-  running.options.md5_key = wanted.options.md5_key;
+  if (running.md5_file.empty()) return false;
+  std::string why;
+  const auto text = host_files_and_keys().key(running.md5_file, why);
+  if (!text) {
+    log_.error(LogArea::config, "peer " + key + ": " + why + ": the key in use stays");
+    return false;
+  }
+  minibgp::Secret secret{*text};
+  if (running.options.md5_key == secret) return false;
+  running.options.md5_key = std::move(secret);
   update_peer(key, running);
   return true;
 }

@@ -34,14 +34,9 @@ unsigned metrics_port(const std::string& listen) {
 }  // namespace
 
 std::vector<unsigned> needed_capabilities(const Config& config) {
-  std::vector<unsigned> needed{CAP_NET_ADMIN};
+  std::vector<unsigned> needed{CAP_NET_ADMIN, CAP_NET_RAW};
   const bool listens = config.listen.enabled && config.listen.port < kPrivilegedPorts;
   if (listens || metrics_port(config.metrics.listen) < kPrivilegedPorts) needed.push_back(CAP_NET_BIND_SERVICE);
-  const bool probes = std::any_of(config.tunnels.begin(), config.tunnels.end(),
-                                  [](const auto& tunnel) { return tunnel.second.probe_enabled; });
-  const bool devices = std::any_of(config.peers.begin(), config.peers.end(),
-                                   [](const auto& peer) { return !peer.second.options.device.empty(); });
-  if (probes || devices) needed.push_back(CAP_NET_RAW);
   return needed;
 }
 

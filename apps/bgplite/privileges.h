@@ -9,8 +9,9 @@
 
 namespace bgplite {
 
-/// What `config` needs: CAP_NET_ADMIN always (routes and tunnels may come with a reload), CAP_NET_BIND_SERVICE to
-/// listen below port 1024, CAP_NET_RAW for probes and to bind sockets to a device, which kernels before 5.7 ask it for.
+/// What `config` needs, and what a reload of it may need: CAP_NET_ADMIN for routes and tunnels, CAP_NET_RAW for probes
+/// and to bind sockets to a device, which kernels before 5.7 ask it for. CAP_NET_BIND_SERVICE only to listen below port
+/// 1024: where to listen takes effect with a start.
 [[nodiscard]] std::vector<unsigned> needed_capabilities(const Config& config);
 
 /// Becomes config.user (with its groups; empty: stays who it is) and keeps what is needed, as far as it has it.

@@ -1,9 +1,15 @@
 #include <fib/liveness/probe.h>
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 namespace minibgp::fib {
+namespace {
+
+/// Longer than any path in use takes.
+constexpr Duration kPatienceMax = std::chrono::seconds{3};
+
+}  // namespace
 
 void RoundTrips::add(Duration round_trip) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(round_trip).count();
@@ -37,58 +43,124 @@ void Probe::enter(ProbeState state, Time now) {
   since_ = now;
 }
 
-void Probe::note(std::uint64_t lost) {
-  history_ = (history_ << 1U) | lost;
-  recent_ = std::min(recent_ + 1, 64U);
+std::optional<Duration> Probe::smoothed_round_trip() const {
+  return smoothed_ == Duration{} ? std::nullopt : std::optional{smoothed_};
 }
 
-unsigned Probe::recent_losses() const { return static_cast<unsigned>(std::popcount(history_)); }
+/// RFC 6298 s.2. On a path that is slower than the interval there is an interval to spare, because a request is looked
+/// at only when others are sent.
+Duration Probe::patience() const {
+  if (smoothed_ == Duration{}) return kPatienceMax;
+  const Duration usual = smoothed_ + 4 * variation_;
+  return std::min(usual > options_.interval ? usual + options_.interval : usual, kPatienceMax);
+}
 
-void Probe::note_loss(Time now) {
-  waiting_.reset();
-  note(1);
+void Probe::measure(Duration round_trip) {
+  round_trip = std::max(round_trip, Duration{1});
+  if (smoothed_ == Duration{}) {
+    smoothed_ = round_trip;
+    variation_ = round_trip / 2;
+  } else {
+    const Duration error = round_trip > smoothed_ ? round_trip - smoothed_ : smoothed_ - round_trip;
+    variation_ = (3 * variation_ + error) / 4;
+    smoothed_ = (7 * smoothed_ + round_trip) / 8;
+  }
+  round_trips_.add(round_trip);
+}
+
+void Probe::give_up(Request& request) {
+  if (std::exchange(request.given_up, true)) return;
   ++counters_.lost;
-  answers_ = 0;
-  if (losses_ < 0xFF) ++losses_;
-  if (state_ == ProbeState::up && losses_ >= options_.down_after) enter(ProbeState::down, now);
+}
+
+/// Which requests are overdue follows from their age and from what is known of the path now: an answer that shows the
+/// path to be slow makes requests open again that were overdue.
+void Probe::look_through(Time now) {
+  const Duration patient = patience();
+  for (Request& request : requests_) {
+    if (request.fate == Fate::none || request.fate == Fate::answered) continue;
+    const Duration age = now - request.sent_at;
+    const bool next_is_due = request.sequence != sequence_ || now >= next_send_;
+    request.fate = next_is_due && (request.failed || age >= patient) ? Fate::overdue : Fate::open;
+    if (request.fate == Fate::overdue && age >= kPatienceMax) give_up(request);
+  }
+}
+
+std::uint8_t Probe::losses_in_a_row() const {
+  std::uint8_t losses = 0;
+  for (unsigned age = 0; age < kRemembered; ++age) {
+    const Fate fate = back(age).fate;
+    if (fate == Fate::answered || fate == Fate::none) break;
+    if (fate == Fate::overdue) ++losses;
+  }
+  return losses;
+}
+
+/// A request that was passed by a newer one that was answered ends the row: it is late at least.
+unsigned Probe::answers_in_a_row() const {
+  unsigned answers = 0;
+  for (unsigned age = 0; age < kRemembered; ++age) {
+    const Fate fate = back(age).fate;
+    if (fate == Fate::answered) {
+      ++answers;
+    } else if (fate != Fate::open || answers != 0) {
+      break;
+    }
+  }
+  return answers;
+}
+
+unsigned Probe::recent(Fate fate) const {
+  constexpr unsigned kRecent = 64;
+  unsigned count = 0;
+  for (unsigned age = 0; age < kRecent; ++age)
+    if (back(age).fate == fate) ++count;
+  return count;
+}
+
+unsigned Probe::recent() const { return recent(Fate::answered) + recent_losses(); }
+
+unsigned Probe::recent_losses() const { return recent(Fate::overdue); }
+
+void Probe::judge(Time now) {
+  look_through(now);
+  if (state_ == ProbeState::up && losses_in_a_row() >= options_.down_after) {
+    enter(ProbeState::down, now);
+  } else if (state_ == ProbeState::down && answers_in_a_row() >= options_.up_after) {
+    enter(ProbeState::up, now);
+  }
 }
 
 std::optional<std::uint16_t> Probe::on_time(Time now) {
   if (now < next_send_) return std::nullopt;
-  if (waiting_) note_loss(now);
+  judge(now);
   // After a pause (the machine slept, the loop hung) the next request is due one interval from now, not all at once.
   next_send_ = now + jittered();
-  sent_at_ = now;
-  waiting_ = ++sequence_;
+  Request& request = of(++sequence_);
+  if (request.fate == Fate::open || request.fate == Fate::overdue) give_up(request);
+  request = {now, sequence_, Fate::open, false, false};
   ++counters_.sent;
   return sequence_;
 }
 
 void Probe::on_answer(std::uint16_t sequence, Time now) {
+  Request& request = of(sequence);
+  const bool waits = request.fate == Fate::open || request.fate == Fate::overdue;
+  if (!waits || request.sequence != sequence || request.failed) return;
+  request.fate = Fate::answered;
   last_answer_ = now;
-  if (waiting_ != sequence) {
-    ++counters_.late;
-    losses_ = 0;
-    return;
-  }
-  waiting_.reset();
-  note(0);
-  ++counters_.answered;
-  round_trips_.add(now - sent_at_);
-  losses_ = 0;
-  if (answers_ < 0xFF) ++answers_;
-  if (state_ == ProbeState::learning || (state_ == ProbeState::down && answers_ >= options_.up_after))
-    enter(ProbeState::up, now);
+  ++(request.given_up ? counters_.late : counters_.answered);
+  measure(now - request.sent_at);
+  if (state_ == ProbeState::learning) enter(ProbeState::up, now);
+  judge(now);
 }
 
 void Probe::on_send_failed(std::uint16_t sequence) {
-  // It stays in waiting_: the next on_time() counts it as lost, at the pace of the interval.
-  if (waiting_ == sequence) answers_ = 0;
+  if (Request& request = of(sequence); request.sequence == sequence) request.failed = true;
 }
 
 void Probe::reset(Time now) {
-  waiting_.reset();
-  losses_ = answers_ = 0;
+  for (Request& request : requests_) request.fate = Fate::none;
   next_send_ = now;
   if (last_answer_) enter(ProbeState::up, now);
 }

@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ namespace {
 
 using Descriptor = boost::asio::posix::stream_descriptor;
 
-/// ICMP echo, both families: type, code, checksum, identifier, sequence; and a number only we know behind it.
+/// ICMP echo, both families: type, code, checksum, identifier, sequence; and behind it a random number of this request,
+/// so that only the one who received it can answer it.
 struct EchoMessage {
   std::uint8_t type = 0, code = 0;
   std::uint16_t checksum = 0, identifier = 0, sequence = 0;
@@ -65,10 +67,11 @@ Address socket_address(const IpAddress& address, unsigned scope) {
   return result;
 }
 
-std::uint64_t mixed(std::uint64_t value) {
-  value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
-  value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
-  return value ^ (value >> 31U);
+/// Unguessable. Nothing: the kernel has none yet (early at boot).
+std::optional<std::uint64_t> random_number() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof number)) return std::nullopt;
+  return number;
 }
 
 }  // namespace
@@ -79,8 +82,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
        std::function<void(ProbeState)> on_change)
       : target_(std::move(target)),
         probe_(options, seed, now()),
-        nonce_(mixed(seed)),
-        identifier_(static_cast<std::uint16_t>(nonce_ >> 48U)),
+        identifier_(static_cast<std::uint16_t>(seed)),
         on_change_(std::move(on_change)),
         timer_(io),
         descriptor_(io) {}
@@ -208,7 +210,9 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     message.type = v4() ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
     message.identifier = htons(identifier_);  // A datagram socket puts its own there.
     message.sequence = htons(sequence);
-    message.nonce = nonce_;
+    const auto nonce = random_number();
+    if (!nonce) return false;
+    message.nonce = nonces_[sequence % nonces_.size()] = *nonce;
     if (v4()) message.checksum = internet_checksum(message);
     return ::send(descriptor_.native_handle(), &message, sizeof message, MSG_NOSIGNAL) ==
            static_cast<ssize_t>(sizeof message);
@@ -244,8 +248,9 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     EchoMessage message;
     std::memcpy(&message, packet.data() + skip, sizeof message);
     const std::uint8_t reply = v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
-    if (message.type != reply || message.nonce != nonce_) return std::nullopt;
-    return ntohs(message.sequence);
+    const std::uint16_t sequence = ntohs(message.sequence);
+    if (message.type != reply || message.nonce != nonces_[sequence % nonces_.size()]) return std::nullopt;
+    return sequence;
   }
 
   void tell(ProbeState before) {
@@ -256,7 +261,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
 
   EchoTarget target_;
   Probe probe_;
-  std::uint64_t nonce_;
+  std::array<std::uint64_t, Probe::kRemembered> nonces_{};  ///< By sequence number, of the remembered requests.
   std::uint16_t identifier_;
   std::function<void(ProbeState)> on_change_;
   boost::asio::steady_timer timer_;

@@ -184,7 +184,7 @@ def init(lab):
     code, text = terminal.end()
     check_equal(code, 0, f"init: {text}")
     check("asn: 65010" in one.ns.run("cat", made).stdout, lambda: one.ns.run("cat", made).stdout)
-    one.ns.run(one.binary, "check", "--strict", made)
+    one.ns.run(one.binary, "check", "--strict", "--elsewhere", made)
     again = one.ns.run(one.binary, "init", "gcp-ha", "--output", made, check=False)
     check_equal((again.returncode, again.stdout), (2, ""), "a file that exists")
     check("exists already" in again.stderr, lambda: again.stderr)

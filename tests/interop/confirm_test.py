@@ -2,10 +2,13 @@
 # kind: default
 # seconds: 120
 """An apply that nobody confirms is taken back, whatever dies meanwhile: the daemon, the command line in the middle of
-its question or right after it, the control socket. And a confirmation that came in time outlives all of them."""
+its question or right after it, the control socket; whatever is asked meanwhile, and though the disk is full. And a
+confirmation that came in time outlives all of them."""
 import json
 import pathlib
+import signal
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import needs  # noqa: E402
@@ -19,11 +22,13 @@ FILE, SOCKET = "/run/bgplite.yaml", "/run/bgplite/control.sock"
 class One:
     """A daemon that announces one network; `announced()` is what it announces now."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, disk=None, name="a"):
         require(needs.root(), needs.namespaces())
-        self.ns = lab.namespace("a")
+        self.ns = lab.namespace(name)
         self.binary = needs.built("bgplite")
         self.ns.run("mkdir", "-p", "/run/bgplite/state")
+        if disk:
+            self.ns.run("mount", "-t", "tmpfs", "-o", f"size={disk}", "t", "/run/bgplite/state")
         self.write(OLD)
         self.start()
 
@@ -101,6 +106,139 @@ def socket_gone(lab):
     one.process.kill()
     one.start()
     check_equal(one.announced(), [OLD], "what runs after a start")
+
+
+@case("SIGHUP while a change waits for its confirmation changes nothing, ends nothing, and says so")
+def reloaded(lab):
+    one = One(lab)
+    one.apply(NEW, "--confirm", "3s")
+    for network in (NEW, "10.9.0.0/16"):
+        before = one.process.log().count("reload refused")
+        one.write(network)
+        one.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: one.process.log().count("reload refused") > before, 10, "the reload is refused")
+    check("'bgplite confirm' or 'bgplite rollback' first" in one.process.log(), lambda: one.process.log())
+    check_equal(one.announced(), [NEW], "what runs meanwhile")
+    wait_until(lambda: one.announced() == [OLD], 10, "it rolls back all the same")
+    one.write(NEW)
+    one.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "taken back or never confirmed" in one.process.log(), 10, "the same files are refused")
+    check_equal(one.announced(), [OLD], "after a reload of what was taken back")
+
+
+@case("a full state_dir refuses apply, confirm and reload with the reason; kill -9 then starts what was applied last")
+def full_disk(lab):
+    one = One(lab, disk="64k")
+    one.apply(NEW)
+    one.ns.run("sh", "-c", "cat /dev/zero > /run/bgplite/state/fill; true")
+    for words in (("apply", "--yes"), ("apply", "--yes", "--confirm", "60s")):
+        one.write("10.9.0.0/16")
+        done = one.cli(*words, check=False)
+        check(done.returncode == 3 and "No space left on device: nothing was changed" in done.stderr,
+              lambda: f"{words}: {done.returncode}: {done.stdout}{done.stderr}")
+        check_equal(one.announced(), [NEW], f"after {words}")
+    one.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reload refused: cannot write" in one.process.log(), 10, "the reload is refused")
+    one.write(NEW)
+    one.ns.run("rm", "/run/bgplite/state/fill")
+    one.apply("10.9.0.0/16", "--confirm", "60s")
+    one.process.kill()
+    one.start()
+    check_equal(one.announced(), [NEW], "what was good before the crash, not the one before that")
+
+
+@case("a file that is not UTF-8 is kept octet for octet: a death before the confirmation takes it back")
+def octets(lab):
+    one = One(lab)
+    one.apply(NEW)
+    one.ns.run("sh", "-c", rf"printf '\n# caf\351 \377\n' >> {FILE}")
+    one.cli("apply", "--yes", "--confirm", "60s")
+    one.process.kill()
+    one.start()
+    check("never confirmed" in one.process.log(), lambda: one.process.log())
+
+
+@case("a rollback takes back the files that sets name")
+def sets(lab):
+    one = One(lab)
+    value = json.loads(one.ns.run("cat", FILE).stdout)
+    value |= {"prefix_sets": {"theirs": {"file": "set.txt"}},
+              "policies": {"in": [{"match": {"prefix": "theirs"}, "accept": True}]},
+              "peers": {"192.0.2.9": {"asn": 65009, "import": "in", "export": "in", "enabled": False}}}  # fmt: skip
+    one.ns.write("/run/set.txt", "10.40.0.0/16\n")
+    one.ns.write(FILE, json.dumps(value))
+    one.cli("apply", "--yes")
+    one.ns.write("/run/set.txt", "10.41.0.0/16\n")
+    check_equal(len(json.loads(one.cli("plan", "--json").stdout)["steps"]), 2, "steps of the other set")
+    one.cli("apply", "--yes", "--confirm", "1s")
+    check_equal(json.loads(one.cli("plan", "--json").stdout)["steps"], [], "steps once it runs")
+    wait_until(lambda: "rolling back" in one.process.log(), 10, "it rolls back")
+    wait_until(lambda: len(json.loads(one.cli("plan", "--json").stdout)["steps"]) == 2, 10, "the file differs again")
+
+
+@case("plan and apply of a file that the daemon does not read are refused")
+def another_file(lab):
+    one = One(lab)
+    one.ns.run("cp", FILE, "/run/other.yaml")
+    for verb in ("plan", "apply"):
+        done = one.ns.run(one.binary, "-c", "/run/other.yaml", "--socket", SOCKET, verb, "--yes", check=False)
+        check(done.returncode == 2 and f"reads {FILE}, not /run/other.yaml" in done.stderr,
+              lambda: f"{verb}: {done.returncode}: {done.stdout}{done.stderr}")
+    one.ns.run("ln", "-s", FILE, "/run/link.yaml")
+    one.ns.run(one.binary, "-c", "/run/link.yaml", "--socket", SOCKET, "plan")
+
+
+@case("a YAML of aliases that would fill the memory is refused at once, and the daemon goes on meanwhile")
+def bomb(lab):
+    one = One(lab)
+    lines = ["router: { asn: 65001, router_id: 192.0.2.1 }", "any:", "  - &a0 { community: 65001:1 }"]
+    lines += [f"  - &a{i} {{ any: [{', '.join([f'*a{i - 1}'] * 10)}] }}" for i in range(1, 31)]
+    one.ns.write(FILE, "\n".join(lines + ["policies: { p: [ { match: *a30, accept: true } ] }"]) + "\n")
+    began = time.monotonic()
+    done = one.ns.run("timeout", "5", one.binary, "check", FILE, check=False)
+    check(done.returncode == 2 and "aliases count as often as they are used" in done.stdout, lambda: done.stdout)
+    check_equal(one.cli("plan", check=False).returncode, 2, "plan")
+    check(time.monotonic() - began < 5, f"{time.monotonic() - began:.1f} s")
+    check_equal(one.announced(), [OLD], "what runs")
+
+
+@case("kill at each system call of the store of an apply --confirm: the next start runs the old or the new file")
+def each_call(lab):
+    require(needs.program("strace"))
+    # In a thread of its own: fsync of the new file, rename, fsync of the directory. What the file says runs until the
+    # store is complete, then it waits for its confirmation.
+    for call, when, runs in (("fsync", 1, NEW), ("rename", 1, NEW), ("fsync", 2, OLD)):
+        one = One(lab, name=f"{call}{when}")
+        pid = one.process.pid
+        one.ns.start("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-p", pid, "-e", f"trace={call}", "-e",
+                     f"inject={call}:signal=KILL:when={when}")  # fmt: skip
+        wait_until(lambda: "TracerPid:\t0" not in open(f"/proc/{pid}/status").read(), 10, "strace is attached")
+        one.write(NEW)
+        one.cli("apply", "--yes", "--confirm", "60s", check=False)
+        wait_until(lambda: not one.process.running(), 10, f"it is killed at {call} {when}")
+        one.start()
+        print(f"    killed at {call} {when}: {one.announced()} runs")
+        check_equal(one.announced(), [runs], f"after a death at {call} {when}")
+
+
+@case("a set of 400 000 prefixes is read beside the loop: other commands are answered meanwhile")
+def large_set(lab):
+    one = One(lab)
+    value = json.loads(one.ns.run("cat", FILE).stdout)
+    value |= {"prefix_sets": {"theirs": {"file": "set.txt"}},
+              "policies": {"in": [{"match": {"prefix": "theirs"}, "accept": True}]}}  # fmt: skip
+    lines = (f"{20 + i // 65536}.{i // 256 % 256}.{i % 256}.0/24" for i in range(400_000))
+    one.ns.write("/run/set.txt", "\n".join(lines) + "\n")
+    one.ns.write(FILE, json.dumps(value))
+    apply = one.ns.start("apply", one.binary, "--socket", SOCKET, "apply", "--yes")
+    answered, slowest = 0, 0.0
+    while apply.running():
+        began = time.monotonic()
+        one.ns.run(one.binary, "--socket", SOCKET, "show", "version")
+        answered, slowest = answered + 1, max(slowest, time.monotonic() - began)
+    print(f"    {answered} commands answered meanwhile, the slowest after {slowest * 1000:.0f} ms")
+    check_equal(apply.wait(1), 0, "status of apply")
+    check(answered >= 5, f"{answered} commands were answered while the set was read twice")
 
 
 @case("rollback takes an apply back at once, and the user's file is never written")

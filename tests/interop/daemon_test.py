@@ -134,7 +134,7 @@ def own_user(lab):
     pid = pair.a_process.pid
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
     check_equal(status["Uid"].split()[0], "65534", "user")
-    wanted = (1 << 12) | (1 << 10)  # NET_ADMIN, NET_BIND_SERVICE
+    wanted = (1 << 13) | (1 << 12) | (1 << 10)  # NET_RAW, NET_ADMIN, NET_BIND_SERVICE
     for which in ("CapEff", "CapPrm"):
         check_equal(int(status[which], 16), wanted, which)
     check_equal(int(status["CapBnd"], 16) & ~wanted, 0, "bounding set")
@@ -161,7 +161,7 @@ def rules(lab):
         "tunnels": {"ab": {"mode": "link", "address": "192.0.2.1/30", "mtu": 1400}},
     }).start()  # fmt: skip
     tables = lambda: pair.a.run("nft", "list", "tables").stdout.split("\n")
-    check("table inet bgplite" in tables(), tables)
+    wait_until(lambda: "table inet bgplite" in tables(), 10, "the table")
     helper = [pid for pid in pair.a_process.tree() if open(f"/proc/{pid}/comm").read().strip() == "bgplite-nft"]
     check_equal(len(helper), 1, "processes that run nft")
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{helper[0]}/status") if ":\t" in line)

@@ -3,6 +3,7 @@
 # seconds: 300
 """Echo probes through tunnels, end to end: a tunnel whose link stays up while nothing arrives is noticed, traffic
 moves, sessions stay, and all of it can be seen; what cannot be probed is not taken down, and says why."""
+import json
 import pathlib
 import sys
 
@@ -73,6 +74,72 @@ def not_probing(lab):
         check("CAP_NET_RAW" in links.tunnel(name)["probe"]["why_not"], f"{links.tunnel(name)}")
         check_equal(links.tunnel(name)["state"], "up", f"{name} although it cannot be probed")
     check("no probe of fd00:20::1: needs CAP_NET_RAW" in links.ours.cli("show", "tunnels").stdout, "show says why")
+
+
+# Answers echo requests to 169.254.10.1 as many milliseconds late as the file says.
+LATE = """
+import heapq, select, socket, struct, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+due = []
+while True:
+    wait = max(0, due[0][0] - time.monotonic()) if due else None
+    if select.select([s], [], [], wait)[0]:
+        packet, (source, _) = s.recvfrom(2048)
+        icmp = packet[(packet[0] & 15) * 4:]
+        if icmp[0] == 8 and packet[16:20] == socket.inet_aton("169.254.10.1"):
+            body = b"\\0\\0\\0\\0" + icmp[4:]
+            total = sum(struct.unpack(f"!{len(body) // 2}H", body))
+            total = (total & 0xffff) + (total >> 16)
+            answer = body[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + body[4:]
+            heapq.heappush(due, (time.monotonic() + int(open(sys.argv[1]).read()) / 1000, answer, source))
+    while due and due[0][0] <= time.monotonic():
+        s.sendto(due[0][1], (heapq.heappop(due)[2], 0))
+"""
+
+
+@case("answers after 250 ms with probes every 100 ms: it learns that and counts no loss; a jump to 400 ms is a moment")
+def slow(lab):
+    links = Links(lab, probe=FAST)
+    delay = lambda milliseconds: links.cloud.write("/run/delay", f"{milliseconds}")
+    delay(250)
+    links.cloud.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
+    links.cloud.start("late", sys.executable, "-c", LATE, "/run/delay")
+    probe = lambda: links.tunnel("ipsec0")["probe"]
+    links.start()
+    links.wait_probe("ipsec0", "up")
+    answered = probe()["answered"]
+    wait_until(lambda: probe()["answered"] >= answered + 70, 20, "70 answers")
+    check_equal((probe()["state"], probe()["recent_lost"], links.tunnel("ipsec0")["went_down"]), ("up", 0, 0), "slow")
+    check(250 <= probe()["round_trip_ms"]["smoothed"] < 400, lambda: probe()["round_trip_ms"])
+    peer = next(row for row in links.ours.json("show", "peers")["peers"] if row["peer"] == "169.254.10.1")
+    check(peer["probe"]["round_trip_ms"]["smoothed"] >= 250, lambda: peer)
+    check('bgplite_probe_smoothed_round_trip_seconds{tunnel="ipsec0"} 0.2' in links.metrics(), links.metrics)
+    delay(400)
+    answered = probe()["answered"]
+    wait_until(lambda: probe()["answered"] >= answered + 30, 20, "30 answers after the jump")
+    links.wait_tunnel("ipsec0", "up")
+    check(links.tunnel("ipsec0")["went_down"] <= 1, lambda: links.tunnel("ipsec0"))
+
+
+@case("a probe that a reload adds after a start without probes and devices works where only a raw socket can")
+def added(lab):
+    require(needs.root(), needs.namespaces())
+    gateway, cloud = lab.namespace("gateway"), lab.namespace("cloud")
+    lab.link(gateway, cloud, "ipsec0", "ipsec0", ["169.254.10.2/30"], ["169.254.10.1/30"])
+    gateway.run("sysctl", "-qw", "net.ipv4.ping_group_range=1 0")
+    gateway.run("mkdir", "-p", "/run/state")
+    tunnel = {"mode": "link", "address": "169.254.10.2/30"}
+    config = {"router": {"asn": 65001, "router_id": "192.0.2.1"}, "state_dir": "/run/state", "user": "nobody",
+              "listen": {"enabled": False}, "tunnels": {"ipsec0": tunnel}}  # fmt: skip
+    cli = lambda *words: gateway.run(needs.built("bgplite"), "-c", "/run/gw.yaml", *words, check=False)
+    gateway.write("/run/gw.yaml", json.dumps(config))
+    gateway.start("bgplite", needs.built("bgplite"), "run", "-c", "/run/gw.yaml")
+    wait_until(lambda: cli("show", "version").returncode == 0, 10, "the daemon answers")
+    tunnel["probe"] = {"target": "169.254.10.1", **FAST}
+    gateway.write("/run/gw.yaml", json.dumps(config))
+    cli("apply", "--yes")
+    shown = lambda: json.loads(cli("show", "tunnels", "--json").stdout)["tunnels"][0]["probe"]
+    wait_until(lambda: shown()["state"] == "up", 10, lambda: f"the probe is up: {shown()}")
 
 
 @case("a reload changes probes while all else goes on; a static route follows its probe; a tunnel that is back is used")

@@ -482,6 +482,7 @@ MADE_ELSEWHERE = {
     "text": "",
     "problem": "",
     "to_text(one)": "`FILE:LINE:COLUMN: warning: ...`",
+    "note": "`applied until confirmed: 'bgplite confirm' within N s`",
     "start_->note": "was applied and never confirmed",
     "opened.error()": "`cannot open the kernel's IPsec socket: CAUSE`",
     "filtered.error()": "`system calls are not filtered: CAUSE`",

@@ -1,4 +1,5 @@
 /// bgplite check: is the configuration file right? All mistakes at once.
+#include <apps/bgplite/cli/check_machine.h>
 #include <apps/bgplite/cli/verbs.h>
 #include <apps/bgplite/config/yaml.h>
 
@@ -24,9 +25,15 @@ nlohmann::ordered_json to_json(const Loaded& loaded) {
   return {{"ok", !loaded.diagnostics.has_errors()}, {"diagnostics", found}};
 }
 
-Exit run_check(const std::string& file, bool strict, bool json) {
-  const Loaded loaded = load_config(file);
-  const bool failed = loaded.diagnostics.has_errors() || (strict && !loaded.diagnostics.empty());
+struct Options {
+  std::string file;
+  bool strict = false, elsewhere = false;
+};
+
+Exit run_check(const std::string& file, const Options& options, bool json) {
+  Loaded loaded = load_config(file, options.elsewhere ? host_files() : host_files_and_keys());
+  if (!options.elsewhere) check_machine(loaded, this_machine());
+  const bool failed = loaded.diagnostics.has_errors() || (options.strict && !loaded.diagnostics.empty());
   if (json) {
     std::cout << to_json(loaded).dump(2) << '\n';
   } else {
@@ -41,16 +48,14 @@ Exit run_check(const std::string& file, bool strict, bool json) {
 }  // namespace
 
 void add_check(Verbs& verbs) {
-  struct Options {
-    std::string file;
-    bool strict = false;
-  };
   auto options = std::make_shared<Options>();
   CLI::App& verb = verbs.add("check", "Check a configuration file: every mistake with line, column and a hint");
   verb.add_option("FILE", options->file, "Configuration file; otherwise that of --config");
   verb.add_flag("--strict", options->strict, "Warnings fail too");
+  verb.add_flag("--elsewhere", options->elsewhere,
+                "This is not the gateway: do not look for its key files, its user and its addresses here");
   verbs.action(verb, [options, &common = verbs.common()] {
-    return run_check(options->file.empty() ? common.config : options->file, options->strict, common.json);
+    return run_check(options->file.empty() ? common.config : options->file, *options, common.json);
   });
 }
 

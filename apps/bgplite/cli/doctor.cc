@@ -26,16 +26,16 @@ std::string_view to_text(host::Verdict verdict) {
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
-void print(const std::vector<host::Finding>& findings) {
+void print(const std::vector<host::Finding>& findings, std::size_t checks) {
   for (const host::Finding& finding : findings) {
     std::cout << to_text(finding.verdict) << ": " << finding.check;
     if (!finding.subject.empty()) std::cout << " (" << finding.subject << ')';
     std::cout << ": " << finding.what << "\n    why: " << finding.why << "\n    remedy: " << finding.remedy << '\n';
   }
-  std::cout << host::checks().size() << " checks, " << findings.size() << " findings\n";
+  std::cout << checks << " checks, " << findings.size() << " findings\n";
 }
 
-Json to_json(const std::vector<host::Finding>& findings, const std::vector<std::string>& fixed) {
+Json to_json(const std::vector<host::Finding>& findings, std::size_t checks, const std::vector<std::string>& fixed) {
   Json list = Json::array();
   for (const host::Finding& finding : findings)
     list.push_back({{"check", finding.check},
@@ -45,7 +45,7 @@ Json to_json(const std::vector<host::Finding>& findings, const std::vector<std::
                     {"why", finding.why},
                     {"remedy", finding.remedy},
                     {"fixable", !finding.repair.empty()}});
-  return {{"checks", host::checks().size()}, {"findings", list}, {"fixed", fixed}};
+  return {{"checks", checks}, {"findings", list}, {"fixed", fixed}};
 }
 
 Exit run_doctor(const Common& common, bool fix) {
@@ -56,17 +56,22 @@ Exit run_doctor(const Common& common, bool fix) {
   }
   host::GatherOptions options;
   options.vici_socket = loaded.config.ipsec.vici_socket;
-  auto findings = host::examine(loaded.config, host::gather(loaded.config, options));
+  host::Facts facts = host::gather(loaded.config, options);
+  auto findings = host::examine(loaded.config, facts);
   std::vector<std::string> fixed;
   if (fix && !findings.empty()) {
     fixed = host::fix(findings);
-    if (!fixed.empty()) findings = host::examine(loaded.config, host::gather(loaded.config, options));
+    if (!fixed.empty()) {
+      facts = host::gather(loaded.config, options);
+      findings = host::examine(loaded.config, facts);
+    }
   }
+  const std::size_t checks = host::applicable(loaded.config, facts);
   if (common.json) {
-    std::cout << to_json(findings, fixed).dump(2) << '\n';
+    std::cout << to_json(findings, checks, fixed).dump(2) << '\n';
   } else {
     for (const std::string& line : fixed) std::cout << line << '\n';
-    print(findings);
+    print(findings, checks);
   }
   for (const host::Finding& finding : findings)
     if (finding.verdict == host::Verdict::error) return Exit::assertion_failed;
@@ -79,8 +84,8 @@ Exit run_host(const Common& common, bool apply) {
     std::cerr << loaded.diagnostics.to_text();
     return Exit::bad_input;
   }
-  host::Host host(loaded.config.state_dir + "/host", nullptr);
-  const auto problems = apply ? host.apply(loaded.config) : host.restore();
+  host::Host host(loaded.config.state_dir + "/host");
+  const auto problems = apply ? host.apply(host::wanted_of(loaded.config)).problems : host.restore();
   for (const std::string& problem : problems) std::cerr << problem << '\n';
   return problems.empty() ? Exit::ok : Exit::io;
 }

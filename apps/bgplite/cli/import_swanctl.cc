@@ -494,7 +494,7 @@ class Importer {
       const Value* key = secret.find("secret");
       const std::size_t line = key == nullptr ? secret.line : key->line;
       leave(line, secret.name + ": secret = (not shown)",
-            !files.empty() ? "write the key into " + files + ", mode 600"
+            !files.empty() ? "write the key into " + files + ", owner bgplite, mode 0400"
                            : (secret.name.starts_with("ike") ? "no connection uses it"
                                                              : "charon keeps it; leave it in swanctl.conf"));
     }

@@ -185,7 +185,7 @@ defaults:
 @end
 
 # The pre-shared key of each tunnel is the first line of its psk_file, which nobody else may read:
-#   install -D -m 600 /dev/stdin /etc/bgplite/psk/ipsec0
+#   install -D -m 0400 -o bgplite /dev/stdin /etc/bgplite/psk/ipsec0
 tunnels:
 @tunnels
   ipsec<index>:

@@ -4,6 +4,7 @@
 #include <apps/bgplite/config/reader.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <string>
 
@@ -18,8 +19,15 @@ Exit print_outcome(const Common& common, const Json& answer) {
   return answer.value("ok", true) ? Exit::ok : Exit::bad_input;
 }
 
+/// The daemon refuses to plan or apply another file than its own.
+Json file_of(const Common& common) {
+  Json arguments = Json::object();
+  if (common.config_given) arguments["config"] = std::filesystem::absolute(common.config).string();
+  return arguments;
+}
+
 Exit run_plan(const Common& common) {
-  const auto answer = ask(common, "plan");
+  const auto answer = ask(common, "plan", file_of(common));
   return answer ? print_outcome(common, *answer) : answer.error();
 }
 
@@ -32,14 +40,14 @@ bool agreed_to(const Common& common, const Json& plan) {
 }
 
 Exit run_apply(const Common& common, const std::string& confirm) {
-  Json arguments = Json::object();
+  Json arguments = file_of(common);
   if (!confirm.empty()) {
     const auto time = parse_duration(confirm);
     if (!time || time->count() < 1000)
       return fail(Exit::bad_input, "--confirm takes a time of at least 1s: --confirm 60s");
     arguments["confirm_s"] = time->count() / 1000;
   }
-  const auto plan = ask(common, "plan");
+  const auto plan = ask(common, "plan", file_of(common));
   if (!plan) return plan.error();
   if (!plan->value("ok", true)) return print_outcome(common, *plan);
   if (!agreed_to(common, *plan)) return Exit::assertion_failed;

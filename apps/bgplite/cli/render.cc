@@ -82,6 +82,20 @@ std::string render_peers(const Json& answer, bool colors) {
   return table.empty() ? "no peers are configured\n" : table.to_text(colors);
 }
 
+std::string fixed(double value, int digits) {
+  char out[32];
+  return {out, static_cast<std::size_t>(std::snprintf(out, sizeof out, "%.*f", digits, value))};
+}
+
+/// "probe of 169.254.10.1: up, 3 of the last 64 lost, 1.2 ms", or why there is none.
+std::string probe_text(const Json& probe) {
+  std::string out = "probe of " + text(probe, "target") + ": ";
+  if (probe.contains("why_not")) return "no " + out + text(probe, "why_not");
+  out += text(probe, "state") + ", " + text(probe, "recent_lost") + " of the last " + text(probe, "recent") + " lost";
+  if (probe.contains("round_trip_ms")) out += ", " + fixed(number(probe["round_trip_ms"], "last"), 1) + " ms";
+  return out;
+}
+
 std::string render_tunnel_rows(const Json& tunnels, bool colors) {
   Table table{{{"Tunnel", Align::left, Fit::cut},
                {"State"},
@@ -158,6 +172,7 @@ std::string render_peer(const Json& answer, bool colors) {
     out += line("router id", text(peer, "router_id"));
     out += line("our address", text(peer, "local_address"));
     out += line("tunnel", text(peer, "tunnel"));
+    if (peer.contains("probe")) out += line("probe", probe_text(peer["probe"]));
     if (number(peer, "hold_s") > 0 || state == "Established")
       out += line("timers", "hold " + text(peer, "hold_s") + "s, keepalive " + text(peer, "keepalive_s") +
                                 "s (configured " + text(configured, "hold_s") + "s, " +
@@ -322,20 +337,6 @@ std::string clock_time(double epoch_ms) {
   if (::localtime_r(&seconds, &parts) == nullptr) return {};
   char out[32];
   return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
-}
-
-std::string fixed(double value, int digits) {
-  char out[32];
-  return {out, static_cast<std::size_t>(std::snprintf(out, sizeof out, "%.*f", digits, value))};
-}
-
-/// "probe of 169.254.10.1: up, 3 of the last 64 lost, 1.2 ms", or why there is none.
-std::string probe_text(const Json& probe) {
-  std::string out = "probe of " + text(probe, "target") + ": ";
-  if (probe.contains("why_not")) return "no " + out + text(probe, "why_not");
-  out += text(probe, "state") + ", " + text(probe, "recent_lost") + " of the last " + text(probe, "recent") + " lost";
-  if (probe.contains("round_trip_ms")) out += ", " + fixed(number(probe["round_trip_ms"], "last"), 1) + " ms";
-  return out;
 }
 
 /// The last few: what was lost when, and how fast it was noticed and traffic moved.

@@ -5,7 +5,7 @@
 #include <apps/bgplite/control/server.h>
 #include <apps/bgplite/daemon.h>
 #include <apps/bgplite/footprint.h>
-#include <apps/bgplite/host/host.h>
+#include <apps/bgplite/host/keeper.h>
 #include <apps/bgplite/life.h>
 #include <apps/bgplite/logging.h>
 #include <apps/bgplite/metrics/responder.h>
@@ -14,6 +14,7 @@
 #include <apps/bgplite/privileges.h>
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
@@ -50,6 +51,9 @@ void give_directories(const Config& config) {
     static_cast<void>(::mkdir(directory.c_str(), 0755));
     static_cast<void>(::chown(directory.c_str(), user->pw_uid, user->pw_gid) == 0);
   }
+  // Also what an earlier run left there as root: it is read and replaced by the user from now on.
+  for (const char* file : {"host", "configuration", "runtime.yaml"})
+    static_cast<void>(::lchown((config.state_dir + "/" + file).c_str(), user->pw_uid, user->pw_gid) == 0);
 }
 
 class Run {
@@ -61,7 +65,7 @@ class Run {
                   commands_->handle(request, reply);
                 }),
         daemon_(io_, log_, start.loaded.config),
-        host_(start.loaded.config.state_dir + "/host", &log_),
+        host_(io_, log_, start.loaded.config.state_dir + "/host"),
         metrics_(io_, [this] { return metrics::to_text(daemon_, daemon_.config().metrics.names); }),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(io_) {
@@ -94,11 +98,7 @@ class Run {
     const Config& config = daemon_.config();
     if (auto reserved = server_.reserve(config.control.socket); !reserved) return reserved;
     give_directories(config);
-    // While we may still run nft and set everything; what of it fails is logged, and doctor tells.
-    if (!config.tunnels.empty()) {
-      host_.keep_nft(config);
-      static_cast<void>(host_.apply(config));
-    }
+    host_.keep_nft(config);
     if (auto dropped = drop_privileges(config); !dropped) return dropped;
     const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
     if (needs_admin && !may_administer_network())
@@ -106,11 +106,14 @@ class Run {
           std::string{"kernel routes and tunnels need CAP_NET_ADMIN: start as root, or set fib.enabled: false"});
     if (!config.metrics.listen.empty())
       if (auto opened = metrics_.open(config.metrics.listen); !opened) return opened;
-    if (auto started = daemon_.start(); !started) return started;
-    life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(start_->bundle));
-    life_->at_host = [this](const Config& now) { static_cast<void>(host_.apply(now)); };
+    // Nothing is answered before the loop runs.
+    if (auto opened = server_.open(config.control.socket, config.control.group); !opened) return opened;
+    if (auto started = daemon_.start(); !started) return server_.close(), started;
+    life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(*start_));
+    life_->at_host = [this](const Config& now) { host_.keep(now, now.fib.audit_interval); };
     commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_});
-    return server_.open(config.control.socket, config.control.group);
+    host_.keep(config, config.fib.audit_interval);
+    return {};
   }
 
   /// Last, when every thread runs and nothing is loaded any more. A sanitizer's own end would be refused.
@@ -129,12 +132,18 @@ class Run {
 
   void reload() {
     notify_systemd("RELOADING=1");
-    const Life::Outcome outcome = life_->apply();
+    life_->apply(std::nullopt, ConfigKeeper::Origin::signal,
+                 [this](const Life::Outcome& outcome) { reloaded(outcome); });
+  }
+
+  void reloaded(const Life::Outcome& outcome) {
     for (const Diagnostic& one : outcome.diagnostics.all())
       one.severity == Severity::error ? log_.error(LogArea::config, to_text(one))
                                       : log_.warning(LogArea::config, to_text(one));
     if (outcome.diagnostics.has_errors()) {
       log_.error(LogArea::config, "reload refused, nothing was changed");
+    } else if (!outcome.failure.empty()) {
+      log_.error(LogArea::config, "reload refused: " + outcome.failure);
     } else if (outcome.plan.empty()) {
       log_.info(LogArea::config, "reload: nothing has changed");
     }
@@ -153,8 +162,7 @@ class Run {
     metrics_.close();
     daemon_.stop([this] {
       // With on_exit: keep, routes and tunnels go on working, and with them what they need of the host.
-      if (daemon_.config().on_exit == OnExit::remove) static_cast<void>(host_.restore());
-      io_.stop();
+      host_.stop(daemon_.config().on_exit == OnExit::remove, [this] { io_.stop(); });
     });
   }
 
@@ -174,7 +182,7 @@ class Run {
   std::unique_ptr<control::Commands> commands_;
   control::Server server_;
   Daemon daemon_;
-  host::Host host_;
+  host::Keeper host_;
   std::unique_ptr<Life> life_;
   metrics::Responder metrics_;
   boost::asio::signal_set signals_;
@@ -182,7 +190,8 @@ class Run {
   bool stopping_ = false;
 };
 
-Exit run_daemon(const std::string& path) {
+Exit run_daemon(const std::string& file) {
+  const std::string path = std::filesystem::absolute(file);
   StartConfig start = load_for_start(path);
   if (start.loaded.diagnostics.has_errors()) {
     std::cerr << start.loaded.diagnostics.to_text();

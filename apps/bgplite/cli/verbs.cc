@@ -99,6 +99,7 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
     };
   }
   common_->color = terminal_with_color();
+  common_->config_given = app_->count("--config") != 0;
   if (!chosen_) return [help = app_->help()] { return std::cerr << help, Exit::bad_input; };
   // The action may refer to common(): it holds on to it.
   return [run = std::move(chosen_), common = common_] { return run(); };

@@ -32,6 +32,7 @@ enum class Exit : int {
 /// Options that every verb takes, before or after its name.
 struct Common {
   std::string config = "/etc/bgplite/bgplite.yaml";  ///< -c, --config
+  bool config_given = false;                         ///< It was named on the command line.
   std::string socket;  ///< --socket; empty: the configuration's, or /run/bgplite/control.sock.
   bool json = false;   ///< --json: one JSON value (or one per line for streams) instead of text.
   bool yes = false;    ///< --yes: do not ask before something that loses traffic.

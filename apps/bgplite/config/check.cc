@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Checker {
     for (const auto& [key, peer] : config_.peers) check_peer(key, peer);
     for (const auto& [name, tunnel] : config_.tunnels) check_tunnel(name, tunnel);
     tunnels_together();
+    same_ike_ends();
     static_routes();
     return_path_peers();
     rest();
@@ -173,6 +175,18 @@ class Checker {
     for (const auto& [name, tunnel] : config_.tunnels)
       for (const auto& own : tunnel.options.addresses)
         if (own.address == address) error(path, "peer " + key + " has the address of our own end of tunnel " + name);
+    if (address.is_link_local_v6()) return;
+    for (const auto& [other, peer] : config_.peers)
+      if (other != key && peer.options.local_address == address)
+        error(path, "peer " + key + " has our own address: it is the local_address of peer " + other);
+    if (std::find(config_.listen.addresses.begin(), config_.listen.addresses.end(), address) !=
+        config_.listen.addresses.end())
+      error(path, "peer " + key + " has our own address: we listen on it");
+    for (const auto& [name, tunnel] : config_.tunnels)
+      for (const std::string& own :
+           tunnel.options.ike ? tunnel.options.ike->local_addresses : std::vector<std::string>{})
+        if (minibgp::parse_address(own) == address)
+          error(path, "peer " + key + " has our own address: it is the IKE address of tunnel " + name);
   }
 
   /// Routes of the other family than the session's need an address of the interface as their next hop. What a tunnel's
@@ -313,6 +327,12 @@ class Checker {
     } else {
       if (!tunnel.peer.empty())
         error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
+      if (options.ike && everything(options.ike->local_ts) && everything(options.ike->remote_ts))
+        warning(path + ".ike",
+                "tunnel " + name +
+                    " has mode policy and takes everything to everywhere: this host's own traffic to its "
+                    "neighbors and its default route, too",
+                "give local_ts and remote_ts, or use mode: interface");
     }
     if (!tunnel.peer.empty()) inner_addresses(name, path, tunnel);
     const bool alibaba = tunnel.cloud == Cloud::alibaba || tunnel.cloud == Cloud::alibaba_tr;
@@ -325,6 +345,11 @@ class Checker {
       warning(path + ".mtu", "mtu " + std::to_string(mtu) + " is more than the " + std::to_string(cloud.mtu_max) +
                                  " of " + std::string{cloud.name});
     if (tunnel.probe_enabled) probe(name, path + ".probe", tunnel);
+  }
+
+  static bool everything(const std::vector<std::string>& selectors) {
+    return std::any_of(selectors.begin(), selectors.end(),
+                       [](const std::string& one) { return one == "0.0.0.0/0" || one == "::/0"; });
   }
 
   void probe(const std::string& name, const std::string& path, const TunnelConfig& tunnel) {
@@ -396,6 +421,25 @@ class Checker {
         if (const auto [other, fresh] = networks.emplace(network, name); !fresh)
           error(path + ".address", "network " + to_text(network) + " is also that of tunnel " + other->second,
                 "each tunnel needs a network of its own");
+      }
+    }
+  }
+
+  /// charon tells connections apart by addresses and identities alone. With equal ones an SA may land in the other
+  /// tunnel, and `unique` makes each replace the other.
+  void same_ike_ends() {
+    using Ends = std::tuple<std::string, std::set<std::string>, std::string, std::string>;
+    std::map<Ends, std::string> seen;
+    for (const auto& [name, tunnel] : config_.tunnels) {
+      if (!tunnel.options.ike || tunnel.options.mode == Mode::policy) continue;
+      const minibgp::xfrm::IkeOptions& ike = *tunnel.options.ike;
+      const std::set<std::string> local{ike.local_addresses.begin(), ike.local_addresses.end()};
+      for (const std::string& remote : ike.remote_addresses) {
+        const auto [other, fresh] = seen.emplace(Ends{remote, local, ike.local_id, ike.remote_id}, name);
+        if (!fresh && other->second != name)
+          error("tunnels." + name + ".ike.remote.address",
+                "tunnel " + name + " has the IKE addresses and identities of tunnel " + other->second + ": " + remote,
+                "each tunnel needs another remote address, local address or identity");
       }
     }
   }

@@ -1,8 +1,8 @@
 /// Config: the whole configuration as one value. Read by yaml.h, judged by check.h, compared by diff.h. It holds the
 /// option structs of the parts it configures; what each key means is documented once, in schema.cc.
 ///
-/// Not here: secrets. A Config names the files that hold them (psk_file, md5_file). The daemon reads them whenever it
-/// carries a Config out or compares it with what runs, keys of peers into PeerOptions::md5_key.
+/// TCP-MD5 keys are in it where keys were asked for (FileSource::key). Pre-shared keys are not: a Config names their
+/// files, and they are read when used.
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
@@ -41,7 +41,7 @@ struct ReturnPathConfig {
 };
 
 struct PeerConfig {
-  minibgp::PeerOptions options;  ///< Without policies, and md5_key as the daemon read it: see options_in_force().
+  minibgp::PeerOptions options;  ///< Without policies: see options_in_force().
   std::string import_policy;     ///< Name in Config::policies; empty: none (RFC 8212).
   std::string export_policy;
   bool accept_all = false;  ///< Both directions, in plain sight.

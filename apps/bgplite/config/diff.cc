@@ -49,6 +49,7 @@ std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   note(a.accept_all != b.accept_all, b.accept_all ? "accept_all" : "no accept_all");
   note(a.import_policy != b.import_policy, "import policy");
   note(a.export_policy != b.export_policy, "export policy");
+  note(a.md5_file != b.md5_file, "md5_file");
   note(!(x.md5_key == y.md5_key), "TCP-MD5 key");
   note(x.local_address != y.local_address || x.device != y.device || x.port != y.port, "end point");
   note(x.tunnel != y.tunnel, "tunnel");

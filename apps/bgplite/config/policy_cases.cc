@@ -1,6 +1,7 @@
 #include <apps/bgplite/config/policy_cases.h>
 #include <apps/bgplite/config/policy_reader.h>
 #include <apps/bgplite/config/policy_yaml.h>
+#include <apps/bgplite/config/yaml_text.h>
 
 #include <algorithm>
 
@@ -183,15 +184,12 @@ std::string beside(const std::string& file, const std::string& path) {
 
 /// The one document of a text; what is wrong with it goes to `diagnostics`.
 std::optional<YAML::Node> parse(const std::string& text, const std::string& file, Diagnostics& diagnostics) {
-  try {
-    return YAML::Load(text);
-  } catch (const YAML::Exception& exception) {
-    const bool placed = !exception.mark.is_null();
-    diagnostics.error({file, placed ? static_cast<unsigned>(exception.mark.line + 1) : 0,
-                       placed ? static_cast<unsigned>(exception.mark.column + 1) : 0},
-                      "not valid YAML: " + exception.msg);
-    return std::nullopt;
+  YamlText read = read_yaml(text, {.values = 2'000'000});
+  if (read.mistake) {
+    read.mistake->file = file;
+    diagnostics.add(std::move(*read.mistake));
   }
+  return std::move(read.root);
 }
 
 }  // namespace

@@ -222,8 +222,10 @@ const Fields<FibConfig>& fib_fields() {
       {duration("adopt_timeout", "120s", 1, 3600, Effect::live,
                 "Routes of an earlier run that no peer announced by then are taken away."),
        [](const In& in, FibConfig& to) { in.duration(to.adopt_timeout); }},
-      {duration("audit_interval", "60s", 1, 86400, Effect::live,
-                "Every so often the kernel's table is read and compared, besides its notifications."),
+      {duration(
+           "audit_interval", "60s", 1, 86400, Effect::live,
+           "Every so often the kernel's table is read and compared, besides its notifications; and the host's managed "
+           "settings with it."),
        [](const In& in, FibConfig& to) { in.duration(to.audit_interval); }},
       {flag("next_hop_objects", "true", Effect::restart,
             "Share next hops among routes where the kernel can (5.3): a failover is one message, however many routes."),

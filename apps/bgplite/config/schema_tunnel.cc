@@ -3,7 +3,9 @@
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 namespace bgplite {
@@ -90,6 +92,46 @@ void read_proposals(const In& in, std::string& into) {
   in.texts(list);
   into.clear();
   for (const std::string& one : list) into += (into.empty() ? "" : ", ") + one;
+  // Only a warning: a plugin may know more.
+  static constexpr std::string_view kBegin[] = {
+      "aes",   "3des",  "des",   "cast", "blowfish", "camellia", "chacha20", "null", "serpent", "twofish",
+      "md5",   "sha",   "modp",  "ecp",  "curve",    "x25519",   "x448",     "ntru", "newhope", "mlkem",
+      "kyber", "frodo", "bliss", "prf",  "esn",      "noesn",    "default",  "ke",   "none",    "sm"};
+  std::string word;
+  for (const char c : into + "-") {
+    if (c != '-' && c != ',' && c != ' ' && c != '!') {
+      word += c;
+      continue;
+    }
+    const bool known = word.empty() || std::any_of(std::begin(kBegin), std::end(kBegin),
+                                                   [&](std::string_view begin) { return word.starts_with(begin); });
+    if (!known) in.reader.warning(in.node, "'" + word + "' is no algorithm that strongSwan knows");
+    word.clear();
+  }
+}
+
+void read_unique(const In& in, std::string& into) {
+  enum class Unique : std::uint8_t { no, never, keep, replace };
+  static constexpr const char* kWords[] = {"no", "never", "keep", "replace"};
+  Unique unique{};
+  const std::size_t before = in.reader.diagnostics().all().size();
+  in.choice(unique);
+  if (in.reader.diagnostics().all().size() == before) into = kWords[static_cast<std::size_t>(unique)];
+}
+
+/// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "dynamic", each perhaps with "[tcp/179]": as swanctl.conf writes selectors.
+void read_selectors(const In& in, std::vector<std::string>& into) {
+  in.texts(into);
+  for (const std::string& one : into) {
+    const std::string_view text = std::string_view{one}.substr(0, one.find('['));
+    const std::size_t dash = text.find('-');
+    const bool range = dash != std::string_view::npos && minibgp::parse_address(text.substr(0, dash)) &&
+                       minibgp::parse_address(text.substr(dash + 1));
+    if (text == "dynamic" || text.empty() || range || minibgp::parse_address(text) ||
+        minibgp::parse_prefix(text, minibgp::HostBits::mask))
+      continue;
+    in.reader.error(in.node, "'" + one + "' is no traffic selector", "a prefix, an address, a range or 'dynamic'");
+  }
 }
 
 void read_action(const In& in, std::string& into) {
@@ -151,9 +193,9 @@ const Fields<IkeOptions>& ike_fields() {
        [](const In& in, IkeOptions& to) { in.mapping(child_fields(), to); }},
       {value("local_ts", Type::texts, "everything", Effect::tunnel,
              "Traffic selectors of our side: a prefix or a list."),
-       [](const In& in, IkeOptions& to) { in.texts(to.local_ts); }},
+       [](const In& in, IkeOptions& to) { read_selectors(in, to.local_ts); }},
       {value("remote_ts", Type::texts, "everything", Effect::tunnel, "Traffic selectors of the peer's side."),
-       [](const In& in, IkeOptions& to) { in.texts(to.remote_ts); }},
+       [](const In& in, IkeOptions& to) { read_selectors(in, to.remote_ts); }},
       {integer("keyingtries", "0", 0, 1000000, Effect::tunnel,
                "Attempts to connect before charon gives up. 0: for ever."),
        [](const In& in, IkeOptions& to) { in.number(to.keyingtries); }},
@@ -162,8 +204,9 @@ const Fields<IkeOptions>& ike_fields() {
        [](const In& in, IkeOptions& to) { in.number(to.priority); }},
       {integer("replay_window", "0", 0, 4096, Effect::tunnel, "Packets of the replay window. 0: charon's."),
        [](const In& in, IkeOptions& to) { in.number(to.replay_window); }},
-      {value("unique", Type::text, "strongSwan's", Effect::tunnel, "What a second IKE SA of the same peer does."),
-       [](const In& in, IkeOptions& to) { in.text(to.unique); }},
+      {choice("unique", "strongSwan's", "no|never|keep|replace", Effect::tunnel,
+              "What a second IKE SA of the same peer does."),
+       [](const In& in, IkeOptions& to) { read_unique(in, to.unique); }},
       {value("start_action", Type::text, "start", Effect::tunnel, "start: bring it up, and keep it up. trap, none."),
        [](const In& in, IkeOptions& to) { read_action(in, to.start_action); }},
       {value("dpd_action", Type::text, "restart", Effect::tunnel, "When the peer is dead: restart, trap or clear."),

@@ -4,6 +4,7 @@
 #include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/config/schema.h>
 #include <apps/bgplite/config/yaml.h>
+#include <apps/bgplite/config/yaml_text.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,13 +12,14 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <glob.h>
 #include <malloc.h>
-#include <yaml-cpp/eventhandler.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 namespace bgplite {
@@ -55,6 +57,26 @@ std::optional<std::string> read_saved_file(const std::string& path, std::string&
   return text;
 }
 
+/// The first line of a file that nobody else may read.
+std::optional<std::string> read_key_file(const std::string& path, std::string& error) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return error = "cannot read " + path + ": " + std::strerror(errno), std::nullopt;
+  struct stat status {};
+  char text[256] = {};
+  const bool known = ::fstat(fd, &status) == 0;
+  const bool open = !known || (status.st_mode & 0077U) != 0;
+  const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
+  const int failed = size < 0 ? errno : 0;
+  ::close(fd);
+  if (open) return error = path + " can be read by others: chmod 600 " + path, std::nullopt;
+  if (failed != 0) return error = "cannot read " + path + ": " + std::strerror(failed), std::nullopt;
+  std::string key{text, static_cast<std::size_t>(size)};
+  ::explicit_bzero(text, sizeof text);
+  key.resize(std::min(key.find_first_of("\r\n"), key.size()));
+  if (key.empty()) return error = path + " holds no key", std::nullopt;
+  return key;
+}
+
 /// A file that parsed, with the reader that knows its name.
 struct Document {
   std::string file;
@@ -75,38 +97,6 @@ std::vector<std::string> list_files(const std::string& pattern) {
   ::globfree(&matches);
   return files;
 }
-
-/// Where documents begin. Not YAML::LoadAll(): it makes documents without end of a text such as ",".
-class Begins final : public YAML::EventHandler {
- public:
-  std::optional<YAML::Mark> of_second_document(const std::string& text) {
-    std::istringstream in{text};
-    YAML::Parser parser{in};
-    if (!parser.HandleNextDocument(*this)) return std::nullopt;
-    first_.reset();
-    return parser.HandleNextDocument(*this) ? first_ : std::nullopt;
-  }
-
- private:
-  void at(const YAML::Mark& mark) {
-    if (!first_) first_ = mark;
-  }
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { at(mark); }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    at(mark);
-  }
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    at(mark);
-  }
-  void OnMapEnd() override {}
-
-  std::optional<YAML::Mark> first_;
-};
 
 class Loader {
  public:
@@ -137,20 +127,43 @@ class Loader {
         into_.diagnostics.warning({path, 0, 0}, "cannot be read: " + error, "what was saved by command is left out");
       return;
     }
-    try {
-      Reader reader{path, into_.diagnostics, places_};
-      bgplite::read_saved(reader, YAML::Load(*text), draft_.config);
-      draft_.config.files.push_back(path);
-    } catch (const YAML::Exception& exception) {
-      into_.diagnostics.error({path, 0, 0}, "not valid YAML: " + exception.msg,
-                              "nobody but bgplite writes it; remove it to go on without what was saved");
+    const auto root = read(path, *text);
+    if (!root) {
+      into_.diagnostics.error({path, 0, 0}, "what was saved by command cannot be read",
+                              "only bgplite writes this file; remove it to go on without what was saved");
+      return;
     }
+    Reader reader{path, into_.diagnostics, places_};
+    bgplite::read_saved(reader, *root, draft_.config);
+    draft_.config.files.push_back(path);
   }
 
   [[nodiscard]] bool has(const char* key) const {
     return std::any_of(documents_.begin(), documents_.end(), [&](const Document& document) {
       return document.root.IsMap() && document.root[key].IsDefined();
     });
+  }
+  /// The keys under `policies`, also those whose policy cannot be read.
+  [[nodiscard]] std::vector<std::string> names_of_policies() const {
+    std::vector<std::string> names;
+    for (const Document& document : documents_) {
+      const YAML::Node policies = document.root.IsMap() ? document.root["policies"] : YAML::Node{};
+      if (!policies.IsMap()) continue;
+      for (const auto& one : policies)
+        if (one.first.IsScalar()) names.push_back(one.first.Scalar());
+    }
+    return names;
+  }
+  /// `policies` is no mapping somewhere, so that their names are not known.
+  [[nodiscard]] bool has_unnamed_policies() const {
+    return std::any_of(documents_.begin(), documents_.end(), [](const Document& document) {
+      const YAML::Node policies = document.root.IsMap() ? document.root["policies"] : YAML::Node{};
+      return policies.IsDefined() && !policies.IsNull() && !policies.IsMap();
+    });
+  }
+  [[nodiscard]] Place place_of_peer(const std::string& key, const std::string& option) {
+    const auto path = draft_.peer_paths.find(key);
+    return places_.of((path == draft_.peer_paths.end() ? std::string{"peers"} : path->second) + "." + option);
   }
   /// Every file could be read and is YAML.
   [[nodiscard]] bool all_read() const { return all_read_; }
@@ -170,22 +183,21 @@ class Loader {
       return into_.diagnostics.error(from, "cannot read '" + path + "': " + error);
     }
     if (documents_.size() >= kFilesMax) return into_.diagnostics.error(from, "more than 256 files");
-    try {
-      YAML::Node root = YAML::Load(*text);
-      if (const auto mark = Begins{}.of_second_document(*text))
-        into_.diagnostics.error({path, static_cast<unsigned>(mark->line + 1), static_cast<unsigned>(mark->column + 1)},
-                                "a second document after '---' (write it into a file of its own and include that)");
-      documents_.push_back({path, std::move(root)});
-    } catch (const YAML::Exception& exception) {
-      const YAML::Mark& mark = exception.mark;
-      all_read_ = false;
-      const bool placed = !mark.is_null();
-      into_.diagnostics.error({path, placed ? static_cast<unsigned>(mark.line + 1) : 0,
-                               placed ? static_cast<unsigned>(mark.column + 1) : 0},
-                              "not valid YAML: " + exception.msg);
-      return;
-    }
+    auto root = read(path, *text);
+    if (!root) return void(all_read_ = false);
+    documents_.push_back({path, std::move(*root)});
     open_includes(documents_.back(), depth);
+  }
+
+  /// Nothing: it is no YAML, or more than all files together may hold, and that was said.
+  std::optional<YAML::Node> read(const std::string& path, const std::string& text) {
+    YamlText read = read_yaml(text, {.values = values_left_});
+    values_left_ -= std::min(values_left_, read.values);
+    if (read.mistake) {
+      read.mistake->file = path;
+      into_.diagnostics.add(std::move(*read.mistake));
+    }
+    return std::move(read.root);
   }
 
   void open_includes(const Document document, std::size_t depth) {
@@ -242,6 +254,7 @@ class Loader {
   const FileSource& files_;
   Loaded& into_;
   bool all_read_ = true;
+  std::size_t values_left_ = YamlLimits{}.values;  ///< Of all files together.
   Draft draft_;
   Places places_;
   std::vector<Document> documents_;
@@ -250,27 +263,54 @@ class Loader {
 
 }  // namespace
 
-FileSource host_files() { return {read_file, list_files, read_saved_file}; }
+FileSource host_files() { return {read_file, list_files, read_saved_file, read_set_file}; }
+
+FileSource host_files_and_keys(Severity key_problem) {
+  FileSource files = host_files();
+  files.key = read_key_file;
+  files.key_problem = key_problem;
+  return files;
+}
 
 namespace {
 
 /// Reads policies out of the documents and compiles them into `loaded`.
-void add_policies(Loader& loader, Loaded& loaded) {
+void add_policies(Loader& loader, const FileSource& files, Loaded& loaded) {
   std::vector<PolicyDocument> documents;
   for (const Document& document : loader.documents()) documents.push_back({document.file, document.root});
   Diagnostics found;
-  loaded.policies = read_policy_sources(documents, loader.inline_policies(), found);
+  loaded.policies = read_policy_sources(documents, loader.inline_policies(), found, files.set ? files.set : files.read);
   std::vector<std::string> attached;
   for (const auto& [key, peer] : loaded.config.peers)
     for (const std::string& name : {peer.import_policy, peer.export_policy})
       if (!name.empty()) attached.push_back(name);
-  if (!found.has_errors()) {
-    loaded.config.policies = compile_policy_sources(loaded.policies, attached, found);
-  } else {
-    // What peers name exists, though it could not be read: that it does not is no news then.
+  if (!found.has_errors()) loaded.config.policies = compile_policy_sources(loaded.policies, attached, found);
+  if (found.has_errors()) {
+    // What peers name exists, though it could not be read or compiled: that it does not exist is no second mistake.
     for (const auto& definition : loaded.policies.library.policies) loaded.config.policies[definition.name];
+    for (const std::string& name : loader.has_unnamed_policies() ? attached : loader.names_of_policies())
+      loaded.config.policies[name];
   }
   for (const Diagnostic& one : found.all()) loaded.diagnostics.add(one);
+}
+
+/// Reads the keys that peers name.
+void add_keys(Loader& loader, const FileSource& files, Loaded& loaded) {
+  if (!files.key) return;
+  for (auto& [key, peer] : loaded.config.peers) {
+    if (peer.md5_file.empty()) continue;
+    std::string why;
+    const auto text = files.key(peer.md5_file, why);
+    if (text) {
+      peer.options.md5_key = minibgp::Secret{*text};
+      continue;
+    }
+    const Place at = loader.place_of_peer(key, "md5_file");
+    const std::string said = "peer " + key + ": " + why;
+    files.key_problem == Severity::error
+        ? loaded.diagnostics.error(at, said)
+        : loaded.diagnostics.warning(at, said, "the peer stays disabled until it can be read and is applied");
+  }
 }
 
 enum class Without : std::uint8_t { router_refuse, router_policies_only };
@@ -286,10 +326,13 @@ Loaded load(const std::string& path, const FileSource& files, Without without) {
     loaded.config = std::move(loader.draft().config);
     // Of a file that is not there or no YAML, nothing more can be said.
     if (loader.all_read()) {
-      add_policies(loader, loaded);
+      add_policies(loader, files, loaded);
+      if (!policies_only) add_keys(loader, files, loaded);
       if (!policies_only) check(loaded.config, loader.draft().peer_paths, loader.places(), loaded.diagnostics);
     }
     loaded.diagnostics.sort();
+    loaded.places = std::make_shared<const Places>(std::move(loader.places()));
+    loaded.peer_paths = std::move(loader.draft().peer_paths);
   }
   // The trees of yaml-cpp are gone, but glibc keeps their pages: some 300 KiB that an idle daemon would carry for
   // years.

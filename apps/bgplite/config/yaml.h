@@ -6,28 +6,42 @@
 #include <apps/bgplite/config/policy_sources.h>
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace bgplite {
 
+class Places;
+
 /// Where configuration text comes from.
 struct FileSource {
   /// The contents of a file, or nothing when it cannot be read; `error` says why.
-  std::function<std::optional<std::string>(const std::string& path, std::string& error)> read;
+  using Read = std::function<std::optional<std::string>(const std::string& path, std::string& error)>;
+  Read read;
   /// The files an include with `*`, `?` or `[` means, sorted.
   std::function<std::vector<std::string>(const std::string& pattern)> list;
   /// The daemon's own runtime.yaml (saved.h), as `read`; nothing without an error: there is none. Unset: never one.
-  std::function<std::optional<std::string>(const std::string& path, std::string& error)> saved = nullptr;
+  Read saved = nullptr;
+  /// A file that a set names. Unset: as `read`.
+  Read set = nullptr;
+  /// The first line of a file that holds a TCP-MD5 key. Unset: keys are not looked at.
+  Read key = nullptr;
+  Severity key_problem = Severity::error;  ///< What a key that cannot be read is.
 };
-/// The files of the host. One of more than 16 MiB is refused.
+/// The files of the host. One of more than 16 MiB is refused, 512 MiB where a set names it. Without keys.
 [[nodiscard]] FileSource host_files();
+/// With them. A key that others can read is refused.
+[[nodiscard]] FileSource host_files_and_keys(Severity key_problem = Severity::error);
 
 struct Loaded {
-  Config config;            ///< Meaningful when diagnostics.has_errors() is false.
-  PolicySources policies;   ///< What Config::policies was compiled from.
-  Diagnostics diagnostics;  ///< Sorted; syntax, keys, types, ranges, and what check.h finds.
+  Config config;                                  ///< Meaningful when diagnostics.has_errors() is false.
+  PolicySources policies;                         ///< What Config::policies was compiled from.
+  Diagnostics diagnostics;                        ///< Sorted; syntax, keys, types, ranges, and what check.h finds.
+  std::shared_ptr<const Places> places;           ///< Where each key was written.
+  std::map<std::string, std::string> peer_paths;  ///< Key of Config::peers -> path of its mapping in `places`.
 };
 
 /// Reads `path` and what it includes, then checks the whole (check.h).

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+
 namespace bgplite::control {
 namespace {
 
@@ -204,30 +206,53 @@ void drill_stop(Context& context, const Request&, const Reply& reply) {
 }
 
 void answer(const Life::Outcome& outcome, const Reply& reply) {
-  if (!outcome.failure.empty()) return reply.error(outcome.failure, 3);
+  if (!outcome.failure.empty()) return reply.error(outcome.failure, outcome.impossible ? 1 : 3);
   reply.result({{"ok", !outcome.diagnostics.has_errors()},
                 {"diagnostics", to_json(outcome.diagnostics)},
                 {"steps", to_json(outcome.plan)}});
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat x {};
+  struct stat y {};
+  if (::stat(a.c_str(), &x) != 0 || ::stat(b.c_str(), &y) != 0) return a == b;
+  return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/// A file that was named on the command line is the one that the daemon reads, or the request is refused.
+bool reads_it(const Context& context, const Request& request, const Reply& reply) {
+  const std::string named = text_argument(request, "config");
+  const std::string& own = context.life.path();
+  if (named.empty() || same_file(named, own)) return true;
+  const std::string file = named.substr(0, 256);
+  reply.error("the daemon reads " + own + ", not " + file + ": nothing was compared; 'bgplite check " + file +
+              "' says whether that file is right");
+  return false;
+}
+
 void plan(Context& context, const Request& request, const Reply& reply) {
-  answer(request.verb == "plan.rollback" ? context.life.plan_rollback() : context.life.plan(), reply);
+  if (!reads_it(context, request, reply)) return;
+  const auto done = [reply](const Life::Outcome& outcome) { answer(outcome, reply); };
+  request.verb == "plan.rollback" ? context.life.plan_rollback(done) : context.life.plan(done);
 }
 
 void apply(Context& context, const Request& request, const Reply& reply) {
+  if (!reads_it(context, request, reply)) return;
   const std::size_t confirm = number_argument(request, "confirm_s", 0);
   if (confirm > 86'400) return reply.error("at most one day to confirm");
-  answer(context.life.apply(confirm == 0 ? std::nullopt
-                                         : std::optional{std::chrono::seconds{static_cast<std::int64_t>(confirm)}}),
-         reply);
+  context.life.apply(
+      confirm == 0 ? std::nullopt : std::optional{std::chrono::seconds{static_cast<std::int64_t>(confirm)}},
+      ConfigKeeper::Origin::command, [reply](const Life::Outcome& outcome) { answer(outcome, reply); });
 }
 
 void confirm(Context& context, const Request&, const Reply& reply) {
-  context.life.confirm() ? reply.result({{"confirmed", true}}) : reply.error("nothing waits to be confirmed", 1);
+  context.life.confirm([reply](const Life::Outcome& outcome) {
+    outcome.failure.empty() ? reply.result({{"confirmed", true}}) : answer(outcome, reply);
+  });
 }
 
 void rollback(Context& context, const Request&, const Reply& reply) {
-  answer(context.life.rollback("asked by the operator"), reply);
+  context.life.rollback("asked by the operator", [reply](const Life::Outcome& outcome) { answer(outcome, reply); });
 }
 
 /// Until the next start, or until the configuration's levels change.

@@ -287,6 +287,7 @@ Json to_json(const minibgp::fib::EchoProbe& echo) {
             {"recent_lost", probe.recent_losses()}};
   if (trips.total != 0)
     json["round_trip_ms"] = {{"last", milliseconds(trips.last)},
+                             {"smoothed", milliseconds(probe.smoothed_round_trip().value_or(trips.last))},
                              {"mean", milliseconds(trips.sum / static_cast<std::int64_t>(trips.total))},
                              {"histogram", std::move(histogram)}};
   if (!echo.why_not().empty()) json["why_not"] = echo.why_not();

@@ -27,6 +27,9 @@ Json peer_json(const Daemon& daemon, const minibgp::PeerStatus& peer) {
   Json json = to_json(peer, daemon.peer_config(peer.id), daemon.speaker().now());
   if (const auto step = daemon.drain_step(peer.id)) json["drained"] = to_text(*step);
   if (const std::size_t halves = daemon.parts_for(peer.id); halves != 0) json["return_path_halves"] = halves;
+  const PeerConfig* config = daemon.peer_config(peer.id);
+  const auto* probe = config == nullptr ? nullptr : daemon.probes().find(config->options.tunnel);
+  if (probe != nullptr) json["probe"] = to_json(*probe);
   return json;
 }
 

@@ -64,6 +64,15 @@ std::vector<std::string> set_sysctl(const std::string& path, const std::string& 
   return {"sysctl", "-w", sysctl_name(path) + "=" + value};
 }
 
+/// Selectors of 0.0.0.0/0 or ::/0 on both sides.
+bool takes_everything(const TunnelOptions& tunnel) {
+  const auto all = [](const std::vector<std::string>& selectors) {
+    return std::any_of(selectors.begin(), selectors.end(),
+                       [](const std::string& one) { return one == "0.0.0.0/0" || one == "::/0"; });
+  };
+  return tunnel.ike && all(tunnel.ike->local_ts) && all(tunnel.ike->remote_ts);
+}
+
 std::string remote_of(const TunnelOptions& tunnel) {
   return tunnel.ike && !tunnel.ike->remote_addresses.empty() ? tunnel.ike->remote_addresses.front()
                                                              : "the peer's IPsec address";
@@ -124,12 +133,18 @@ void algorithms(const Check& check, const Config&, const Facts& facts, Out& out)
           "restart strongSwan"});
 }
 
+/// Of the host as a router: it has tunnels, or puts routes of peers into its kernel.
+bool routes(const Config& config) { return !config.tunnels.empty() || (config.fib.enabled && !config.peers.empty()); }
+
 void forwarding(const Check& check, const Config& config, const Facts& facts, Out& out) {
-  if (config.host.forwarding == Care::ignore || config.tunnels.empty()) return;
+  if (config.host.forwarding == Care::ignore) return;
   const auto value = facts.sysctls.find("net/ipv4/ip_forward");
   if (value == facts.sysctls.end() || value->second != "0") return;
-  tell(out, check, Verdict::error, {},
-       {"net.ipv4.ip_forward is 0", "packets of the LAN are dropped instead of sent into a tunnel",
+  const bool tunnels = !config.tunnels.empty();
+  tell(out, check, tunnels ? Verdict::error : Verdict::warning, {},
+       {"net.ipv4.ip_forward is 0",
+        tunnels ? "packets of the LAN are dropped instead of sent into a tunnel"
+                : "packets of others are dropped instead of sent along the routes of the peers",
         "host: { forwarding: manage }, or: sysctl -w net.ipv4.ip_forward=1", set_sysctl("net/ipv4/ip_forward", "1")});
 }
 
@@ -202,12 +217,14 @@ void rp_filter(const Check& check, const Config& config, const Facts& facts, Out
 }
 
 void table_220(const Check& check, const Config& config, const Facts& facts, Out& out) {
-  if (!any_interface(config) || facts.routes_220 == 0 || !facts.rule_220) return;
+  const bool needs_them = std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                                      [](const auto& it) { return it.second.options.mode == Mode::policy; });
+  if (!any_interface(config) || needs_them || facts.routes_220 == 0 || !facts.rule_220) return;
   tell(out, check, Verdict::warning, {},
        {std::to_string(facts.routes_220) + " routes in table 220, which is asked before the main table",
         "left over from policy-based tunnels, they lead around the tunnels' interfaces",
-        "ip route flush table 220  (and charon.install_routes = no in strongswan.conf)",
-        {"ip", "route", "flush", "table", "220"}});
+        "charon.install_routes = no in strongswan.conf; then, if no policy-based tunnel of this host uses them: "
+        "ip route flush table 220"});
 }
 
 void clock_off(const Check& check, const Config& config, const Facts& facts, Out& out) {
@@ -257,23 +274,33 @@ void duplicates(const Check& check, const Config& config, const Facts&, Out& out
     }
 }
 
-void psk_file(const Check& check, const Config& config, const Facts& facts, Out& out) {
+/// Only printed: who may read a key is the operator's to decide, and a wrong owner or mode takes the tunnel down.
+void key_file(const Check& check, const std::string& user, const std::string& subject, const std::string& path,
+              const KeyFacts& key, std::uint32_t others, const char* loss, Out& out) {
+  const std::string put_right = "chown " + user + " " + path + " && chmod 0400 " + path;
+  if (!key.exists) {
+    tell(out, check, Verdict::error, subject,
+         {"the key " + path + " is not there", loss,
+          "install -D -m 0400 -o " + user + " /dev/stdin " + path + "  (then type the key and Ctrl-D)"});
+  } else if ((key.mode & others) != 0) {
+    tell(out, check, Verdict::error, subject,
+         {"the key " + path + " can be read by others", "bgplite refuses it", put_right});
+  } else if (!key.readable) {
+    tell(out, check, Verdict::error, subject,
+         {"user " + user + ", who runs the daemon, cannot read the key " + path, loss,
+          put_right + "  (and let " + user + " into its directory)"});
+  }
+}
+
+void key_files(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts& tunnel) {
     if (!options.ike || options.ike->psk_file.empty()) return;
-    const std::string& path = options.ike->psk_file;
-    constexpr std::uint32_t kOthers = 07;
-    if (!tunnel.psk_exists) {
-      tell(out, check, Verdict::error, name,
-           {"the key " + path + " is not there", "the tunnel cannot be negotiated",
-            "install -m 600 /dev/stdin " + path + "  (then type the key)"});
-    } else if ((tunnel.psk_mode & kOthers) != 0) {
-      tell(out, check, Verdict::error, name,
-           {"the key " + path + " can be read by others",
-            "bgplite refuses it",
-            "chmod 600 " + path,
-            {"chmod", "600", path}});
-    }
+    key_file(check, facts.daemon_user, name, options.ike->psk_file, tunnel.psk, 07, "the tunnel cannot be negotiated",
+             out);
   });
+  for (const auto& [name, peer] : config.peers)
+    if (const auto key = facts.md5_keys.find(name); key != facts.md5_keys.end())
+      key_file(check, facts.daemon_user, name, peer.md5_file, key->second, 077, "the peer stays disabled", out);
 }
 
 void route(const Check& check, const Config& config, const Facts& facts, Out& out) {
@@ -453,40 +480,136 @@ void timers(const Check& check, const Config& config, const Facts& facts, Out& o
   });
 }
 
+// --- BGP -------------------------------------------------------------------------------------------------------------
+
+void daemon_runs(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  if (facts.daemon_reachable) return;
+  tell(out, check, Verdict::not_checkable, {},
+       {"the daemon does not answer at " + config.control.socket, "sessions and negotiations are not known",
+        "systemctl start bgplite, or bgplite run; then ask again"});
+}
+
+/// Every session that should be there and is not, with what is known of why.
+void sessions(const Check& check, const Config&, const Facts& facts, Out& out) {
+  for (const SessionFacts& session : facts.sessions) {
+    if (session.state == "Established" || !session.enabled) continue;
+    const std::string time = std::to_string(static_cast<long>(session.state_for_s)) + " s";
+    Text text{"the session is " + session.state + " for " + time, {}, {}};
+    if (!session.tunnel.empty() && session.tunnel_state == "down") {
+      text.why = "its tunnel " + session.tunnel + " is down: " + session.tunnel_reason;
+      text.remedy = "bring the tunnel up: bgplite show tunnels " + session.tunnel;
+    } else if (!session.route_problem.empty()) {
+      text.why = "there is no route to it: " + session.route_problem;
+      text.remedy = "ip route get " + session.peer + "; give this host an address or a route toward it";
+    } else if (!session.down_reason.empty()) {
+      text.why = session.down_reason + (session.down_detail.empty() ? "" : ": " + session.down_detail);
+      text.remedy = "compare AS numbers, addresses and keys with the peer's; bgplite show peers " + session.peer;
+    } else {
+      text.why = "it has not answered yet on TCP port 179: it may not run, not know us, or be behind a firewall";
+      text.remedy = "ping " + session.peer + "; look at the peer's log; nft list ruleset";
+    }
+    tell(out, check, Verdict::error, session.peer, std::move(text));
+  }
+}
+
+void masquerade(const Check& check, const Config&, const Facts& facts, Out& out) {
+  for (const Masquerade& one : facts.masquerades) {
+    const std::string chain = one.family + " " + one.table + " " + one.chain;
+    tell(out, check, Verdict::error, one.interface,
+         {"chain " + chain + " gives packets into " + one.interface + " another source address",
+          "the other side sees this host instead of the LAN, and drops what its selectors or routes do not know",
+          "nft insert rule " + chain + " oifname \"" + one.interface + "\" accept"});
+  }
+}
+
+void everything(const Check& check, const Config& config, const Facts&, Out& out) {
+  for (const auto& [name, tunnel] : config.tunnels)
+    if (tunnel.options.mode == Mode::policy && takes_everything(tunnel.options))
+      tell(out, check, Verdict::error, name,
+           {"its selectors are everything on both sides",
+            "the kernel's policies take this host's own traffic to its neighbors as well, and its default route",
+            "tunnels." + name + ".ike: { local_ts: OUR NETWORKS, remote_ts: THEIRS }, or mode: interface"});
+}
+
+// --- What applies where ----------------------------------------------------------------------------------------------
+
+bool tunnels(const Config& config, const Facts&) { return !config.tunnels.empty(); }
+bool ipsec(const Config& config, const Facts&) {
+  return std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                     [](const auto& it) { return it.second.options.mode != Mode::link; });
+}
+bool interfaces(const Config& config, const Facts&) { return any_interface(config); }
+bool charon_answers(const Config& config, const Facts& facts) { return ipsec(config, facts) && facts.vici_reachable; }
+bool negotiates(const Config& config, const Facts& facts) {
+  return charon_answers(config, facts) && facts.daemon_reachable;
+}
+bool keys(const Config& config, const Facts& facts) { return ipsec(config, facts) || !facts.md5_keys.empty(); }
+bool several(const Config& config, const Facts&) { return config.tunnels.size() > 1; }
+bool routing(const Config& config, const Facts&) { return routes(config) && config.host.forwarding != Care::ignore; }
+bool firewalled(const Config& config, const Facts&) {
+  return !config.tunnels.empty() && config.host.firewall != Care::ignore;
+}
+bool firewall_read(const Config& config, const Facts& facts) { return firewalled(config, facts) && facts.nft_readable; }
+bool ruleset(const Config& config, const Facts& facts) { return !config.tunnels.empty() && facts.nft_readable; }
+bool clamped(const Config& config, const Facts& facts) {
+  return any_interface(config) && facts.nft_readable && config.host.mss_clamp != Care::ignore;
+}
+bool filtered(const Config& config, const Facts&) {
+  return any_interface(config) && config.host.rp_filter != Care::ignore;
+}
+bool peers_known(const Config& config, const Facts& facts) { return !config.peers.empty() && facts.daemon_reachable; }
+bool tunnel_peers(const Config& config, const Facts& facts) {
+  return ipsec(config, facts) && peers_known(config, facts);
+}
+bool runs(const Config& config, const Facts&) { return !config.peers.empty() || !config.tunnels.empty(); }
+bool policy_mode(const Config& config, const Facts&) {
+  return std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                     [](const auto& it) { return it.second.options.mode == Mode::policy; });
+}
+bool certificates(const Config& config, const Facts&) {
+  return std::any_of(config.tunnels.begin(), config.tunnels.end(), [](const auto& it) {
+    return it.second.options.ike && it.second.options.ike->local_auth == "pubkey";
+  });
+}
+
 constexpr std::array kChecks = {
-    Check{"kernel", "The kernel has XFRM interfaces", kernel},
-    Check{"module", "The kernel's modules are there", module},
-    Check{"charon", "strongSwan runs and can be talked to", charon},
-    Check{"charon-version", "strongSwan is new enough", charon_version},
-    Check{"algorithms", "strongSwan has loaded what the proposals need", algorithms},
-    Check{"duplicates", "Each tunnel has its own if_id and addresses", duplicates},
-    Check{"psk-file", "Keys are there, and nobody else reads them", psk_file},
-    Check{"route", "There is a route to each IPsec address", route},
-    Check{"route-loop", "No IPsec address is routed through a tunnel", route_loop},
-    Check{"firewall-ike", "UDP port 500 gets in", firewall},
-    Check{"firewall-nat-t", "UDP port 4500 gets in", firewall},
-    Check{"firewall-esp", "ESP gets in", firewall},
-    Check{"psk-mismatch", "Both sides have the same key", negotiation},
-    Check{"id-mismatch", "Both sides have the right identities", negotiation},
-    Check{"ike-version", "Both sides speak the same IKE version", negotiation},
-    Check{"ike-proposal", "The sides have IKE algorithms in common", negotiation},
-    Check{"esp-proposal", "The sides have ESP algorithms in common", negotiation},
-    Check{"selectors", "The peer takes the traffic selectors", negotiation},
-    Check{"kernel-refused", "The kernel takes the SAs", negotiation},
-    Check{"peer-silent", "The peer answers IKE", negotiation},
-    Check{"selectors-bgp", "The selectors let BGP through", selectors},
-    Check{"no-inbound", "Packets come back through the tunnels", no_inbound},
-    Check{"xfrm-stat", "The kernel's XFRM error counters are quiet", template_mismatch},
-    Check{"forwarding", "IP forwarding is on", forwarding},
-    Check{"firewall-forward", "Forwarded packets pass the firewall", firewall},
-    Check{"rp-filter", "Reverse path filtering is loose on the tunnels", rp_filter},
-    Check{"path-mtu", "Full packets get through the tunnels", path_mtu},
-    Check{"mss", "TCP's segment size is clamped", mss},
-    Check{"table-220", "No routes are left over from policy-based tunnels", table_220},
-    Check{"detection", "A dead peer is noticed soon", detection},
-    Check{"flapping", "Tunnels do not flap", flapping},
-    Check{"timers", "BGP timers fit the peer's", timers},
-    Check{"clock", "The clock is right", clock_off},
+    Check{"daemon", "The daemon answers", daemon_runs, runs},
+    Check{"kernel", "The kernel has XFRM interfaces", kernel, interfaces},
+    Check{"module", "The kernel's modules are there", module, tunnels},
+    Check{"charon", "strongSwan runs and can be talked to", charon, ipsec},
+    Check{"charon-version", "strongSwan is new enough", charon_version, charon_answers},
+    Check{"algorithms", "strongSwan has loaded what the proposals need", algorithms, charon_answers},
+    Check{"duplicates", "Each tunnel has its own if_id and addresses", duplicates, several},
+    Check{"psk-file", "Keys are there, and nobody else reads them", key_files, keys},
+    Check{"route", "There is a route to each IPsec address", route, ipsec},
+    Check{"route-loop", "No IPsec address is routed through a tunnel", route_loop, ipsec},
+    Check{"firewall-ike", "UDP port 500 gets in", firewall, firewalled},
+    Check{"firewall-nat-t", "UDP port 4500 gets in", firewall, firewall_read},
+    Check{"firewall-esp", "ESP gets in", firewall, firewall_read},
+    Check{"psk-mismatch", "Both sides have the same key", negotiation, negotiates},
+    Check{"id-mismatch", "Both sides have the right identities", negotiation, negotiates},
+    Check{"ike-version", "Both sides speak the same IKE version", negotiation, negotiates},
+    Check{"ike-proposal", "The sides have IKE algorithms in common", negotiation, negotiates},
+    Check{"esp-proposal", "The sides have ESP algorithms in common", negotiation, negotiates},
+    Check{"selectors", "The peer takes the traffic selectors", negotiation, negotiates},
+    Check{"kernel-refused", "The kernel takes the SAs", negotiation, negotiates},
+    Check{"peer-silent", "The peer answers IKE", negotiation, negotiates},
+    Check{"selectors-bgp", "The selectors let BGP through", selectors, charon_answers},
+    Check{"no-inbound", "Packets come back through the tunnels", no_inbound, charon_answers},
+    Check{"xfrm-stat", "The kernel's XFRM error counters are quiet", template_mismatch, ipsec},
+    Check{"forwarding", "IP forwarding is on", forwarding, routing},
+    Check{"firewall-forward", "Forwarded packets pass the firewall", firewall, firewall_read},
+    Check{"rp-filter", "Reverse path filtering is loose on the tunnels", rp_filter, filtered},
+    Check{"path-mtu", "Full packets get through the tunnels", path_mtu, charon_answers},
+    Check{"mss", "TCP's segment size is clamped", mss, clamped},
+    Check{"table-220", "No routes are left over from policy-based tunnels", table_220, interfaces},
+    Check{"detection", "A dead peer is noticed soon", detection, ipsec},
+    Check{"flapping", "Tunnels do not flap", flapping, negotiates},
+    Check{"timers", "BGP timers fit the peer's", timers, tunnel_peers},
+    Check{"masquerade", "Tunnels' packets keep their source address", masquerade, ruleset},
+    Check{"everything", "No tunnel takes all traffic of this host", everything, policy_mode},
+    Check{"session", "Every session is established", sessions, peers_known},
+    Check{"clock", "The clock is right", clock_off, certificates},
 };
 
 }  // namespace
@@ -495,8 +618,14 @@ std::span<const Check> checks() { return kChecks; }
 
 std::vector<Finding> examine(const Config& config, const Facts& facts) {
   std::vector<Finding> findings;
-  for (const Check& check : kChecks) check.run(check, config, facts, findings);
+  for (const Check& check : kChecks)
+    if (check.applies(config, facts)) check.run(check, config, facts, findings);
   return findings;
+}
+
+std::size_t applicable(const Config& config, const Facts& facts) {
+  return static_cast<std::size_t>(
+      std::count_if(kChecks.begin(), kChecks.end(), [&](const Check& check) { return check.applies(config, facts); }));
 }
 
 std::vector<std::string> fix(const std::vector<Finding>& findings) {

@@ -36,14 +36,20 @@ struct Check {
   std::string_view id;
   std::string_view title;  ///< "IPv4 forwarding is on"
   void (*run)(const Check& check, const Config& config, const Facts& facts, std::vector<Finding>& out);
+  bool (*applies)(const Config& config, const Facts& facts);  ///< There is something to look at, and it could be read.
 };
 
 /// Every check, in the order in which they are told: what breaks others comes first.
 [[nodiscard]] std::span<const Check> checks();
 
+/// Of the checks that apply.
 [[nodiscard]] std::vector<Finding> examine(const Config& config, const Facts& facts);
+/// How many those are.
+[[nodiscard]] std::size_t applicable(const Config& config, const Facts& facts);
 
-/// Runs the repairs of `findings`; returns what was run and what failed, one line each. Blocking.
+/// Runs the repairs of `findings`; returns what was run and what failed, one line each. Blocking. A repair adds what is
+/// missing (a module, a service, a sysctl's value). What takes something away or changes who may read a file is only
+/// printed: whether it is right depends on what else runs here.
 std::vector<std::string> fix(const std::vector<Finding>& findings);
 
 }  // namespace bgplite::host

@@ -13,6 +13,13 @@
 
 namespace bgplite::host {
 
+/// A file that holds a key.
+struct KeyFacts {
+  bool exists = false;
+  bool readable = false;  ///< By the daemon's user, its directories included.
+  std::uint32_t mode = 0;
+};
+
 /// A tunnel as found.
 struct TunnelFacts {
   bool interface_present = false;
@@ -36,10 +43,7 @@ struct TunnelFacts {
   /// Echo with DF through the tunnel to the BGP peer: the largest payload answered; 0: not tried or no answer.
   std::uint32_t path_mtu = 0;
   bool path_mtu_probed = false;
-  /// PSK file.
-  bool psk_readable = false;
-  std::uint32_t psk_mode = 0;
-  bool psk_exists = false;
+  KeyFacts psk;
   std::optional<std::uint16_t> peer_hold_time;  ///< As the peer proposed it, from the running daemon.
 };
 
@@ -51,7 +55,29 @@ struct FirewallDrop {
   std::string manager;               ///< "nft", "firewalld", "ufw", "iptables"
 };
 
+/// A base chain that gives packets which go into a tunnel another source address.
+struct Masquerade {
+  std::string interface;             ///< Of the tunnel.
+  std::string family, table, chain;  ///< "ip", "nat", "postrouting"
+};
+
+/// A BGP session, as the daemon and the kernel have it.
+struct SessionFacts {
+  std::string peer;  ///< Its address.
+  std::string state;
+  bool enabled = true;
+  double state_for_s = 0;
+  std::string down_reason, down_detail;  ///< Of the last end or failure; empty: there was none.
+  std::string tunnel, tunnel_state, tunnel_reason;
+  std::string route_problem;  ///< What `ip route get` says where there is no route to it.
+};
+
 struct Facts {
+  std::string daemon_user;        ///< Who runs the daemon, or will by its configuration or its unit.
+  bool daemon_reachable = false;  ///< It answers at its control socket.
+  std::vector<SessionFacts> sessions;
+  std::map<std::string, KeyFacts> md5_keys;  ///< By peer, of those that have one.
+
   std::string kernel_release;
   bool xfrm_interface_module = false;  ///< Loaded, built in or loadable.
   bool esp4_module = false;
@@ -68,6 +94,7 @@ struct Facts {
   std::map<std::string, std::string> sysctls;  ///< By path: "net/ipv4/ip_forward".
   bool nft_readable = false;
   std::vector<FirewallDrop> firewall_drops;
+  std::vector<Masquerade> masquerades;
   bool mss_clamped = false;  ///< Some forward or postrouting rule sets the MSS.
 
   std::map<std::string, std::uint64_t> xfrm_stat, xfrm_stat_later;  ///< /proc/net/xfrm_stat, about a second apart.

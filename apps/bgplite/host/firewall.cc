@@ -20,10 +20,10 @@ struct Packet {
   std::string in, out;   ///< Interfaces.
 };
 
-enum class Fate : std::uint8_t { goes_on, accepted, dropped, returned };
+enum class Fate : std::uint8_t { goes_on, accepted, dropped, returned, translated };
 
 struct Chain {
-  std::string family, table, name, hook, policy;
+  std::string family, table, name, type, hook, policy;
   long priority = 0;
   std::vector<Json> rules;  ///< The "expr" lists.
 };
@@ -99,6 +99,9 @@ class Walk {
       const std::string kind = part.begin().key();
       const Json& value = part.begin().value();
       if (kind == "match" && !matches(value, packet_).value_or(false)) return Fate::goes_on;
+      if (kind == "masquerade" || kind == "snat") return Fate::translated;
+      if (kind == "xt" && (text(value, "name") == "MASQUERADE" || text(value, "name") == "SNAT"))
+        return Fate::translated;
       if (kind == "limit" || kind == "xt") return Fate::goes_on;
       if (kind == "accept") return Fate::accepted;
       if (kind == "drop" || kind == "reject") return Fate::dropped;
@@ -106,7 +109,7 @@ class Walk {
       if (kind == "jump" || kind == "goto") {
         const auto target = chains_.find({chain.family, chain.table, text(value, "target")});
         const Fate fate = target == chains_.end() ? Fate::goes_on : through(target->second, depth + 1);
-        if (fate == Fate::accepted || fate == Fate::dropped) return fate;
+        if (fate == Fate::accepted || fate == Fate::dropped || fate == Fate::translated) return fate;
         if (kind == "goto") return Fate::returned;
       }
     }
@@ -135,13 +138,8 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
   bool ufw = false;
   for (const Json& object : json["nftables"]) {
     if (const auto it = object.find("chain"); it != object.end()) {
-      Chain chain{text(*it, "family"),
-                  text(*it, "table"),
-                  text(*it, "name"),
-                  text(*it, "hook"),
-                  text(*it, "policy"),
-                  it->value("prio", 0L),
-                  {}};
+      Chain chain{text(*it, "family"), text(*it, "table"),  text(*it, "name"),     text(*it, "type"),
+                  text(*it, "hook"),   text(*it, "policy"), it->value("prio", 0L), {}};
       ufw = ufw || chain.name.starts_with("ufw-");
       const ChainKey key{chain.family, chain.table, chain.name};
       chains.insert_or_assign(key, std::move(chain));
@@ -165,6 +163,13 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
       const Fate fate = Walk(chains, packet).through(chain);
       if (fate == Fate::dropped || (fate != Fate::accepted && chain.policy == "drop"))
         facts.drops.push_back({packet.what, chain.family, chain.table, chain.name, ufw ? "ufw" : manager_of(chain)});
+    }
+  for (const std::string& tunnel : tunnels)
+    for (const auto& [key, chain] : chains) {
+      if (chain.hook != "postrouting" || chain.family == "ip6" || chain.type != "nat") continue;
+      const Packet packet{FirewallDrop::What::forward, "tcp", 80, "lan0", tunnel};
+      if (Walk(chains, packet).through(chain) == Fate::translated)
+        facts.masquerades.push_back({tunnel, chain.family, chain.table, chain.name});
     }
   return facts;
 }

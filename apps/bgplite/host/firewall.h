@@ -17,10 +17,12 @@ namespace bgplite::host {
 struct FirewallFacts {
   bool readable = false;
   std::vector<FirewallDrop> drops;
+  std::vector<Masquerade> masquerades;
   bool mss_clamped = false;
 };
 
-/// `ruleset` is nft's JSON. `tunnels` are the interfaces of the tunnels, `device` is the underlay's.
+/// `ruleset` is nft's JSON. `tunnels` are the interfaces that packets for a tunnel leave by; `device` is the
+/// underlay's.
 [[nodiscard]] FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::string>& tunnels,
                                           std::string_view device);
 

@@ -11,16 +11,18 @@
 #include <xfrm/vici/ike_config.h>
 #include <xfrm/vici/sa_view.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
@@ -149,7 +151,11 @@ void gather_retransmission(Facts& facts) {
 
 /// What the running daemon knows of negotiations, flaps and the peers' timers.
 void gather_daemon(const Config& config, Facts& facts) {
+  std::map<std::string, std::pair<std::string, std::string>> tunnel_states;
   if (const auto shown = control::ask(config.control.socket, "show.tunnels")) {
+    for (const auto& row : shown->value("tunnels", Json::array()))
+      tunnel_states[row.value("tunnel", std::string{})] = {row.value("state", std::string{}),
+                                                           row.value("reason", std::string{})};
     for (const auto& row : shown->value("tunnels", Json::array())) {
       const auto found = facts.tunnels.find(row.value("name", row.value("tunnel", std::string{})));
       if (found == facts.tunnels.end()) continue;
@@ -163,13 +169,29 @@ void gather_daemon(const Config& config, Facts& facts) {
       tunnel.restarts_lately = row.value("flaps", 0U);
     }
   }
-  if (const auto shown = control::ask(config.control.socket, "show.peers"))
-    for (const auto& row : shown->value("peers", Json::array()))
-      for (auto& [name, tunnel] : facts.tunnels) {
-        const auto hold_s = row.value("peer_hold_s", std::uint16_t{0});
-        if (row.value("tunnel", std::string{}) == name && row.value("state", std::string{}) == "Established")
-          tunnel.peer_hold_time = hold_s;
-      }
+  const auto shown = control::ask(config.control.socket, "show.peers");
+  facts.daemon_reachable = shown.has_value();
+  if (!shown) return;
+  for (const auto& row : shown->value("peers", Json::array())) {
+    SessionFacts session;
+    session.peer = row.value("peer", std::string{});
+    session.state = row.value("state", std::string{});
+    session.enabled = row.value("enabled", true);
+    session.state_for_s = row.value("state_for_s", 0.0);
+    session.tunnel = row.value("tunnel", std::string{});
+    const Json down = row.value("last_down", Json::object());
+    session.down_reason = down.value("reason", std::string{});
+    session.down_detail = down.value("detail", std::string{});
+    if (const auto state = tunnel_states.find(session.tunnel); state != tunnel_states.end())
+      std::tie(session.tunnel_state, session.tunnel_reason) = state->second;
+    if (session.state != "Established" && session.enabled)
+      if (const Finished route = run_command({"ip", "route", "get", session.peer}); !route.ok())
+        session.route_problem = route.output.substr(0, route.output.find('\n'));
+    for (auto& [name, tunnel] : facts.tunnels)
+      if (session.tunnel == name && session.state == "Established")
+        tunnel.peer_hold_time = row.value("peer_hold_s", std::uint16_t{0});
+    facts.sessions.push_back(std::move(session));
+  }
 }
 
 void gather_links(const Config& config, Facts& facts) {
@@ -197,20 +219,43 @@ void gather_links(const Config& config, Facts& facts) {
   }
 }
 
+/// Who runs the daemon: by the configuration, else the owner of its running socket, else the unit's user.
+std::string daemon_user(const Config& config) {
+  if (!config.user.empty()) return config.user;
+  struct stat status {};
+  const passwd* user = ::stat(config.control.socket.c_str(), &status) == 0 ? ::getpwuid(status.st_uid) : nullptr;
+  if (user != nullptr) return user->pw_name;
+  return ::getpwnam("bgplite") != nullptr ? "bgplite" : "root";
+}
+
+/// As that user, without any right beyond its own.
+bool can_read(const std::string& user, const std::string& path) {
+  if (::geteuid() != 0) return ::access(path.c_str(), R_OK) == 0;
+  std::vector<std::string> words{"setpriv", "--inh-caps=-all", "--bounding-set=-all"};
+  if (user != "root") words.insert(words.end(), {"--reuid", user, "--init-groups"});
+  if (const passwd* entry = ::getpwnam(user.c_str()); user != "root" && entry != nullptr)
+    words.insert(words.end(), {"--regid", std::to_string(entry->pw_gid)});
+  words.insert(words.end(), {"test", "-r", path});
+  return run_command(words).ok();
+}
+
+KeyFacts key_facts(const std::string& user, const std::string& path) {
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  return {exists, exists && can_read(user, path), status.st_mode & 07777U};
+}
+
 void gather_keys(const Config& config, Facts& facts) {
+  facts.daemon_user = daemon_user(config);
   for (const auto& [name, tunnel] : config.tunnels) {
     if (!tunnel.options.ike) continue;
-    TunnelFacts& found = facts.tunnels[name];
     const std::string& path = tunnel.options.ike->psk_file;
     // A credential's directory is the daemon's; it is not there for us.
-    if (path.empty() || path.front() != '/') {
-      found.psk_exists = true;
-      continue;
-    }
-    struct stat status {};
-    found.psk_exists = ::stat(path.c_str(), &status) == 0;
-    found.psk_mode = status.st_mode & 07777U;
+    const bool file = !path.empty() && path.front() == '/';
+    facts.tunnels[name].psk = file ? key_facts(facts.daemon_user, path) : KeyFacts{true, true, 0};
   }
+  for (const auto& [key, peer] : config.peers)
+    if (!peer.md5_file.empty()) facts.md5_keys[key] = key_facts(facts.daemon_user, peer.md5_file);
 }
 
 /// The largest packet that gets through to the tunnel's BGP peer with DF set, by halving; 0: not even a small one does.
@@ -257,12 +302,15 @@ Facts gather(const Config& config, const GatherOptions& options) {
   for (const auto& [name, tunnel] : config.tunnels) {
     if (tunnel.options.mode != Mode::policy)
       interfaces.push_back(tunnel.options.interface.empty() ? name : tunnel.options.interface);
+    else if (!tunnel.options.underlay.device.empty())
+      interfaces.push_back(tunnel.options.underlay.device);
     if (device.empty()) device = tunnel.options.underlay.device;
   }
   const FirewallFacts firewall =
       read_firewall(run_command({"nft", "-j", "list", "ruleset"}).output, interfaces, device);
   facts.nft_readable = firewall.readable;
   facts.firewall_drops = firewall.drops;
+  facts.masquerades = firewall.masquerades;
   facts.mss_clamped = firewall.mss_clamped;
 
   facts.routes_220 = parse(run_command({"ip", "-j", "route", "show", "table", "220"}).output).size();

@@ -1,5 +1,6 @@
 #include <apps/bgplite/host/command.h>
 #include <apps/bgplite/host/host.h>
+#include <apps/bgplite/state_file.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -7,15 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace bgplite::host {
 namespace {
 
 using minibgp::Family;
-using minibgp::LogLevel;
 using minibgp::xfrm::Mode;
 using minibgp::xfrm::TunnelOptions;
 
@@ -29,6 +29,12 @@ std::string interface_of(const TunnelOptions& tunnel) {
 }
 
 bool has_v6(const Config& config) {
+  const bool peers = std::any_of(config.peers.begin(), config.peers.end(), [](const auto& it) {
+    return it.second.options.families[static_cast<std::size_t>(Family::ipv6)];
+  });
+  const bool routes = std::any_of(config.static_routes.begin(), config.static_routes.end(),
+                                  [](const StaticRoute& route) { return route.prefix.family == Family::ipv6; });
+  if (peers || routes) return true;
   return std::any_of(config.tunnels.begin(), config.tunnels.end(), [](const auto& it) {
     const auto& addresses = it.second.options.addresses;
     return std::any_of(addresses.begin(), addresses.end(),
@@ -135,66 +141,76 @@ bool write_sysctl(std::string_view path, std::string_view value) {
   return file.good();
 }
 
-Host::Host(std::string state_file, minibgp::LogSink* log) : state_file_(std::move(state_file)), log_(log) {}
-
-void Host::log(LogLevel level, const std::string& line) const {
-  if (log_ && log_->wants(level, minibgp::LogArea::config)) log_->write(level, minibgp::LogArea::config, line);
+Wanted wanted_of(const Config& config) {
+  return {wanted_sysctls(config), wanted_nft_table(config), config.host.firewall_chain, wanted_firewall_rules(config)};
 }
 
 /// The state file: "sysctl PATH<tab>BEFORE<tab>OURS" and "chain FAMILY TABLE CHAIN" lines.
-std::vector<Host::Saved> Host::load() const {
-  std::vector<Saved> saved;
+Host::State Host::load() const {
+  State state;
   std::ifstream file(state_file_);
   for (std::string line; std::getline(file, line);) {
+    if (line.rfind("chain ", 0) == 0) state.chain = line.substr(6);
     if (line.rfind("sysctl ", 0) != 0) continue;
     const auto first = line.find('\t');
     const auto second = first == std::string::npos ? first : line.find('\t', first + 1);
     if (second == std::string::npos) continue;
-    saved.push_back({line.substr(7, first - 7), line.substr(first + 1, second - first - 1), line.substr(second + 1)});
+    state.sysctls.push_back(
+        {line.substr(7, first - 7), line.substr(first + 1, second - first - 1), line.substr(second + 1)});
   }
-  return saved;
+  return state;
 }
 
-void Host::save(const std::vector<Saved>& saved, const std::string& chain) const {
-  if (saved.empty() && chain.empty()) {
+std::string Host::save(const State& state) const {
+  if (state == State{}) {
     ::unlink(state_file_.c_str());
-    return;
+    return {};
   }
   // Without a unit's StateDirectory= nobody else makes it.
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(state_file_).parent_path(), ignored);
-  std::ofstream file(state_file_);
-  for (const Saved& one : saved) file << "sysctl " << one.path << '\t' << one.before << '\t' << one.ours << '\n';
-  if (!chain.empty()) file << "chain " << chain << '\n';
-  file.flush();
-  if (!file.good())
-    log(LogLevel::warning,
-        "host: cannot write " + state_file_ + ": managed settings will not be restored after a crash");
+  std::string text;
+  for (const Saved& one : state.sysctls) text += "sysctl " + one.path + '\t' + one.before + '\t' + one.ours + '\n';
+  if (!state.chain.empty()) text += "chain " + state.chain + '\n';
+  const auto written = replace_file(host_file_port(), state_file_, text);
+  return written ? std::string{} : "host: " + written.error() + ": managed settings will not be restored after a crash";
 }
 
 namespace {
 
-std::string saved_chain(const std::string& state_file) {
-  std::ifstream file(state_file);
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("chain ", 0) == 0) return line.substr(6);
-  return {};
+/// The rules of ours in a chain, as "handle N".
+struct Tagged {
+  bool there = false;  ///< The chain is.
+  std::vector<std::string> handles;
+  std::string problem;
+};
+
+Tagged tagged_rules(const Nft& nft, const std::string& chain) {
+  Tagged tagged;
+  if (words(chain).size() != 3) return tagged;
+  std::vector<std::string> list{"-a", "list", "chain"};
+  for (const std::string& word : words(chain)) list.push_back(word);
+  const Finished shown = nft.run(list);
+  tagged.there = shown.ok();
+  if (!shown.ok()) return tagged.problem = trim(shown.output), tagged;
+  std::istringstream lines(shown.output);
+  for (std::string line; std::getline(lines, line);) {
+    const auto handle = line.rfind("# handle ");
+    if (line.find("comment \"" + std::string{kTag} + "\"") != std::string::npos && handle != std::string::npos)
+      tagged.handles.push_back("handle " + line.substr(handle + 9));
+  }
+  return tagged;
+}
+
+std::string deletion(const std::string& chain, const Tagged& tagged) {
+  std::string script;
+  for (const std::string& handle : tagged.handles) script.append("delete rule ").append(chain + " " + handle + "\n");
+  return script;
 }
 
 /// Takes our tagged rules out of `chain`; the problem, empty when there is none.
 std::string remove_tagged_rules(const Nft& nft, const std::string& chain) {
-  if (words(chain).size() != 3) return {};
-  std::vector<std::string> list{"-a", "list", "chain"};
-  for (const std::string& word : words(chain)) list.push_back(word);
-  const Finished shown = nft.run(list);
-  if (!shown.ok()) return {};  // The chain is gone, and our rules with it.
-  std::istringstream lines(shown.output);
-  std::string script;
-  for (std::string line; std::getline(lines, line);) {
-    const auto handle = line.rfind("# handle ");
-    if (line.find("comment \"" + std::string{kTag} + "\"") != std::string::npos && handle != std::string::npos)
-      script += "delete rule " + chain + " handle " + line.substr(handle + 9) + "\n";
-  }
+  const std::string script = deletion(chain, tagged_rules(nft, chain));
   if (script.empty()) return {};
   const Finished done = nft.run({"-f", "-"}, script);
   return done.ok() ? std::string{} : "host: cannot take our rules out of " + chain + ": " + trim(done.output);
@@ -202,70 +218,104 @@ std::string remove_tagged_rules(const Nft& nft, const std::string& chain) {
 
 }  // namespace
 
-void Host::keep_nft(const Config& config) {
-  if (!wanted_nft_table(config).empty() || !wanted_firewall_rules(config).empty()) nft_.start();
+void Host::keep_nft(const Wanted& wanted) {
+  if (wanted.needs_nft()) nft_.start();
 }
 
-std::vector<std::string> Host::apply(const Config& config) {
-  std::vector<std::string> problems;
-  std::vector<Saved> saved = load();
-  for (const Sysctl& one : wanted_sysctls(config)) {
+Host::Report Host::apply(const Wanted& wanted) {
+  Report report;
+  const State before = load();
+  State state = before;
+  apply_sysctls(wanted, state, report);
+  apply_table(wanted, report);
+  apply_rules(wanted, state, report);
+  if (state != before)
+    if (const std::string problem = save(state); !problem.empty()) report.problems.push_back(problem);
+  return report;
+}
+
+void Host::apply_sysctls(const Wanted& wanted, State& state, Report& report) const {
+  for (const Sysctl& one : wanted.sysctls) {
     const auto before = read_sysctl(one.path);
     if (!before) continue;  // Of an interface that is not there yet, or a kernel without it; `check` tells.
     if (*before == one.wanted) continue;
     if (!write_sysctl(one.path, one.wanted)) {
-      problems.push_back("host: cannot set " + one.path + " to " + one.wanted + ": " + std::strerror(errno));
+      report.problems.push_back("host: cannot set " + one.path + " to " + one.wanted + ": " + std::strerror(errno));
       continue;
     }
-    log(LogLevel::info, "host: set " + one.path + " to " + one.wanted + " (was " + *before + "): " + one.why);
-    const auto known = std::find_if(saved.begin(), saved.end(), [&](const Saved& it) { return it.path == one.path; });
-    if (known == saved.end()) {
-      saved.push_back({one.path, *before, one.wanted});
+    report.changed.push_back("host: set " + one.path + " to " + one.wanted + " (was " + *before + "): " + one.why);
+    const auto known =
+        std::find_if(state.sysctls.begin(), state.sysctls.end(), [&](const Saved& it) { return it.path == one.path; });
+    if (known == state.sysctls.end()) {
+      state.sysctls.push_back({one.path, *before, one.wanted});
     } else {
       known->ours = one.wanted;
     }
   }
-  // With the clamp no longer wanted the table goes; a table that was never there is no failure.
-  const std::string table = wanted_nft_table(config);
-  if (!table.empty()) {
-    if (const Finished done = nft_.run({"-f", "-"}, table); !done.ok())
-      problems.push_back("host: nft refuses the MSS clamp: " + trim(done.output));
-  } else {
-    (void)nft_.run({"delete", "table", "inet", "bgplite"});
-  }
+}
 
-  const std::string before = saved_chain(state_file_);
-  if (!before.empty())
-    if (const std::string problem = remove_tagged_rules(nft_, before); !problem.empty()) problems.push_back(problem);
-  std::string chain;
-  if (const auto rules = wanted_firewall_rules(config); !rules.empty()) {
-    chain = config.host.firewall_chain;
-    std::string script;
-    // Inserted at the top: an accept below somebody's drop would not help.
-    for (const std::string& rule : rules) script += "insert rule " + chain + " " + rule + "\n";
-    if (const Finished done = nft_.run({"-f", "-"}, script); !done.ok()) {
-      problems.push_back("host: nft refuses our rules in " + chain + ": " + trim(done.output));
-      chain.clear();
-    }
+void Host::apply_table(const Wanted& wanted, Report& report) {
+  const std::vector<std::string> list{"list", "table", "inet", "bgplite"};
+  if (wanted.table.empty()) {
+    // With the clamp no longer wanted the table goes, also one that an earlier run left.
+    if (!std::exchange(table_set_, {}).empty() || nft_.run(list).ok())
+      static_cast<void>(nft_.run({"delete", "table", "inet", "bgplite"}));
+    return;
   }
-  save(saved, chain);
-  for (const std::string& problem : problems) log(LogLevel::warning, problem);
-  return problems;
+  const bool again = table_set_ == wanted.table;
+  if (again && nft_.run(list).output == table_listed_) return;
+  table_set_.clear();
+  if (const Finished done = nft_.run({"-f", "-"}, wanted.table); !done.ok()) {
+    report.problems.push_back("host: nft refuses the MSS clamp: " + trim(done.output));
+    return;
+  }
+  table_set_ = wanted.table;
+  table_listed_ = nft_.run(list).output;
+  report.changed.push_back(again ? "host: set the MSS clamp again: table inet bgplite was changed by others"
+                                 : "host: set the MSS clamp in table inet bgplite");
+}
+
+void Host::apply_rules(const Wanted& wanted, State& state, Report& report) const {
+  if (!state.chain.empty() && (wanted.rules.empty() || state.chain != wanted.chain)) {
+    if (const std::string problem = remove_tagged_rules(nft_, state.chain); !problem.empty())
+      report.problems.push_back(problem);
+    state.chain.clear();
+  }
+  if (wanted.rules.empty()) return;
+  const Tagged tagged = tagged_rules(nft_, wanted.chain);
+  const bool ours = state.chain == wanted.chain;
+  if (ours && tagged.handles.size() == wanted.rules.size()) return;
+  if (!tagged.there) {
+    report.problems.push_back("host: nft refuses our rules in " + wanted.chain + ": " + tagged.problem);
+    return;
+  }
+  // In one transaction. Those that an earlier run left go first, so that none is there twice.
+  std::string script = deletion(wanted.chain, tagged);
+  // Inserted at the top: an accept below somebody's drop would not help.
+  for (const std::string& rule : wanted.rules) script += "insert rule " + wanted.chain + " " + rule + "\n";
+  if (const Finished done = nft_.run({"-f", "-"}, script); !done.ok()) {
+    report.problems.push_back("host: nft refuses our rules in " + wanted.chain + ": " + trim(done.output));
+    return;
+  }
+  report.changed.push_back("host: let IKE and ESP in by rules in " + wanted.chain +
+                           (ours ? " again: others took them out" : ""));
+  state.chain = wanted.chain;
 }
 
 std::vector<std::string> Host::restore() {
   std::vector<std::string> problems;
-  for (const Saved& one : load()) {
+  const State state = load();
+  for (const Saved& one : state.sysctls) {
     const auto now = read_sysctl(one.path);
     if (!now || *now != one.ours) continue;  // Somebody changed it after us: theirs stays.
     if (!write_sysctl(one.path, one.before))
       problems.push_back("host: cannot restore " + one.path + " to " + one.before + ": " + std::strerror(errno));
   }
   (void)nft_.run({"delete", "table", "inet", "bgplite"});
-  if (const std::string chain = saved_chain(state_file_); !chain.empty())
-    if (const std::string problem = remove_tagged_rules(nft_, chain); !problem.empty()) problems.push_back(problem);
-  save({}, {});
-  for (const std::string& problem : problems) log(LogLevel::warning, problem);
+  if (!state.chain.empty())
+    if (const std::string problem = remove_tagged_rules(nft_, state.chain); !problem.empty())
+      problems.push_back(problem);
+  static_cast<void>(save({}));
   return problems;
 }
 

@@ -6,7 +6,6 @@
 
 #include <apps/bgplite/config/config.h>
 #include <apps/bgplite/host/nft.h>
-#include <bgp/log.h>
 
 #include <optional>
 #include <string>
@@ -34,35 +33,61 @@ struct Sysctl {
 /// when the firewall is not managed. Pure; `chain` is "inet filter input".
 [[nodiscard]] std::vector<std::string> wanted_firewall_rules(const Config& config);
 
+/// All of it: what Host is given, since it may work in a thread of its own.
+struct Wanted {
+  std::vector<Sysctl> sysctls;
+  std::string table;  ///< As wanted_nft_table() has it.
+  std::string chain;  ///< Where `rules` go.
+  std::vector<std::string> rules;
+  [[nodiscard]] bool needs_nft() const { return !table.empty() || !rules.empty(); }
+  [[nodiscard]] bool empty() const { return sysctls.empty() && !needs_nft(); }
+};
+[[nodiscard]] Wanted wanted_of(const Config& config);
+
 /// Reads or writes one sysctl. The text is without its newline. nullopt / false: errno says why.
 [[nodiscard]] std::optional<std::string> read_sysctl(std::string_view path);
 [[nodiscard]] bool write_sysctl(std::string_view path, std::string_view value);
 
-/// Sets what is managed and remembers what was there, in a file under the state directory, so that a daemon that
-/// crashed still restores on its next stop. Blocking: nft takes about 20 ms.
+/// Keeps what is managed as it should be, and remembers what was there before in a file under the state directory, so
+/// that a daemon that crashed still restores on its next stop. The kernel is asked each time: what others changed
+/// meanwhile is set again. Blocking: nft takes about 20 ms.
 class Host {
  public:
-  Host(std::string state_file, minibgp::LogSink* log);
+  explicit Host(std::string state_file) : state_file_(std::move(state_file)) {}
 
   /// Before privileges are dropped: afterwards nft can only be run by a process split off before, see nft.h. Does
-  /// nothing where `config` asks for nothing of nft.
-  void keep_nft(const Config& config);
-  /// Idempotent. What fails is logged and returned, one sentence each; the rest is done all the same.
-  std::vector<std::string> apply(const Config& config);
+  /// nothing where nothing is asked of nft.
+  void keep_nft(const Wanted& wanted);
+
+  struct Report {
+    std::vector<std::string> changed;   ///< What was set, a sentence each.
+    std::vector<std::string> problems;  ///< What could not be set; the rest is done all the same.
+  };
+  /// Idempotent: changes what is not as wanted, and nothing else.
+  Report apply(const Wanted& wanted);
   /// Puts back the sysctls that still have our value, takes our table and our tagged rules away.
   std::vector<std::string> restore();
 
  private:
   struct Saved {
     std::string path, before, ours;
+    bool operator==(const Saved&) const = default;
   };
-  [[nodiscard]] std::vector<Saved> load() const;
-  void save(const std::vector<Saved>& saved, const std::string& chain) const;
-  void log(minibgp::LogLevel level, const std::string& line) const;
+  struct State {
+    std::vector<Saved> sysctls;
+    std::string chain;  ///< That holds our tagged rules.
+    bool operator==(const State&) const = default;
+  };
+  [[nodiscard]] State load() const;
+  /// The problem; empty when there is none.
+  [[nodiscard]] std::string save(const State& state) const;
+  void apply_sysctls(const Wanted& wanted, State& state, Report& report) const;
+  void apply_table(const Wanted& wanted, Report& report);
+  void apply_rules(const Wanted& wanted, State& state, Report& report) const;
 
   std::string state_file_;
-  minibgp::LogSink* log_;
   Nft nft_;
+  std::string table_set_, table_listed_;  ///< The script that was set last, and what nft then listed.
 };
 
 }  // namespace bgplite::host

@@ -206,6 +206,12 @@ void native_probes(Page& page, const Daemon& daemon, const std::vector<minibgp::
        [&](const auto& it) { return counter(it.probe().counters().sent); });
   each("bgplite_probe_lost_total", "counter", "Echo requests without an answer in time.",
        [&](const auto& it) { return counter(it.probe().counters().lost); });
+  each("bgplite_probe_late_total", "counter", "Of the lost ones, those that were answered after all.",
+       [&](const auto& it) { return counter(it.probe().counters().late); });
+  page.family("bgplite_probe_smoothed_round_trip_seconds", "gauge", "Mean of the latest round trips.");
+  for (const auto& [tunnel, probe] : probes)
+    if (const auto trip = probe->probe().smoothed_round_trip())
+      page.sample(static_cast<double>(trip->count()) / 1e9, {{"tunnel", tunnel}});
   page.family("bgplite_probe_round_trip_seconds", "histogram", "Round trips of echo requests.");
   for (const auto& [tunnel, probe] : probes) {
     const minibgp::fib::RoundTrips& trips = probe->probe().round_trips();

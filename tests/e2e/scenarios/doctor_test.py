@@ -3,7 +3,7 @@
 # where: vm
 # seconds: 2400
 """bgplite doctor on a real system: nothing is wrong when nothing is wrong, faults planted in the kernel, the firewall,
-charon, the network and the files are named, alone and in pairs, and --fix mends what it may. What no running system
+charon, the network and the files are named, alone and in pairs, and --fix repairs what it may. What no running system
 can have (an old kernel, an old strongSwan) is planted in tests/unit/apps/host/doctor_test.cc."""
 import contextlib
 import json
@@ -222,7 +222,8 @@ PAIRS = [("forwarding", "firewall-ike"), ("rp-filter", "psk-file"), ("table-220"
 def begin(lab, **changes):
     s = Scenario(lab, "doctor", tunnels(2, **changes)[:1])
     s.ipsec.charon_settings = RETRANSMISSION
-    s.start()
+    # The daemon keeps what it manages: what is planted must stay until doctor has looked.
+    s.start(s.config(fib={"audit_interval": "1h"}))
     s.daemon_path = s.daemon.processes[0].popen.args[s.daemon.processes[0].popen.args.index("run") - 1]
     s.config_path = s.daemon.processes[0].popen.args[-1]
     s.wait_sas()
@@ -248,8 +249,8 @@ def host(lab):
 
     with sysctl(s, "net/ipv4/ip_forward", "0"), open_key(s):
         found, answer = findings(s, "--fix")
-        check_equal(found, {}, "findings after --fix")
-        check_equal(len(answer["fixed"]), 2, "repairs")
+        check_equal(set(found), {"psk-file"}, "findings after --fix: who may read a key is not for it to change")
+        check_equal(len(answer["fixed"]), 1, "repairs")
 
 
 def wait_named(s, name, words):

@@ -106,8 +106,9 @@ Nothing starts yet: there is no configuration.""")
     day.say("""## A first configuration
 
 `init` asks on a terminal; here everything is told. `bgplite init` alone lists what it can write: for each cloud, with
-its tunnels. Each file passes `check` even if every answer is left at its example.""")
-    day.type("bgplite init alibaba-dual-bgp --output two-tunnels.yaml", "bgplite check two-tunnels.yaml")
+its tunnels. Each file passes `check` even if every answer is left at its example. `--elsewhere`: the keys are not on
+this machine.""")
+    day.type("bgplite init alibaba-dual-bgp --output two-tunnels.yaml", "bgplite check --elsewhere two-tunnels.yaml")
     day.say("The two links of today have no IPsec:")
     day.type(f"bgplite init bgp-only --asn 65530 --router-id 172.16.20.80 --networks 172.16.20.0/24,172.16.21.0/24 "
              f"--peer 169.254.10.1 --peer-asn 65535 --accept 192.168.0.0/16 --output {CONFIG}", f"cat {CONFIG}")

@@ -43,7 +43,7 @@ struct World {
     quiet.level = "error";
     log.set_levels(quiet);
     if (::mkdtemp(directory.data()) == nullptr || !daemon.start()) std::abort();
-    life = std::make_unique<Life>(io, log, daemon, directory + "/none.yaml", Bundle{});
+    life = std::make_unique<Life>(io, log, daemon, directory + "/none.yaml", StartConfig{});
     commands = std::make_unique<control::Commands>(control::Context{daemon, *life, log});
     if (!server.reserve(path()) || !server.open(path(), "")) std::abort();
   }
@@ -62,8 +62,9 @@ std::size_t ask(World& world, std::string_view line) {
   static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
   static_cast<void>(::send(fd, "\n", 1, MSG_NOSIGNAL));
   std::size_t answered = 0;
+  // A plan is read in a thread of its own: the loop waits a moment for it.
   for (int turn = 0; turn < 50; ++turn) {
-    world.io.poll();
+    if (world.io.poll() == 0) world.io.run_one_for(std::chrono::milliseconds{100});
     char block[65536];
     const ssize_t got = ::recv(fd, block, sizeof block, MSG_DONTWAIT);
     if (got == 0) break;

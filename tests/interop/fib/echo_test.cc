@@ -2,6 +2,15 @@
 #include <fib/net/echo.h>
 #include <tests/interop/fib/kernel_lab.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 namespace minibgp::fib::testing {
 namespace {
 
@@ -30,6 +39,17 @@ class Echo : public ::testing::Test {
   void black_hole(bool on) {
     run("ip netns exec " + far_ + " sysctl -qw net.ipv4.icmp_echo_ignore_all=" + (on ? "1" : "0") +
         " && ip netns exec " + far_ + " sysctl -qw net.ipv6.icmp.echo_ignore_all=" + (on ? "1" : "0"));
+  }
+  /// Sees what arrives at the far end, and can send from there.
+  [[nodiscard]] int far_icmp_socket() const {
+    const int here = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int there = ::open(("/run/netns/" + far_).c_str(), O_RDONLY | O_CLOEXEC);
+    const bool entered = ::setns(there, CLONE_NEWNET) == 0;
+    const int fd = entered ? ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP) : -1;
+    EXPECT_EQ(::setns(here, CLONE_NEWNET), 0);
+    ::close(here);
+    ::close(there);
+    return fd;
   }
   Namespace namespace_;
   std::string far_;
@@ -64,6 +84,48 @@ TEST_F(Echo, SaysWhyItCannotAndProbesOnceItCan) {
       " addr add 169.254.30.1/30 dev far9");
   EXPECT_TRUE(until([&] { return probe.state() == ProbeState::up; }, 5s)) << probe.why_not();
   EXPECT_EQ(probe.why_not(), "");
+}
+
+/// Whoever saw one exchange can send the answer again, or guess the next one from it.
+TEST_F(Echo, ReplayedAndGuessedAnswersKeepNoDeadTargetUp) {
+  run("sysctl -qw net.ipv4.ping_group_range='1 0'");
+  EchoProbe probe(io_, {address("169.254.10.1"), "tun0", {}}, {.interval = 100ms, .down_after = 3}, 1, nullptr);
+  const int seen = far_icmp_socket();
+  ASSERT_GE(seen, 0);
+  ASSERT_TRUE(until([&] { return probe.probe().counters().answered >= 3; }, 5s)) << probe.why_not();
+  black_hole(true);
+  std::array<std::uint8_t, 64> request{};
+  ssize_t size = 0;
+  ASSERT_TRUE(until([&] { return (size = ::recv(seen, request.data(), request.size(), MSG_DONTWAIT)) > 28; }, 5s));
+  const auto answer = [&](int ahead) {
+    std::array<std::uint8_t, 16> packet{};
+    std::copy(request.begin() + 20, request.begin() + 36, packet.begin());
+    packet[0] = 0;  // Echo reply.
+    const auto sequence = static_cast<std::uint16_t>((packet[6] << 8U | packet[7]) + ahead);
+    packet[6] = static_cast<std::uint8_t>(sequence >> 8U), packet[7] = static_cast<std::uint8_t>(sequence);
+    packet[2] = packet[3] = 0;
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < packet.size(); i += 2)
+      sum += static_cast<std::uint32_t>(packet[i] << 8U | packet[i + 1]);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = ~(sum + (sum >> 16U)) & 0xFFFFU;
+    packet[2] = static_cast<std::uint8_t>(sum >> 8U), packet[3] = static_cast<std::uint8_t>(sum);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    ::inet_pton(AF_INET, "169.254.10.2", &to.sin_addr);
+    return ::sendto(seen, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  };
+  const auto counted = [&] { return probe.probe().counters().answered + probe.probe().counters().late; };
+  ASSERT_EQ(answer(0), 16) << std::strerror(errno);
+  EXPECT_TRUE(until([&] { return probe.state() == ProbeState::down; }, 3s));
+  const auto before = counted();
+  for (int i = 0; i < 40; ++i) {
+    for (int ahead = 0; ahead < 64; ++ahead) (void)answer(ahead);
+    (void)until([] { return false; }, 25ms);
+  }
+  EXPECT_LE(counted(), before + 1) << "the one request that was seen may be answered, once";
+  EXPECT_EQ(probe.state(), ProbeState::down);
+  ::close(seen);
 }
 
 TEST_F(Echo, AnswersOfAnotherProbeAreNotItsOwn) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -37,7 +38,20 @@ class KeyRotation : public testing::Test {
     explicit Running(const std::string& path) : start{load_for_start(path)}, daemon{io, log, start.loaded.config} {
       log.set_levels(start.loaded.config.log);
       EXPECT_TRUE(daemon.start());
-      life = std::make_unique<Life>(io, log, daemon, path, start.bundle);
+      life = std::make_unique<Life>(io, log, daemon, path, start);
+    }
+    template <typename Begin>
+    Life::Outcome wait(Begin begin) {
+      std::optional<Life::Outcome> answer;
+      begin([&](const Life::Outcome& outcome) { answer = outcome; });
+      while (!answer) io.run_one();
+      return *answer;
+    }
+    Life::Outcome plan() {
+      return wait([&](auto done) { life->plan(done); });
+    }
+    Life::Outcome apply() {
+      return wait([&](auto done) { life->apply(std::nullopt, ConfigKeeper::Origin::command, done); });
     }
     [[nodiscard]] minibgp::PeerId peer() const { return *daemon.find_peer("192.0.2.9"); }
     [[nodiscard]] std::string key() const {
@@ -58,17 +72,17 @@ TEST_F(KeyRotation, APlanNamesTheKeyAndAnApplyUsesIt) {
   write_key("the-first");
   Running run{path_};
   EXPECT_EQ(run.key(), "the-first");
-  EXPECT_TRUE(run.life->plan().plan.empty());
+  EXPECT_TRUE(run.plan().plan.empty());
   write_key("the-second");
-  const Plan plan = run.life->plan().plan;
+  const Plan plan = run.plan().plan;
   ASSERT_EQ(plan.size(), 1U);
   EXPECT_EQ(plan[0].effect, Effect::reset);
   EXPECT_NE(plan[0].text.find("TCP-MD5 key"), std::string::npos);
   EXPECT_EQ(plan[0].text.find("the-"), std::string::npos) << "a key is never printed";
   EXPECT_EQ(run.key(), "the-first") << "a plan changes nothing";
-  EXPECT_EQ(run.life->apply().plan.size(), 1U);
+  EXPECT_EQ(run.apply().plan.size(), 1U);
   EXPECT_EQ(run.key(), "the-second");
-  EXPECT_TRUE(run.life->plan().plan.empty());
+  EXPECT_TRUE(run.plan().plan.empty());
 }
 
 TEST_F(KeyRotation, ResetAndEnableReadTheKeyToo) {
@@ -82,7 +96,7 @@ TEST_F(KeyRotation, ResetAndEnableReadTheKeyToo) {
   run.daemon.set_peer_enabled(run.peer(), true, "");
   EXPECT_EQ(run.key(), "the-third");
   EXPECT_TRUE(run.enabled());
-  EXPECT_TRUE(run.life->plan().plan.empty());
+  EXPECT_TRUE(run.plan().plan.empty());
 }
 
 TEST_F(KeyRotation, AKeyThatCannotBeReadLeavesTheOneInUse) {
@@ -92,7 +106,7 @@ TEST_F(KeyRotation, AKeyThatCannotBeReadLeavesTheOneInUse) {
     write_key("the-second");
     if (gone) fs::remove(directory_ + "/key");
     if (!gone) fs::permissions(directory_ + "/key", fs::perms::others_read, fs::perm_options::add);
-    EXPECT_TRUE(run.life->apply().plan.empty());
+    EXPECT_TRUE(run.apply().diagnostics.has_errors()) << "an apply is refused";
     run.daemon.reset_peer(run.peer(), "");
     EXPECT_EQ(run.key(), "the-first");
     EXPECT_TRUE(run.enabled());
@@ -101,11 +115,11 @@ TEST_F(KeyRotation, AKeyThatCannotBeReadLeavesTheOneInUse) {
 
 TEST_F(KeyRotation, APeerWithoutItsKeyIsDisabledUntilThatCanBeRead) {
   Running run{path_};
-  EXPECT_FALSE(run.enabled());
-  run.life->apply();
+  EXPECT_FALSE(run.enabled()) << "a start goes on without it";
+  EXPECT_TRUE(run.apply().diagnostics.has_errors());
   EXPECT_FALSE(run.enabled());
   write_key("the-first");
-  run.life->apply();
+  run.apply();
   EXPECT_TRUE(run.enabled());
   EXPECT_EQ(run.key(), "the-first");
 }

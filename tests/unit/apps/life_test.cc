@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -38,7 +39,29 @@ class LifeTest : public testing::Test {
       log.set_levels(start.loaded.config.log);
       EXPECT_FALSE(start.loaded.diagnostics.has_errors()) << start.loaded.diagnostics.to_text();
       EXPECT_TRUE(daemon.start());
-      life = std::make_unique<Life>(io, log, daemon, path, start.bundle);
+      life = std::make_unique<Life>(io, log, daemon, path, start);
+    }
+    /// Runs the loop until the request that `begin` makes was answered.
+    template <typename Begin>
+    Life::Outcome wait(Begin begin) {
+      std::optional<Life::Outcome> answer;
+      begin([&](const Life::Outcome& outcome) { answer = outcome; });
+      while (!answer) io.run_one();
+      return *answer;
+    }
+    Life::Outcome plan() {
+      return wait([&](auto done) { life->plan(done); });
+    }
+    Life::Outcome apply(std::optional<std::chrono::seconds> confirm = std::nullopt,
+                        ConfigKeeper::Origin origin = ConfigKeeper::Origin::command) {
+      return wait([&](auto done) { life->apply(confirm, origin, done); });
+    }
+    Life::Outcome reload() { return apply(std::nullopt, ConfigKeeper::Origin::signal); }
+    Life::Outcome confirm() {
+      return wait([&](auto done) { life->confirm(done); });
+    }
+    Life::Outcome rollback() {
+      return wait([&](auto done) { life->rollback("the test says so", done); });
     }
     [[nodiscard]] std::string announced() const {
       std::string all;
@@ -59,38 +82,38 @@ TEST_F(LifeTest, ApplyCarriesTheDifferenceOut) {
   Running run{path_};
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
   write("10.2.0.0/16");
-  EXPECT_EQ(run.life->plan().plan.size(), 2U);
+  EXPECT_EQ(run.plan().plan.size(), 2U);
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ") << "a plan changes nothing";
-  run.life->apply();
+  run.apply();
   EXPECT_EQ(run.announced(), "10.2.0.0/16 ");
-  EXPECT_TRUE(run.life->plan().plan.empty());
+  EXPECT_TRUE(run.plan().plan.empty());
 }
 
 TEST_F(LifeTest, AFileWithMistakesChangesNothing) {
   Running run{path_};
   write("10.2.0.1/16");
-  EXPECT_TRUE(run.life->apply().diagnostics.has_errors());
+  EXPECT_TRUE(run.apply().diagnostics.has_errors());
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
 }
 
 TEST_F(LifeTest, WhatIsNotConfirmedRollsBackByItself) {
   Running run{path_};
   write("10.2.0.0/16");
-  run.life->apply(1s);
+  run.apply(1s);
   EXPECT_EQ(run.announced(), "10.2.0.0/16 ");
   ASSERT_TRUE(run.life->unconfirmed_for());
   // The loop waits for nothing but the timer (and sockets of the speaker: none).
-  while (run.life->unconfirmed_for()) run.io.run_one();
-  EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
-  EXPECT_FALSE(run.life->confirm()) << "too late";
+  while (run.announced() != "10.1.0.0/16 ") run.io.run_one();
+  EXPECT_FALSE(run.life->unconfirmed_for());
+  EXPECT_EQ(run.confirm().failure, "nothing waits to be confirmed") << "too late";
 }
 
 TEST_F(LifeTest, WhatIsConfirmedStays) {
   {
     Running run{path_};
     write("10.2.0.0/16");
-    run.life->apply(60s);
-    EXPECT_TRUE(run.life->confirm());
+    run.apply(60s);
+    EXPECT_EQ(run.confirm().failure, "");
     EXPECT_FALSE(run.life->unconfirmed_for());
   }
   Running again{path_};
@@ -102,13 +125,13 @@ TEST_F(LifeTest, ADaemonThatDiesUnconfirmedStartsWithTheLastGoodOne) {
   {
     Running run{path_};
     write("10.2.0.0/16");
-    run.life->apply(60s);
+    run.apply(60s);
   }
   Running again{path_};
   EXPECT_NE(again.start.note.find("never confirmed"), std::string::npos);
   EXPECT_EQ(again.announced(), "10.1.0.0/16 ");
   // An apply without --confirm is the operator's word.
-  again.life->apply();
+  again.apply();
   EXPECT_EQ(again.announced(), "10.2.0.0/16 ");
   Running third{path_};
   EXPECT_EQ(third.announced(), "10.2.0.0/16 ");
@@ -118,7 +141,7 @@ TEST_F(LifeTest, AFileThatWasMendedAfterwardsIsRunAsItIs) {
   {
     Running run{path_};
     write("10.2.0.0/16");
-    run.life->apply(60s);
+    run.apply(60s);
   }
   write("10.3.0.0/16");
   Running again{path_};
@@ -129,8 +152,8 @@ TEST_F(LifeTest, RollbackTakesTheLastApplyBackAndTheNextStartKeepsToThat) {
   {
     Running run{path_};
     write("10.2.0.0/16");
-    run.life->apply();
-    run.life->rollback("the test says so");
+    run.apply();
+    run.rollback();
     EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
   }
   Running again{path_};
@@ -139,11 +162,144 @@ TEST_F(LifeTest, RollbackTakesTheLastApplyBackAndTheNextStartKeepsToThat) {
 
 TEST_F(LifeTest, WithoutAPlaceToKeepTheLastGoodOneConfirmIsRefused) {
   Running run{path_};
-  std::filesystem::remove_all(directory_ + "/unconfirmed.json.new");
-  std::filesystem::create_directory(directory_ + "/unconfirmed.json.new");
+  std::filesystem::create_directory(directory_ + "/configuration.new");
   write("10.2.0.0/16");
-  EXPECT_NE(run.life->apply(60s).failure.find("cannot write"), std::string::npos);
+  EXPECT_EQ(run.apply(60s).failure,
+            "cannot write " + directory_ + "/configuration: Is a directory: nothing was changed");
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+  EXPECT_FALSE(run.life->unconfirmed_for());
+  EXPECT_NE(run.apply().failure, "") << "nor one without a confirmation: a later start would go back behind it";
+  EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+  std::filesystem::remove(directory_ + "/configuration.new");
+  EXPECT_EQ(run.apply().failure, "");
+  EXPECT_EQ(run.announced(), "10.2.0.0/16 ");
+}
+
+TEST_F(LifeTest, AChangeOfTheStateDirectoryCannotWaitForItsConfirmation) {
+  Running run{path_};
+  std::ofstream{path_} << "router: { asn: 65530, router_id: 192.0.2.1 }\nfib: { enabled: false }\n"
+                          "listen: { enabled: false }\nstate_dir: /elsewhere\n";
+  EXPECT_NE(run.apply(60s).failure.find("without --confirm"), std::string::npos);
+  EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+}
+
+TEST_F(LifeTest, AReloadWhileAChangeWaitsForItsConfirmationIsRefusedAndTheTimeRunsOn) {
+  Running run{path_};
+  write("10.2.0.0/16");
+  run.apply(1s);
+  const std::string same = run.reload().failure;
+  EXPECT_NE(same.find("'bgplite confirm' or 'bgplite rollback' first"), std::string::npos) << same;
+  write("10.3.0.0/16");
+  EXPECT_NE(run.reload().failure, "");
+  EXPECT_EQ(run.announced(), "10.2.0.0/16 ");
+  while (run.announced() != "10.1.0.0/16 ") run.io.run_one();
+  EXPECT_FALSE(run.life->unconfirmed_for());
+  EXPECT_EQ(run.reload().failure, "") << "these files were never applied";
+  EXPECT_EQ(run.announced(), "10.3.0.0/16 ");
+}
+
+TEST_F(LifeTest, AReloadDoesNotTakeFilesThatWereTakenBackAndAnApplyDoes) {
+  const auto refuses = [](Running& run) {
+    EXPECT_NE(run.reload().failure.find("'bgplite apply' takes them"), std::string::npos);
+    EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+  };
+  {
+    Running run{path_};
+    write("10.2.0.0/16");
+    run.apply(60s);
+    run.rollback();
+    refuses(run);
+    run.apply(60s);
+  }
+  {
+    Running again{path_};  // It died before the confirmation.
+    refuses(again);
+    again.apply();
+    EXPECT_EQ(again.announced(), "10.2.0.0/16 ");
+    EXPECT_EQ(again.reload().failure, "");
+  }
+}
+
+/// A set in a file decides whether 10.1.0.0/16 is accepted.
+TEST_F(LifeTest, ARollbackTakesBackTheFilesThatSetsName) {
+  const std::string set = directory_ + "/set.txt";
+  std::ofstream{path_, std::ios::app} << "prefix_sets: { ours: { file: set.txt } }\n"
+                                         "policies: { p: [ { match: { prefix: ours }, accept: true } ] }\n"
+                                         "peers: { 192.0.2.2: { asn: 65001, import: p, export: p, enabled: false } }\n";
+  std::ofstream{set} << "10.9.0.0/16\n";
+  const auto text = [](const Running& run) { return run.daemon.config().policies.at("p").canonical; };
+  Running run{path_};
+  const std::string before = text(run);
+  std::ofstream{set} << "10.8.0.0/16\n";
+  EXPECT_EQ(run.apply(60s).plan.size(), 2U) << "the policy, and the peer that has it";
+  EXPECT_NE(text(run), before);
+  run.rollback();
+  EXPECT_EQ(text(run), before);
+  run.apply(60s);
+  Running again{path_};  // It died before the confirmation.
+  EXPECT_NE(again.start.note, "");
+  EXPECT_EQ(text(again), before);
+}
+
+TEST_F(LifeTest, ARollbackTakesBackTheKeyThatWasRotatedInItsFile) {
+  const std::string key = directory_ + "/key";
+  const auto write_key = [&](const char* text) {
+    std::ofstream{key} << text << "\n";
+    std::filesystem::permissions(key, std::filesystem::perms{0600});
+  };
+  write_key("first");
+  std::ofstream{path_, std::ios::app}
+      << "peers: { 192.0.2.2: { asn: 65001, accept_all: true, enabled: false, md5_file: " << key << " } }\n";
+  Running run{path_};
+  const auto used = [&] { return run.daemon.config().peers.at("192.0.2.2").options.md5_key.view(); };
+  write_key("second");
+  const auto outcome = run.apply(60s);
+  ASSERT_EQ(outcome.plan.size(), 1U);
+  EXPECT_EQ(outcome.plan[0].effect, Effect::reset);
+  EXPECT_EQ(used(), "second");
+  run.rollback();
+  EXPECT_EQ(used(), "first");
+  std::filesystem::remove(key);
+  EXPECT_TRUE(run.apply().diagnostics.has_errors()) << "a peer without its key would stay disabled";
+  EXPECT_EQ(used(), "first");
+}
+
+TEST_F(LifeTest, FilesThatAreNotUtf8AreKeptOctetForOctet) {
+  {
+    std::ofstream{path_, std::ios::app} << "# caf\xE9\n";
+    Running run{path_};
+    write("10.2.0.0/16");
+    std::ofstream{path_, std::ios::app} << "# caf\xE9 \xFF\xFE\n";
+    run.apply(60s);
+  }
+  Running again{path_};
+  EXPECT_NE(again.start.note.find("never confirmed"), std::string::npos);
+  EXPECT_EQ(again.announced(), "10.1.0.0/16 ");
+}
+
+TEST_F(LifeTest, ASaveWhileAnApplyReadsIsNotForgotten) {
+  Running run{path_};
+  write("10.2.0.0/16");
+  std::optional<Life::Outcome> answer;
+  run.life->apply(std::nullopt, ConfigKeeper::Origin::command, [&](const auto& outcome) { answer = outcome; });
+  Saved saved;
+  saved.announcements[*minibgp::parse_prefix("10.9.0.0/16")];
+  ASSERT_TRUE(run.life->save(saved));
+  run.daemon.announce(*minibgp::parse_prefix("10.9.0.0/16"), {});
+  while (!answer) run.io.run_one();
+  EXPECT_EQ(run.announced(), "10.2.0.0/16 10.9.0.0/16 ");
+  EXPECT_EQ(run.daemon.config().saved, saved);
+}
+
+TEST_F(LifeTest, RequestsAreAnsweredInTurnAndBeyondACrowdRefused) {
+  Running run{path_};
+  int done = 0;
+  int refused = 0;
+  for (int i = 0; i < 30; ++i)
+    run.life->plan([&](const auto& outcome) { outcome.failure.empty() ? ++done : ++refused; });
+  while (done + refused < 30) run.io.run_one();
+  EXPECT_EQ(done, 17) << "the first, and sixteen that waited";
+  EXPECT_EQ(run.plan().failure, "");
 }
 
 // --- What commands saved -------------------------------------------------------------------------------------------
@@ -163,7 +319,7 @@ TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
   {
     Running run{path_};
     announce_saved(run.daemon, *run.life, "10.9.0.0/16");
-    EXPECT_TRUE(run.life->plan().plan.empty()) << "what is on disk is what runs";
+    EXPECT_TRUE(run.plan().plan.empty()) << "what is on disk is what runs";
   }
   Running again{path_};
   EXPECT_EQ(again.announced(), "10.1.0.0/16 10.9.0.0/16 ");
@@ -177,13 +333,13 @@ TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
 TEST_F(LifeTest, SavedByHandIsPlannedAndApplied) {
   Running run{path_};
   std::ofstream{directory_ + "/runtime.yaml"} << "announce: [ { prefix: 10.9.0.0/16, med: 5 } ]\n";
-  const Life::Outcome plan = run.life->plan();
+  const Life::Outcome plan = run.plan();
   ASSERT_EQ(plan.plan.size(), 1U);
   EXPECT_EQ(plan.plan[0].text, "saved announcement 10.9.0.0/16: announced");
-  run.life->apply();
+  run.apply();
   EXPECT_EQ(run.announced(), "10.1.0.0/16 10.9.0.0/16 ");
   std::filesystem::remove(directory_ + "/runtime.yaml");
-  run.life->apply();
+  run.apply();
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
 }
 
@@ -191,11 +347,11 @@ TEST_F(LifeTest, ARollbackKeepsWhatWasSaved) {
   {
     Running run{path_};
     write("10.2.0.0/16");
-    run.life->apply(60s);
+    run.apply(60s);
     announce_saved(run.daemon, *run.life, "10.9.0.0/16");
-    run.life->rollback("the test says so");
+    run.rollback();
     EXPECT_EQ(run.announced(), "10.1.0.0/16 10.9.0.0/16 ");
-    run.life->apply(60s);
+    run.apply(60s);
   }
   Running again{path_};
   EXPECT_NE(again.start.note.find("never confirmed"), std::string::npos) << "saving confirms nothing";

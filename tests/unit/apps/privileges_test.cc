@@ -19,29 +19,17 @@ Config silent() {
 }
 
 TEST(Privileges, BindServiceOnlyToListenBelowPort1024) {
-  EXPECT_THAT(needed_capabilities(Config{}), ElementsAre(CAP_NET_ADMIN, CAP_NET_BIND_SERVICE));
-  EXPECT_THAT(needed_capabilities(silent()), ElementsAre(CAP_NET_ADMIN));
+  EXPECT_THAT(needed_capabilities(Config{}), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE));
+  EXPECT_THAT(needed_capabilities(silent()), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
   Config config;
   config.listen.port = 1179;
-  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN));
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
   for (const char* high : {"127.0.0.1:9342", "[::1]:9342", "/run/bgplite/metrics:1"}) {
     config.metrics.listen = high;
-    EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN)) << high;
+    EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW)) << high;
   }
   config.metrics.listen = "[::]:80";
-  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_BIND_SERVICE));
-}
-
-TEST(Privileges, RawOnlyForProbesAndDevices) {
-  Config config = silent();
-  config.tunnels["ipsec0"] = {};
-  config.peers["192.0.2.1"] = {};
-  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN));
-  Config probing = config;
-  probing.tunnels["ipsec0"].probe_enabled = true;
-  EXPECT_THAT(needed_capabilities(probing), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
-  config.peers["192.0.2.1"].options.device = "eth0";
-  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW));
+  EXPECT_THAT(needed_capabilities(config), ElementsAre(CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE));
 }
 
 TEST(Privileges, LeavesNoCoreDumpAndNothingElseToGain) {
@@ -51,7 +39,7 @@ TEST(Privileges, LeavesNoCoreDumpAndNothingElseToGain) {
     if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) ::_exit(2);
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) ::_exit(3);
     capng_get_caps_process();
-    for (const int gone : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_NET_RAW})
+    for (const int gone : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE})
       if (capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(gone)) != 0) ::_exit(4);
     ::_exit(0);
   }

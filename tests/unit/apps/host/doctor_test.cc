@@ -53,9 +53,16 @@ struct World {
       found.packets_in = found.packets_in_later = found.packets_out = found.packets_out_later = 10;
       found.path_mtu_probed = true;
       found.path_mtu = 1360;
-      found.psk_exists = true;
-      found.psk_mode = 0600;
+      found.psk = {true, true, 0400};
       found.peer_hold_time = 30;
+    }
+    facts.daemon_user = "bgplite";
+    facts.daemon_reachable = true;
+    for (const char* peer : {"169.254.10.1", "169.254.20.1"}) {
+      SessionFacts session;
+      session.peer = peer;
+      session.state = "Established";
+      facts.sessions.push_back(session);
     }
     facts.kernel_release = "6.1.0-50-amd64";
     facts.xfrm_interface_module = facts.esp4_module = facts.is_root = true;
@@ -148,8 +155,51 @@ const std::vector<Fault> kFaults = {
     {"duplicates",
      [](World& w) { w.config.tunnels["ipsec1"].options.addresses = w.config.tunnels["ipsec0"].options.addresses; },
      "/30 of its own"},
-    {"psk-file", [](World& w) { w.tunnel().psk_mode = 0644; }, "chmod 600 /psk/ipsec0"},
-    {"psk-file", [](World& w) { w.tunnel().psk_exists = false; }, "install -m 600"},
+    {"psk-file", [](World& w) { w.tunnel().psk.mode = 0644; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.exists = false; },
+     "install -D -m 0400 -o bgplite /dev/stdin /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.readable = false; }, "chown bgplite /psk/ipsec0"},
+    {"psk-file",
+     [](World& w) {
+       w.config.peers["169.254.10.1"].md5_file = "/md5/cloud";
+       w.facts.md5_keys["169.254.10.1"] = {true, false, 0400};
+     },
+     "chown bgplite /md5/cloud"},
+    {"daemon", [](World& w) { w.facts.daemon_reachable = false; }, "systemctl start bgplite"},
+    {"session",
+     [](World& w) {
+       w.facts.sessions[0].state = "Active";
+       w.facts.sessions[0].down_reason = "NOTIFICATION received";
+       w.facts.sessions[0].down_detail = "Bad Peer AS";
+     },
+     "AS numbers"},
+    {"session",
+     [](World& w) {
+       w.facts.sessions[0].state = "Connect";
+       w.facts.sessions[0].route_problem = "RTNETLINK answers: Network is unreachable";
+     },
+     "ip route get 169.254.10.1"},
+    {"session", [](World& w) { w.facts.sessions[0].state = "Connect"; }, "ping 169.254.10.1"},
+    {"session",
+     [](World& w) {
+       w.facts.sessions[0].state = "Idle";
+       w.facts.sessions[0].tunnel = "ipsec0";
+       w.facts.sessions[0].tunnel_state = "down";
+       w.facts.sessions[0].tunnel_reason = "authentication failed";
+     },
+     "bgplite show tunnels ipsec0"},
+    {"masquerade",
+     [](World& w) {
+       w.facts.masquerades = {{"ipsec0", "ip", "nat", "postrouting"}};
+     },
+     "nft insert rule ip nat postrouting oifname \"ipsec0\" accept"},
+    {"everything",
+     [](World& w) {
+       auto& options = w.config.tunnels["ipsec1"].options;
+       options.mode = Mode::policy;
+       options.ike->local_ts = options.ike->remote_ts = {"0.0.0.0/0"};
+     },
+     "mode: interface"},
     {"timers", [](World& w) { w.tunnel().peer_hold_time = 180; }, "hold: 180s"},
     {"clock",
      [](World& w) {
@@ -176,6 +226,49 @@ TEST(Doctor, NamesEachFaultAloneWithItsRemedy) {
     planted.insert(fault.check);
   }
   for (const Check& check : checks()) EXPECT_THAT(planted, Contains(std::string{check.id})) << "no fault is planted";
+}
+
+/// A repair adds what is missing; keys and routes of others are the operator's.
+TEST(Doctor, RepairsTakeNothingAwayAndTouchNoKey) {
+  const std::set<std::string> allowed{"modprobe", "sysctl", "systemctl", "timedatectl"};
+  int repairs = 0;
+  for (const Fault& fault : kFaults) {
+    World world;
+    fault.plant(world);
+    for (const Finding& finding : examine(world.config, world.facts)) {
+      if (finding.repair.empty()) continue;
+      ++repairs;
+      EXPECT_THAT(allowed, Contains(finding.repair[0])) << finding.check;
+      EXPECT_THAT(finding.repair, Not(Contains("stop"))) << finding.check;
+    }
+  }
+  EXPECT_GE(repairs, 4);
+}
+
+TEST(Doctor, Table220IsNoFindingWhilePolicyTunnelsUseIt) {
+  World world;
+  world.facts.rule_220 = true;
+  world.facts.routes_220 = 2;
+  world.config.tunnels["ipsec1"].options.mode = Mode::policy;
+  world.config.tunnels["ipsec1"].options.ike->local_ts = {"10.0.0.0/8"};
+  world.config.tunnels["ipsec1"].options.ike->remote_ts = {"172.16.0.0/12"};
+  EXPECT_THAT(world.named(), Not(Contains("table-220")));
+}
+
+TEST(Doctor, CountsOnlyTheChecksThatApplyAndFindsWhatABgpOnlyHostLacks) {
+  World world;
+  const std::size_t all = applicable(world.config, world.facts);
+  world.config.tunnels.clear();
+  world.facts.tunnels.clear();
+  EXPECT_THAT(world.named(), IsEmpty());
+  EXPECT_LT(applicable(world.config, world.facts), 5U);
+  EXPECT_GT(all, 25U);
+  world.facts.sessions[0].state = "Active";
+  world.facts.sessions[1].state = "Idle";
+  world.facts.sessions[1].enabled = false;
+  world.facts.sysctls["net/ipv4/ip_forward"] = "0";
+  EXPECT_THAT(world.named(), ::testing::UnorderedElementsAre("session", "forwarding"));
+  EXPECT_EQ(examine(world.config, world.facts).size(), 2U) << "one that is disabled is no finding";
 }
 
 TEST(Doctor, NamesBothOfTwoFaultsAtOnce) {
@@ -255,6 +348,29 @@ TEST(Firewall, SeesADropOfForwardedPackets) {
       IsEmpty());
 }
 
+std::vector<std::string> masqueraded(const std::string& expr) {
+  const std::string base = R"({"chain":{"family":"ip","table":"nat","name":"post","type":"nat",)"
+                           R"("hook":"postrouting","prio":100,"policy":"accept"}})";
+  const std::string one = R"({"rule":{"family":"ip","table":"nat","chain":"post","expr":)" + expr + "}}";
+  std::vector<std::string> found;
+  for (const Masquerade& it :
+       read_firewall(R"({"nftables":[)" + base + "," + one + "]}", {"ipsec0"}, "eth0").masquerades)
+    found.push_back(it.interface + " by " + it.family + " " + it.table + " " + it.chain);
+  return found;
+}
+
+TEST(Firewall, SeesAMasqueradeOfWhatGoesIntoATunnel) {
+  const auto out = [](const char* interface) {
+    return std::string(R"([{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":")") + interface + R"("}},)";
+  };
+  const std::vector<std::string> found{"ipsec0 by ip nat post"};
+  EXPECT_EQ(masqueraded(R"([{"masquerade":null}])"), found);
+  EXPECT_EQ(masqueraded(out("ipsec*") + R"({"snat":{"addr":"192.0.2.1"}}])"), found);
+  EXPECT_EQ(masqueraded(R"([{"xt":{"type":"target","name":"MASQUERADE"}}])"), found) << "of iptables";
+  EXPECT_THAT(masqueraded(out("eth0") + R"({"masquerade":null}])"), IsEmpty());
+  EXPECT_THAT(masqueraded(out("ipsec0") + R"({"accept":null},{"masquerade":null}])"), IsEmpty());
+}
+
 TEST(Firewall, WhatIsNotJsonIsNotReadable) { EXPECT_FALSE(read_firewall("nft: not found", {}, "").readable); }
 
 // --- What is managed -------------------------------------------------------------------------------------------------
@@ -308,6 +424,17 @@ TEST(HostSettings, OnlyWhatIsManagedIsWanted) {
   paths.clear();
   for (const Sysctl& one : wanted_sysctls(world.config)) paths.push_back(one.path + "=" + one.wanted);
   EXPECT_THAT(paths, Contains("net/ipv4/conf/eth0/send_redirects=0"));
+}
+
+TEST(HostSettings, ForwardingIsManagedWithoutTunnelsToo) {
+  Config config;
+  config.host.forwarding = Care::manage;
+  ASSERT_EQ(wanted_sysctls(config).size(), 1U);
+  EXPECT_EQ(wanted_sysctls(config)[0].path, "net/ipv4/ip_forward");
+  config.peers["2001:db8::1"].options.families = {false, true};
+  EXPECT_EQ(wanted_sysctls(config).size(), 2U) << "of IPv6, which a peer speaks";
+  EXPECT_FALSE(wanted_of(config).empty());
+  EXPECT_TRUE(wanted_of(Config{}).empty());
 }
 
 TEST(HostSettings, TheClampKnowsTheMtuAndBothDirections) {

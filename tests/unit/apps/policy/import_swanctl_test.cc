@@ -173,9 +173,11 @@ tunnels:
         rekey_time: 85500s
         life_time: 86400s
 )");
-  EXPECT_THAT(left_out(result),
-              ElementsAre("78: ike-vco1: secret = (not shown): write the key into /etc/bgplite/psk/vco1, mode 600",
-                          "82: ike-vco2: secret = (not shown): write the key into /etc/bgplite/psk/vco2, mode 600"));
+  EXPECT_THAT(
+      left_out(result),
+      ElementsAre(
+          "78: ike-vco1: secret = (not shown): write the key into /etc/bgplite/psk/vco1, owner bgplite, mode 0400",
+          "82: ike-vco2: secret = (not shown): write the key into /etc/bgplite/psk/vco2, owner bgplite, mode 0400"));
   const Config config = loaded(result);
   const minibgp::xfrm::IkeOptions& ike = *config.tunnels.at("vco1").options.ike;
   EXPECT_EQ(ike.rekey_time, std::chrono::seconds{84600});
@@ -281,7 +283,8 @@ TEST(ImportSwanctl, TheSecretGoesToTheConnectionThatCharonWouldGiveItTo) {
       all += one.text.substr(0, one.text.find(':')) + ": " + one.why + "\n";
     return all;
   };
-  const std::string used = ": write the key into /etc/bgplite/psk/a, mode 600\n", unused = ": no connection uses it\n";
+  const std::string used = ": write the key into /etc/bgplite/psk/a, owner bgplite, mode 0400\n",
+                    unused = ": no connection uses it\n";
   EXPECT_EQ(
       whys(
           "ike-1 { id = other\nsecret = k\n}\nike-2 { id-1 = left\nid-2 = right\nsecret = k\n}\nike-3 { secret = k\n}"),

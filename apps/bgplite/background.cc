@@ -1,0 +1,43 @@
+#include <apps/bgplite/background.h>
+
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+namespace bgplite {
+
+Background::~Background() {
+  *alive_ = false;
+  if (thread_.joinable()) thread_.join();
+}
+
+void Background::run(const std::function<void()>& job, std::function<void()> done) {
+  // The guard keeps the loop waiting until `done` is posted.
+  auto guard = boost::asio::make_work_guard(io_);
+  // Signals are the loop's: the thread inherits that none is delivered to it.
+  sigset_t all{};
+  sigset_t before{};
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto finish = [this, alive = alive_, done = std::move(done)] {
+    if (!*alive) return;
+    if (thread_.joinable()) thread_.join();
+    done();
+  };
+  try {
+    thread_ = std::thread{[this, guard, job, finish]() mutable {
+      job();
+      boost::asio::post(io_, std::move(finish));
+    }};
+  } catch (const std::system_error&) {
+    // No more threads are allowed: late is better than never.
+    job();
+    boost::asio::post(io_, finish);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace bgplite
