@@ -364,15 +364,13 @@ void TunnelWorld::tell_all(TunnelTable& table) const {
 TunnelState TunnelWorld::naive_state(std::size_t tunnel) const {
   const Side& side = sides_[tunnel];
   if (options_[tunnel].mode == Mode::interface && !(side.link && side.up && side.addressed)) return TunnelState::down;
-  bool in = false, out = false, known = !charon_;
+  bool in = false, out = false;
   for (const auto& [key, sa] : kernel_) {
     if (sa.source != remote_of(tunnel) && key.destination != remote_of(tunnel)) continue;
-    (key.destination == remote_of(tunnel) ? out : in) = true;
     for (const auto& [id, child] : children_)
-      if (child.spi_in == key.spi || child.spi_out == key.spi) known = true;
+      if (child.spi_in == key.spi || child.spi_out == key.spi) (key.destination == remote_of(tunnel) ? out : in) = true;
   }
-  if (!in || !out || side.probe == ProbeResult::lost) return TunnelState::down;
-  return known && !side.retransmitting ? TunnelState::up : TunnelState::suspect;
+  return in && out && side.probe != ProbeResult::lost ? TunnelState::up : TunnelState::down;
 }
 
 }  // namespace minibgp::xfrm::testing
