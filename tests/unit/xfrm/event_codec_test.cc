@@ -201,8 +201,8 @@ TEST(LinkEvent, ReadsNeighborsThatAnswerAndThatDoNot) {
     return decode_link(first(writer));
   };
   EXPECT_EQ(std::get<NeighborSeen>(*seen(NUD_FAILED)), (NeighborSeen{2, kRemote, true}));
-  for (const std::uint16_t state : {NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT})
-    EXPECT_EQ(std::get<NeighborSeen>(*seen(state)), (NeighborSeen{2, kRemote, false}));
+  for (const int state : {NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT})
+    EXPECT_EQ(std::get<NeighborSeen>(*seen(static_cast<std::uint16_t>(state))), (NeighborSeen{2, kRemote, false}));
   EXPECT_FALSE(seen(NUD_INCOMPLETE).has_value()) << "being asked for";
   EXPECT_FALSE(seen(NUD_NONE).has_value()) << "thrown away";
 }
