@@ -111,7 +111,7 @@ enum class Reason : std::uint8_t {
   ready,                  ///< SAs in both directions, all they stand on is there, nothing against it.
   starting,               ///< The first dump of the kernel is not in yet.
   interface_missing,      ///< The tunnel's own interface is not there.
-  interface_down,         ///< Somebody set it down.
+  interface_down,         ///< It is set down.
   no_carrier,             ///< Mode::link: its device has no carrier.
   address_missing,        ///< Not all addresses are on the interface.
   underlay_missing,       ///< The device that IKE and ESP leave through is not there,

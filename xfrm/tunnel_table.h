@@ -225,8 +225,8 @@ class TunnelTable {
   void count_sas(Time now);
   [[nodiscard]] Judgement judge(Tunnel& tunnel, Time now);
   [[nodiscard]] Reason hint(Tunnel& tunnel, Time now);
-  /// Nobody renews the tunnel's SAs. Where charon was never seen, a tunnel that is only watched may have another
-  /// keeper.
+  /// charon does not renew the tunnel's SAs. Where charon was never seen, a tunnel that is only watched may have
+  /// another keeper.
   [[nodiscard]] bool without_charon(const Tunnel& tunnel) const {
     return charon_ != Charon::answers && (tunnel.ours || charon_seen_);
   }

@@ -13,7 +13,7 @@ struct Cell {
   std::string_view situation, event;
   TunnelState state{};  ///< Right after the event, and the grace that belongs to it.
   Reason reason{};
-  TunnelState later{};  ///< An hour on, in which no packet comes in and nobody says anything.
+  TunnelState later{};  ///< An hour on: no packet comes in, kernel and charon say nothing.
   Reason later_reason{};
 };
 /// Each situation with each event; the event "nothing happens" comes first.
