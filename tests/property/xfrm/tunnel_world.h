@@ -72,7 +72,7 @@ class TunnelWorld {
   [[nodiscard]] std::uint64_t random(std::uint64_t below) { return engine_() % below; }
 
   /// The second opinion, once every grace, bound and hint is over: from what is, not from what happened. What charon
-  /// does not know, or cannot keep because there is none, has not been proven alive by any packet.
+  /// does not know, or cannot keep because there is none, is down by then unless a probe is answered.
   [[nodiscard]] TunnelState naive_state(std::size_t tunnel) const;
 
  private:
