@@ -32,14 +32,8 @@ void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
     if (old != entries_.end() && old->options == options) entry = *old;
     next.push_back(std::move(entry));
   }
-  // Interfaces are known by if_id: one whose tunnel was only renamed stays.
-  const auto wanted = [&](std::uint32_t if_id) {
-    return std::any_of(tunnels.begin(), tunnels.end(), [&](const TunnelOptions& it) { return it.if_id == if_id; });
-  };
-  for (const Entry& old : entries_)
-    if (old.options.mode == Mode::interface && !wanted(old.options.if_id)) leaving_.push_back(old.options);
-  std::erase_if(leaving_, [&](const TunnelOptions& it) { return wanted(it.if_id); });
   entries_ = std::move(next);
+  wants_own_routes_ = true;
 }
 
 void Interfaces::link(const Link& link) {
@@ -89,8 +83,38 @@ std::vector<IpAddress> Interfaces::guarded_endpoints() const {
   return all;
 }
 
+std::vector<IpAddress> Interfaces::endpoints_to_look_up() const {
+  std::vector<IpAddress> all = guarded_endpoints();
+  for (const IpAddress& endpoint : watched_)
+    if (std::find(all.begin(), all.end(), endpoint) == all.end()) all.push_back(endpoint);
+  std::erase_if(all, [&](const IpAddress& it) {
+    const auto known = routes_.find(it);
+    return known != routes_.end() && known->second.fresh;
+  });
+  return all;
+}
+
 void Interfaces::route(const IpAddress& endpoint, const std::optional<RouteFound>& found) {
-  routes_.insert_or_assign(endpoint, found);
+  routes_.insert_or_assign(endpoint, LookedUp{found, true});
+}
+
+void Interfaces::forget_routes() {
+  const std::vector<IpAddress> guarded = guarded_endpoints();
+  std::erase_if(routes_, [&](const auto& it) {
+    return std::find(guarded.begin(), guarded.end(), it.first) == guarded.end() &&
+           std::find(watched_.begin(), watched_.end(), it.first) == watched_.end();
+  });
+  for (auto& [endpoint, looked_up] : routes_) looked_up.fresh = false;
+}
+
+const std::optional<RouteFound>* Interfaces::route_to(const IpAddress& endpoint) const {
+  const auto known = routes_.find(endpoint);
+  return known == routes_.end() ? nullptr : &known->second.found;
+}
+
+const Link* Interfaces::link_at(std::uint32_t index) const {
+  const auto found = links_.find(index);
+  return found == links_.end() ? nullptr : &found->second;
 }
 
 const Link* Interfaces::find_xfrm(std::uint32_t if_id) const {
@@ -176,8 +200,8 @@ Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
     const Link* device = find_link(options.underlay.device);
     if (!device || !device->up) return {std::nullopt, "underlay device " + options.underlay.device + " is down"};
     const auto looked_up = routes_.find(endpoint);
-    if (looked_up == routes_.end()) continue;
-    const std::optional<RouteFound>& found = looked_up->second;
+    if (looked_up == routes_.end() || !looked_up->second.fresh) continue;
+    const std::optional<RouteFound>& found = looked_up->second.found;
     const bool exact = found && found->prefix == Prefix::of(endpoint, address_bits(endpoint.family));
     if (exact && found->gateway == options.underlay.gateway && found->device == device->index) continue;
     if (exact && found->protocol != route_protocol_)
@@ -200,9 +224,16 @@ Interfaces::Wish Interfaces::wish(const Entry& entry) const {
 std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
   std::vector<Numbered> steps;
   if (dumping_) return steps;
-  for (const TunnelOptions& options : std::exchange(leaving_, {}))
-    if (const Link* link = find_xfrm(options.if_id); link && link->alias == kOurAlias)
-      steps.push_back({++last_id_, DeleteLink{link->index}});
+  for (LinkStep& step : unwanted_routes()) steps.push_back({++last_id_, std::move(step)});
+  own_routes_.clear();  // Each is asked for once; the next dump says what is left.
+  std::erase_if(deletion_at_, [&](const auto& it) { return !links_.contains(it.first); });
+  for (const auto& [index, link] : links_) {
+    if (!is_unwanted(link)) continue;
+    Time& at = deletion_at_.try_emplace(index, Time{}).first->second;
+    if (now < at) continue;
+    at = now + kRetry;
+    steps.push_back({++last_id_, DeleteLink{index}});
+  }
   for (Entry& entry : entries_) {
     if (entry.pending && entry.pending->in_flight) continue;
     Wish next = wish(entry);
@@ -226,7 +257,8 @@ void Interfaces::answered(std::uint64_t id, int error, Time now) {
     entry.pending->not_before = now + kRetry;
     if (std::holds_alternative<ChangeRoute>(entry.pending->step)) {
       // Whatever the answer, the look-up of before is old.
-      routes_.erase(std::get<ChangeRoute>(entry.pending->step).destination);
+      const auto known = routes_.find(std::get<ChangeRoute>(entry.pending->step).destination);
+      if (known != routes_.end()) known->second.fresh = false;
     }
     if (error == 0) {
       if (const auto* made = std::get_if<CreateLink>(&entry.pending->step)) entry.made_if_id = made->if_id;
@@ -252,13 +284,33 @@ void Interfaces::answered(std::uint64_t id, int error, Time now) {
 
 Time Interfaces::next_deadline() const {
   Time next = kNever;
+  for (const auto& [index, at] : deletion_at_) next = std::min(next, at);
   for (const Entry& entry : entries_)
     if (entry.pending && !entry.pending->in_flight) next = std::min(next, entry.pending->not_before);
   return next;
 }
 
-std::vector<LinkStep> Interfaces::removal() const {
+/// It carries our mark and no tunnel asks for it.
+bool Interfaces::is_unwanted(const Link& link) const {
+  return link.kind == "xfrm" && link.alias == kOurAlias &&
+         std::none_of(entries_.begin(), entries_.end(), [&](const Entry& it) {
+           return it.options.mode == Mode::interface && it.options.if_id == link.if_id;
+         });
+}
+
+std::vector<LinkStep> Interfaces::unwanted_routes() const {
   std::vector<LinkStep> steps;
+  const std::vector<IpAddress> guarded = guarded_endpoints();
+  for (const OwnRoute& route : own_routes_)
+    if (std::find(guarded.begin(), guarded.end(), route.destination) == guarded.end())
+      steps.emplace_back(ChangeRoute{route.destination, route.gateway, 0, false});
+  return steps;
+}
+
+std::vector<LinkStep> Interfaces::removal() const {
+  std::vector<LinkStep> steps = unwanted_routes();
+  for (const auto& [index, link] : links_)
+    if (is_unwanted(link)) steps.emplace_back(DeleteLink{index});
   for (const Entry& entry : entries_) {
     if (entry.options.mode == Mode::interface)
       if (const Link* link = find_xfrm(entry.options.if_id); link && link->alias == kOurAlias)
@@ -288,7 +340,7 @@ std::optional<TunnelLink> Interfaces::tunnel_link(std::string_view tunnel) const
   const auto& wanted = find(tunnel)->options.addresses;
   const bool addressed = std::all_of(
       wanted.begin(), wanted.end(), [&](const InterfaceAddress& address) { return has_address(link->index, address); });
-  return TunnelLink{link->index, link->up, addressed};
+  return TunnelLink{link->index, link->up, addressed, link->carrier};
 }
 
 std::string Interfaces::problem(std::string_view tunnel) const {

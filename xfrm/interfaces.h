@@ -1,6 +1,7 @@
 /// Interfaces: what tunnels need of the kernel's links, addresses and underlay routes, against what it has. Gives the
 /// next step for each tunnel until nothing is left to do; whoever deletes or changes something later only makes a step
-/// necessary again.
+/// necessary again. What is marked as ours and no longer wanted goes, whoever of us made it: the last configuration or
+/// the last process.
 ///
 /// An XFRM interface with our if_id is adopted whatever its name, and set right. One that we made carries kOurAlias:
 /// only such a one is ever deleted, to be made anew (its underlying device cannot be changed) or at the end.
@@ -18,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -38,6 +40,7 @@ struct Link {
   std::uint32_t mtu = 0;
   bool up = false;
   bool collects_metadata = false;
+  bool carrier = true;
   bool operator==(const Link&) const = default;
 };
 
@@ -47,7 +50,15 @@ struct RouteFound {
   IpAddress gateway;
   std::uint32_t device = 0;
   std::uint8_t protocol = 0;
+  bool reachable = true;  ///< false: an unreachable, prohibit or blackhole route.
   bool operator==(const RouteFound&) const = default;
+};
+
+/// A host route with our protocol in our table.
+struct OwnRoute {
+  IpAddress destination;
+  IpAddress gateway;
+  auto operator<=>(const OwnRoute&) const = default;
 };
 
 struct CreateLink {
@@ -103,13 +114,20 @@ class Interfaces {
   void dump_begins();
   void dump_ended();
 
-  /// The addresses whose route must be looked up, because a gateway is configured for them.
-  [[nodiscard]] std::vector<IpAddress> guarded_endpoints() const;
-  /// The answer to a look-up; nullopt: unreachable. Stays valid until forget_routes().
+  /// Addresses whose route is to be known, beside those that a gateway is configured for.
+  void watch_routes_to(std::vector<IpAddress> endpoints) { watched_ = std::move(endpoints); }
+  /// The addresses whose route must be looked up now.
+  [[nodiscard]] std::vector<IpAddress> endpoints_to_look_up() const;
+  /// The answer to a look-up; nullopt: unreachable. Valid until forget_routes().
   void route(const IpAddress& endpoint, const std::optional<RouteFound>& found);
-  [[nodiscard]] bool route_known(const IpAddress& endpoint) const { return routes_.contains(endpoint); }
   /// Routes may have changed: no route step is made before they were looked up again.
-  void forget_routes() { routes_.clear(); }
+  void forget_routes();
+  /// The last answer, forgotten or not; nullptr: none yet.
+  [[nodiscard]] const std::optional<RouteFound>* route_to(const IpAddress& endpoint) const;
+
+  /// True once after the tunnels changed: dump the routes with our protocol, then own_routes().
+  [[nodiscard]] bool take_own_routes_request() { return std::exchange(wants_own_routes_, false); }
+  void own_routes(std::vector<OwnRoute> routes) { own_routes_ = std::move(routes); }
 
   struct Numbered {
     std::uint64_t id = 0;  ///< For answered().
@@ -131,6 +149,8 @@ class Interfaces {
   /// What keeps the tunnel from being as configured; empty: nothing.
   [[nodiscard]] std::string problem(std::string_view tunnel) const;
   [[nodiscard]] bool is_local(const IpAddress& address) const;
+  [[nodiscard]] const Link* link_named(std::string_view name) const { return find_link(name); }
+  [[nodiscard]] const Link* link_at(std::uint32_t index) const;
 
  private:
   struct Pending {
@@ -157,16 +177,26 @@ class Interfaces {
   [[nodiscard]] Wish link_wish(const Entry& entry) const;
   [[nodiscard]] Wish route_wish(const TunnelOptions& options) const;
   [[nodiscard]] const Entry* find(std::string_view tunnel) const;
+  [[nodiscard]] std::vector<IpAddress> guarded_endpoints() const;
+  [[nodiscard]] bool is_unwanted(const Link& link) const;
+  [[nodiscard]] std::vector<LinkStep> unwanted_routes() const;
 
   std::uint8_t route_protocol_;
   std::vector<Entry> entries_;
-  std::vector<TunnelOptions> leaving_;  ///< No longer wanted; what we made for them goes.
+  std::vector<IpAddress> watched_;
+  std::vector<OwnRoute> own_routes_;           ///< Of the last dump, until those not wanted were taken away.
+  std::map<std::uint32_t, Time> deletion_at_;  ///< Of interfaces of ours that no tunnel wants: when to try again.
+  bool wants_own_routes_ = false;
   std::map<std::uint32_t, Link> links_;
   std::map<std::uint32_t, std::vector<InterfaceAddress>> addresses_;
   std::map<std::uint32_t, Link> dumped_links_;
   std::map<std::uint32_t, std::vector<InterfaceAddress>> dumped_addresses_;
   bool dumping_ = false;
-  std::map<IpAddress, std::optional<RouteFound>> routes_;
+  struct LookedUp {
+    std::optional<RouteFound> found;
+    bool fresh = true;
+  };
+  std::map<IpAddress, LookedUp> routes_;
   std::uint64_t last_id_ = 0;
 };
 

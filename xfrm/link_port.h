@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace minibgp::xfrm {
 
@@ -29,6 +30,9 @@ class KernelEvents {
   virtual void on_link_dump_ended() = 0;
   virtual void on_step_answer(std::uint64_t id, int error) = 0;
   virtual void on_route(const IpAddress& endpoint, const std::optional<RouteFound>& found) = 0;
+  /// failed: the kernel asked for its link address and got no answer.
+  virtual void on_neighbor(std::uint32_t device, const IpAddress& address, bool failed) = 0;
+  virtual void on_own_routes(std::vector<OwnRoute> routes) = 0;
   virtual void on_batch_ended() = 0;
 };
 
@@ -41,6 +45,9 @@ class LinkPort {
   virtual void look_up(const IpAddress& endpoint) = 0;
   /// Answered by on_counters() for each SA that is still there.
   virtual void read_counters(std::span<const Sa> sas) = 0;
+  virtual void delete_sa(const SaKey& key) = 0;
+  /// Answered by on_own_routes().
+  virtual void read_own_routes() = 0;
 };
 
 }  // namespace minibgp::xfrm

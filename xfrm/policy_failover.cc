@@ -1,8 +1,53 @@
+#include <bgp/text.h>
 #include <xfrm/policy_failover.h>
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 namespace minibgp::xfrm {
+namespace {
+
+/// charon's for a policy without a prefix, and how much less for each bit (kernel_netlink, strongSwan 5.5 and later).
+constexpr std::uint32_t kPriority = 399'999;
+constexpr std::uint32_t kPriorityOfBit = 512;
+
+std::uint32_t shortest(const std::vector<std::string>& selectors) {
+  std::uint32_t bits = 128;
+  for (const std::string& text : selectors) {
+    const auto prefix = parse_prefix(text);
+    bits = std::min<std::uint32_t>(bits, prefix ? prefix->length_bits : 0);
+  }
+  return selectors.empty() ? 0 : bits;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> tunnels_with_same_selectors(std::span<const TunnelOptions> tunnels) {
+  std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, std::vector<std::string>> groups;
+  for (const TunnelOptions& tunnel : tunnels)
+    if (tunnel.mode == Mode::policy && tunnel.ike)
+      groups[{tunnel.ike->local_ts, tunnel.ike->remote_ts}].push_back(tunnel.name);
+  std::vector<std::vector<std::string>> shared;
+  for (auto& [selectors, names] : groups)
+    if (names.size() > 1) shared.push_back(std::move(names));
+  return shared;
+}
+
+std::vector<TunnelOptions> with_policy_priorities(std::span<const TunnelOptions> tunnels) {
+  std::vector<TunnelOptions> all{tunnels.begin(), tunnels.end()};
+  for (const std::vector<std::string>& names : tunnels_with_same_selectors(tunnels)) {
+    std::uint32_t place = 0;
+    for (const std::string& name : names) {
+      const auto tunnel = std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.name == name; });
+      IkeOptions& ike = *tunnel->ike;
+      const std::uint32_t best = kPriority - kPriorityOfBit * (shortest(ike.local_ts) + shortest(ike.remote_ts)) -
+                                 static_cast<std::uint32_t>(names.size());
+      if (ike.priority == 0) ike.priority = best + ++place;
+    }
+  }
+  return all;
+}
 
 /// The usable tunnel with most traffic; without any traffic the most preferred.
 std::size_t InboundFollower::fallback(std::span<const Sample> tunnels, std::span<const std::uint64_t> fresh) const {

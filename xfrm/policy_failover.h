@@ -7,10 +7,12 @@
 #pragma once
 
 #include <bgp/types.h>
+#include <xfrm/tunnel.h>
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -55,5 +57,14 @@ class InboundFollower {
   unsigned confirmations_ = 0;
   Time moved_{};
 };
+
+/// Policy-based tunnels with the same selectors: only one of them can be in the kernel's policies, so it has to be the
+/// one that the peer uses, asked for or not. Names in configured order, of two or more tunnels each.
+[[nodiscard]] std::vector<std::vector<std::string>> tunnels_with_same_selectors(std::span<const TunnelOptions> tunnels);
+
+/// The same tunnels, in which those with the same selectors have policies of different priority, the first the best:
+/// charon keeps the best one's policies in the kernel, whichever tunnel it renews. A priority that is configured stays.
+/// They lie where charon's own for such selectors lie: 400000 less 512 for each bit of prefix length.
+[[nodiscard]] std::vector<TunnelOptions> with_policy_priorities(std::span<const TunnelOptions> tunnels);
 
 }  // namespace minibgp::xfrm

@@ -24,6 +24,26 @@ std::string_view to_text(Reason reason) {
       return "interface missing";
     case Reason::interface_down:
       return "interface down";
+    case Reason::no_carrier:
+      return "interface has no carrier";
+    case Reason::underlay_missing:
+      return "underlay device missing";
+    case Reason::underlay_down:
+      return "underlay device down";
+    case Reason::underlay_no_carrier:
+      return "underlay device has no carrier";
+    case Reason::local_address_missing:
+      return "local IKE address missing";
+    case Reason::endpoint_unroutable:
+      return "no route to the peer's IKE address";
+    case Reason::gateway_silent:
+      return "underlay gateway does not answer";
+    case Reason::selectors_narrowed:
+      return "traffic selectors narrowed by the peer";
+    case Reason::charon_dead:
+      return "charon is not running";
+    case Reason::charon_silent:
+      return "charon does not answer";
     case Reason::address_missing:
       return "address missing";
     case Reason::sa_missing:

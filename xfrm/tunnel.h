@@ -84,6 +84,9 @@ struct TunnelOptions {
   std::string watch_connection;   ///< charon's name of the connection where `ike` is none; empty: found by if_id.
   /// Tunnels with one group stand in for each other: the last usable one of a group is never held down by damping.
   std::string group;
+  /// Addresses behind the tunnel that it is of no use without: the BGP peer, the probe's target. Where the peer narrows
+  /// the selectors so that one is left out, the tunnel is down.
+  std::vector<IpAddress> carries;
   bool operator==(const TunnelOptions&) const = default;
 };
 
@@ -97,28 +100,40 @@ inline constexpr std::uint32_t kDefaultMtu = 1400;
   return underlay_mtu > kOverhead ? underlay_mtu - kOverhead : 0;
 }
 
-/// up and suspect carry traffic; suspect says something hints that it may not arrive (prefer another tunnel).
+/// up and suspect carry traffic; suspect says something hints that it may not arrive (prefer another tunnel). No tunnel
+/// is suspect for ever: see verdict.h.
 enum class TunnelState : std::uint8_t { down, suspect, up };
 [[nodiscard]] constexpr bool usable(TunnelState state) { return state != TunnelState::down; }  ///< Carries traffic.
 
-/// Why a tunnel is in its state. Ordered as evaluated: of several causes the first in this list is told.
+/// Why a tunnel is in its state. Ordered as evaluated: of several causes the first in this list is told. verdict.h says
+/// what each means and why.
 enum class Reason : std::uint8_t {
-  ready,              ///< up: SAs in both directions, interface and addresses there, nothing against it.
-  starting,           ///< down: the first dump of the kernel is not in yet.
-  interface_missing,  ///< down
-  interface_down,     ///< down: somebody set it down.
-  address_missing,    ///< down: not all addresses are on the interface.
-  sa_missing,         ///< down: no SA for both directions, none was lost either.
-  sa_deleted,         ///< down: deleted by the peer or by the operator.
-  sa_expired,         ///< down: hard lifetime, no successor.
-  sa_flushed,         ///< down: all SAs of the host were flushed.
-  child_down,         ///< down: charon says so; the kernel follows.
-  ike_down,           ///< down: charon lost the peer, and all children with it.
-  probe_lost,         ///< down: echo probes through the tunnel are not answered.
-  damped,             ///< down: it flaps; held down until TunnelStatus::held_until.
-  sa_orphaned,        ///< suspect: the SAs work for the kernel, but charon does not know them.
-  retransmitting,     ///< suspect: charon repeats a request, the peer is silent.
-  no_inbound,         ///< suspect: we send, nothing comes back.
+  ready,                  ///< SAs in both directions, all they stand on is there, nothing against it.
+  starting,               ///< The first dump of the kernel is not in yet.
+  interface_missing,      ///< The tunnel's own interface is not there.
+  interface_down,         ///< It is set down.
+  no_carrier,             ///< Mode::link: its device has no carrier.
+  address_missing,        ///< Not all addresses are on the interface.
+  underlay_missing,       ///< The device that IKE and ESP leave through is not there,
+  underlay_down,          ///< is set down,
+  underlay_no_carrier,    ///< or has no carrier.
+  local_address_missing,  ///< The SAs' local address is not on this host.
+  endpoint_unroutable,    ///< The kernel has no route to the peer's IKE address.
+  gateway_silent,         ///< The underlay gateway does not answer ARP or neighbor discovery.
+  sa_missing,             ///< No SA for both directions, none was lost either.
+  sa_deleted,             ///< Deleted by the peer or by the operator.
+  sa_expired,             ///< Hard lifetime, no successor.
+  sa_flushed,             ///< All SAs of the host were flushed.
+  child_down,             ///< charon says so; the kernel follows.
+  ike_down,               ///< charon lost the peer, and all children with it.
+  selectors_narrowed,     ///< The peer's selectors leave out what the tunnel has to carry.
+  charon_dead,            ///< charon's socket refuses, and ESP in UDP is received through a socket of charon's.
+  probe_lost,             ///< Echo probes through the tunnel are not answered.
+  damped,                 ///< It flaps; held down until TunnelStatus::held_until.
+  charon_silent,          ///< charon does not answer: it will neither renew the SAs nor answer the peer.
+  sa_orphaned,            ///< The SAs work for the kernel, but charon does not know them.
+  retransmitting,         ///< charon repeats a request, the peer is silent.
+  no_inbound,             ///< We send, nothing comes back.
 };
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::no_inbound) + 1;
 

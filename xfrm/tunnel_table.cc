@@ -1,5 +1,6 @@
 #include <bgp/text.h>
 #include <xfrm/tunnel_table.h>
+#include <xfrm/verdict.h>
 
 #include <algorithm>
 #include <utility>
@@ -22,6 +23,10 @@ std::vector<IpAddress> remote_addresses(const TunnelOptions& options) {
 
 std::string connection_of(const TunnelOptions& options) {
   return options.ike ? "bgplite-" + options.name : options.watch_connection;
+}
+
+bool covers(const std::vector<Prefix>& selectors, const IpAddress& address) {
+  return std::any_of(selectors.begin(), selectors.end(), [&](const Prefix& it) { return it.contains(address); });
 }
 
 bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {
@@ -51,6 +56,8 @@ void TunnelTable::set_tunnels(std::span<const TunnelOptions> tunnels) {
     tunnel.mode = options.mode;
     tunnel.if_id = options.if_id;
     tunnel.remotes = remote_addresses(options);
+    tunnel.carries = options.carries;
+    tunnel.ours = options.ike.has_value();
     next.push_back(std::move(tunnel));
   }
   tunnels_ = std::move(next);
@@ -97,6 +104,15 @@ const TunnelTable::Child* TunnelTable::child_of(const Sa& sa, std::size_t owner)
     if (spi_fits && owner_of(child.sa) == owner) return &child;
   }
   return nullptr;
+}
+
+/// Whether charon made it for a connection that is not the tunnel's, between the same addresses.
+bool TunnelTable::is_of_others(const Sa& sa, std::size_t owner) const {
+  return std::any_of(children_.begin(), children_.end(), [&](const auto& it) {
+    const ChildSa& child = it.second.sa;
+    return child.if_id == sa.if_id && (child.spi_in == sa.key.spi || child.spi_out == sa.key.spi) &&
+           owner_of(child) != owner;
+  });
 }
 
 SaDirection TunnelTable::direction_of(const Sa& sa, std::size_t owner) const {
@@ -160,23 +176,51 @@ void TunnelTable::set_link(std::string_view tunnel, const TunnelLink* link) {
 }
 
 void TunnelTable::charon_gone() {
-  charon_known_ = false;
+  if (charon_ == Charon::answers) charon_ = Charon::silent;
   children_.clear();
   for (Tunnel& tunnel : tunnels_) tunnel.retransmitting = false;
 }
 
+void TunnelTable::charon_refuses() {
+  charon_gone();
+  charon_ = Charon::dead;
+}
+
 void TunnelTable::set_children(std::vector<ChildSa> children) {
-  charon_known_ = true;
-  children_.clear();
+  charon_ = Charon::answers;
+  charon_seen_ = true;
+  charon_silent_since_ = kNever;
+  for (auto& [id, child] : children_) ++child.absent;
+  // What charon gave up stays the verdict over its SAs as long as the kernel has them.
+  std::erase_if(children_, [&](const auto& it) { return it.second.gone != Reason::ready && !in_kernel(it.second.sa); });
   for (ChildSa& child : children) {
     const std::uint32_t id = child.id;
     const Reason gone = child.usable ? Reason::ready : Reason::child_down;
-    children_[id] = Child{std::move(child), gone};
+    children_[id] = Child{std::move(child), gone, 0, kNever};
+  }
+}
+
+bool TunnelTable::in_kernel(const ChildSa& child) const {
+  return std::any_of(sas_.begin(), sas_.end(),
+                     [&](const auto& it) { return it.first.spi == child.spi_in || it.first.spi == child.spi_out; });
+}
+
+void TunnelTable::forget_absent_children(Time now) {
+  for (auto it = children_.begin(); it != children_.end();) {
+    Child& child = it->second;
+    if (child.absent == 0 || child.gone != Reason::ready) {
+      ++it;
+      continue;
+    }
+    if (child.absent_since == kNever) child.absent_since = now;
+    const bool forgotten = child.absent >= 2 && now - child.absent_since >= kConfirmGrace;
+    if (!forgotten && child.absent >= 2) deadline_ = std::min(deadline_, child.absent_since + kConfirmGrace);
+    it = forgotten ? children_.erase(it) : std::next(it);
   }
 }
 
 void TunnelTable::child_up(const ChildSa& child) {
-  children_[child.id] = Child{child, Reason::ready};
+  children_[child.id] = Child{child};
   if (const std::size_t owner = owner_of(child); owner != kNobody) tunnels_[owner].retransmitting = false;
 }
 
@@ -184,12 +228,12 @@ void TunnelTable::child_down(const ChildSa& child) {
   // Kept, as the verdict over its SAs, until the next snapshot; of two causes the first stays.
   const auto known = children_.find(child.id);
   const bool condemned = known != children_.end() && known->second.gone != Reason::ready;
-  children_[child.id] = Child{child, condemned ? known->second.gone : Reason::child_down};
+  children_[child.id] = Child{child, condemned ? known->second.gone : Reason::child_down, 0, kNever};
 }
 
 void TunnelTable::child_rekeyed(std::uint32_t old_id, const ChildSa& successor) {
   if (old_id != successor.id) children_.erase(old_id);
-  children_[successor.id] = Child{successor, Reason::ready};
+  children_[successor.id] = Child{successor};
 }
 
 void TunnelTable::ike_down(std::uint32_t ike_id) {
@@ -203,8 +247,15 @@ void TunnelTable::ike_rekeyed(std::uint32_t old_ike_id, std::uint32_t new_ike_id
 }
 
 void TunnelTable::set_retransmitting(std::string_view connection, bool retransmitting) {
-  for (Tunnel& tunnel : tunnels_)
-    if (!connection.empty() && tunnel.connection == connection) tunnel.retransmitting = retransmitting;
+  for (Tunnel& tunnel : tunnels_) {
+    if (connection.empty() || tunnel.connection != connection) continue;
+    tunnel.retransmitting = retransmitting;
+    tunnel.retransmitting_until = kNever;
+  }
+}
+
+void TunnelTable::set_underlay(std::string_view tunnel, Reason underlay) {
+  if (Tunnel* found = find(tunnel)) found->underlay = underlay;
 }
 
 void TunnelTable::set_probe(std::string_view tunnel, ProbeResult result) {
@@ -227,9 +278,10 @@ void TunnelTable::set_counters(const SaKey& key, std::uint64_t packets, std::uin
 
 void TunnelTable::count_sas(Time now) {
   for (Tunnel& tunnel : tunnels_) tunnel.count = SaCount{};
+  std::vector<std::pair<SaRecord*, std::size_t>> orphans;
   for (auto& [key, record] : sas_) {
     const std::size_t owner = owner_of(record.sa);
-    if (owner == kNobody) continue;
+    if (owner == kNobody || record.dead || is_of_others(record.sa, owner)) continue;
     const SaDirection direction = direction_of(record.sa, owner);
     record.sa.direction = direction;
     SaCount& count = tunnels_[owner].count;
@@ -239,7 +291,7 @@ void TunnelTable::count_sas(Time now) {
       count.condemned_why = child->gone;
       continue;
     }
-    if (child || !charon_known_) {
+    if (child || charon_ != Charon::answers) {
       record.unconfirmed_since = kNever;
     } else if (record.unconfirmed_since == kNever) {
       record.unconfirmed_since = now;
@@ -247,30 +299,56 @@ void TunnelTable::count_sas(Time now) {
     const bool orphan = record.unconfirmed_since != kNever && now - record.unconfirmed_since >= kConfirmGrace;
     if (record.unconfirmed_since != kNever && !orphan)
       deadline_ = std::min(deadline_, record.unconfirmed_since + kConfirmGrace);
-    if (!orphan) count.confirmed = true;
+    if (orphan) {
+      orphans.emplace_back(&record, owner);
+      continue;
+    }
+    count.confirmed_in = count.confirmed_in || direction == SaDirection::inbound;
+    count.confirmed_out = count.confirmed_out || direction == SaDirection::outbound;
+    count.in_udp = count.in_udp || record.sa.in_udp;
     if (direction == SaDirection::inbound) ++count.inbound;
     if (direction == SaDirection::outbound) ++count.outbound;
+    if (!child) continue;
+    count.known_in = count.known_in || direction == SaDirection::inbound;
+    count.known_out = count.known_out || direction == SaDirection::outbound;
+    count.newest_known_s = std::max(count.newest_known_s, record.sa.added_s);
+    if (child->sa.id < count.newest_child) continue;
+    count.newest_child = child->sa.id;
+    const Tunnel& tunnel = tunnels_[owner];
+    count.narrowed = !child->sa.remote_ts.empty() &&
+                     !std::all_of(tunnel.carries.begin(), tunnel.carries.end(),
+                                  [&](const IpAddress& address) { return covers(child->sa.remote_ts, address); });
+  }
+  for (const auto& [record, owner] : orphans) {
+    SaCount& count = tunnels_[owner].count;
+    if (count.known_in && count.known_out) {
+      // The peer has had a newer pair agreed on since: it may end the older one without a word to a charon that does
+      // not know it, and the kernel would go on sending into it.
+      record->dead = record->sa.added_s < count.newest_known_s;
+      continue;
+    }
+    count.in_udp = count.in_udp || record->sa.in_udp;
+    if (record->sa.direction == SaDirection::inbound) ++count.inbound;
+    if (record->sa.direction == SaDirection::outbound) ++count.outbound;
   }
 }
 
-TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) const {
-  if (tunnel.mode != Mode::policy) {
-    if (!tunnel.has_link) return {TunnelState::down, Reason::interface_missing};
-    if (!tunnel.link.up) return {TunnelState::down, Reason::interface_down};
-    if (!tunnel.link.addressed) return {TunnelState::down, Reason::address_missing};
+/// The first hint against a tunnel with a pair of SAs; Reason::ready: none.
+Reason TunnelTable::hint(Tunnel& tunnel, Time now) {
+  if (without_charon(tunnel)) {
+    if (charon_silent_since_ == kNever) charon_silent_since_ = now;
+    if (now - charon_silent_since_ >= kConfirmGrace) return Reason::charon_silent;
+    deadline_ = std::min(deadline_, charon_silent_since_ + kConfirmGrace);
   }
-  if (tunnel.mode == Mode::link)
-    return tunnel.probe == ProbeResult::lost ? Judgement{TunnelState::down, Reason::probe_lost}
-                                             : Judgement{TunnelState::up, Reason::ready};
-  const SaCount& count = tunnel.count;
-  if (count.inbound == 0 || count.outbound == 0) {
-    tunnel.last_received = kNever;
-    return {TunnelState::down, count.condemned ? count.condemned_why : tunnel.last_loss};
+  if (!tunnel.count.confirmed_in || !tunnel.count.confirmed_out) return Reason::sa_orphaned;
+  if (tunnel.retransmitting) {
+    if (tunnel.retransmitting_until == kNever) tunnel.retransmitting_until = now + kHintLife;
+    tunnel.retransmitting = now < tunnel.retransmitting_until;
+    if (tunnel.retransmitting) {
+      deadline_ = std::min(deadline_, tunnel.retransmitting_until);
+      return Reason::retransmitting;
+    }
   }
-  if (tunnel.probe == ProbeResult::lost) return {TunnelState::down, Reason::probe_lost};
-  if (!count.confirmed) return {TunnelState::suspect, Reason::sa_orphaned};
-  if (tunnel.retransmitting) return {TunnelState::suspect, Reason::retransmitting};
-
   if (tunnel.received != tunnel.received_seen || tunnel.last_received == kNever) {
     tunnel.received_seen = tunnel.received;
     tunnel.last_received = now;
@@ -278,8 +356,47 @@ TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) const {
   }
   if (silence_ != Duration{} && now - tunnel.last_received >= silence_ &&
       tunnel.sent - tunnel.sent_at_last_received >= kSentInSilence)
-    return {TunnelState::suspect, Reason::no_inbound};
-  return {TunnelState::up, Reason::ready};
+    return Reason::no_inbound;
+  return Reason::ready;
+}
+
+TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) {
+  const auto is = [](Reason reason) { return Judgement{verdict_of(reason).state, reason}; };
+  if (tunnel.mode != Mode::policy) {
+    if (!tunnel.has_link) return is(Reason::interface_missing);
+    if (!tunnel.link.up) return is(Reason::interface_down);
+    if (tunnel.mode == Mode::link && !tunnel.link.carrier) return is(Reason::no_carrier);
+    if (!tunnel.link.addressed) return is(Reason::address_missing);
+  }
+  if (tunnel.mode == Mode::link) return is(tunnel.probe == ProbeResult::lost ? Reason::probe_lost : Reason::ready);
+  if (tunnel.underlay != Reason::ready) return is(tunnel.underlay);
+  const SaCount& count = tunnel.count;
+  if (count.inbound == 0 || count.outbound == 0) {
+    tunnel.last_received = kNever;
+    tunnel.suspect_since = kNever;
+    return is(count.condemned ? count.condemned_why : tunnel.last_loss);
+  }
+  if (count.narrowed) return is(Reason::selectors_narrowed);
+  if (charon_ == Charon::dead && without_charon(tunnel) && count.in_udp) return is(Reason::charon_dead);
+  if (tunnel.probe == ProbeResult::lost) return is(Reason::probe_lost);
+
+  const Reason against = hint(tunnel, now);
+  if (against == Reason::ready) {
+    tunnel.suspect_since = kNever;
+    return is(against);
+  }
+  // Each packet that comes in is a proof, and so is an answered probe.
+  if (tunnel.suspect_since == kNever || tunnel.received != tunnel.received_when_suspect ||
+      tunnel.probe == ProbeResult::answered) {
+    tunnel.suspect_since = now;
+    tunnel.received_when_suspect = tunnel.received;
+  }
+  const Verdict& verdict = verdict_of(against);
+  if (now - tunnel.suspect_since < verdict.bound) {
+    deadline_ = std::min(deadline_, tunnel.suspect_since + verdict.bound);
+    return is(against);
+  }
+  return {verdict.afterwards, verdict.afterwards == TunnelState::up ? Reason::ready : against};
 }
 
 /// Counts flaps and starts a hold when a flapping tunnel comes back.
@@ -327,6 +444,7 @@ void TunnelTable::release_last_of_groups(Time now) {
 
 std::vector<TunnelChange> TunnelTable::settle(Time now) {
   deadline_ = kNever;
+  forget_absent_children(now);
   count_sas(now);
   for (Tunnel& tunnel : tunnels_) {
     tunnel.raw = judge(tunnel, now);
@@ -351,6 +469,39 @@ std::vector<TunnelChange> TunnelTable::settle(Time now) {
   return changes;
 }
 
+std::vector<SaKey> TunnelTable::take_dead() {
+  std::vector<SaKey> dead;
+  for (auto& [key, record] : sas_) {
+    const std::size_t owner = record.dead && !record.deleted ? owner_of(record.sa) : kNobody;
+    if (owner == kNobody || !tunnels_[owner].ours) continue;
+    record.deleted = true;
+    dead.push_back(key);
+  }
+  return dead;
+}
+
+Need TunnelTable::need(std::string_view tunnel) const {
+  const Tunnel* found = find(tunnel);
+  if (!found || found->mode == Mode::link) return Need::nothing;
+  const SaCount& count = found->count;
+  // A pair without one that charon confirms will not be renewed.
+  if (!count.confirmed_in || !count.confirmed_out) return Need::sas;
+  if (found->raw.reason == Reason::probe_lost) return Need::new_sas;
+  const bool out_of_time = found->raw.reason == Reason::retransmitting && found->raw.state == TunnelState::down;
+  return out_of_time ? Need::new_sas : Need::nothing;
+}
+
+std::vector<OuterEnds> TunnelTable::ends_of(std::string_view tunnel) const {
+  std::vector<OuterEnds> ends;
+  const Tunnel* found = find(tunnel);
+  for (const auto& [key, record] : sas_) {
+    if (!found || record.dead || record.sa.direction != SaDirection::outbound || !owns(*found, record.sa)) continue;
+    const OuterEnds one{record.sa.source, key.destination};
+    if (std::find(ends.begin(), ends.end(), one) == ends.end()) ends.push_back(one);
+  }
+  return ends;
+}
+
 TunnelState TunnelTable::state(std::string_view tunnel) const {
   const Tunnel* found = find(tunnel);
   return found ? found->told.state : TunnelState::down;
@@ -373,7 +524,7 @@ bool TunnelTable::fill(std::string_view tunnel, TunnelStatus& out) const {
   out.probed = found->probe != ProbeResult::unknown;
   out.connection = found->connection;
   for (const auto& [key, record] : sas_) {
-    if (!owns(*found, record.sa)) continue;
+    if (record.dead || !owns(*found, record.sa)) continue;
     if (record.sa.direction == SaDirection::inbound) {
       ++out.inbound_sas;
       out.inbound_spi = key.spi;
@@ -399,7 +550,7 @@ std::vector<Sa> TunnelTable::sas_of(std::string_view tunnel) const {
   std::vector<Sa> all;
   const Tunnel* found = find(tunnel);
   for (const auto& [key, record] : sas_)
-    if (found && owns(*found, record.sa)) all.push_back(record.sa);
+    if (found && !record.dead && owns(*found, record.sa)) all.push_back(record.sa);
   return all;
 }
 

@@ -364,7 +364,12 @@ void Daemon::set_tunnels() {
   if (const auto owned = own_charon(); !owned)
     return log_.error(LogArea::tunnel, owned.error() + ": tunnels stay as they were");
   std::vector<minibgp::xfrm::TunnelOptions> tunnels;
-  for (const auto& [name, tunnel] : config_.tunnels) tunnels.push_back(tunnel.options);
+  for (const auto& [name, tunnel] : config_.tunnels) {
+    minibgp::xfrm::TunnelOptions& options = tunnels.emplace_back(tunnel.options);
+    if (const auto peer = config_.peers.find(tunnel.peer); peer != config_.peers.end())
+      options.carries.push_back(peer->second.options.address);
+    if (tunnel.probe_enabled && tunnel.probe.target.is_set()) options.carries.push_back(tunnel.probe.target);
+  }
   std::vector<minibgp::xfrm::FollowGroup> follow;
   for (const StaticRoute& route : config_.static_routes) {
     if (route.follow == StaticRoute::Follow::nothing) continue;

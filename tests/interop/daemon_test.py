@@ -7,6 +7,7 @@ and metrics of a running pair; what it may do without being root; how much memor
 import json
 import os
 import pathlib
+import signal
 import socket
 import stat
 import sys
@@ -410,6 +411,27 @@ def footprint(lab):
     check_equal(figures["FRR"][0], 4, "FRR's processes")
     if "CMAKE_BUILD_TYPE:STRING=Release" in (needs.build_dir() / "CMakeCache.txt").read_text():
         check(resident <= IDLE_KIB_MAX, f"{resident} KiB resident, at most {IDLE_KIB_MAX}")
+
+
+@case("a SIGHUP right after the start ends nothing, whenever it comes")
+def early_reload(lab):
+    require(needs.root(), needs.namespaces())
+    a = lab.namespace("a")
+    a.run("mkdir", "-p", "/run/bgplite/state")
+    a.write("/run/bgplite.yaml", config("192.0.2.1", "192.0.2.2", 65001, 65002, fib={"enabled": False}))
+    binary = needs.built("bgplite")
+    for milliseconds in range(0, 40, 2):
+        process = a.start("bgplite", binary, "run", "-c", "/run/bgplite.yaml")
+        comm = lambda: pathlib.Path(f"/proc/{process.pid}/comm").read_text().strip()
+        wait_until(lambda: comm() == "bgplite", 10, "the program runs")
+        due = time.monotonic() + milliseconds / 1000
+        while time.monotonic() < due:
+            pass
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not process.running() or "reload: nothing has changed" in process.log(), 20,
+                   lambda: f"the reload is done: {process.log()[-300:]}")
+        check(process.running(), f"a SIGHUP {milliseconds} ms after the start ended the daemon")
+        process.stop()
 
 
 @case("SIGTERM keeps kernel routes with on_exit: keep and removes them with remove")

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,6 +24,7 @@ using netlink::MessageWriter;
 constexpr std::uint16_t kAttributeSaDir = 33;  // XFRMA_SA_DIR, Linux 6.10.
 constexpr std::uint8_t kSaDirIn = 1;
 constexpr std::uint8_t kSaDirOut = 2;
+constexpr unsigned kLowerUp = 1U << 16U;      // IFF_LOWER_UP of linux/if.h, which net/if.h excludes.
 constexpr std::uint8_t kEveryProtocol = 255;  // IPSEC_PROTO_ANY of the kernel's internal headers.
 // IFLA_XFRM_* are in if_link.h only from Linux 4.19 on; spelled out, as libnl does, to build on older headers.
 constexpr std::uint16_t kXfrmLink = 1;
@@ -40,6 +42,7 @@ Sa sa_of(const xfrm_usersa_info& info) {
   sa.key = key_of(info.id, info.family);
   sa.source = from_kernel(info.saddr, info.family);
   sa.reqid = info.reqid;
+  sa.added_s = info.curlft.add_time;
   return sa;
 }
 
@@ -56,6 +59,7 @@ std::optional<XfrmEvent> decode_sa(const Message& message) {
   while (const auto attribute = attributes.next()) {
     if (is_algorithm(attribute->type)) has_algorithm = true;
     if (attribute->type == XFRMA_IF_ID) sa.if_id = attribute->as<std::uint32_t>().value_or(0);
+    if (attribute->type == XFRMA_ENCAP) sa.in_udp = true;
     if (attribute->type == kAttributeSaDir) {
       const std::uint8_t direction = attribute->as<std::uint8_t>().value_or(0);
       if (direction == kSaDirIn) sa.direction = SaDirection::inbound;
@@ -110,6 +114,7 @@ std::optional<LinkEvent> decode_interface(const Message& message) {
   Link link;
   link.index = index;
   link.up = (info->ifi_flags & IFF_UP) != 0;
+  link.carrier = (info->ifi_flags & kLowerUp) != 0;
   AttributeReader attributes(message.payload, sizeof(ifinfomsg));
   while (const auto attribute = attributes.next()) {
     switch (attribute->type) {
@@ -171,11 +176,26 @@ std::optional<LinkEvent> decode_address(const Message& message) {
   return AddressSeen{info->ifa_index, {*local, info->ifa_prefixlen}, message.type == RTM_DELADDR};
 }
 
+std::optional<LinkEvent> decode_neighbor(const Message& message) {
+  const auto info = fixed_header<ndmsg>(message.payload);
+  if (!info || info->ndm_ifindex <= 0) return std::nullopt;
+  constexpr unsigned kKnown = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
+  const bool failed = (info->ndm_state & NUD_FAILED) != 0;
+  if (!failed && (info->ndm_state & kKnown) == 0) return std::nullopt;
+  AttributeReader attributes(message.payload, sizeof(ndmsg));
+  while (const auto attribute = attributes.next())
+    if (attribute->type == NDA_DST)
+      if (const auto address = address_of(attribute->value, info->ndm_family))
+        return NeighborSeen{static_cast<std::uint32_t>(info->ndm_ifindex), *address, failed};
+  return std::nullopt;
+}
+
 std::optional<LinkEvent> decode_route(const Message& message) {
   const auto info = fixed_header<rtmsg>(message.payload);
   if (!info || (info->rtm_family != AF_INET && info->rtm_family != AF_INET6)) return std::nullopt;
   RouteFound route;
   route.protocol = info->rtm_protocol;
+  route.reachable = info->rtm_type == RTN_UNICAST || info->rtm_type == RTN_LOCAL;
   IpAddress destination;
   destination.family = info->rtm_family == AF_INET ? Family::ipv4 : Family::ipv6;
   AttributeReader attributes(message.payload, sizeof(rtmsg));
@@ -260,7 +280,7 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const ChangeRoute& s
     out.begin(RTM_DELROUTE, kChange, sequence, header);
   }
   put_address(out, RTA_DST, step.destination);
-  put_address(out, RTA_GATEWAY, step.gateway);
+  if (step.gateway.is_set()) put_address(out, RTA_GATEWAY, step.gateway);
   if (step.device != 0) out.put(RTA_OIF, step.device);
   out.put(RTA_TABLE, owner.table);
   out.end();
@@ -323,6 +343,8 @@ std::optional<LinkEvent> decode_link(const Message& message) {
       return decode_address(message);
     case RTM_NEWROUTE:
       return decode_route(message);
+    case RTM_NEWNEIGH:
+      return decode_neighbor(message);
     default:
       return std::nullopt;
   }
@@ -365,6 +387,38 @@ void request_link_dump(MessageWriter& out, std::uint32_t sequence) {
 void request_address_dump(MessageWriter& out, std::uint32_t sequence) {
   out.begin(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence, ifaddrmsg{});
   out.end();
+}
+
+void request_sa_deletion(MessageWriter& out, std::uint32_t sequence, const SaKey& key) {
+  xfrm_usersa_id id{};
+  id.daddr = to_kernel(key.destination);
+  id.spi = htonl(key.spi);
+  id.family = kernel_family(key.destination.family);
+  id.proto = key.protocol;
+  out.begin(XFRM_MSG_DELSA, kChange, sequence, id);
+  out.end();
+}
+
+void request_route_dump(MessageWriter& out, std::uint32_t sequence, Family family, const RouteOwner& owner) {
+  rtmsg header{};
+  header.rtm_family = static_cast<std::uint8_t>(kernel_family(family));
+  header.rtm_protocol = owner.protocol;
+  out.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header);
+  out.put(RTA_TABLE, owner.table);
+  out.end();
+}
+
+std::optional<OwnRoute> decode_own_route(const Message& message, const RouteOwner& owner) {
+  const auto info = fixed_header<rtmsg>(message.payload);
+  const auto route = decode_route(message);
+  if (!info || !route || info->rtm_protocol != owner.protocol) return std::nullopt;
+  std::uint32_t table = info->rtm_table;
+  AttributeReader attributes(message.payload, sizeof(rtmsg));
+  while (const auto attribute = attributes.next())
+    if (attribute->type == RTA_TABLE) table = attribute->as<std::uint32_t>().value_or(table);
+  const auto& found = std::get<RouteFound>(*route);
+  if (table != owner.table || found.prefix.length_bits != address_bits(found.prefix.family)) return std::nullopt;
+  return OwnRoute{found.prefix.address(), found.gateway};
 }
 
 void request_route(MessageWriter& out, std::uint32_t sequence, const IpAddress& destination) {

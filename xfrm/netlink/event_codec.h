@@ -54,8 +54,20 @@ struct AddressSeen {
   bool gone = false;
   bool operator==(const AddressSeen&) const = default;
 };
-using LinkEvent = std::variant<Link, LinkGone, AddressSeen, RouteFound>;
+struct NeighborSeen {
+  std::uint32_t index = 0;
+  IpAddress address;
+  bool failed = false;  ///< NUD_FAILED; otherwise the kernel has a link address for it.
+  bool operator==(const NeighborSeen&) const = default;
+};
+using LinkEvent = std::variant<Link, LinkGone, AddressSeen, RouteFound, NeighborSeen>;
 [[nodiscard]] std::optional<LinkEvent> decode_link(const netlink::Message& message);
+
+/// What marks a route as ours.
+struct RouteOwner {
+  std::uint8_t protocol = 0;
+  std::uint32_t table = 254;
+};
 
 /// Requests. Each appends one message.
 void request_sa_dump(netlink::MessageWriter& out, std::uint32_t sequence);
@@ -66,12 +78,13 @@ void update_policy(netlink::MessageWriter& out, std::uint32_t sequence, const Po
 void request_link_dump(netlink::MessageWriter& out, std::uint32_t sequence);
 void request_address_dump(netlink::MessageWriter& out, std::uint32_t sequence);
 /// The route entry the kernel would use for `destination` (RTM_F_FIB_MATCH), whatever the size of the table.
+void request_sa_deletion(netlink::MessageWriter& out, std::uint32_t sequence, const SaKey& key);
+/// The routes of one family with the owner's protocol and table; older kernels (before 4.20) answer with all.
+void request_route_dump(netlink::MessageWriter& out, std::uint32_t sequence, Family family, const RouteOwner& owner);
+/// nullopt: not a host route of the owner's.
+[[nodiscard]] std::optional<OwnRoute> decode_own_route(const netlink::Message& message, const RouteOwner& owner);
 void request_route(netlink::MessageWriter& out, std::uint32_t sequence, const IpAddress& destination);
 
-struct RouteOwner {
-  std::uint8_t protocol = 0;
-  std::uint32_t table = 254;
-};
 void request_step(netlink::MessageWriter& out, std::uint32_t sequence, const LinkStep& step, const RouteOwner& owner);
 
 /// The address in an xfrm_address_t of `family` (AF_INET, AF_INET6).

@@ -36,7 +36,7 @@ Result<void, std::error_code> Monitor::start(Xfrm needed) {
   if (xfrm)
     for (const unsigned group : {XFRMNLGRP_SA, XFRMNLGRP_EXPIRE})
       if (auto joined = (*xfrm)->join(group); !joined) return joined;
-  for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
+  for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH})
     if (auto joined = (*links)->join(group); !joined) return joined;
   if (xfrm) xfrm_ = std::move(*xfrm);
   links_ = std::move(*links);
@@ -50,7 +50,7 @@ Result<void, std::error_code> Monitor::start(Xfrm needed) {
 
 void Monitor::resume() {
   if (sa_dump_again_ && sa_dump_ == 0 && policy_dump_ == 0) dump_sas();
-  if (link_dump_again_ && link_dump_ == LinkDump::none) dump_links();
+  if (link_dump_ == LinkDump::none) dump_what_waits();
 }
 
 void Monitor::close() {
@@ -83,11 +83,41 @@ void Monitor::dump_links() {
     return;
   }
   link_dump_again_ = false;
-  link_dump_ = LinkDump::links;
-  link_dump_sequence_ = links_->next_sequence();
   events_.on_link_dump_begins();
+  go_on(LinkDump::links);
+}
+
+void Monitor::read_own_routes() {
+  route_dump_again_ = true;
+  if (link_dump_ == LinkDump::none) dump_what_waits();
+}
+
+void Monitor::dump_what_waits() {
+  if (link_dump_again_) return dump_links();
+  if (!std::exchange(route_dump_again_, false)) return;
+  own_routes_.clear();
+  go_on(LinkDump::routes_v4);
+}
+
+void Monitor::go_on(LinkDump dump) {
+  link_dump_ = dump;
+  link_dump_sequence_ = links_->next_sequence();
   writer_.clear();
-  request_link_dump(writer_, link_dump_sequence_);
+  switch (dump) {
+    case LinkDump::none:
+      return;
+    case LinkDump::links:
+      request_link_dump(writer_, link_dump_sequence_);
+      break;
+    case LinkDump::addresses:
+      request_address_dump(writer_, link_dump_sequence_);
+      break;
+    case LinkDump::routes_v4:
+    case LinkDump::routes_v6:
+      request_route_dump(writer_, link_dump_sequence_, dump == LinkDump::routes_v4 ? Family::ipv4 : Family::ipv6,
+                         owner_);
+      break;
+  }
   send_links();
 }
 
@@ -172,24 +202,25 @@ void Monitor::fail_outstanding() {
   look_ups_.clear();
 }
 
-void Monitor::answer_link(const netlink::Answer& answer) {
-  if (answer.sequence == link_dump_sequence_ && link_dump_ != LinkDump::none) {
-    if (answer.error != 0) {
-      link_dump_ = LinkDump::none;
-      link_dump_again_ = true;
-      return;
-    }
-    if (link_dump_ == LinkDump::links) {
-      link_dump_ = LinkDump::addresses;
-      link_dump_sequence_ = links_->next_sequence();
-      writer_.clear();
-      request_address_dump(writer_, link_dump_sequence_);
-      return send_links();
-    }
-    link_dump_ = LinkDump::none;
-    if (link_dump_again_) return dump_links();
-    return events_.on_link_dump_ended();
+void Monitor::answer_link_dump(const netlink::Answer& answer) {
+  const LinkDump ended = std::exchange(link_dump_, LinkDump::none);
+  const bool of_routes = ended == LinkDump::routes_v4 || ended == LinkDump::routes_v6;
+  if (answer.error != 0) {
+    (of_routes ? route_dump_again_ : link_dump_again_) = true;  // Not at once: resume() tries again.
+    return;
   }
+  if (ended == LinkDump::links) return go_on(LinkDump::addresses);
+  if (ended == LinkDump::routes_v4) return go_on(LinkDump::routes_v6);
+  if (of_routes) {
+    if (!route_dump_again_) events_.on_own_routes(std::exchange(own_routes_, {}));
+  } else if (!link_dump_again_) {
+    events_.on_link_dump_ended();
+  }
+  if (link_dump_ == LinkDump::none) dump_what_waits();
+}
+
+void Monitor::answer_link(const netlink::Answer& answer) {
+  if (answer.sequence == link_dump_sequence_ && link_dump_ != LinkDump::none) return answer_link_dump(answer);
   if (const auto step = steps_.find(answer.sequence); step != steps_.end()) {
     const std::uint64_t id = step->second;
     steps_.erase(step);
@@ -203,20 +234,27 @@ void Monitor::answer_link(const netlink::Answer& answer) {
 }
 
 void Monitor::handle_link(const netlink::Message& message) {
-  if ((message.flags & NLM_F_DUMP_INTR) != 0 && link_dump_ != LinkDump::none) link_dump_again_ = true;
+  const bool of_routes = link_dump_ == LinkDump::routes_v4 || link_dump_ == LinkDump::routes_v6;
+  if ((message.flags & NLM_F_DUMP_INTR) != 0 && link_dump_ != LinkDump::none)
+    (of_routes ? route_dump_again_ : link_dump_again_) = true;
   if (const auto answer = netlink::parse_answer(message)) return answer_link(*answer);
+  if (of_routes && message.sequence == link_dump_sequence_) {
+    if (const auto route = decode_own_route(message, owner_)) own_routes_.push_back(*route);
+    return;
+  }
   const auto event = decode_link(message);
   if (!event) return;
   std::visit(Overloaded{
                  [&](const Link& link) { events_.on_link(link); },
                  [&](const LinkGone& gone) { events_.on_link_gone(gone.index); },
                  [&](const AddressSeen& it) { events_.on_address(it.index, it.address, it.gone); },
+                 [&](const NeighborSeen& it) { events_.on_neighbor(it.index, it.address, it.failed); },
                  [&](const RouteFound& route) {
                    const auto look_up = look_ups_.find(message.sequence);
                    if (look_up == look_ups_.end()) return;
                    const IpAddress endpoint = look_up->second;
                    look_ups_.erase(look_up);
-                   events_.on_route(endpoint, route);
+                   events_.on_route(endpoint, route.reachable ? std::optional{route} : std::nullopt);
                  },
              },
              *event);
@@ -242,6 +280,12 @@ void Monitor::read_counters(std::span<const Sa> sas) {
   if (sas.empty()) return;
   writer_.clear();
   for (const Sa& sa : sas) request_counters(writer_, xfrm_->next_sequence(), sa.key);
+  send_xfrm();
+}
+
+void Monitor::delete_sa(const SaKey& key) {
+  writer_.clear();
+  request_sa_deletion(writer_, xfrm_->next_sequence(), key);
   send_xfrm();
 }
 

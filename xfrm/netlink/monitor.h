@@ -1,7 +1,7 @@
 /// Monitor: the kernel's SAs, links and addresses as events, and steps to the kernel. Two netlink sockets: NETLINK_XFRM
-/// (groups SA and EXPIRE; never AEVENTS, which floods) and NETLINK_ROUTE (LINK, IPV4_IFADDR, IPV6_IFADDR). Tables are
-/// read at the start and again after every overrun, over the socket that also brings the events, so that dump and
-/// events come in the order in which things happened.
+/// (groups SA and EXPIRE; never AEVENTS, which floods) and NETLINK_ROUTE (LINK, IPV4_IFADDR, IPV6_IFADDR, NEIGH).
+/// Tables are read at the start and again after every overrun, over the socket that also brings the events, so that
+/// dump and events come in the order in which things happened.
 ///
 /// Not here: what the events mean (tunnel_table.h, interfaces.h).
 #pragma once
@@ -40,6 +40,8 @@ class Monitor final : public LinkPort {
   void execute(std::uint64_t id, const LinkStep& step) override;
   void look_up(const IpAddress& endpoint) override;
   void read_counters(std::span<const Sa> sas) override;
+  void delete_sa(const SaKey& key) override;
+  void read_own_routes() override;
 
   /// Reads all policies; `done` gets them, or nothing after an error. One at a time.
   void read_policies(std::function<void(std::vector<PolicySeen>)> done);
@@ -49,7 +51,7 @@ class Monitor final : public LinkPort {
   [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
 
  private:
-  enum class LinkDump : std::uint8_t { none, links, addresses };
+  enum class LinkDump : std::uint8_t { none, links, addresses, routes_v4, routes_v6 };
   void dump_sas();
   void dump_links();
   void read_xfrm();
@@ -57,6 +59,9 @@ class Monitor final : public LinkPort {
   void handle_xfrm(const netlink::Message& message);
   void handle_link(const netlink::Message& message);
   void answer_link(const netlink::Answer& answer);
+  void answer_link_dump(const netlink::Answer& answer);
+  void go_on(LinkDump dump);
+  void dump_what_waits();
   void fail_outstanding();
   void send_links();
   void send_xfrm();
@@ -69,7 +74,8 @@ class Monitor final : public LinkPort {
   netlink::MessageWriter writer_;
   std::uint32_t sa_dump_ = 0, policy_dump_ = 0, link_dump_sequence_ = 0;  ///< Sequence numbers under way; 0: none.
   LinkDump link_dump_ = LinkDump::none;
-  bool sa_dump_again_ = false, link_dump_again_ = false;
+  bool sa_dump_again_ = false, link_dump_again_ = false, route_dump_again_ = false;
+  std::vector<OwnRoute> own_routes_;
   std::vector<PolicySeen> policies_;
   std::function<void(std::vector<PolicySeen>)> policies_done_;
   std::map<std::uint32_t, std::uint64_t> steps_;  ///< Step id by sequence number.

@@ -6,16 +6,14 @@
 #include <xfrm/policy_failover.h>
 #include <xfrm/tunnel_table.h>
 #include <xfrm/tunnels.h>
+#include <xfrm/underlay.h>
 #include <xfrm/vici/client.h>
-#include <xfrm/vici/ike_config.h>
+#include <xfrm/vici/events.h>
 #include <xfrm/vici/keeper.h>
 #include <xfrm/vici/key_file.h>
-#include <xfrm/vici/sa_view.h>
-#include <xfrm/vici/symptoms.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -29,22 +27,6 @@ namespace {
 /// An end with OnExit::remove waits so long for charon, then for the kernel.
 constexpr std::chrono::seconds kCharonPatience{8};
 constexpr std::chrono::seconds kKernelPatience{2};
-
-/// Policy-based tunnels with the same selectors: only one of them can be in the kernel's policies, so it has to be the
-/// one that the peer uses, asked for or not.
-std::vector<FollowGroup> policy_groups(const std::vector<TunnelOptions>& tunnels) {
-  std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, FollowGroup> groups;
-  for (const TunnelOptions& tunnel : tunnels) {
-    if (tunnel.mode != Mode::policy || !tunnel.ike) continue;
-    FollowGroup& group = groups[{tunnel.ike->local_ts, tunnel.ike->remote_ts}];
-    if (group.tunnels.empty()) group.name = "policies of " + tunnel.name;
-    group.tunnels.push_back(tunnel.name);
-  }
-  std::vector<FollowGroup> shared;
-  for (auto& [selectors, group] : groups)
-    if (group.tunnels.size() > 1) shared.push_back(std::move(group));
-  return shared;
-}
 
 TunnelsOptions checked(TunnelsOptions options) {
   // Zero would make the loop spin.
@@ -86,12 +68,13 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
 
   void set_tunnels(const std::vector<TunnelOptions>& tunnels, const std::vector<FollowGroup>& follow) {
-    tunnels_ = tunnels;
+    tunnels_ = with_policy_priorities(tunnels);
     interfaces_.set_tunnels(tunnels_);
     table_.set_tunnels(tunnels_);
     keeper_.set_tunnels(tunnels_, now());
     std::vector<FollowGroup> groups = follow;
-    for (FollowGroup& group : policy_groups(tunnels_)) groups.push_back(std::move(group));
+    for (std::vector<std::string>& names : tunnels_with_same_selectors(tunnels_))
+      groups.push_back({"policies of " + names.front(), std::move(names)});
     std::vector<Follow> next;
     for (const FollowGroup& group : groups) {
       const auto old =
@@ -178,7 +161,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   [[nodiscard]] const std::string& ike_version() const { return keeper_.version(); }
 
   [[nodiscard]] std::vector<IpAddress> underlay_endpoints() const {
-    std::set<IpAddress> all(remote_hosts_.begin(), remote_hosts_.end());
+    std::set<IpAddress> all = keeper_.remote_hosts();
     for (const TunnelOptions& tunnel : tunnels_)
       if (tunnel.ike)
         for (const std::string& text : tunnel.ike->remote_addresses)
@@ -186,7 +169,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     return {all.begin(), all.end()};
   }
 
-  [[nodiscard]] const std::vector<std::string>& warnings() const { return keeper_.warnings(); }
+  [[nodiscard]] std::vector<std::string> warnings() const { return keeper_.warnings(); }
 
   [[nodiscard]] static Time now() {
     return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
@@ -240,10 +223,12 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     table_.set_counters(key, packets, bytes);
   }
   void on_link(const Link& link) override {
+    if (!link.up || !link.carrier) neighbors_.forget(link.index);
     interfaces_.link(link);
     interfaces_.forget_routes();
   }
   void on_link_gone(std::uint32_t index) override {
+    neighbors_.forget(index);
     interfaces_.link_gone(index);
     interfaces_.forget_routes();
   }
@@ -271,6 +256,10 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     looking_up_.erase(endpoint);
     interfaces_.route(endpoint, found);
   }
+  void on_neighbor(std::uint32_t device, const IpAddress& address, bool failed) override {
+    neighbors_.seen(device, address, failed);
+  }
+  void on_own_routes(std::vector<OwnRoute> routes) override { interfaces_.own_routes(std::move(routes)); }
   void on_batch_ended() override { pump(); }
 
   // --- charon -------------------------------------------------------------------------------------------------------
@@ -282,64 +271,15 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
   void on_ike_disconnected(std::string_view) override {
     keeper_.disconnected();
-    table_.charon_gone();
+    client_.refused() ? table_.charon_refuses() : table_.charon_gone();
     pump();
   }
   void on_ike_event(std::string_view name, const vici::Section& message) override {
-    const Time at = now();
-    if (name == "log") {
-      if (const auto symptom = vici::read_log_event(message)) apply(*symptom, at);
-      return pump();
-    }
-    if (name == "alert") {
-      if (const auto symptom = vici::read_alert_event(message)) apply(*symptom, at);
-      return pump();
-    }
-    const bool up = message.yes("up");
-    if (name == "child-updown") {
-      for (vici::IkeView& ike : vici::read_ikes(message))
-        for (ChildSa& child : ike.children) {
-          child.usable = up;
-          if (up) {
-            table_.child_up(child);
-          } else {
-            table_.child_down(child);
-          }
-        }
-    } else if (name == "ike-updown" && !up) {
-      for (const vici::IkeView& ike : vici::read_ikes(message)) table_.ike_down(ike.id);
-    } else if (name == "child-rekey") {
-      for (const vici::ChildRekey& rekey : vici::read_child_rekeys(message))
-        table_.child_rekeyed(rekey.old_id, rekey.successor);
-    } else if (name == "ike-rekey") {
-      for (const auto& [before, after] : vici::read_ike_rekeys(message)) table_.ike_rekeyed(before, after);
-    }
-    keeper_.look_again(at);
+    vici::take_event(name, message, table_, keeper_, now());
+    // A renewal has installed charon's policies again.
+    if (name == "child-rekey" || name == "child-updown")
+      for (const Follow& it : follow_) redirect(it);
     pump();
-  }
-  void apply(const vici::Symptom& symptom, Time at) {
-    if (symptom.kind == vici::Symptom::Kind::silent) table_.set_retransmitting(symptom.connection, true);
-    if (symptom.kind == vici::Symptom::Kind::answered) table_.set_retransmitting(symptom.connection, false);
-    keeper_.symptom(symptom, at);
-  }
-
-  void take_snapshot() {
-    auto snapshot = keeper_.take_snapshot();
-    if (!snapshot) return;
-    std::vector<ChildSa> children;
-    remote_hosts_.clear();
-    for (vici::IkeView& ike : *snapshot) {
-      if (const auto remote = parse_address(ike.remote_host); remote && is_ours(ike)) remote_hosts_.insert(*remote);
-      for (ChildSa& child : ike.children) children.push_back(std::move(child));
-    }
-    table_.set_children(std::move(children));
-  }
-  [[nodiscard]] bool is_ours(const vici::IkeView& ike) const {
-    return std::any_of(tunnels_.begin(), tunnels_.end(), [&](const TunnelOptions& tunnel) {
-      if (vici::connection_name(tunnel) == ike.connection) return true;
-      return tunnel.if_id != 0 && std::any_of(ike.children.begin(), ike.children.end(),
-                                              [&](const ChildSa& child) { return child.if_id == tunnel.if_id; });
-    });
   }
 
   // --- the pump -----------------------------------------------------------------------------------------------------
@@ -386,10 +326,11 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     const Time at = now();
     if (at >= next_sync_) sync(at);
     if (at >= next_counters_ && options_.counter_interval.count() != 0) count(at);
-    take_snapshot();
+    if (auto children = keeper_.take_snapshot()) table_.set_children(std::move(*children));
     // What the kernel forwards comes before what makes the kernel right.
     tell(at);
     if (!running_) return;
+    if (links_known_ && !stopping_) look_up_routes();
     if (options_.manage_interfaces && links_known_ && !stopping_) step_interfaces(at);
     ask_charon(at);
     for (const std::string& line : keeper_.take_log()) write_log(LogLevel::info, line);
@@ -417,10 +358,16 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     for (const TunnelOptions& tunnel : tunnels_) {
       const auto link = interfaces_.tunnel_link(tunnel.name);
       table_.set_link(tunnel.name, link ? &*link : nullptr);
+      table_.set_underlay(tunnel.name, judge_underlay(tunnel, table_.ends_of(tunnel.name), interfaces_, neighbors_));
     }
     // The names in the changes live in the table, which a callback may change: copies.
     std::vector<std::pair<std::string, TunnelChange>> told;
     for (const TunnelChange& change : table_.settle(at)) told.emplace_back(change.tunnel, change);
+    for (const SaKey& dead : table_.take_dead()) {
+      write_log(LogLevel::info, "an SA to " + to_text(dead.destination) + " that charon no longer knows is deleted");
+      monitor_.delete_sa(dead);
+    }
+    for (const TunnelOptions& tunnel : tunnels_) keeper_.set_need(tunnel.name, table_.need(tunnel.name), at);
     bool lost = false;
     for (auto& [name, change] : told) {
       change.tunnel = name;
@@ -448,7 +395,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
                                       (it.current.empty() ? "nothing" : it.current) + ": " + std::string{move->why});
         moves.push_back({FollowChange{{}, {}, {}, move->why}, {it.group.name, it.current, previous}});
       }
-      if (!it.current.empty()) redirect(it);
+      redirect(it);
     }
     for (auto& [change, names] : moves) {
       change.group = names[0];
@@ -466,7 +413,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
           std::find_if(tunnels_.begin(), tunnels_.end(), [&](const TunnelOptions& t) { return t.name == name; });
       return found == tunnels_.end() ? Mode::interface : found->mode;
     };
-    if (mode_of(it.current) != Mode::policy) return;
+    if (it.current.empty() || mode_of(it.current) != Mode::policy) return;
     const auto wanted = ends_of(table_.sas_of(it.current));
     std::vector<TunnelEnds> others;
     for (const std::string& name : it.group.tunnels)
@@ -485,8 +432,15 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
 
   void step_interfaces(Time at) {
     for (const auto& [id, step] : interfaces_.next_steps(at)) monitor_.execute(id, step);
-    for (const IpAddress& endpoint : interfaces_.guarded_endpoints())
-      if (!interfaces_.route_known(endpoint) && looking_up_.insert(endpoint).second) monitor_.look_up(endpoint);
+    if (interfaces_.take_own_routes_request()) monitor_.read_own_routes();
+  }
+  void look_up_routes() {
+    std::vector<IpAddress> endpoints;
+    for (const TunnelOptions& tunnel : tunnels_)
+      for (const OuterEnds& ends : table_.ends_of(tunnel.name)) endpoints.push_back(ends.remote);
+    interfaces_.watch_routes_to(std::move(endpoints));
+    for (const IpAddress& endpoint : interfaces_.endpoints_to_look_up())
+      if (looking_up_.insert(endpoint).second) monitor_.look_up(endpoint);
   }
 
   void ask_charon(Time at) {
@@ -527,6 +481,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   boost::asio::steady_timer timer_;
   std::vector<TunnelOptions> tunnels_;
   Interfaces interfaces_;
+  Neighbors neighbors_;
   TunnelTable table_;
   vici::KeyFiles keys_;
   vici::IkeKeeper keeper_;
@@ -534,7 +489,6 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   vici::Client client_;
   std::vector<Follow> follow_;
   std::set<IpAddress> looking_up_;
-  std::set<IpAddress> remote_hosts_;
   bool running_ = false, links_known_ = false, sas_known_ = false;
   bool pumping_ = false, again_ = false;
   bool asking_charon_ = false;

@@ -150,6 +150,9 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   }
 
   [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] bool refused() const {
+    return !connected_ && last_why_ == error_code{asio::error::connection_refused}.message();
+  }
 
  private:
   struct Pending {
@@ -310,6 +313,7 @@ Client::~Client() { impl_->stop(); }
 void Client::start() { impl_->start(); }
 void Client::stop() { impl_->stop(); }
 bool Client::connected() const { return impl_->connected(); }
+bool Client::refused() const { return impl_->refused(); }
 void Client::request(std::string name, Section message, std::function<void(IkeReply)> done) {
   impl_->request(std::move(name), std::move(message), std::move(done));
 }

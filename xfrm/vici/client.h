@@ -50,6 +50,8 @@ class Client final : public IkePort {
   void start();
   void stop();
   [[nodiscard]] bool connected() const;
+  /// The last attempt was refused: the socket is there, and the charon that made it is not.
+  [[nodiscard]] bool refused() const;
   /// Without a connection the reply is "lost", at once.
   void request(std::string name, Section message, std::function<void(IkeReply)> done) override;
 

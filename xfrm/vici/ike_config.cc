@@ -207,7 +207,7 @@ std::vector<std::string> key_owners(const IkeOptions& ike) {
   return owners;
 }
 
-Section load_conn_message(const TunnelOptions& tunnel) {
+Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form) {
   const IkeOptions& ike = *tunnel.ike;
   Section connection;
   connection.add("version", std::to_string(ike.version));
@@ -216,7 +216,9 @@ Section load_conn_message(const TunnelOptions& tunnel) {
   add_unless_empty(connection, "proposals", split(ike.proposals, ','));
   connection.add("encap", ike.encap ? "yes" : "no");
   connection.add("mobike", ike.mobike ? "yes" : "no");
-  add_unless_zero(connection, "dpd_delay", ike.dpd_delay);
+  // Without DPD there is no other form: charon then adds the child to the IKE_SA it has.
+  const bool other = form == ConnectionForm::other && ike.dpd_delay.count() != 0;
+  add_unless_zero(connection, "dpd_delay", ike.dpd_delay + std::chrono::seconds{other ? 1 : 0});
   add_unless_zero(connection, "dpd_timeout", ike.dpd_timeout);
   connection.add("keyingtries", std::to_string(ike.keyingtries));
   add_unless_empty(connection, "unique", ike.unique);
@@ -315,11 +317,13 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
       warning("ike.mobike", "MOBIKE lets a peer with two addresses move this tunnel onto the other one's address");
     }
   }
-  if (ike.rekey_time.count() != 0 && ike.child_life_time.count() != 0 &&
-      ike.rekey_time + ike.over_time > ike.child_life_time)
-    warning("ike.rekey_time", "rekey_time + over_time is " + seconds(ike.rekey_time + ike.over_time) +
-                                  ", more than the lifetime of " + seconds(ike.child_life_time) +
-                                  ": the peer drops the SA before we renew it");
+  // charon's own rekey_time of a child.
+  constexpr std::chrono::seconds kChildRekeyTime{3600};
+  if (ike.child_rekey_time.count() == 0 && ike.child_life_time.count() != 0 && ike.child_life_time <= kChildRekeyTime)
+    warning("ike.child.life_time",
+            "child.life_time " + seconds(ike.child_life_time) + " without child.rekey_time, which is " +
+                seconds(kChildRekeyTime) + " then: the SA ends before we renew it",
+            "child: { rekey_time: ... }, at most nine tenths of life_time");
   if (ike.dpd_delay.count() == 0)
     warning("ike.dpd_delay", "without dpd_delay charon never notices that the peer is gone");
   if (ike.keyingtries != 0)

@@ -1,7 +1,10 @@
+#include <bgp/text.h>
+#include <xfrm/vici/foreign.h>
 #include <xfrm/vici/ike_config.h>
 #include <xfrm/vici/keeper.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace minibgp::xfrm::vici {
@@ -67,9 +70,12 @@ void IkeKeeper::connected(Time now) {
   version_.clear();
   algorithms_.reset();
   for (Tunnel& tunnel : tunnels_) {
-    tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = false;
-    tunnel.tries = 0;
+    tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = tunnel.listed = false;
+    tunnel.absent = tunnel.tries = 0;
     tunnel.next_try = Time{};
+    tunnel.negotiating.clear();
+    tunnel.too_many.clear();
+    tunnel.end_of_list.clear();
   }
   next_round_ = now;
   step_ = Step::done;
@@ -94,7 +100,7 @@ void IkeKeeper::add(Step step, std::string name, Section message, std::string tu
 }
 
 void IkeKeeper::begin_round(Time now) {
-  round_again_ = false;
+  round_again_ = round_soon_ = false;
   enter(version_.empty() ? Step::version : Step::conns, now);
 }
 
@@ -125,7 +131,9 @@ void IkeKeeper::enter(Step step, Time now) {
         plan_initiates(now);
         break;
       case Step::done:
-        next_round_ = round_again_ ? now : now + interval_;
+        next_round_ = now + (round_again_  ? Duration{}
+                             : round_soon_ ? std::min<Duration>(kLookAgain, interval_)
+                                           : interval_);
         return;
     }
     if (!todo_.empty()) return;
@@ -192,8 +200,45 @@ void IkeKeeper::plan_loads() {
     Section message = load_conn_message(tunnel.options);
     if (tunnel.present && message == tunnel.loaded_connection) continue;
     tunnel.replaced = tunnel.present && !tunnel.loaded_connection.empty() && message != tunnel.loaded_connection;
-    tunnel.loaded_connection = message;
-    add(Step::load, "load-conn", std::move(message), tunnel.options.name);
+    tunnel.loaded_connection = std::move(message);
+    add(Step::load, "load-conn", load_conn_message(tunnel.options, tunnel.form), tunnel.options.name);
+  }
+}
+
+/// Nothing of it is there, and no single list says so alone.
+bool IkeKeeper::is_due(const Tunnel& tunnel, Time now) const {
+  if (tunnel.up || tunnel.busy || tunnel.need == Need::nothing || now < tunnel.next_try) return false;
+  // An IKE_SA that was listed and is not now may be one that charon works on.
+  return !tunnel.listed || tunnel.absent != 1;
+}
+
+/// charon has SAs, but they pass nothing: the probes say so, or the kernel has none of them.
+bool IkeKeeper::is_renewal_due(const Tunnel& tunnel, Time now) const {
+  if (!tunnel.up || tunnel.busy || now < tunnel.next_renewal) return false;
+  if (tunnel.need == Need::sas) return now - tunnel.need_since >= kKernelGrace;
+  return tunnel.need == Need::new_sas;
+}
+
+void IkeKeeper::plan_initiate(Tunnel& tunnel) {
+  add(Step::initiate, "initiate",
+      Section{}.add("ike", connection_name(tunnel.options)).add("child", tunnel.options.name).add("timeout", "-1"),
+      tunnel.options.name);
+}
+
+/// IKE_SAs beside a newer one, and those whose negotiation does not end.
+void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
+  std::set<std::uint32_t> ends = std::exchange(tunnel.end_of_list, {});
+  if (!ends.empty())
+    log_.push_back("tunnel " + tunnel.options.name + ": ending " + std::to_string(ends.size()) +
+                   " IKE_SA beside a newer one");
+  if (tunnel.need != Need::nothing)
+    for (const auto& [id, since] : tunnel.negotiating)
+      if (now - since >= kNegotiation) ends.insert(id);
+  for (const std::uint32_t id : ends) {
+    tunnel.negotiating.erase(id);
+    add(Step::initiate, "terminate",
+        Section{}.add("ike-id", std::to_string(id)).add("force", "yes").add("timeout", "-1"));
+    round_soon_ = true;
   }
 }
 
@@ -202,19 +247,28 @@ void IkeKeeper::plan_initiates(Time now) {
     if (!tunnel.options.ike || !tunnel.present) continue;
     if (tunnel.replaced) {
       // The SAs of the old configuration go, and of this tunnel only; the next round brings it up again.
-      tunnel.replaced = false;
+      tunnel.replaced = tunnel.listed = false;
       add(Step::initiate, "terminate",
           Section{}.add("ike", connection_name(tunnel.options)).add("timeout", "-1").add("force", "no"));
       round_again_ = true;
       continue;
     }
-    if (tunnel.options.ike->start_action != "start" || tunnel.up || tunnel.busy || now < tunnel.next_try) continue;
-    const auto wait = std::min<Duration>(kFirstRetry * (1 << std::min(tunnel.tries, 10U)), kLastRetry);
-    ++tunnel.tries;
-    tunnel.next_try = now + wait;
-    add(Step::initiate, "initiate",
-        Section{}.add("ike", connection_name(tunnel.options)).add("child", tunnel.options.name).add("timeout", "-1"),
-        tunnel.options.name);
+    plan_ends(tunnel, now);
+    if (tunnel.options.ike->start_action != "start") continue;
+    if (is_due(tunnel, now)) {
+      const auto wait = std::min<Duration>(kFirstRetry * (1 << std::min(tunnel.tries, 10U)), kLastRetry);
+      ++tunnel.tries;
+      tunnel.next_try = now + wait;
+      plan_initiate(tunnel);
+    } else if (is_renewal_due(tunnel, now)) {
+      const auto wait = std::min<Duration>(2 * kFirstRenewal * (1 << std::min(tunnel.renewals, 10U)), kLastRenewal);
+      if (tunnel.renewals++ == 0)
+        log_.push_back("tunnel " + tunnel.options.name + ": nothing passes: a new IKE_SA beside the old one");
+      tunnel.next_renewal = now + wait;
+      tunnel.form = tunnel.form == ConnectionForm::plain ? ConnectionForm::other : ConnectionForm::plain;
+      add(Step::initiate, "load-conn", load_conn_message(tunnel.options, tunnel.form), tunnel.options.name);
+      plan_initiate(tunnel);
+    }
   }
 }
 
@@ -243,7 +297,7 @@ void IkeKeeper::note_warnings(const Section& algorithms) {
 }
 
 /// The answers of version, get-algorithms, get-conns, get-shared and list-sas.
-void IkeKeeper::judge_lists(const IkeReply& reply) {
+void IkeKeeper::judge_lists(const IkeReply& reply, Time now) {
   switch (under_way_->step) {
     case Step::version:
       version_ = reply.message.value("version");
@@ -276,21 +330,7 @@ void IkeKeeper::judge_lists(const IkeReply& reply) {
       std::vector<IkeView> all;
       for (const Section& event : reply.streamed)
         for (IkeView& ike : read_ikes(event)) all.push_back(std::move(ike));
-      for (Tunnel& tunnel : tunnels_) {
-        tunnel.up = tunnel.busy = false;
-        for (const IkeView& ike : all) {
-          if (ike.connection != connection_name(tunnel.options)) continue;
-          if (ike.in_progress) tunnel.busy = true;
-          for (const ChildSa& child : ike.children)
-            if (child.usable) tunnel.up = true;
-        }
-        if (!tunnel.up) continue;
-        tunnel.tries = 0;
-        tunnel.next_try = Time{};
-        tunnel.failure = IkeFailure::none;
-        tunnel.failure_text.clear();
-      }
-      snapshot_ = std::move(all);
+      judge_sas(std::move(all), now);
       break;
     }
     case Step::load:
@@ -298,6 +338,90 @@ void IkeKeeper::judge_lists(const IkeReply& reply) {
     case Step::done:
       break;
   }
+}
+
+void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Time now) {
+  tunnel.up = tunnel.busy = false;
+  bool found = false;
+  std::uint32_t newest = 0;
+  std::set<std::uint32_t> carrying;
+  std::map<std::uint32_t, Time> negotiating;
+  for (const IkeView& ike : all) {
+    if (ike.connection != connection_name(tunnel.options)) continue;
+    found = true;
+    tunnel.busy = tunnel.busy || ike.in_progress;
+    const bool usable =
+        std::any_of(ike.children.begin(), ike.children.end(), [](const ChildSa& child) { return child.usable; });
+    if (ike.state == "CONNECTING" && ike.children.empty()) {
+      const auto known = tunnel.negotiating.find(ike.id);
+      negotiating[ike.id] = known == tunnel.negotiating.end() ? now : known->second;
+    }
+    if (!usable) continue;
+    tunnel.up = true;
+    if (ike.state != "ESTABLISHED") continue;
+    carrying.insert(ike.id);
+    newest = std::max(newest, ike.id);
+  }
+  tunnel.negotiating = std::move(negotiating);
+  carrying.erase(newest);
+  tunnel.end_of_list.clear();
+  std::set_intersection(carrying.begin(), carrying.end(), tunnel.too_many.begin(), tunnel.too_many.end(),
+                        std::inserter(tunnel.end_of_list, tunnel.end_of_list.end()));
+  tunnel.too_many = std::move(carrying);
+  round_soon_ = round_soon_ || tunnel.too_many != tunnel.end_of_list;
+  tunnel.absent = found ? 0 : tunnel.absent + 1;
+  tunnel.listed = tunnel.listed || found;
+  round_soon_ = round_soon_ || (tunnel.listed && tunnel.absent == 1);
+  if (!tunnel.up) return;
+  tunnel.tries = 0;
+  tunnel.next_try = Time{};
+  tunnel.failure = IkeFailure::none;
+  tunnel.failure_text.clear();
+}
+
+void IkeKeeper::judge_sas(std::vector<IkeView> all, Time now) {
+  for (Tunnel& tunnel : tunnels_) judge_tunnel(tunnel, all, now);
+  note_foreign(all);
+  std::vector<ChildSa>& children = snapshot_.emplace();
+  remote_hosts_.clear();
+  for (IkeView& ike : all) {
+    const bool of_tunnel = std::any_of(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& tunnel) {
+      const std::uint32_t if_id = tunnel.options.if_id;
+      return connection_name(tunnel.options) == ike.connection ||
+             (if_id != 0 && std::any_of(ike.children.begin(), ike.children.end(),
+                                        [&](const ChildSa& child) { return child.if_id == if_id; }));
+    });
+    if (const auto remote = parse_address(ike.remote_host); remote && of_tunnel) remote_hosts_.insert(*remote);
+    for (ChildSa& child : ike.children) children.push_back(std::move(child));
+  }
+}
+
+void IkeKeeper::note_foreign(const std::vector<IkeView>& all) {
+  std::vector<TunnelOptions> tunnels;
+  for (const Tunnel& tunnel : tunnels_) tunnels.push_back(tunnel.options);
+  foreign_.clear();
+  for (const Meddler& it : meddlers(all, tunnels)) foreign_.push_back("tunnel " + it.tunnel + ": " + it.text);
+}
+
+std::vector<std::string> IkeKeeper::warnings() const {
+  std::vector<std::string> all = warnings_;
+  all.insert(all.end(), foreign_.begin(), foreign_.end());
+  return all;
+}
+
+void IkeKeeper::set_need(std::string_view name, Need need, Time now) {
+  Tunnel* tunnel = find(name);
+  if (!tunnel || tunnel->need == need) return;
+  const bool settled = tunnel->need.has_value();
+  tunnel->need = need;
+  tunnel->need_since = now;
+  if (need == Need::nothing) {
+    tunnel->renewals = 0;
+    return;
+  }
+  // Right after a renewal its pause holds, so that a peer that takes SAs and drops packets is not stormed.
+  tunnel->next_renewal = std::max(tunnel->next_renewal, now + kFirstRenewal);
+  if (settled) look_again(now);
 }
 
 void IkeKeeper::replied(const IkeReply& reply, Time now) {
@@ -309,7 +433,7 @@ void IkeKeeper::replied(const IkeReply& reply, Time now) {
   if (under_way_->step == Step::load || under_way_->step == Step::initiate) {
     note_load(*under_way_, reply);
   } else {
-    judge_lists(reply);
+    judge_lists(reply, now);
   }
   under_way_.reset();
   // An operator's request may have come in between the round's: the round goes on when nothing is left of either.
@@ -371,6 +495,7 @@ void IkeKeeper::terminate(std::string_view name, Time now) {
   const std::string connection = connection_name(tunnel->options);
   if (connection.empty()) return;
   add(Step::initiate, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
+  tunnel->listed = false;
   tunnel->next_try = now + kFirstRetry;
 }
 
@@ -394,7 +519,7 @@ void IkeKeeper::plan_unloads() {
   unload_ = todo_.empty() && !under_way_ ? Unload::done : Unload::under_way;
 }
 
-std::optional<std::vector<IkeView>> IkeKeeper::take_snapshot() { return std::exchange(snapshot_, std::nullopt); }
+std::optional<std::vector<ChildSa>> IkeKeeper::take_snapshot() { return std::exchange(snapshot_, std::nullopt); }
 
 IkeKeeper::View IkeKeeper::view(std::string_view name) const {
   const Tunnel* tunnel = find(name);

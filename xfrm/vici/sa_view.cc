@@ -1,3 +1,4 @@
+#include <bgp/text.h>
 #include <xfrm/vici/sa_view.h>
 
 #include <algorithm>
@@ -23,6 +24,14 @@ bool makes_child(std::span<const std::string> tasks) {
                      [](const std::string& task) { return task == "CHILD_CREATE" || task == "QUICK_MODE"; });
 }
 
+/// Selectors that are plain prefixes; one with a protocol, ports or a range stands for no address.
+std::vector<Prefix> read_selectors(const Section& section, std::string_view key) {
+  std::vector<Prefix> selectors;
+  for (const std::string& text : section.list(key))
+    if (const auto prefix = parse_prefix(text)) selectors.push_back(*prefix);
+  return selectors;
+}
+
 ChildSa read_child(const Section& section, std::uint32_t ike_id, std::string_view connection) {
   ChildSa child;
   child.id = id_of(section);
@@ -33,6 +42,8 @@ ChildSa read_child(const Section& section, std::uint32_t ike_id, std::string_vie
   child.spi_in = static_cast<std::uint32_t>(section.number("spi-in", kHex).value_or(0));
   child.spi_out = static_cast<std::uint32_t>(section.number("spi-out", kHex).value_or(0));
   child.usable = is_usable(section.value("state"));
+  child.local_ts = read_selectors(section, "local-ts");
+  child.remote_ts = read_selectors(section, "remote-ts");
   return child;
 }
 

@@ -40,8 +40,11 @@ constexpr std::array kLogRows = {
     LogRow{"unable to install", "", Kind::failed, IkeFailure::kernel},
     LogRow{"giving up after", "", Kind::final_failure, IkeFailure::peer_silent},
     LogRow{"peer not responding", "", Kind::silent, IkeFailure::peer_silent},
-    LogRow{"retransmit ", "", Kind::silent, IkeFailure::peer_silent},
+    // Repeated by the peer: it did not get our answer, but it is alive and asks. Before our own repetitions.
+    LogRow{"received retransmit of ", "", Kind::answered, IkeFailure::none},
+    LogRow{"retransmit ", " of request ", Kind::silent, IkeFailure::peer_silent},
     LogRow{"parsed ", " response ", Kind::answered, IkeFailure::none},
+    LogRow{"parsed ", " request ", Kind::answered, IkeFailure::none},
 };
 
 struct AlertRow {

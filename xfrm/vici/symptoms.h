@@ -1,7 +1,8 @@
 /// Symptoms: what charon's words mean. Before strongSwan 6.0.3 (its `alert` event) the reason why a negotiation failed
 /// is only in the log, which VICI streams too: one table turns a line of it, or an alert, into a value.
 ///
-/// The words are strongSwan 5.9's and 6.0's. A line this table does not know changes nothing.
+/// The words are strongSwan 5.9's and 6.0's. A line this table does not know changes nothing. They are the last resort:
+/// what the kernel and charon's lists say counts more, and TunnelTable lets each hint expire.
 #pragma once
 
 #include <xfrm/tunnel.h>
@@ -17,7 +18,7 @@ struct Symptom {
   enum class Kind : std::uint8_t {
     failed,        ///< A negotiation failed; `failure` says why.
     silent,        ///< The peer did not answer a request: it is being repeated.
-    answered,      ///< It does answer again.
+    answered,      ///< It answers, or asks: it is alive.
     final_failure  ///< charon gave the negotiation up for good and will not try again by itself.
   };
   Kind kind = Kind::failed;

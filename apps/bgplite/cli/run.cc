@@ -72,6 +72,11 @@ class Run {
     log_.set_levels(start.loaded.config.log);
     start_ = std::make_unique<StartConfig>(std::move(start));
     path_ = path;
+    // Held since main(): from now on it is ours.
+    sigset_t reload;
+    ::sigemptyset(&reload);
+    ::sigaddset(&reload, SIGHUP);
+    ::sigprocmask(SIG_UNBLOCK, &reload, nullptr);
   }
 
   Exit run() {

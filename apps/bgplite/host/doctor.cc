@@ -378,6 +378,14 @@ void negotiation(const Check& check, const Config& config, const Facts& facts, O
   });
 }
 
+void foreign_connections(const Check& check, const Config&, const Facts& facts, Out& out) {
+  for (const auto& it : facts.meddlers)
+    tell(out, check, Verdict::error, it.tunnel,
+         {it.text, "IKE_SAs and SAs multiply, and part of the traffic takes the other connection's",
+          "remove " + it.connection + " from /etc/swanctl, then: swanctl --load-conns; swanctl --terminate --ike " +
+              it.connection});
+}
+
 void selectors(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
     const auto configured = config.tunnels.find(name);
@@ -594,6 +602,7 @@ constexpr std::array kChecks = {
     Check{"selectors", "The peer takes the traffic selectors", negotiation, negotiates},
     Check{"kernel-refused", "The kernel takes the SAs", negotiation, negotiates},
     Check{"peer-silent", "The peer answers IKE", negotiation, negotiates},
+    Check{"foreign-connections", "No other connection is on our tunnels", foreign_connections, charon_answers},
     Check{"selectors-bgp", "The selectors let BGP through", selectors, charon_answers},
     Check{"no-inbound", "Packets come back through the tunnels", no_inbound, charon_answers},
     Check{"xfrm-stat", "The kernel's XFRM error counters are quiet", template_mismatch, ipsec},

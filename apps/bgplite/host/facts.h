@@ -3,6 +3,7 @@
 
 #include <apps/bgplite/config/config.h>
 #include <xfrm/tunnel.h>
+#include <xfrm/vici/foreign.h>
 
 #include <chrono>
 #include <cstdint>
@@ -87,7 +88,8 @@ struct Facts {
   bool vici_reachable = false;
   std::string vici_error;
   std::string strongswan_version;
-  std::vector<std::string> algorithm_problems;  ///< Sentences of xfrm::vici about proposals charon cannot do.
+  std::vector<minibgp::xfrm::vici::Meddler> meddlers;  ///< Connections of others on our tunnels.
+  std::vector<std::string> algorithm_problems;         ///< Sentences of xfrm::vici about proposals charon cannot do.
   double retransmit_timeout = 4.0, retransmit_base = 1.8;  ///< strongswan.conf, charon's defaults when not set.
   unsigned retransmit_tries = 5;
 

@@ -110,6 +110,12 @@ void gather_charon(const Config& config, const GatherOptions& options, Facts& fa
   const IkeReply algorithms = charon.ask("get-algorithms");
   const auto loaded = charon.ask("get-conns").message;
   const IkeReply list = charon.ask("list-sas", vici::Section{}.add("noblock", "yes"));
+  std::vector<vici::IkeView> ikes;
+  for (const vici::Section& event : list.streamed)
+    for (vici::IkeView& ike : vici::read_ikes(event)) ikes.push_back(std::move(ike));
+  std::vector<TunnelOptions> tunnels;
+  for (const auto& [name, tunnel] : config.tunnels) tunnels.push_back(tunnel.options);
+  facts.meddlers = vici::meddlers(ikes, tunnels);
   for (const auto& [name, tunnel] : config.tunnels) {
     TunnelFacts& found = facts.tunnels[name];
     if (tunnel.options.ike && algorithms.outcome == IkeReply::Outcome::answered)

@@ -364,15 +364,17 @@ void TunnelWorld::tell_all(TunnelTable& table) const {
 TunnelState TunnelWorld::naive_state(std::size_t tunnel) const {
   const Side& side = sides_[tunnel];
   if (options_[tunnel].mode == Mode::interface && !(side.link && side.up && side.addressed)) return TunnelState::down;
-  bool in = false, out = false, known = !charon_;
+  bool in = false, out = false, known_in = false, known_out = false;
   for (const auto& [key, sa] : kernel_) {
     if (sa.source != remote_of(tunnel) && key.destination != remote_of(tunnel)) continue;
-    (key.destination == remote_of(tunnel) ? out : in) = true;
+    const bool outbound = key.destination == remote_of(tunnel);
+    (outbound ? out : in) = true;
     for (const auto& [id, child] : children_)
-      if (child.spi_in == key.spi || child.spi_out == key.spi) known = true;
+      if (child.spi_in == key.spi || child.spi_out == key.spi) (outbound ? known_out : known_in) = true;
   }
   if (!in || !out || side.probe == ProbeResult::lost) return TunnelState::down;
-  return known && !side.retransmitting ? TunnelState::up : TunnelState::suspect;
+  if (known_in && known_out) return TunnelState::up;
+  return side.probe == ProbeResult::answered ? TunnelState::suspect : TunnelState::down;
 }
 
 }  // namespace minibgp::xfrm::testing

@@ -71,7 +71,8 @@ class TunnelWorld {
   void tell_all(TunnelTable& table) const;
   [[nodiscard]] std::uint64_t random(std::uint64_t below) { return engine_() % below; }
 
-  /// The second opinion: from what is, not from what happened.
+  /// The second opinion, once every grace, bound and hint is over: from what is, not from what happened. What charon
+  /// does not know, or cannot keep because there is none, is down by then unless a probe is answered.
   [[nodiscard]] TunnelState naive_state(std::size_t tunnel) const;
 
  private:

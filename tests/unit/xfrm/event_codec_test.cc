@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -62,6 +63,26 @@ TEST(XfrmEvent, ReadsTheDirectionWhereTheKernelSaysIt) {
   writer.put(std::uint16_t{33}, std::uint8_t{2});
   writer.end();
   EXPECT_EQ(std::get<Sa>(*decode_xfrm(first(writer))).direction, SaDirection::outbound);
+}
+
+TEST(XfrmEvent, ReadsWhenAnSaWasMadeAndThatItNeedsASocket) {
+  MessageWriter writer;
+  xfrm_usersa_info made = info();
+  made.curlft.add_time = 1'700'000'000;
+  writer.begin(XFRM_MSG_NEWSA, 0, 1, made);
+  writer.put(XFRMA_ALG_AEAD, Bytes{});
+  writer.put(XFRMA_ENCAP, xfrm_encap_tmpl{});
+  writer.end();
+  const auto sa = std::get<Sa>(*decode_xfrm(first(writer)));
+  EXPECT_EQ(sa.added_s, 1'700'000'000U);
+  EXPECT_TRUE(sa.in_udp);
+}
+
+TEST(XfrmEvent, TheDeletionOfAnSaNamesIt) {
+  const SaKey key{kLocal, 0xC0FFEE01, 50};
+  MessageWriter writer;
+  request_sa_deletion(writer, 1, key);
+  EXPECT_EQ(std::get<SaGone>(*decode_xfrm(first(writer))), (SaGone{key, Reason::sa_deleted}));
 }
 
 TEST(XfrmEvent, AReservedSpiIsNoSa) {
@@ -149,11 +170,64 @@ TEST(LinkEvent, ReadsAnXfrmInterfaceWeAskedFor) {
   ifinfomsg header{};
   std::memcpy(&header, bytes.data() + NLMSG_HDRLEN, sizeof header);
   header.ifi_index = 9;
-  header.ifi_flags = IFF_UP;
+  header.ifi_flags = IFF_UP | 1U << 16U;  // IFF_LOWER_UP
   std::memcpy(bytes.data() + NLMSG_HDRLEN, &header, sizeof header);
   const auto seen = decode_link(*netlink::MessageReader(bytes).next());
   ASSERT_TRUE(seen.has_value());
   EXPECT_EQ(std::get<Link>(*seen), (Link{9, "ipsec0", "xfrm", "", 42, 2, 0, 1360, true, false}));
+}
+
+TEST(LinkEvent, ALinkWithoutLowerUpHasNoCarrier) {
+  MessageWriter writer;
+  ifinfomsg header{};
+  header.ifi_index = 2;
+  header.ifi_flags = IFF_UP;
+  writer.begin(RTM_NEWLINK, 0, 1, header);
+  writer.end();
+  const auto link = std::get<Link>(*decode_link(first(writer)));
+  EXPECT_TRUE(link.up);
+  EXPECT_FALSE(link.carrier);
+}
+
+TEST(LinkEvent, ReadsNeighborsThatAnswerAndThatDoNot) {
+  const auto seen = [](std::uint16_t state) {
+    MessageWriter writer;
+    ndmsg header{};
+    header.ndm_family = AF_INET;
+    header.ndm_ifindex = 2;
+    header.ndm_state = state;
+    writer.begin(RTM_NEWNEIGH, 0, 1, header);
+    writer.put(NDA_DST, kRemote.bytes());
+    writer.end();
+    return decode_link(first(writer));
+  };
+  EXPECT_EQ(std::get<NeighborSeen>(*seen(NUD_FAILED)), (NeighborSeen{2, kRemote, true}));
+  for (const int state : {NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT})
+    EXPECT_EQ(std::get<NeighborSeen>(*seen(static_cast<std::uint16_t>(state))), (NeighborSeen{2, kRemote, false}));
+  EXPECT_FALSE(seen(NUD_INCOMPLETE).has_value()) << "being asked for";
+  EXPECT_FALSE(seen(NUD_NONE).has_value()) << "thrown away";
+}
+
+TEST(LinkEvent, OwnRoutesAreHostRoutesWithOurProtocolInOurTable) {
+  const auto own = [](const Prefix& prefix, std::uint8_t protocol, std::uint32_t table) {
+    MessageWriter writer;
+    rtmsg header{};
+    header.rtm_family = AF_INET;
+    header.rtm_dst_len = prefix.length_bits;
+    header.rtm_protocol = protocol;
+    header.rtm_type = RTN_UNICAST;
+    header.rtm_table = static_cast<std::uint8_t>(table < 256 ? table : RT_TABLE_COMPAT);
+    writer.begin(RTM_NEWROUTE, 0, 1, header);
+    writer.put(RTA_DST, prefix.address().bytes());
+    writer.put(RTA_GATEWAY, kLocal.bytes());
+    writer.put(RTA_TABLE, table);
+    writer.end();
+    return decode_own_route(first(writer), {156, 1000});
+  };
+  EXPECT_EQ(own(Prefix::of(kRemote, 32), 156, 1000), (OwnRoute{kRemote, kLocal}));
+  EXPECT_FALSE(own(Prefix::of(kRemote, 32), 156, 254).has_value());
+  EXPECT_FALSE(own(Prefix::of(kRemote, 32), 155, 1000).has_value());
+  EXPECT_FALSE(own(Prefix::of(kRemote, 24), 156, 1000).has_value());
 }
 
 TEST(LinkEvent, ReadsAddresses) {
@@ -184,6 +258,7 @@ TEST(NetlinkEvents, AnyBytesAreReadWithinTheirBounds) {
     const netlink::Message message{static_cast<std::uint16_t>(16 + random() % 24), 0, 1, 0, payload.view()};
     understood += decode_xfrm(message).has_value() ? 1 : 0;
     understood += decode_link(message).has_value() ? 1 : 0;
+    (void)decode_own_route(message, {156, 254});
   }
   EXPECT_GT(understood, 100U) << "nothing was read beyond the first check";
 }

@@ -171,7 +171,11 @@ INSTANTIATE_TEST_SUITE_P(
              }},
         Case{"policy_selectors", kError, "ike.local_ts", [](TunnelOptions& it) { it.mode = Mode::policy; }},
         Case{"key", kError, "ike.psk_file", [](TunnelOptions& it) { it.ike->psk_file.clear(); }},
-        Case{"lifetime", kWarning, "ike.rekey_time", [](TunnelOptions& it) { it.ike->over_time = 1801s; }},
+        Case{"child_lifetime_alone", kWarning, "ike.child.life_time",
+             [](TunnelOptions& it) {
+               it.ike->child_rekey_time = 0s;
+               it.ike->child_life_time = 3600s;
+             }},
         Case{"child_lifetime", kError, "ike.child.rekey_time",
              [](TunnelOptions& it) { it.ike->child_rekey_time = 86400s; }},
         Case{"dpd", kWarning, "ike.dpd_delay", [](TunnelOptions& it) { it.ike->dpd_delay = 0s; }},
@@ -183,6 +187,27 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"mobike", kWarning, "ike.mobike", [](TunnelOptions& it) { it.ike->mobike = true; }},
         Case{"keyingtries", kWarning, "ike.keyingtries", [](TunnelOptions& it) { it.ike->keyingtries = 1; }}),
     [](const auto& param) { return std::string{param.param.name}; });
+
+TEST(IkeCheck, AnIkeSaMayLiveLongerThanItsChildren) {
+  TunnelOptions tunnel = document_tunnel();
+  tunnel.ike->rekey_time = 28800s;  // As AWS has it: 28800 and 3600.
+  tunnel.ike->child_rekey_time = 3240s;
+  tunnel.ike->child_life_time = 3600s;
+  for (const Complaint& complaint : check(tunnel)) ADD_FAILURE() << complaint.text;
+  tunnel.ike->child_rekey_time = 0s;
+  tunnel.ike->child_life_time = 7200s;  // charon renews it after an hour.
+  for (const Complaint& complaint : check(tunnel)) ADD_FAILURE() << complaint.text;
+}
+
+TEST(IkeConfig, TheOtherFormOfAConnectionDiffersInOneSecondOfDpd) {
+  TunnelOptions tunnel = document_tunnel();
+  tunnel.ike->dpd_delay = 10s;
+  const auto dpd = [&](ConnectionForm form) {
+    return std::string{load_conn_message(tunnel, form).section("bgplite-ipsec0")->value("dpd_delay")};
+  };
+  EXPECT_EQ(dpd(ConnectionForm::plain), "10s");
+  EXPECT_EQ(dpd(ConnectionForm::other), "11s");
+}
 
 TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {
   IkeOptions ike = *document_tunnel().ike;

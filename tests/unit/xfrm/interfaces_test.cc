@@ -69,6 +69,10 @@ class Kernel {
       }
     } else {
       const auto& route = std::get<ChangeRoute>(step);
+      if (!route.add) {
+        routes.erase(route.destination);
+        return 0;
+      }
       routes[route.destination] = RouteFound{Prefix::of(route.destination, 32), route.gateway, route.device, kProtocol};
     }
     return 0;
@@ -82,17 +86,23 @@ class Kernel {
   std::size_t settle(Time now) {
     std::size_t count = 0;
     for (int round = 0; round < 50; ++round) {
-      for (const IpAddress& endpoint : interfaces_.guarded_endpoints())
-        if (!interfaces_.route_known(endpoint)) {
-          const auto found = routes.find(endpoint);
-          interfaces_.route(endpoint, found == routes.end() ? std::nullopt : std::optional{found->second});
-        }
+      for (const IpAddress& endpoint : interfaces_.endpoints_to_look_up()) {
+        const auto found = routes.find(endpoint);
+        interfaces_.route(endpoint, found == routes.end() ? std::nullopt : std::optional{found->second});
+      }
+      if (interfaces_.take_own_routes_request()) interfaces_.own_routes(own_routes());
       const auto steps = interfaces_.next_steps(now);
       if (steps.empty()) break;
       for (const auto& [id, step] : steps) interfaces_.answered(id, apply(step), now);
       count += steps.size();
     }
     return count;
+  }
+  std::vector<OwnRoute> own_routes() const {
+    std::vector<OwnRoute> own;
+    for (const auto& [destination, route] : routes)
+      if (route.protocol == kProtocol) own.push_back({destination, route.gateway});
+    return own;
   }
   const Link* named(std::string_view name) const {
     for (const auto& [index, link] : links)
@@ -223,6 +233,51 @@ TEST_F(Desired, ATunnelThatIsNoLongerWantedTakesItsInterfaceAlong) {
   kernel_.settle(now_ + 2s);
   EXPECT_EQ(kernel_.named("ipsec0"), nullptr);
   EXPECT_NE(kernel_.named("eth0"), nullptr);
+}
+
+TEST_F(Desired, TheRouteOfATunnelThatIsNoLongerWantedGoesToo) {
+  kernel_.settle(now_);
+  interfaces_.set_tunnels({});
+  kernel_.settle(now_ + 2s);
+  EXPECT_TRUE(kernel_.routes.empty());
+  EXPECT_EQ(kernel_.settle(now_ + 1h), 0U);
+}
+
+TEST_F(Desired, TheRouteToAnEndpointOfBeforeGoes) {
+  kernel_.settle(now_);
+  tunnels_[0].ike->remote_addresses = {"203.0.113.152"};
+  interfaces_.set_tunnels(tunnels_);
+  kernel_.settle(now_ + 2s);
+  EXPECT_FALSE(kernel_.routes.contains(kRemote));
+  EXPECT_TRUE(kernel_.routes.contains(IpAddress::v4(0xCB007198)));
+  // The same when the endpoint becomes a name, and when the gateway is given up.
+  tunnels_[0].underlay.gateway = IpAddress{};
+  interfaces_.set_tunnels(tunnels_);
+  kernel_.settle(now_ + 4s);
+  EXPECT_TRUE(kernel_.routes.empty());
+}
+
+TEST_F(Desired, WhatAProcessBeforeUsLeftIsFoundByItsMarks) {
+  const IpAddress old = IpAddress::v4(0xC6336457), theirs = IpAddress::v4(0xC6336458);
+  kernel_.routes[old] = RouteFound{Prefix::of(old, 32), kGateway, 2, kProtocol};
+  kernel_.routes[theirs] = RouteFound{Prefix::of(theirs, 32), kGateway, 2, 4};
+  kernel_.links[5] = Link{5, "ipsec7", "xfrm", std::string{kOurAlias}, 77, 2, 0, 1360, true, false};
+  kernel_.links[6] = Link{6, "mine7", "xfrm", "", 78, 2, 0, 1360, true, false};
+  kernel_.dump();
+  kernel_.settle(now_);
+  EXPECT_FALSE(kernel_.routes.contains(old));
+  EXPECT_TRUE(kernel_.routes.contains(theirs)) << "of another protocol";
+  EXPECT_EQ(kernel_.named("ipsec7"), nullptr);
+  EXPECT_NE(kernel_.named("mine7"), nullptr) << "without our mark";
+}
+
+TEST_F(Desired, AnInterfaceThatTheKernelKeepsIsNotAskedForInALoop) {
+  kernel_.settle(now_);
+  interfaces_.set_tunnels({});
+  EXPECT_EQ(interfaces_.next_steps(now_).size(), 1U);
+  EXPECT_TRUE(interfaces_.next_steps(now_).empty());
+  EXPECT_EQ(interfaces_.next_deadline(), now_ + Interfaces::kRetry);
+  EXPECT_EQ(interfaces_.next_steps(now_ + Interfaces::kRetry).size(), 1U);
 }
 
 TEST_F(Desired, AMissingDeviceIsWaitedFor) {

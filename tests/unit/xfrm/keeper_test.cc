@@ -46,6 +46,7 @@ class Charon {
       reply.message.add_list("keys", names);
     }
     if (request.name == "load-conn") {
+      dpd[request.message.entries().front().name] = request.message.entries().front().section.value("dpd_delay");
       if (refuse_conns) {
         reply.message.add("success", "no").add("errmsg", "invalid value for: proposals");
         return reply;
@@ -58,26 +59,46 @@ class Charon {
     if (request.name == "initiate") {
       initiated.emplace_back(request.message.value("ike"));
       if (peer_accepts) up.insert(initiated.back());
+      if (!peer_accepts && peer_silent) negotiating[initiated.back()] = ++last_id;
     }
-    if (request.name == "terminate") {
+    if (request.name == "terminate" && request.message.entries().front().name == "ike-id") {
+      ended.emplace_back(request.message.value("ike-id"));
+      std::erase_if(negotiating, [&](const auto& it) { return std::to_string(it.second) == ended.back(); });
+      std::erase_if(more, [&](const auto& it) { return std::to_string(it.second) == ended.back(); });
+    } else if (request.name == "terminate") {
       terminated.emplace_back(request.message.value("ike"));
       up.erase(terminated.back());
     }
-    if (request.name == "list-sas")
+    if (request.name == "list-sas") {
       for (const std::string& name : up)
-        reply.streamed.push_back(Section{}.add_section(
-            name, Section{}
-                      .add("uniqueid", "1")
-                      .add("state", "ESTABLISHED")
-                      .add_section("child-sas", Section{}.add_section(
-                                                    "c-1", Section{}.add("uniqueid", "2").add("state", "INSTALLED")))));
+        if (!checked_out.contains(name)) reply.streamed.push_back(ike(name, 1));
+      for (const auto& [name, id] : more) reply.streamed.push_back(ike(name, id));
+      for (const auto& [name, id] : negotiating)
+        reply.streamed.push_back(
+            Section{}.add_section(name, Section{}.add("uniqueid", std::to_string(id)).add("state", "CONNECTING")));
+    }
     reply.message.add("success", "yes");
     return reply;
   }
+  static Section ike(const std::string& name, std::uint32_t id) {
+    Section child;
+    child.add("uniqueid", std::to_string(id + 1)).add("state", "INSTALLED").add("if-id-in", if_ids[name]);
+    child.add_list("remote-ts", {"0.0.0.0/0"});
+    return Section{}.add_section(name, Section{}
+                                           .add("uniqueid", std::to_string(id))
+                                           .add("state", "ESTABLISHED")
+                                           .add("remote-host", "203.0.113.151")
+                                           .add_section("child-sas", Section{}.add_section("c-1", std::move(child))));
+  }
+  static inline std::map<std::string, std::string> if_ids;
   std::set<std::string> connections, up;
-  std::map<std::string, std::string> keys;
-  std::vector<std::string> asked, initiated, terminated;
-  bool peer_accepts = true, refuse_conns = false;
+  std::set<std::string> checked_out;                 ///< Left out of the list.
+  std::multimap<std::string, std::uint32_t> more;    ///< Further IKE_SAs with a child.
+  std::map<std::string, std::uint32_t> negotiating;  ///< IKE_SAs whose peer says nothing.
+  std::map<std::string, std::string> keys, dpd;
+  std::vector<std::string> asked, initiated, terminated, ended;
+  bool peer_accepts = true, refuse_conns = false, peer_silent = false;
+  std::uint32_t last_id = 100;
 };
 
 TunnelOptions tunnel(const std::string& name) {
@@ -110,7 +131,16 @@ class Keeper : public ::testing::Test {
     charon_.asked.clear();
     charon_.initiated.clear();
     charon_.terminated.clear();
+    charon_.ended.clear();
     settle();
+  }
+  std::size_t initiates_within(Duration time) {
+    std::size_t count = 0;
+    for (Duration passed{}; passed < time; passed += 100ms) {
+      pass(100ms);
+      count += charon_.initiated.size();
+    }
+    return count;
   }
   Keys keys_;
   Charon charon_;
@@ -272,8 +302,106 @@ TEST_F(Keeper, OperatorsRequestsDoNotEndARound) {
     settle();
     EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-ipsec0"));
     pass(2s);
+    pass(IkeKeeper::kLookAgain);
     EXPECT_EQ(charon_.up.size(), 2U) << "it comes back, interrupted at step " << step;
   }
+}
+
+// `list-sas noblock` leaves out an IKE_SA that charon works on, and each rekey event asks for a list at once.
+TEST_F(Keeper, InitiatesNothingBesideATunnelThatOneListLeavesOut) {
+  settle();
+  for (const auto need : {std::optional<Need>{}, std::optional{Need::nothing}}) {
+    if (need) keeper_.set_need("ipsec0", *need, now_);
+    for (int rekey = 0; rekey < 15; ++rekey) {
+      charon_.checked_out = {"bgplite-ipsec0"};
+      keeper_.look_again(now_);
+      pass(IkeKeeper::kLookAgain);
+      EXPECT_THAT(charon_.initiated, IsEmpty());
+      charon_.checked_out.clear();
+      pass(2s);
+      EXPECT_THAT(charon_.initiated, IsEmpty());
+    }
+  }
+  // However long it is left out while the kernel has its SAs.
+  charon_.checked_out = {"bgplite-ipsec0"};
+  EXPECT_EQ(initiates_within(60s), 0U);
+  keeper_.set_need("ipsec0", Need::sas, now_);
+  EXPECT_GE(initiates_within(1s), 1U) << "the kernel has none, and many lists had none";
+}
+
+TEST_F(Keeper, ATunnelThatIsGoneFromKernelAndListsIsInitiatedWithinASecond) {
+  settle();
+  keeper_.set_need("ipsec0", Need::nothing, now_);
+  pass(2s);
+  charon_.up.erase("bgplite-ipsec0");
+  keeper_.set_need("ipsec0", Need::sas, now_);
+  EXPECT_EQ(initiates_within(1s), 1U);
+  EXPECT_TRUE(charon_.up.contains("bgplite-ipsec0"));
+}
+
+TEST_F(Keeper, AnIkeSaTooManyIsEndedAfterTwoLists) {
+  settle();
+  charon_.more = {{"bgplite-ipsec0", 5}, {"bgplite-ipsec0", 9}, {"others", 4}};
+  pass(2s);
+  EXPECT_THAT(charon_.ended, IsEmpty()) << "a rekey shows two for a moment";
+  pass(IkeKeeper::kLookAgain);
+  EXPECT_THAT(charon_.ended, ElementsAre("1", "5")) << "the newest stays";
+  EXPECT_THAT(charon_.initiated, IsEmpty());
+  EXPECT_TRUE(charon_.more.contains("others"));
+}
+
+TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {
+  settle();
+  keeper_.set_need("ipsec0", Need::nothing, now_);
+  keeper_.set_need("ipsec1", Need::nothing, now_);
+  pass(2s);
+  const std::string before = charon_.dpd.at("bgplite-ipsec0");
+  keeper_.set_need("ipsec0", Need::new_sas, now_);
+  EXPECT_EQ(initiates_within(IkeKeeper::kFirstRenewal - 200ms), 0U);
+  EXPECT_EQ(initiates_within(3s), 1U);
+  EXPECT_NE(charon_.dpd.at("bgplite-ipsec0"), before) << "or charon takes the IKE_SA it has";
+  EXPECT_TRUE(charon_.up.contains("bgplite-ipsec0")) << "the old one lives on meanwhile";
+  EXPECT_THAT(charon_.terminated, IsEmpty());
+  const std::size_t tries = initiates_within(10min);
+  EXPECT_GT(tries, 8U);
+  EXPECT_LT(tries, 20U) << "with growing pauses";
+  keeper_.set_need("ipsec0", Need::nothing, now_);
+  EXPECT_EQ(initiates_within(1min), 0U);
+  EXPECT_THAT(charon_.asked, Not(Contains("load-conn")));
+}
+
+TEST_F(Keeper, SasThatTheKernelLostAreMadeAnew) {
+  settle();
+  keeper_.set_need("ipsec0", Need::nothing, now_);
+  pass(2s);
+  keeper_.set_need("ipsec0", Need::sas, now_);  // Flushed; charon still lists the child.
+  EXPECT_EQ(initiates_within(4s), 0U) << "its events may trail";
+  EXPECT_EQ(initiates_within(4s), 1U);
+}
+
+TEST_F(Keeper, ANegotiationThatDoesNotEndIsBegunAnew) {
+  charon_.peer_accepts = false;
+  charon_.peer_silent = true;
+  settle();
+  ASSERT_EQ(charon_.negotiating.size(), 2U);
+  EXPECT_EQ(initiates_within(IkeKeeper::kNegotiation - 1s), 0U);
+  EXPECT_GE(initiates_within(5s), 2U);
+  EXPECT_EQ(charon_.negotiating.size(), 2U) << "never two for one tunnel";
+}
+
+TEST_F(Keeper, AForeignConnectionOnOurTunnelIsNamed) {
+  Charon::if_ids = {{"vco1", "2a"}, {"bgplite-ipsec0", "2a"}};
+  settle();
+  charon_.more = {{"vco1", 7}};
+  pass(2s);
+  EXPECT_THAT(keeper_.warnings(),
+              ElementsAre(HasSubstr("connection vco1, which is not ours, has the tunnel's if_id 42")));
+  Charon::if_ids.clear();
+  pass(2s);
+  EXPECT_THAT(keeper_.warnings(), ElementsAre(HasSubstr("leads to the same peer 203.0.113.151 without an if_id")));
+  charon_.more.clear();
+  pass(2s);
+  EXPECT_THAT(keeper_.warnings(), IsEmpty());
 }
 
 TEST_F(Keeper, StartsNothingThatIsNotAskedTo) {

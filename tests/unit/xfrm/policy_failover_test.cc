@@ -1,5 +1,6 @@
 #include <xfrm/policy_failover.h>
 
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -75,6 +76,39 @@ TEST_F(Follower, LeavesADeadTunnelAtOnce) {
   EXPECT_EQ(move->why, "previous tunnel is down");
   tunnels_[1].usable = false;
   EXPECT_EQ(sample({0, 0}, 0ms)->to, InboundFollower::kNone);
+}
+
+TunnelOptions policy_tunnel(const std::string& name, const std::string& remote_ts) {
+  TunnelOptions it;
+  it.name = name;
+  it.mode = Mode::policy;
+  IkeOptions& ike = it.ike.emplace();
+  ike.local_ts = {"172.16.0.0/16"};
+  ike.remote_ts = {remote_ts};
+  return it;
+}
+
+// charon keeps the policies of the better priority in the kernel, whichever tunnel it renews.
+TEST(PolicyPriorities, TunnelsWithTheSameSelectorsDifferAndTheFirstIsBest) {
+  std::vector<TunnelOptions> tunnels{policy_tunnel("a", "192.168.0.0/16"), policy_tunnel("alone", "10.0.0.0/8"),
+                                     policy_tunnel("b", "192.168.0.0/16"), policy_tunnel("c", "192.168.0.0/16")};
+  tunnels.push_back(TunnelOptions{});
+  EXPECT_EQ(tunnels_with_same_selectors(tunnels), (std::vector<std::vector<std::string>>{{"a", "b", "c"}}));
+  const auto made = with_policy_priorities(tunnels);
+  EXPECT_LT(made[0].ike->priority, made[2].ike->priority);
+  EXPECT_LT(made[2].ike->priority, made[3].ike->priority);
+  // Not above charon's own for these selectors, and not among those of the next longer prefix.
+  EXPECT_EQ(made[3].ike->priority, 399'999U - 512U * 32U);
+  EXPECT_GT(made[0].ike->priority, 399'999U - 512U * 33U);
+  EXPECT_EQ(made[1].ike->priority, 0U) << "nothing to choose: charon's own";
+}
+
+TEST(PolicyPriorities, AConfiguredOneStays) {
+  std::vector<TunnelOptions> tunnels{policy_tunnel("a", "192.168.0.0/16"), policy_tunnel("b", "192.168.0.0/16")};
+  tunnels[0].ike->priority = 7;
+  const auto made = with_policy_priorities(tunnels);
+  EXPECT_EQ(made[0].ike->priority, 7U);
+  EXPECT_GT(made[1].ike->priority, 7U);
 }
 
 }  // namespace

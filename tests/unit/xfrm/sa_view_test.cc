@@ -33,7 +33,7 @@ TEST(SaView, ReadsAListedIkeSa) {
   EXPECT_EQ(ikes[0].remote_host, "203.0.113.151");
   EXPECT_FALSE(ikes[0].in_progress);
   ASSERT_EQ(ikes[0].children.size(), 2U);
-  EXPECT_EQ(ikes[0].children[0], (ChildSa{3, 7, "bgplite-ipsec0", "ipsec0", 42, 0xc1234567, 0x2a, true}));
+  EXPECT_EQ(ikes[0].children[0], (ChildSa{3, 7, "bgplite-ipsec0", "ipsec0", 42, 0xc1234567, 0x2a, true, {}, {}}));
   EXPECT_FALSE(ikes[0].children[1].usable);
 }
 

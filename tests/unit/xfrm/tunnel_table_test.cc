@@ -1,4 +1,6 @@
+#include <bgp/text.h>
 #include <xfrm/tunnel_table.h>
+#include <xfrm/verdict.h>
 
 #include <string>
 #include <vector>
@@ -180,7 +182,9 @@ TEST_F(Table, SasThatANewCharonDoesNotKnowAreSuspectAfterTheGrace) {
   install(child(1));
   (void)settle();
   table_.charon_gone();
-  EXPECT_TRUE(settle(1h).empty()) << "without charon the kernel's word counts";
+  EXPECT_TRUE(settle(1s).empty()) << "it may be back at once";
+  table_.set_children({});
+  EXPECT_TRUE(settle().empty());
   table_.set_children({});
   EXPECT_TRUE(settle().empty());
   EXPECT_EQ(table_.next_deadline(), now_ + TunnelTable::kConfirmGrace);
@@ -188,6 +192,181 @@ TEST_F(Table, SasThatANewCharonDoesNotKnowAreSuspectAfterTheGrace) {
   ASSERT_EQ(changes.size(), 1U);
   EXPECT_EQ(changes[0].state, TunnelState::suspect);
   EXPECT_EQ(changes[0].reason, Reason::sa_orphaned);
+  EXPECT_EQ(table_.need("ipsec0"), Need::sas);
+}
+
+/// charon crashed and is back: child(1) is an orphan, child(2) is the pair that the new charon made.
+class AfterACrash : public Table {
+ protected:
+  AfterACrash() {
+    options_[0].ike.emplace();
+    table_.set_tunnels(options_);
+    Sa in = inbound(child(1)), out = outbound(child(1));
+    in.added_s = out.added_s = 1000;
+    table_.sa_added(in);
+    table_.sa_added(out);
+    table_.set_children({child(1)});
+    (void)settle();
+    table_.charon_gone();
+    (void)settle(1s);
+    table_.set_children({});
+    (void)settle(1s);
+    add_new_pair(1060);
+  }
+  void add_new_pair(std::uint64_t added_s) {
+    Sa in = inbound(child(2)), out = outbound(child(2));
+    in.added_s = out.added_s = added_s;
+    table_.sa_added(in);
+    table_.sa_added(out);
+    table_.child_up(child(2));
+  }
+};
+
+TEST_F(AfterACrash, TheOrphanedPairIsDeadOnceCharonHasANewerOne) {
+  table_.set_children({child(2)});
+  (void)settle();
+  EXPECT_TRUE(table_.take_dead().empty()) << "charon's list may be older than the SAs";
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_EQ(status().state, TunnelState::up);
+  EXPECT_EQ(table_.take_dead(), (std::vector{inbound(child(1)).key, outbound(child(1)).key}));
+  EXPECT_TRUE(table_.take_dead().empty()) << "each is given once";
+  EXPECT_EQ(status().inbound_sas, 1U) << "dead ones are not shown";
+  // The peer ends the new pair and takes no other: the orphans do not keep the tunnel usable.
+  table_.child_down(child(2));
+  remove(child(2));
+  (void)settle(1s);
+  EXPECT_EQ(status().state, TunnelState::down);
+}
+
+TEST_F(AfterACrash, TheOrphanedPairIsUsableForAMinuteWithoutProof) {
+  table_.child_down(child(2));
+  remove(child(2));
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_EQ(status().state, TunnelState::suspect);
+  (void)settle(kSuspectBound - 1s);
+  EXPECT_EQ(status().state, TunnelState::suspect);
+  table_.set_counters(inbound(child(1)).key, 1, 100);
+  (void)settle(1s);
+  EXPECT_EQ(status().state, TunnelState::suspect) << "a packet came in: the peer still has its half";
+  EXPECT_EQ(table_.next_deadline(), now_ + kSuspectBound);
+  (void)settle(kSuspectBound);
+  EXPECT_EQ(status().state, TunnelState::down);
+  EXPECT_EQ(status().reason, Reason::sa_orphaned);
+}
+
+TEST_F(AfterACrash, AnSaOfAnotherKeeperIsNeverDeleted) {
+  ChildSa foreign = child(7);
+  foreign.connection = "theirs";
+  Sa newer = inbound(child(8));
+  newer.added_s = 2000;
+  table_.sa_added(newer);  // Newer than the pair: not left by a charon that crashed.
+  table_.sa_added(outbound(child(9, 44)));
+  (void)settle(2 * TunnelTable::kConfirmGrace);
+  for (const SaKey& key : table_.take_dead()) EXPECT_LT(key.spi, 2 * 2U) << "only the orphans of before";
+}
+
+TEST_F(AfterACrash, AWatchedTunnelsSasAreLeftToItsKeeper) {
+  options_[0].ike.reset();
+  table_.set_tunnels(options_);
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_TRUE(table_.take_dead().empty());
+}
+
+TEST_F(Table, OneListWithoutAnIkeSaDecidesNothing) {
+  install(child(1));
+  (void)settle();
+  for (int i = 0; i < 10; ++i) {
+    table_.set_children({});
+    EXPECT_TRUE(settle(2s).empty());
+    table_.set_children({child(1)});
+    EXPECT_TRUE(settle(2s).empty());
+    EXPECT_EQ(table_.need("ipsec0"), Need::nothing);
+  }
+  table_.set_children({});
+  EXPECT_TRUE(settle().empty());
+  table_.set_children({});
+  EXPECT_TRUE(settle(300ms).empty()) << "a rekey may take as long";
+  (void)settle(TunnelTable::kConfirmGrace);
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_EQ(status().reason, Reason::sa_orphaned);
+}
+
+TEST_F(Table, ACharonThatDoesNotAnswerIsSuspectForAMinute) {
+  install(child(1));
+  (void)settle();
+  table_.charon_gone();
+  (void)settle();
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_EQ(status().reason, Reason::charon_silent);
+  EXPECT_EQ(status().state, TunnelState::suspect);
+  (void)settle(kSuspectBound);
+  EXPECT_EQ(status().state, TunnelState::down);
+  table_.set_children({child(1)});
+  (void)settle();
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, WithoutItsCharonNoEspInUdpComesIn) {
+  Sa in = inbound(child(1)), out = outbound(child(1));
+  in.in_udp = out.in_udp = true;
+  table_.sa_added(in);
+  table_.sa_added(out);
+  table_.child_up(child(1));
+  install(child(2, 43));
+  (void)settle();
+  table_.charon_refuses();
+  (void)settle();
+  EXPECT_EQ(status().reason, Reason::charon_dead);
+  EXPECT_EQ(status().state, TunnelState::down);
+  EXPECT_EQ(status("ipsec1").state, TunnelState::up) << "plain ESP needs no socket";
+}
+
+TEST_F(Table, WhatTheTunnelStandsOnCountsBeforeItsSas) {
+  install(child(1));
+  (void)settle();
+  for (const Reason reason : {Reason::underlay_missing, Reason::underlay_down, Reason::underlay_no_carrier,
+                              Reason::local_address_missing, Reason::endpoint_unroutable, Reason::gateway_silent}) {
+    table_.set_underlay("ipsec0", reason);
+    (void)settle();
+    EXPECT_EQ(status().state, TunnelState::down);
+    EXPECT_EQ(to_text(status().reason), to_text(reason));
+    table_.set_underlay("ipsec0", Reason::ready);
+    (void)settle();
+    EXPECT_EQ(status().state, TunnelState::up);
+  }
+}
+
+TEST_F(Table, IsDownWhereTheSelectorsLeaveOutItsPeer) {
+  options_[0].carries = {IpAddress::v4(0xA9FE0A01)};
+  table_.set_tunnels(options_);
+  ChildSa it = child(1);
+  it.remote_ts = {*parse_prefix("0.0.0.0/0")};
+  install(it);
+  (void)settle();
+  EXPECT_EQ(status().state, TunnelState::up);
+  ChildSa narrowed = child(2);
+  narrowed.remote_ts = {*parse_prefix("192.168.0.0/16"), *parse_prefix("10.0.0.0/8")};
+  install(narrowed);
+  (void)settle();
+  EXPECT_EQ(status().reason, Reason::selectors_narrowed) << "the kernel sends through the newest";
+  narrowed = child(3);
+  narrowed.remote_ts = {*parse_prefix("192.168.0.0/16"), *parse_prefix("169.254.10.1/32")};
+  install(narrowed);
+  (void)settle();
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, NeedsNewSasBesideDeadOnes) {
+  install(child(1));
+  (void)settle();
+  EXPECT_EQ(table_.need("ipsec0"), Need::nothing);
+  EXPECT_EQ(table_.need("ipsec1"), Need::sas);
+  table_.set_probe("ipsec0", ProbeResult::lost);
+  (void)settle();
+  EXPECT_EQ(table_.need("ipsec0"), Need::new_sas);
+  table_.set_probe("ipsec0", ProbeResult::answered);
+  (void)settle();
+  EXPECT_EQ(table_.need("ipsec0"), Need::nothing);
 }
 
 TEST_F(Table, ADumpThatMissesAnEventIsTheTruth) {
@@ -218,6 +397,14 @@ TEST_F(Table, ASilentPeerIsSuspectOnlyWhenWeSend) {
   changes = settle();
   ASSERT_EQ(changes.size(), 1U);
   EXPECT_EQ(changes[0].state, TunnelState::up);
+  // Used in one direction, and its peer answers IKE: suspect for a minute, not for ever and not down.
+  table_.set_counters(outbound(it).key, 200, 20000);
+  (void)settle(20s);
+  EXPECT_EQ(status().reason, Reason::no_inbound);
+  (void)settle(kSuspectBound);
+  EXPECT_EQ(status().state, TunnelState::up);
+  table_.set_counters(outbound(it).key, 300, 30000);
+  EXPECT_TRUE(settle(1h).empty());
 }
 
 TEST_F(Table, ARepeatedRequestIsSuspect) {
@@ -231,6 +418,53 @@ TEST_F(Table, ARepeatedRequestIsSuspect) {
   table_.set_retransmitting("vco1", false);
   ASSERT_EQ(settle().size(), 1U);
   EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, ARepeatedRequestIsForgottenUnlessItIsRepeatedAgain) {
+  options_[0].watch_connection = "vco1";
+  table_.set_tunnels(options_);
+  install(child(1));
+  (void)settle();
+  table_.set_retransmitting("vco1", true);
+  (void)settle();
+  const Time said = now_;
+  while (table_.state("ipsec0") == TunnelState::suspect && now_ - said < 1h) {
+    table_.set_counters(inbound(child(1)).key, static_cast<std::uint64_t>((now_ - said) / 1s), 1);  // ESP flows.
+    (void)settle(1s);
+  }
+  EXPECT_EQ(status().state, TunnelState::up);
+  EXPECT_EQ(now_ - said, kHintLife);
+}
+
+TEST_F(Table, OneRepetitionIsForgottenAlsoWhereNoTrafficProvesAnything) {
+  options_[0].watch_connection = "vco1";
+  table_.set_tunnels(options_);
+  install(child(1));
+  (void)settle();
+  table_.set_retransmitting("vco1", true);
+  for (const Time until = now_ + 1h; now_ < until;) {
+    (void)settle(1s);
+    EXPECT_NE(status().state, TunnelState::down);
+  }
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
+TEST_F(Table, APeerThatAnswersNothingAndSendsNothingIsDown) {
+  options_[0].watch_connection = "vco1";
+  table_.set_tunnels(options_);
+  install(child(1));
+  (void)settle();
+  // As charon repeats: after 4, 11.2, 24.2, 47.5 and 89.5 s.
+  for (const auto pause : {4000ms, 7200ms, 13000ms, 23300ms, 42000ms}) {
+    (void)settle(pause);
+    table_.set_retransmitting("vco1", true);
+    (void)settle();
+    EXPECT_EQ(status().state, TunnelState::suspect);
+  }
+  (void)settle(5s);
+  EXPECT_EQ(status().state, TunnelState::down);
+  EXPECT_EQ(status().reason, Reason::retransmitting);
+  EXPECT_EQ(table_.need("ipsec0"), Need::new_sas);
 }
 
 TEST_F(Table, APolicyTunnelKnowsItsSasByTheRemoteAddress) {
@@ -314,6 +548,12 @@ TEST_F(Table, ALinkOfSomebodyElseIsUpWithoutSas) {
   install(child(7, 0));
   (void)settle();
   EXPECT_EQ(status("wg0").inbound_sas, 0U);
+  const TunnelLink unplugged{7, true, true, false};
+  table_.set_link("wg0", &unplugged);
+  (void)settle();
+  EXPECT_EQ(status("wg0").reason, Reason::no_carrier);
+  table_.set_link("wg0", &kLink);
+  (void)settle();
   table_.set_probe("wg0", ProbeResult::lost);
   (void)settle();
   EXPECT_EQ(status("wg0").reason, Reason::probe_lost);
@@ -321,7 +561,7 @@ TEST_F(Table, ALinkOfSomebodyElseIsUpWithoutSas) {
   table_.set_probe("wg0", ProbeResult::answered);
   (void)settle();
   EXPECT_EQ(status("wg0").state, TunnelState::up);
-  EXPECT_EQ(status("wg0").went_down, 1U);
+  EXPECT_EQ(status("wg0").went_down, 2U);
 }
 
 TEST_F(Table, KeepsWhatItKnowsOfTunnelsThatStay) {

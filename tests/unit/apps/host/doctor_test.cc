@@ -125,6 +125,11 @@ const std::vector<Fault> kFaults = {
     {"selectors", [](World& w) { fail_with(w, IkeFailure::traffic_selectors); }, "ike.local_ts"},
     {"kernel-refused", [](World& w) { fail_with(w, IkeFailure::kernel); }, "modprobe"},
     {"selectors-bgp", [](World& w) { w.tunnel().remote_ts = {"192.168.0.0/16"}; }, "0.0.0.0/0"},
+    {"foreign-connections",
+     [](World& w) {
+       w.facts.meddlers = {{"ipsec0", "vco1", "charon's connection vco1 has the tunnel's if_id 42"}};
+     },
+     "swanctl --terminate --ike vco1"},
     {"no-inbound",
      [](World& w) {
        w.tunnel().packets_out_later = 20;
