@@ -126,6 +126,55 @@ def repairs(lab):
     ipsec.wait_ping(onprem, second.inner_remote)
 
 
+@case("a tunnel stands on its uplink: what is missing is told at once, and what is back")
+def stands_on_uplink(lab):
+    ipsec = start(lab)
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    first = ipsec.tunnels[0]
+    far, address = ("link", "set", "p-onprem"), (f"{first.local}/24", "dev", first.device)
+    for reason, take, give in (
+        ("underlay device has no carrier", lambda: ipsec.internet.ip(*far, "down"),
+         lambda: ipsec.internet.ip(*far, "up")),
+        ("local IKE address missing", lambda: ipsec.onprem.ip("address", "del", *address),
+         lambda: ipsec.onprem.ip("address", "add", *address)),
+        ("underlay device down", lambda: ipsec.onprem.ip("link", "set", first.device, "down"),
+         lambda: ipsec.onprem.ip("link", "set", first.device, "up")),
+    ):
+        take()
+        wait_until(lambda: watcher.told()[first.name] == ("down", reason), 10,
+                   lambda: f"{reason}; told: {watcher.told()}")
+        check_equal(watcher.told()["ipsec1"][0], "up", "the tunnel over the other uplink")
+        give()
+        watcher.wait_state("up", 60)
+        ipsec.wait_ping(ipsec.onprem, first.inner_remote)
+
+
+@case("our charon crashes: its SAs are deleted once there are newer ones; a storm of rekeys initiates nothing")
+def crash_and_storm(lab):
+    ipsec = start(lab)
+    watcher = Watcher(ipsec)
+    watcher.wait_state("up", 30)
+    before = ipsec.spis(ipsec.onprem)
+    ipsec.charons["onprem"].kill()
+    ipsec.start_charon(ipsec.onprem)
+    wait_until(lambda: len(ipsec.installed()) == 2, 60, "SAs of the new charon")
+    wait_until(lambda: not before & ipsec.spis(ipsec.onprem), 60,
+               lambda: f"the old SAs deleted; left: {before & ipsec.spis(ipsec.onprem)}")
+    watcher.wait_state("up", 30)
+    ipsec.wait_ping(ipsec.onprem, ipsec.tunnels[0].inner_remote)
+
+    log = lambda: ipsec.onprem.run("cat", ipsec.onprem.dir / "charon-file.log").stdout
+    initiates = log().count("vici initiate")
+    for _ in range(15):
+        ipsec.swanctl(ipsec.cloud, "--rekey", "--ike", "vco1", check=False)
+        ipsec.swanctl(ipsec.onprem, "--rekey", "--child", "ipsec0", check=False)
+    wait_until(lambda: len(ipsec.spis(ipsec.onprem)) == 4, 60, lambda: f"4 SAs: {ipsec.spis(ipsec.onprem)}")
+    listed = ipsec.swanctl(ipsec.onprem, "--list-sas").splitlines()
+    check_equal(sum(line.startswith("bgplite-ipsec0:") for line in listed), 1, "IKE_SAs of the first tunnel")
+    check_equal(log().count("vici initiate"), initiates, "initiates")
+
+
 @case("a rekey changes nothing; an SA the peer deletes is told at once; the other tunnel is not touched")
 def events(lab):
     ipsec = start(lab)

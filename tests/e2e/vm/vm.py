@@ -186,8 +186,6 @@ def boot(command, out=None, timeout=600, memory_mb=1024, cpus=2, version=None, s
         argv = [
             "qemu-system-x86_64",
             "-accel",
-            "kvm",  # Where the machine has it; else QEMU takes the next.
-            "-accel",
             "tcg,thread=multi",
             "-cpu",
             "max",
