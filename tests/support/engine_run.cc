@@ -57,10 +57,10 @@ struct Peer {
   bool established = false;
   bool reads = true;
   std::vector<std::uint8_t> unread;
-  bool retained = false;     ///< Its session is lost, and its routes wait for it.
-  Time retained_until{};     ///< Not longer.
-  Time since{};              ///< Established.
-  bool refreshing = false;
+  bool retained = false;                       ///< Its session is lost, and its routes wait for it.
+  Time retained_until{};                       ///< Not longer.
+  Time since{};                                ///< Established.
+  bool said_end = false;                       ///< End-of-RIB, in this session.
   std::map<Prefix, PathAttributes> announced;  ///< What it says now.
   std::set<Prefix> settled;                    ///< Of these, what must be in use at every moment.
   std::set<Prefix> said;                       ///< In this session.
@@ -240,7 +240,7 @@ class EngineRun::Impl {
     peer.held.clear();
     peer.said.clear();
     peer.reads = true;
-    peer.refreshing = false;
+    peer.said_end = false;
     turn();
     if (!peer.conn) return;
     auto& graceful = peer.capabilities.graceful_restart;
@@ -264,7 +264,20 @@ class EngineRun::Impl {
     if (!peer.conn) return;
     const auto octets = encode_message(message, decode_options(peer));
     if (!octets) return;  // Too large for this session.
+    if (gathering_) {
+      gathered_.insert(gathered_.end(), octets->begin(), octets->end());
+      return;
+    }
     engine_->on_received(*peer.conn, *octets, now_);
+    turn();
+  }
+
+  /// Until send_gathered(), what a peer says is held back, so that it is received at once.
+  void gather() { gathering_ = true; }
+  void send_gathered(Peer& peer) {
+    gathering_ = false;
+    if (peer.conn && !gathered_.empty()) engine_->on_received(*peer.conn, gathered_, now_);
+    gathered_.clear();
     turn();
   }
 
@@ -364,7 +377,7 @@ class EngineRun::Impl {
       UnknownAttribute large;
       large.flags = 0xC0;
       large.type = 200;
-      large.value.assign(4000 + program_.below(60), 0x5A);
+      large.value.assign(4024 + program_.below(20), 0x5A);
       attributes.unknown.push_back(large);
     }
     return attributes;
@@ -399,7 +412,8 @@ class EngineRun::Impl {
       }
       if (!encode_message(update, decode_options(peer))) continue;
       note(name(number_of(peer)) + " announces " + to_text(prefix) +
-           (attributes.unknown.empty() ? "" : " with " + std::to_string(attributes.unknown[0].value.size()) + " octets"));
+           (attributes.unknown.empty() ? ""
+                                       : " with " + std::to_string(attributes.unknown[0].value.size()) + " octets"));
       peer.announced[prefix] = attributes;
       peer.said.insert(prefix);
       say(peer, update);
@@ -408,7 +422,8 @@ class EngineRun::Impl {
 
   void withdraw(Peer& peer) {
     if (!peer.established || peer.announced.empty()) return;
-    const auto at = std::next(peer.announced.begin(), static_cast<std::ptrdiff_t>(program_.below(peer.announced.size())));
+    const auto at =
+        std::next(peer.announced.begin(), static_cast<std::ptrdiff_t>(program_.below(peer.announced.size())));
     const Prefix prefix = at->first;
     note(name(number_of(peer)) + " withdraws " + to_text(prefix));
     peer.announced.erase(at);
@@ -431,6 +446,7 @@ class EngineRun::Impl {
       say(peer, end);
     }
     peer.retained = false;
+    peer.said_end = true;
   }
 
   /// What was not said in this session is said now (`again`), or is no announcement any more.
@@ -451,12 +467,23 @@ class EngineRun::Impl {
   /// BoRR, some or all of the routes, EoRR; perhaps the next BoRR comes before the end.
   void refresh(Peer& peer) {
     if (!peer.established || !peer.capabilities.enhanced_refresh) return;
+    if (program_.one_in(2)) gather();
+    for (std::size_t times = 1 + program_.below(3); times > 0; --times) refresh_once(peer);
+    send_gathered(peer);
+  }
+
+  void refresh_once(Peer& peer) {
     ++counts_.refreshes;
     note(name(number_of(peer)) + " refreshes");
     const auto before = peer.announced;
     say(peer, RefreshMessage{Family::ipv4, RefreshKind::begin});
     if (program_.one_in(4)) say(peer, RefreshMessage{Family::ipv4, RefreshKind::begin});
-    const bool all = !program_.one_in(3);
+    if (gathering_ && program_.one_in(2)) {  // A read may end anywhere, and what it began be done before the next.
+      send_gathered(peer);
+      settle();
+    }
+    // Before End-of-RIB the markers mean nothing (RFC 7313 s.4): what is left out then stays.
+    const bool all = !program_.one_in(3) || (peer.capabilities.graceful_restart && !peer.said_end);
     for (const auto& [prefix, attributes] : before) {
       if (prefix.family != Family::ipv4) continue;
       if (all || program_.one_in(2)) {
@@ -705,10 +732,12 @@ class EngineRun::Impl {
     counts_.advertised += peer.held.size();
     for (const auto& [prefix, attributes] : wanted)
       if (!peer.held.contains(prefix))
-        return fail(name(number_of(peer)) + " lacks " + to_text(prefix) + " that " + whose + " has; " + paths_of(prefix));
+        return fail(name(number_of(peer)) + " lacks " + to_text(prefix) + " that " + whose + " has; " +
+                    paths_of(prefix));
     for (const auto& [prefix, attributes] : peer.held)
       if (!wanted.contains(prefix))
-        return fail(name(number_of(peer)) + " still holds " + to_text(prefix) + " that " + whose + " has not; " + paths_of(prefix));
+        return fail(name(number_of(peer)) + " still holds " + to_text(prefix) + " that " + whose + " has not; " +
+                    paths_of(prefix));
   }
 
   [[nodiscard]] static std::string brief(const PathAttributes& attributes) {
@@ -791,6 +820,8 @@ class EngineRun::Impl {
   std::set<Prefix> own_;
   std::map<Prefix, PeerId> used_;  ///< The best path of each prefix, as it was reported.
   bool restart_complete_ = false;
+  bool gathering_ = false;
+  std::vector<std::uint8_t> gathered_;
   std::string problem_;
 };
 

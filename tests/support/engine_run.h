@@ -1,5 +1,6 @@
-/// EngineRun: one Engine with scripted peers, driven by a program of octets. Peers connect, announce, withdraw, refresh,
-/// restart, read slowly, and send attributes too large to pass on; options change meanwhile. After every turn it checks
+/// EngineRun: one Engine with scripted peers, driven by a program of octets. Peers connect, announce, withdraw,
+/// refresh, restart, read slowly, and send attributes too large to pass on; options change meanwhile. After every turn
+/// it checks
 ///
 ///   1. a route that a peer announces and policy accepts is in use, without a gap, until its withdrawal, the end of the
 ///      session or a change of options ends it;
