@@ -236,7 +236,7 @@ class Swarm {
     return *kernels_[i];
   }
   [[nodiscard]] const Node* node_at(IpAddress address) const {
-    if (address.family == Family::ipv6)  // IPv4-mapped.
+    if (address.family == Family::ipv6)  // See Link::addresses_of().
       address = IpAddress::v4(static_cast<std::uint32_t>(address.octets[12] << 24U | address.octets[13] << 16U |
                                                          address.octets[14] << 8U | address.octets[15]));
     for (const auto& link : world_.links())

@@ -202,7 +202,7 @@ TEST_P(AdjRibOutIsAValue, AfterAnySequenceOfChanges) {
         bench.pump();
         break;
       case 5:
-        peer.options.export_limit.max = random.one_in(2) ? static_cast<std::uint32_t>(random.below(12)) : 1'200'000;
+        peer.options.export_limit.max = random.one_in(2) ? static_cast<std::uint32_t>(1 + random.below(11)) : 1'200'000;
         if (random.one_in(2)) peer.options.default_local_pref = 100 + static_cast<std::uint32_t>(random.below(2));
         if (random.one_in(4))
           peer.options.export_policy = random.one_in(2) ? Policy::reject_all() : Policy::accept_all();

@@ -233,6 +233,14 @@ Node& World::add_node(const NodeOptions& options) {
   return *nodes_.back();
 }
 
+LinkAddresses Link::addresses_of(const Node& node) const {
+  LinkAddresses addresses;
+  addresses.ipv4 = address_of(node);
+  addresses.ipv6 = IpAddress::v6({0xFD});
+  std::copy_n(addresses.ipv4.octets.begin(), 4, addresses.ipv6.octets.begin() + 12);
+  return addresses;
+}
+
 Link& World::connect(Node& left, Node& right, const LinkOptions& options) {
   links_.push_back(std::make_unique<Link>());
   Link& link = *links_.back();
@@ -414,6 +422,7 @@ void World::accept(const std::shared_ptr<Stream>& stream) {
     // The kernel had accepted before the speaker could refuse.
     at(answered, [this, stream] { end(stream, 0, error(std::errc::connection_reset)); });
   } else {
+    acceptor.engine_->set_link_addresses(*conn, link.addresses_of(acceptor), now_);
     stream->ends[1].conn = conn;
     stream->ends[1].open = true;
     acceptor.streams_[*conn] = stream;
@@ -427,6 +436,7 @@ void World::connected(const std::shared_ptr<Stream>& stream) {
   if (!dialer.conn) return;
   if (fails()) return break_stream(stream, 0);
   dialer.node->engine_->on_connected(*dialer.conn, stream->link->address_of(*dialer.node), now_);
+  dialer.node->engine_->set_link_addresses(*dialer.conn, stream->link->addresses_of(*dialer.node), now_);
   dialer.node->pump();
 }
 

@@ -165,6 +165,8 @@ class Link {
   void connect_silently();
   [[nodiscard]] bool passes() const { return passes_; }  ///< False from blackhole() to heal().
   [[nodiscard]] IpAddress address_of(const Node& node) const { return &node == left_ ? left_address_ : right_address_; }
+  /// Both families: fd00::A.B.C.D beside the IPv4 address A.B.C.D.
+  [[nodiscard]] LinkAddresses addresses_of(const Node& node) const;
   [[nodiscard]] Node& left() { return *left_; }    ///< The first of connect()'s nodes.
   [[nodiscard]] Node& right() { return *right_; }  ///< The second of them.
 

@@ -168,7 +168,14 @@ TEST_F(ControlServer, ASecondDaemonOnTheSameSocketIsRefused) {
 
 TEST_F(ControlServer, ADeadDaemonsSocketFileIsReplaced) {
   const std::string other = directory_ + "/other.sock";
-  std::ofstream{other} << "left behind";
+  {  // A socket file outlives the process that bound it.
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    other.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ::close(fd);
+  }
   Server server{io_, log_, handle};
   ASSERT_TRUE(server.reserve(other));
   ASSERT_TRUE(server.open(other, ""));

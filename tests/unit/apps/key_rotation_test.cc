@@ -9,6 +9,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace bgplite {
 namespace {
@@ -22,7 +23,8 @@ class KeyRotation : public testing::Test {
     directory_ = ::mkdtemp(name);
     path_ = directory_ + "/bgplite.yaml";
     std::ofstream{path_} << "router: { asn: 65530, router_id: 192.0.2.1 }\nfib: { enabled: false }\n"
-                         << "listen: { enabled: false }\nstate_dir: " << directory_
+                         << "listen: { addresses: [127.0.0.1], port: " << 20000 + ::getpid() % 10000
+                         << " }\nstate_dir: " << directory_
                          << "\ncontrol: { socket: " << directory_ << "/s }\nlog: { level: error }\n"
                          << "peers: { 192.0.2.9: { asn: 65001, accept_all: true, passive: true, md5_file: "
                          << directory_ << "/key } }\n";
@@ -74,7 +76,9 @@ TEST_F(KeyRotation, APlanNamesTheKeyAndAnApplyUsesIt) {
   EXPECT_EQ(run.key(), "the-first");
   EXPECT_TRUE(run.plan().plan.empty());
   write_key("the-second");
-  const Plan plan = run.plan().plan;
+  const Life::Outcome outcome = run.plan();
+  ASSERT_FALSE(outcome.diagnostics.has_errors()) << outcome.diagnostics.to_text();
+  const Plan plan = outcome.plan;
   ASSERT_EQ(plan.size(), 1U);
   EXPECT_EQ(plan[0].effect, Effect::reset);
   EXPECT_NE(plan[0].text.find("TCP-MD5 key"), std::string::npos);
