@@ -75,7 +75,8 @@ def cpu_seconds(process):
 
 @case("a route too large for one message is sent to no peer, withdrawn from none too late, and said")
 def too_large(lab):
-    gateway, raws, ours, bird, frr = star(lab)
+    # FRR negotiates extended messages, into which the route would fit.
+    gateway, raws, ours, bird, frr = star(lab, {"peers": {FRR_SIDE: {"extended_messages": False}}})
     bird.start()
     ours.start()
     ours.wait_established(BIRD_SIDE)
@@ -86,7 +87,8 @@ def too_large(lab):
     wait_until(lambda: bird_routes(bird) == {"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"}, 20, "BIRD has what fits")
     frr.start()  # It was told nothing before.
     ours.wait_established(FRR_SIDE)
-    wait_until(lambda: frr_routes(frr) == bird_routes(bird), 20, "FRR, which came later, has the same")
+    wait_until(lambda: frr_routes(frr) == bird_routes(bird), 20,
+               lambda: f"FRR, which came later, has {frr_routes(frr)}, BIRD {bird_routes(bird)}")
     said = ours.cli("explain", "1.2.3.4").stdout
     check("too large" in said, f"explain says why it is not sent: {said}")
     orders.give("announce 10.2.0.0/16 5000", "announce 10.1.0.0/16 4046")
@@ -194,8 +196,8 @@ for peer in (Bird, Frr):
     def ipv6_over_ipv4(lab, peer=peer):
         _, there, _, _ = dual_stack(lab, peer, True)
         wait_until(lambda: "2001:db8:20::/48" in there.routes(6, peer.kernel_protocol), 20, "the IPv6 route is there")
-        route = there.routes(6, peer.kernel_protocol)["2001:db8:20::/48"]
-        check_equal(set(route.gateways), {"2001:db8:1::1"}, "its next hop")
+        routes = there.routes(6, peer.kernel_protocol)["2001:db8:20::/48"]
+        check_equal({g for route in routes for g in route.gateways}, {"2001:db8:1::1"}, "its next hop")
 
     @case(f"{peer.__name__}: IPv6 routes over an IPv4 session without any IPv6 address are not sent, and that is said")
     def no_ipv6(lab, peer=peer):
