@@ -7,11 +7,11 @@
 namespace minibgp::session {
 namespace {
 
-/// The assertions hold for whatever a peer sends: only Session puts octets here, and they come from our own encoders,
-/// whole messages of at most kMaxSentMessage octets (Session::send() looks at each header).
 [[nodiscard]] std::size_t message_length(Bytes at) {
+  // Only Session puts octets here, and they come from our own encoders: whole messages, whatever a peer sends.
   BGP_ASSERT(at.size() >= wire::kHeaderSize);
   const std::size_t length = std::size_t{at[16]} << 8U | at[17];
+  // Each encoder writes the length of what it wrote; Session::send() looks at each header.
   BGP_ASSERT(length >= wire::kHeaderSize && length <= at.size());
   return length;
 }

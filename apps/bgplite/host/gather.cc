@@ -229,8 +229,10 @@ void gather_links(const Config& config, Facts& facts) {
 std::string daemon_user(const Config& config) {
   if (!config.user.empty()) return config.user;
   struct stat status {};
-  const passwd* user = ::stat(config.control.socket.c_str(), &status) == 0 ? ::getpwuid(status.st_uid) : nullptr;
-  if (user != nullptr) return user->pw_name;
+  if (::stat(config.control.socket.c_str(), &status) == 0) {
+    const passwd* user = ::getpwuid(status.st_uid);
+    return user != nullptr ? user->pw_name : std::to_string(status.st_uid);  // A unit's user may have no name.
+  }
   return ::getpwnam("bgplite") != nullptr ? "bgplite" : "root";
 }
 
@@ -238,9 +240,12 @@ std::string daemon_user(const Config& config) {
 bool can_read(const std::string& user, const std::string& path) {
   if (::geteuid() != 0) return ::access(path.c_str(), R_OK) == 0;
   std::vector<std::string> words{"setpriv", "--inh-caps=-all", "--bounding-set=-all"};
-  if (user != "root") words.insert(words.end(), {"--reuid", user, "--init-groups"});
-  if (const passwd* entry = ::getpwnam(user.c_str()); user != "root" && entry != nullptr)
-    words.insert(words.end(), {"--regid", std::to_string(entry->pw_gid)});
+  const passwd* entry = ::getpwnam(user.c_str());
+  if (entry == nullptr) {
+    words.insert(words.end(), {"--reuid", user, "--regid", user, "--clear-groups"});
+  } else if (user != "root") {
+    words.insert(words.end(), {"--reuid", user, "--regid", std::to_string(entry->pw_gid), "--init-groups"});
+  }
   words.insert(words.end(), {"test", "-r", path});
   return run_command(words).ok();
 }
