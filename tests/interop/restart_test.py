@@ -62,7 +62,7 @@ def restart_under_traffic(lab, peer, how, helped=True):
         print(f"    {peer.__name__}: the longest gap on the way back is {back.longest_gap_s:.2f} s")
         # Sessions are back in a moment, so that the peer may find no time to forget our routes.
         for address in ("169.254.10.1", "169.254.20.1"):
-            agreed = ours.json("show", "peers", address)["capabilities"]
+            agreed = ours.json("show", "peers", address)["peers"][0]["capabilities"]
             check_equal(agreed["graceful_restart"], False, "the peer helps")
     check_equal(monitor.seen(), [], "notifications about routes that did not change")
 
