@@ -148,6 +148,7 @@ struct GuardReason {
   std::string_view word;
   std::uint32_t bit = 0;
 };
+/// All of them.
 inline constexpr GuardReason kGuardReasons[] = {
     {"link_local", 1}, {"connected_networks", 2}, {"ike_endpoints", 4}, {"peer_addresses", 8}, {"own_networks", 16}};
 /// The bit of FibOptions::allow that lets routes pass which are held back for this; 0: the guard has no such reason.

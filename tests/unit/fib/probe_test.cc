@@ -213,7 +213,8 @@ TEST_F(ProbeTest, AnswersToRequestsThatWereNeverSentOrAreForgottenCountAsNothing
   ASSERT_EQ(probe_.state(), ProbeState::down);
   const auto before = probe_.counters().answered + probe_.counters().late;
   probe_.on_answer(*old, now_);
-  for (int i = 1; i <= 300; ++i) probe_.on_answer(static_cast<std::uint16_t>(*old + Probe::kRemembered + i), now_);
+  for (std::size_t i = 1; i <= 300; ++i)
+    probe_.on_answer(static_cast<std::uint16_t>(*old + Probe::kRemembered + i), now_);
   EXPECT_EQ(probe_.counters().answered + probe_.counters().late, before);
   EXPECT_EQ(probe_.state(), ProbeState::down);
 }
