@@ -182,7 +182,9 @@ def lost_ike(lab):
     s.ipsec.mend()
     wait_shown(s, "up")
     check_equal(shown(s)["reason"], "ready", "the verdict of a tunnel whose peer asks")
-    check("peer does not answer IKE" not in s.log(), "a repetition of the peer's was taken for its silence")
+    # A request of our own that got lost meanwhile is a true reason.
+    ours = "retransmit 1 of request" in charon_log(s)
+    check(ours or "peer does not answer IKE" not in s.log(), "a repetition of the peer's was taken for its silence")
 
 
 def charon_log(s):
