@@ -53,19 +53,20 @@ bool receive_text(int fd, std::string& text) {
   return receive_octets(fd, text.data(), size);
 }
 
-/// Of everything but CAP_NET_ADMIN, which nft gets as well.
-void drop_the_rest() {
-  capng_get_caps_process();
+/// Of everything but CAP_NET_ADMIN, which nft gets as well. False: it has more rights than it should.
+bool drop_the_rest() {
+  if (capng_get_caps_process() != 0) return false;
   const bool may = capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN) != 0;
   const bool bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
   capng_clear(CAPNG_SELECT_BOTH);
   constexpr auto kAll = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE);
   if (may) capng_update(CAPNG_ADD, kAll, CAP_NET_ADMIN);
   if (may && bound) capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, CAP_NET_ADMIN);
-  capng_apply(bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
+  if (capng_apply(bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) != 0) return false;
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return true;
 }
 
 /// The process's whole life.
@@ -76,7 +77,7 @@ void drop_the_rest() {
   constexpr int kSocket = 3;
   if (fd != kSocket) ::dup3(fd, kSocket, O_CLOEXEC);
   ::close_range(kSocket + 1, ~0U, 0);
-  drop_the_rest();
+  if (!drop_the_rest()) ::_exit(1);
   for (;;) {
     std::uint32_t count = 0;
     if (!receive_octets(kSocket, &count, sizeof count) || count > 64) break;
