@@ -89,8 +89,6 @@ class YamlMistake : public testing::TestWithParam<Case> {};
 
 TEST_P(YamlMistake, IsSaidInTheUsersWords) { EXPECT_EQ(mistake(GetParam().text), GetParam().said); }
 
-constexpr const char* kColumn = "what belongs together begins in the same column";
-
 INSTANTIATE_TEST_SUITE_P(
     Texts, YamlMistake,
     testing::Values(
