@@ -104,12 +104,14 @@ def build(chosen, targets, jobs, results, prefix=()):
     started = time.monotonic()
     say(f"== building {chosen.what} in {folder.relative_to(ROOT)}")
     configure = ["cmake", "--preset", chosen.preset, "-B", folder, *chosen.options]
+    env = {**os.environ, "NINJA_STATUS": "[%f/%t, %e s] "}
     if shutil.which("ccache"):
         configure.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+        # Without these it keeps nothing that was compiled with a precompiled header.
+        env.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros")
     command = ["cmake", "--build", folder, "-j", str(jobs)] + (["--target", *targets] if targets else [])
     done = subprocess.run(list(map(str, configure)), cwd=ROOT, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
-        env = {**os.environ, "NINJA_STATUS": "[%f/%t, %e s] "}
         done = start([*prefix, *command], stdin=subprocess.DEVNULL, env=env)
         done.wait()
         _running.discard(done)

@@ -182,10 +182,12 @@ def no_nat(lab):
     s.finish()
 
 
-@case("10 aes256gcm16-sha384-ecp384")
+MODERN = {"proposals": "aes256gcm16-sha384-ecp384", "esp_proposals": "aes256gcm16-ecp384"}
+
+
+@case("10 aes256gcm16-sha384-ecp384", full=True)
 def modern_proposals(lab):
-    s = Scenario(lab, "10 aes256gcm16-sha384-ecp384", tunnels(2, proposals="aes256gcm16-sha384-ecp384",
-                                                               esp_proposals="aes256gcm16-ecp384"))
+    s = Scenario(lab, "10 aes256gcm16-sha384-ecp384", tunnels(2, **MODERN))
     s.start()
     s.wait_sas()
     check("AES_GCM_16-256" in s.ipsec.swanctl(s.onprem, "--list-sas"), "the proposal is another one")
@@ -200,11 +202,12 @@ def modern_proposals(lab):
     s.finish()
 
 
-@case("11 reboot: everything torn away, one start brings it back")
+@case("11 reboot: everything torn away, one start brings it back; with the proposals of 10")
 def reboot(lab):
-    s = Scenario(lab, "11 reboot", tunnels(2))
+    s = Scenario(lab, "11 reboot", tunnels(2, **MODERN))
     s.start()
     s.wait_sas()
+    check("AES_GCM_16-256" in s.ipsec.swanctl(s.onprem, "--list-sas"), "the proposal is another one")
     s.wait_routes()
     with s.survives("a reboot"):
         s.daemon.kill()
