@@ -163,6 +163,8 @@ def rekey_storm(lab):
             time.sleep(2)  # The storm's own pace, no condition to wait for.
     wait_until(lambda: ike_sas(s, s.onprem, "bgplite-ipsec0") == 1, PATIENCE,
                lambda: f"one IKE_SA; {ike_sas(s, s.onprem, 'bgplite-ipsec0')}")
+    wait_until(lambda: len(s.ipsec.spis(s.onprem)) == 2 * len(s.tunnels), 2 * PATIENCE,
+               lambda: f"2 SAs for each tunnel\n{s.ipsec.swanctl(s.onprem, '--list-sas')}")
     needless = initiates() - before
     left = len(s.ipsec.spis(s.onprem))
     measured("15 rekeys by both ends", VM, f"out {traffic.report.forth.lost} lost",
