@@ -73,6 +73,7 @@ struct ChildSa {
   bool usable = true;  ///< INSTALLED, UPDATING or REKEYING.
   /// What was agreed on; empty: not known.
   std::vector<Prefix> local_ts, remote_ts;
+  bool at_rest = true;  ///< INSTALLED, REKEYED or DELETED: charon waits for nothing but time or the peer.
   bool operator==(const ChildSa&) const = default;
 };
 

@@ -10,6 +10,12 @@
 namespace minibgp::xfrm::vici {
 namespace {
 
+/// Keeps the times of those that are seen again.
+void note_since(std::map<std::uint32_t, Time>& since, const std::set<std::uint32_t>& seen, Time now) {
+  std::erase_if(since, [&](const auto& it) { return !seen.contains(it.first); });
+  for (const std::uint32_t id : seen) since.try_emplace(id, now);
+}
+
 bool ours(std::string_view name) { return name.starts_with(kOurPrefix); }
 
 /// Overwrites a key before its memory is given back.
@@ -74,6 +80,8 @@ void IkeKeeper::connected(Time now) {
     tunnel.absent = tunnel.tries = 0;
     tunnel.next_try = Time{};
     tunnel.negotiating.clear();
+    tunnel.superseded.clear();
+    tunnel.empty.clear();
     tunnel.too_many.clear();
     tunnel.end_of_list.clear();
   }
@@ -225,7 +233,7 @@ void IkeKeeper::plan_initiate(Tunnel& tunnel) {
       tunnel.options.name);
 }
 
-/// IKE_SAs beside a newer one, and those whose negotiation does not end.
+/// IKE_SAs beside a newer one, those whose negotiation does not end, and what rekeys left behind.
 void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
   std::set<std::uint32_t> ends = std::exchange(tunnel.end_of_list, {});
   if (!ends.empty())
@@ -234,12 +242,23 @@ void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
   if (tunnel.need != Need::nothing)
     for (const auto& [id, since] : tunnel.negotiating)
       if (now - since >= kNegotiation) ends.insert(id);
+  for (const auto& [id, since] : tunnel.empty)
+    if (now - since >= kRekeyOverlap) ends.insert(id);
   for (const std::uint32_t id : ends) {
     tunnel.negotiating.erase(id);
+    tunnel.empty.erase(id);
     add(Step::initiate, "terminate",
         Section{}.add("ike-id", std::to_string(id)).add("force", "yes").add("timeout", "-1"));
     round_soon_ = true;
   }
+  std::erase_if(tunnel.superseded, [&](const auto& it) {
+    if (now - it.second < kRekeyOverlap) return false;
+    log_.push_back("tunnel " + tunnel.options.name + ": ending CHILD_SA {" + std::to_string(it.first) +
+                   "} that a rekey left behind");
+    // charon deletes the kernel's SAs with it, and has the peer do so.
+    add(Step::initiate, "terminate", Section{}.add("child-id", std::to_string(it.first)).add("timeout", "-1"));
+    return true;
+  });
 }
 
 void IkeKeeper::plan_initiates(Time now) {
@@ -344,25 +363,27 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
   tunnel.up = tunnel.busy = false;
   bool found = false;
   std::uint32_t newest = 0;
-  std::set<std::uint32_t> carrying;
-  std::map<std::uint32_t, Time> negotiating;
+  std::set<std::uint32_t> carrying, negotiating, childless;
+  std::vector<const ChildSa*> children;
   for (const IkeView& ike : all) {
     if (ike.connection != connection_name(tunnel.options)) continue;
     found = true;
     tunnel.busy = tunnel.busy || ike.in_progress;
     const bool usable =
         std::any_of(ike.children.begin(), ike.children.end(), [](const ChildSa& child) { return child.usable; });
-    if (ike.state == "CONNECTING" && ike.children.empty()) {
-      const auto known = tunnel.negotiating.find(ike.id);
-      negotiating[ike.id] = known == tunnel.negotiating.end() ? now : known->second;
-    }
+    for (const ChildSa& child : ike.children) children.push_back(&child);
+    if (ike.children.empty() && ike.state == "CONNECTING") negotiating.insert(ike.id);
+    if (ike.children.empty() && ike.state == "ESTABLISHED" && !ike.in_progress) childless.insert(ike.id);
     if (!usable) continue;
     tunnel.up = true;
     if (ike.state != "ESTABLISHED") continue;
     carrying.insert(ike.id);
     newest = std::max(newest, ike.id);
   }
-  tunnel.negotiating = std::move(negotiating);
+  if (carrying.empty()) childless.clear();
+  note_since(tunnel.negotiating, negotiating, now);
+  note_since(tunnel.empty, childless, now);
+  note_since(tunnel.superseded, superseded_children(children), now);
   carrying.erase(newest);
   tunnel.end_of_list.clear();
   std::set_intersection(carrying.begin(), carrying.end(), tunnel.too_many.begin(), tunnel.too_many.end(),

@@ -5,7 +5,7 @@
 ///
 /// Nothing is initiated beside a living pair of SAs: one list without an IKE_SA decides nothing, because `noblock`
 /// leaves out those that charon works on; the kernel's SAs (set_need()) and a second list do. An IKE_SA too many is
-/// ended once two lists showed it. Where SAs are known to be dead, a new IKE_SA is made beside the old one.
+/// ended once two lists showed it, a CHILD_SA whose successor works after kRekeyOverlap. Where SAs are known to be dead, a new IKE_SA is made beside the old one.
 ///
 /// A change of one tunnel touches no other. Requests are made one at a time. Pure: time is an argument; keys are read
 /// through KeySource when they are loaded and not kept.
@@ -50,6 +50,8 @@ class IkeKeeper {
   static constexpr std::chrono::seconds kLastRenewal{60};
   /// SAs that charon has and the kernel has not: its events may trail.
   static constexpr std::chrono::seconds kKernelGrace{5};
+  /// What a rekey leaves behind is ended after this: longer than charon and the peer keep the old SAs beside the new.
+  static constexpr std::chrono::seconds kRekeyOverlap{30};
   /// An IKE_SA whose negotiation takes longer is ended for a new one: charon's repetitions come minutes apart then.
   static constexpr std::chrono::seconds kNegotiation{30};
 
@@ -116,6 +118,8 @@ class IkeKeeper {
     unsigned renewals = 0;
     Time next_renewal{};
     std::map<std::uint32_t, Time> negotiating;      ///< IKE_SAs without a child, and since when.
+    std::map<std::uint32_t, Time> superseded;       ///< CHILD_SAs beside their successors, and since when.
+    std::map<std::uint32_t, Time> empty;            ///< IKE_SAs without a child beside one with, and since when.
     std::set<std::uint32_t> too_many, end_of_list;  ///< IKE_SAs beside a newer one: in the last list, and in two.
     bool replaced = false;                          ///< Its configuration changed while SAs of the old one may live.
     unsigned tries = 0;

@@ -18,6 +18,10 @@ bool is_usable(std::string_view state) {
   return state.empty() || state == "INSTALLED" || state == "UPDATING" || state == "REKEYING";
 }
 
+bool is_at_rest(std::string_view state) {
+  return state.empty() || state == "INSTALLED" || state == "REKEYED" || state == "DELETED";
+}
+
 /// Whether one of charon's tasks makes a CHILD_SA (IKEv2's and IKEv1's names).
 bool makes_child(std::span<const std::string> tasks) {
   return std::any_of(tasks.begin(), tasks.end(),
@@ -42,6 +46,7 @@ ChildSa read_child(const Section& section, std::uint32_t ike_id, std::string_vie
   child.spi_in = static_cast<std::uint32_t>(section.number("spi-in", kHex).value_or(0));
   child.spi_out = static_cast<std::uint32_t>(section.number("spi-out", kHex).value_or(0));
   child.usable = is_usable(section.value("state"));
+  child.at_rest = is_at_rest(section.value("state"));
   child.local_ts = read_selectors(section, "local-ts");
   child.remote_ts = read_selectors(section, "remote-ts");
   return child;
@@ -69,6 +74,18 @@ std::vector<IkeView> read_ikes(const Section& event) {
     ikes.push_back(std::move(ike));
   }
   return ikes;
+}
+
+std::set<std::uint32_t> superseded_children(const std::vector<const ChildSa*>& children) {
+  std::set<std::uint32_t> superseded;
+  for (const ChildSa* child : children)
+    for (const ChildSa* newer : children) {
+      if (!child->at_rest || !newer->at_rest || !newer->usable || newer->id <= child->id) continue;
+      const bool same =
+          newer->name == child->name && newer->local_ts == child->local_ts && newer->remote_ts == child->remote_ts;
+      if (!child->usable || same) superseded.insert(child->id);
+    }
+  return superseded;
 }
 
 std::vector<ChildRekey> read_child_rekeys(const Section& event) {

@@ -65,13 +65,20 @@ class Charon {
       ended.emplace_back(request.message.value("ike-id"));
       std::erase_if(negotiating, [&](const auto& it) { return std::to_string(it.second) == ended.back(); });
       std::erase_if(more, [&](const auto& it) { return std::to_string(it.second) == ended.back(); });
+      std::erase_if(childless, [&](const auto& it) { return std::to_string(it.second) == ended.back(); });
+    } else if (request.name == "terminate" && request.message.entries().front().name == "child-id") {
+      ended_children.emplace_back(request.message.value("child-id"));
+      if (obeys) left_over.clear();
     } else if (request.name == "terminate") {
       terminated.emplace_back(request.message.value("ike"));
       up.erase(terminated.back());
     }
     if (request.name == "list-sas") {
       for (const std::string& name : up)
-        if (!checked_out.contains(name)) reply.streamed.push_back(ike(name, 1));
+        if (!checked_out.contains(name)) reply.streamed.push_back(ike(name, 1, left_over));
+      for (const auto& [name, id] : childless)
+        reply.streamed.push_back(
+            Section{}.add_section(name, Section{}.add("uniqueid", std::to_string(id)).add("state", "ESTABLISHED")));
       for (const auto& [name, id] : more) reply.streamed.push_back(ike(name, id));
       for (const auto& [name, id] : negotiating)
         reply.streamed.push_back(
@@ -80,23 +87,30 @@ class Charon {
     reply.message.add("success", "yes");
     return reply;
   }
-  static Section ike(const std::string& name, std::uint32_t id) {
-    Section child;
+  /// `left_over`: the state of an older child of it.
+  static Section ike(const std::string& name, std::uint32_t id, const std::string& left_over = {}) {
+    Section child, children;
+    if (!left_over.empty())
+      children.add_section("c-0", Section{}.add("uniqueid", "1").add("state", left_over).add_list("remote-ts",
+                                                                                                  {"0.0.0.0/0"}));
     child.add("uniqueid", std::to_string(id + 1)).add("state", "INSTALLED").add("if-id-in", if_ids[name]);
     child.add_list("remote-ts", {"0.0.0.0/0"});
     return Section{}.add_section(name, Section{}
                                            .add("uniqueid", std::to_string(id))
                                            .add("state", "ESTABLISHED")
                                            .add("remote-host", "203.0.113.151")
-                                           .add_section("child-sas", Section{}.add_section("c-1", std::move(child))));
+                                           .add_section("child-sas", children.add_section("c-1", std::move(child))));
   }
   static inline std::map<std::string, std::string> if_ids;
   std::set<std::string> connections, up;
   std::set<std::string> checked_out;                 ///< Left out of the list.
   std::multimap<std::string, std::uint32_t> more;    ///< Further IKE_SAs with a child.
+  std::map<std::string, std::uint32_t> childless;    ///< Established IKE_SAs without one.
+  std::string left_over;                             ///< See ike().
   std::map<std::string, std::uint32_t> negotiating;  ///< IKE_SAs whose peer says nothing.
   std::map<std::string, std::string> keys, dpd;
-  std::vector<std::string> asked, initiated, terminated, ended;
+  std::vector<std::string> asked, initiated, terminated, ended, ended_children;
+  bool obeys = true;
   bool peer_accepts = true, refuse_conns = false, peer_silent = false;
   std::uint32_t last_id = 100;
 };
@@ -133,6 +147,15 @@ class Keeper : public ::testing::Test {
     charon_.terminated.clear();
     charon_.ended.clear();
     settle();
+  }
+  /// In steps; the IKE_SAs that were ended meanwhile.
+  std::vector<std::string> ended_within(Duration time) {
+    std::vector<std::string> ended;
+    for (Duration passed{}; passed < time; passed += 1s) {
+      pass(1s);
+      ended.insert(ended.end(), charon_.ended.begin(), charon_.ended.end());
+    }
+    return ended;
   }
   std::size_t initiates_within(Duration time) {
     std::size_t count = 0;
@@ -348,6 +371,38 @@ TEST_F(Keeper, AnIkeSaTooManyIsEndedAfterTwoLists) {
   EXPECT_THAT(charon_.ended, ElementsAre("1", "5")) << "the newest stays";
   EXPECT_THAT(charon_.initiated, IsEmpty());
   EXPECT_TRUE(charon_.more.contains("others"));
+}
+
+TEST_F(Keeper, AChildThatARekeyLeftBehindIsEndedOnceTheOverlapIsOver) {
+  settle();
+  for (const char* state : {"DELETED", "REKEYED", "INSTALLED"}) {
+    charon_.ended_children.clear();
+    charon_.left_over = state;
+    EXPECT_THAT(ended_within(IkeKeeper::kRekeyOverlap - 2s), IsEmpty());
+    EXPECT_THAT(charon_.ended_children, IsEmpty()) << state;
+    EXPECT_THAT(ended_within(8s), IsEmpty());
+    // Of both tunnels.
+    EXPECT_THAT(charon_.ended_children, ElementsAre("1", "1")) << state;
+    EXPECT_EQ(initiates_within(IkeKeeper::kRekeyOverlap * 3), 0U) << state;
+    EXPECT_EQ(charon_.ended_children.size(), 2U) << state;
+  }
+}
+
+TEST_F(Keeper, AChildThatCharonDoesNotEndIsNotAskedForAllTheTime) {
+  settle();
+  charon_.left_over = "DELETED";
+  charon_.obeys = false;
+  EXPECT_THAT(ended_within(IkeKeeper::kRekeyOverlap * 10), IsEmpty());
+  EXPECT_LE(charon_.ended_children.size(), 2U * 10U);
+  EXPECT_GE(charon_.ended_children.size(), 2U * 8U);
+}
+
+TEST_F(Keeper, AnIkeSaWithoutAChildBesideOneThatCarriesIsEndedOnceTheOverlapIsOver) {
+  settle();
+  charon_.childless["bgplite-ipsec0"] = 9;
+  EXPECT_THAT(ended_within(IkeKeeper::kRekeyOverlap - 2s), IsEmpty());
+  EXPECT_THAT(ended_within(8s), ElementsAre("9"));
+  EXPECT_EQ(initiates_within(IkeKeeper::kRekeyOverlap * 3), 0U);
 }
 
 TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {

@@ -47,6 +47,33 @@ TEST(SaView, KnowsWhenCharonIsAtWork) {
   EXPECT_FALSE(in_progress(Section{}.add("state", "ESTABLISHED").add_list("tasks-active", {"IKE_DPD"})));
 }
 
+TEST(SaView, ChildrenBesideTheirSuccessorAreSuperseded) {
+  const auto superseded = [](std::initializer_list<std::array<std::string, 3>> rows) {
+    Section all;
+    for (const auto& [id, state, remote] : rows)
+      all.add_section("c-" + id, Section{}.add("uniqueid", id).add("name", "c").add("state", state).add_list(
+                                     "remote-ts", {remote}));
+    const auto ikes = read_ikes(Section{}.add_section("c", Section{}.add_section("child-sas", std::move(all))));
+    std::vector<const ChildSa*> children;
+    for (const ChildSa& child : ikes.front().children) children.push_back(&child);
+    return superseded_children(children);
+  };
+  using Ids = std::set<std::uint32_t>;
+  const std::string any = "0.0.0.0/0";
+  EXPECT_EQ(superseded({{"2", "DELETED", any}, {"17", "INSTALLED", any}}), Ids{2});
+  EXPECT_EQ(superseded({{"2", "REKEYED", any}, {"17", "INSTALLED", any}}), Ids{2});
+  EXPECT_EQ(superseded({{"2", "INSTALLED", any}, {"17", "INSTALLED", any}, {"9", "INSTALLED", any}}), (Ids{2, 9}));
+  // Nothing newer carries traffic.
+  EXPECT_EQ(superseded({{"2", "DELETED", any}, {"1", "INSTALLED", any}}), Ids{});
+  EXPECT_EQ(superseded({{"2", "INSTALLED", any}, {"3", "DELETED", any}}), Ids{});
+  // charon is at work.
+  EXPECT_EQ(superseded({{"2", "DELETING", any}, {"3", "INSTALLED", any}}), Ids{});
+  EXPECT_EQ(superseded({{"2", "REKEYING", any}, {"3", "INSTALLED", any}}), Ids{});
+  EXPECT_EQ(superseded({{"2", "INSTALLED", any}, {"3", "REKEYING", any}}), Ids{});
+  // A child of its own: other selectors.
+  EXPECT_EQ(superseded({{"2", "INSTALLED", "10.0.0.0/8"}, {"3", "INSTALLED", any}}), Ids{});
+}
+
 TEST(SaView, ReadsRekeys) {
   const auto rekeys = read_child_rekeys(Section{}.add_section(
       "c", Section{}
