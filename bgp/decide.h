@@ -2,9 +2,9 @@
 /// the same function the speaker asks.
 #pragma once
 
-#include <bgp/engine.h>
 #include <bgp/path.h>
 #include <bgp/policy.h>
+#include <bgp/speaker_options.h>
 #include <bgp/types.h>
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 /// Observer: what a speaker tells your program.
 #pragma once
 
-#include <bgp/engine.h>
+#include <bgp/outputs.h>
 
 #include <span>
 
@@ -14,11 +14,11 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void on_peer_changed(const PeerChanged&) {}  ///< Every step of a session.
-  virtual void on_end_of_rib(const EndOfRib&) {}  ///< The peer has sent all it has of a family.
+  virtual void on_end_of_rib(const EndOfRib&) {}       ///< The peer has sent all it has of a family.
   /// Once per turn of the loop; each prefix at most once.
   virtual void on_best_changed(std::span<const BestChange>) {}
   virtual void on_next_hop_interest(const NextHopInterest&) {}  ///< A next hop came into use or went out of it.
-  virtual void on_restart_complete() {}  ///< Every peer has come back, or the deferral is over.
+  virtual void on_restart_complete() {}                         ///< Every peer has come back, or the deferral is over.
 };
 
 }  // namespace minibgp

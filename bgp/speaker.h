@@ -8,6 +8,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -45,21 +48,40 @@ class Speaker {
   /// The session begins at once unless passive or disabled.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options);
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options);  ///< As Engine's.
-  void remove_peer(PeerId peer);                                 ///< Ends the session; forgets its routes.
-  void enable_peer(PeerId peer);                                 ///< After disable_peer().
-  void disable_peer(PeerId peer, std::string_view reason = {});  ///< Stays down; the reason is sent (RFC 9003).
-  void reset_peer(PeerId peer, std::string_view reason = {});    ///< Comes back by itself.
-  void refresh_peer(PeerId peer, Direction direction = Direction::import);  ///< As Engine's.
-  void set_transport_usable(PeerId peer, bool usable);                      ///< False: do not dial, end what is up.
-  void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0);
+  /// Inputs without an answer, as values or by the functions below, which are Engine's. From within a callback of the
+  /// Observer they take effect after it returned.
+  void input(Input input);
+  /// Ends the session; forgets its routes.
+  void remove_peer(PeerId peer) { input(input::RemovePeer{peer}); }
+  /// After disable_peer().
+  void enable_peer(PeerId peer) { input(input::EnablePeer{peer}); }
+  /// Stays down; the reason is sent (RFC 9003).
+  void disable_peer(PeerId peer, std::string_view reason = {}) { input(input::DisablePeer{peer, std::string{reason}}); }
+  /// Comes back by itself.
+  void reset_peer(PeerId peer, std::string_view reason = {}) { input(input::ResetPeer{peer, std::string{reason}}); }
+  /// As Engine's.
+  void refresh_peer(PeerId peer, Direction direction = Direction::import) {
+    input(input::RefreshPeer{peer, direction});
+  }
+  /// False: do not dial, end what is up.
+  void set_transport_usable(PeerId peer, bool usable) { input(input::SetTransport{peer, usable}); }
+  /// As Engine's.
+  void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost = 0) {
+    input(input::SetNextHop{peer, next_hop, usable, cost});
+  }
   [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options);  ///< As Engine's.
   /// Replaces the addresses that policies know as IKE endpoints (PolicyContext::covers_ike_endpoint).
-  void set_protected_addresses(std::vector<IpAddress> addresses);
+  void set_protected_addresses(std::vector<IpAddress> addresses) {
+    input(input::SetProtectedAddresses{std::move(addresses)});
+  }
 
   /// Originates `prefix` toward every peer whose export policy accepts it (without a policy, an eBGP peer gets nothing:
   /// RFC 8212). Replaces an earlier announcement of `prefix`. An unset next hop becomes the session's own address.
-  void announce(const Prefix& prefix, const PathAttributes& attributes = {});
-  void withdraw(const Prefix& prefix);  ///< No effect if not announced.
+  void announce(const Prefix& prefix, const PathAttributes& attributes = {}) {
+    input(input::Announce{prefix, attributes});
+  }
+  /// No effect if not announced.
+  void withdraw(const Prefix& prefix) { input(input::Withdraw{prefix}); }
 
   /// Ends every session; `done` runs when the sockets are closed (at most about 1 s later).
   void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);

@@ -37,6 +37,21 @@ Driver::Driver(asio::io_context& io, const SpeakerOptions& options, Observer& ob
 
 // --- The pump ------------------------------------------------------------------------------------------------------
 
+void Driver::input(Input input) {
+  if (observing_) {
+    deferred_.push_back(std::move(input));
+    return;
+  }
+  give(input);
+  schedule();
+}
+
+void Driver::give(const Input& input) {
+  if (const auto* removed = std::get_if<input::RemovePeer>(&input))
+    update_md5(engine_.options_of(removed->peer), nullptr);
+  engine_.input(input, now());
+}
+
 /// A turn soon: inputs of one turn of the caller's loop are worked on together.
 void Driver::schedule() {
   if (turn_posted_ || !open_) return;
@@ -74,7 +89,7 @@ void Driver::pump() {
       failed_.pop_back();
       engine_.on_closed(id, error, now());
     } else if (!deferred_.empty()) {
-      for (const auto& act : std::exchange(deferred_, {})) act(engine_, now());
+      for (const Input& input : std::exchange(deferred_, {})) give(input);
     } else {
       break;
     }

@@ -69,17 +69,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   [[nodiscard]] std::error_code adopt(int fd);
   void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);
 
-  /// Gives the engine an input: `act(engine, now)`. From within an Observer callback it waits until that returned,
-  /// because the callback's arguments are views into the engine.
-  template <typename Act>
-  void input(Act&& act) {
-    if (observing_) {
-      deferred_.emplace_back(std::forward<Act>(act));
-      return;
-    }
-    act(engine_, now());
-    schedule();
-  }
+  /// Gives the engine an input. From within an Observer callback it waits until that returned, because the callback's
+  /// arguments are views into the engine.
+  void input(Input input);
   /// The same for inputs whose answer the caller needs now; they leave those views valid (add_peer, update_peer).
   template <typename Act>
   auto ask(Act&& act) {
@@ -95,6 +87,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   [[nodiscard]] std::error_code listen_on(const ListenOptions& options);
   using Connections = std::unordered_map<ConnId, std::unique_ptr<Connection>>;
 
+  void give(const Input& input);
   void schedule();
   void turn();
   void pump();
@@ -141,7 +134,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<ConnId> paused_;  ///< Not read, because the engine still has messages of theirs.
   std::vector<std::pair<ConnId, std::error_code>> failed_;  ///< To be told to the engine once it was polled empty.
-  std::vector<std::function<void(Engine&, Time)>> deferred_;
+  std::vector<Input> deferred_;                             ///< Inputs that came from within a callback.
   std::function<void()> on_stopped_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
 };

@@ -2,7 +2,7 @@
 /// and whether the peer is on its link.
 #pragma once
 
-#include <bgp/engine.h>
+#include <bgp/inputs.h>
 #include <bgp/net/socket_options.h>
 #include <bgp/types.h>
 

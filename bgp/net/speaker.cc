@@ -44,53 +44,10 @@ Result<void, ApiError> Speaker::update_peer(PeerId peer, const PeerOptions& opti
   return updated;
 }
 
-void Speaker::remove_peer(PeerId peer) {
-  driver_->input([driver = driver_.get(), peer](Engine& engine, Time at) {
-    driver->update_md5(engine.options_of(peer), nullptr);
-    engine.remove_peer(peer, at);
-  });
-}
-
-void Speaker::enable_peer(PeerId peer) {
-  driver_->input([peer](Engine& engine, Time at) { engine.enable_peer(peer, at); });
-}
-
-void Speaker::disable_peer(PeerId peer, std::string_view reason) {
-  driver_->input([peer, text = std::string{reason}](Engine& engine, Time at) { engine.disable_peer(peer, text, at); });
-}
-
-void Speaker::reset_peer(PeerId peer, std::string_view reason) {
-  driver_->input([peer, text = std::string{reason}](Engine& engine, Time at) { engine.reset_peer(peer, text, at); });
-}
-
-void Speaker::refresh_peer(PeerId peer, Direction direction) {
-  driver_->input([peer, direction](Engine& engine, Time at) { engine.refresh_peer(peer, direction, at); });
-}
-
-void Speaker::set_transport_usable(PeerId peer, bool usable) {
-  driver_->input([peer, usable](Engine& engine, Time at) { engine.set_transport_usable(peer, usable, at); });
-}
-
-void Speaker::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost) {
-  driver_->input([peer, next_hop, usable, cost](Engine& engine, Time at) {
-    engine.set_next_hop(peer, next_hop, usable, cost, at);
-  });
-}
+void Speaker::input(Input input) { driver_->input(std::move(input)); }
 
 Result<void, ApiError> Speaker::set_options(const SpeakerOptions& options) {
   return driver_->ask([&](Engine& engine, Time at) { return engine.set_options(options, at); });
-}
-
-void Speaker::set_protected_addresses(std::vector<IpAddress> addresses) {
-  driver_->input([list = std::move(addresses)](Engine& engine, Time at) { engine.set_protected_addresses(list, at); });
-}
-
-void Speaker::announce(const Prefix& prefix, const PathAttributes& attributes) {
-  driver_->input([prefix, attributes](Engine& engine, Time at) { engine.announce(prefix, attributes, at); });
-}
-
-void Speaker::withdraw(const Prefix& prefix) {
-  driver_->input([prefix](Engine& engine, Time at) { engine.withdraw(prefix, at); });
 }
 
 void Speaker::stop(Engine::Stop how, std::string_view reason, std::function<void()> done) {

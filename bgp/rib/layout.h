@@ -7,8 +7,8 @@
 
 namespace minibgp::rib {
 
-/// A prefix with all its paths, by slab id. Stable while the prefix has paths or somebody still has to be told that it
-/// has none.
+/// A prefix with all its paths, by slab id. Stable while the prefix has paths or its withdrawal is still to be
+/// sent.
 enum class RouteId : std::uint32_t {};
 
 namespace path_flag {
@@ -30,7 +30,7 @@ static_assert(sizeof(Path) == 16);
 
 /// Paths in use lead the list, the best first. With at most one path (the common case) nothing is allocated.
 struct Route {
-  static constexpr std::uint16_t kUncounted = 0xFFFF;
+  static constexpr std::uint32_t kNotCounted = 0xFFFFFFFF;
   /// Paths of all peers together. One of our own always fits beside them, and path_count has 16 bits.
   static constexpr std::uint32_t kPathsMax = 16384;
   /// Paths of one peer (RFC 7911). A few are of use; each makes every later path of the prefix slower to add.
@@ -38,16 +38,18 @@ struct Route {
 
   Prefix prefix;
   std::uint16_t path_count = 0;
-  /// How many paths lead the list as the equal-cost set; 0: none is usable. Of a route without paths: how many export
-  /// groups still have to take the withdrawal, or kUncounted before that was counted.
-  std::uint16_t best = 0;
-  Path first;
+  std::uint16_t best = 0;  ///< How many paths lead the list as the equal-cost set; 0: none is usable.
+  union {
+    Path first{};  ///< While there is a path.
+    /// While there is none: how many export groups still have to withdraw it; kNotCounted before that was counted.
+    std::uint32_t withdrawals_due;
+  };
   Path* more = nullptr;  ///< The others; owned by Table.
 
   [[nodiscard]] Path& path(std::uint32_t index) { return index == 0 ? first : more[index - 1]; }
   [[nodiscard]] const Path& path(std::uint32_t index) const { return index == 0 ? first : more[index - 1]; }
   /// The path in use, or null.
-  [[nodiscard]] const Path* best_path() const { return path_count != 0 && best != 0 ? &first : nullptr; }
+  [[nodiscard]] const Path* best_path() const { return best != 0 ? &first : nullptr; }
 };
 static_assert(sizeof(Route) == 48);
 

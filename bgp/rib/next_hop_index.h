@@ -5,7 +5,7 @@
 /// and the routes are found by one walk over the table (speaker/sweep.h).
 #pragma once
 
-#include <bgp/engine.h>
+#include <bgp/speaker_options.h>
 #include <bgp/types.h>
 
 #include <cstdint>

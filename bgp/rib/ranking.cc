@@ -1,7 +1,7 @@
 /// decide() for tools (bgp/decide.h): the order in which paths would be best, by the same Selection the table uses.
 #include <bgp/rib/attr_table.h>
-#include <bgp/rib/decide.h>
-#include <bgp/rib/table.h>
+#include <bgp/rib/best_path.h>
+#include <bgp/rib/multipath.h>
 
 #include <algorithm>
 #include <numeric>
@@ -55,6 +55,7 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
   }
   const auto candidate = [&](std::size_t i) {
     rib::Candidate made;
+    made.attributes = ids[i];
     made.attrs = &attributes.hot(ids[i]);
     made.peer = &peers[i];
     // Paths with one peer address are paths of one peer, told apart by path_id.
@@ -75,14 +76,12 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
   std::vector<Ranked> ranked;
   for (std::size_t i = 0; i < paths.size(); ++i)
     if (paths[i].usable) left.push_back(i);
-  rib::Selection selection;
+  rib::Selection selection(attributes);
   std::vector<std::size_t> set;
   while (!left.empty()) {
     std::vector<rib::Candidate> candidates;
     for (const std::size_t i : left) candidates.push_back(candidate(i));
-    const auto chosen = selection.choose(candidates, selection_options, [&](std::uint32_t a, std::uint32_t b) {
-      return attributes.same_as_path(ids[left[a]], ids[left[b]]);
-    });
+    const auto chosen = selection.choose(candidates, selection_options);
     if (ranked.empty())
       for (const std::uint32_t i : chosen) set.push_back(left[i]);
     const std::size_t best = left[chosen.front()];

@@ -13,22 +13,8 @@ constexpr std::uint32_t more_capacity(std::uint32_t count) { return count < 2 ? 
 
 }  // namespace
 
-void Selection::find_group_winners(std::span<const Candidate> candidates, const DecideOptions& options) {
-  winners_.clear();
-  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& candidate = candidates[i];
-    const auto same_group = std::find_if(winners_.begin(), winners_.end(), [&](std::uint32_t winner) {
-      return options.always_compare_med || candidates[winner].attrs->neighbor_as == candidate.attrs->neighbor_as;
-    });
-    if (same_group == winners_.end()) {
-      winners_.push_back(i);
-    } else if (decide(candidate, candidates[*same_group], options).first_wins) {
-      *same_group = i;
-    }
-  }
-}
-
-Table::Table(AttrTable& attributes, NextHopIndex& next_hops) : attributes_(attributes), next_hops_(next_hops) {
+Table::Table(AttrTable& attributes, NextHopIndex& next_hops)
+    : attributes_(attributes), next_hops_(next_hops), selection_(attributes) {
   set_peer(kLocalPeer, PeerFacts{});
 }
 
@@ -61,7 +47,6 @@ std::uint32_t Table::add_slot(Route& route) {
     route.more = larger;
     more_paths_ += more_capacity(index + 1) - capacity;
   }
-  if (index == 0) route.best = 0;
   ++route.path_count;
   ++path_count_;
   route.path(index) = Path{};
@@ -129,7 +114,7 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
     routes_[slot].prefix = prefix;
     index_.insert(hash, slot, [this](std::uint32_t other) { return hash_of(routes_[other].prefix); });
   } else if (routes_[slot].path_count == 0) {
-    --without_paths_;  // It comes back before everybody heard that it was gone.
+    --without_paths_;  // It comes back before its withdrawal was sent everywhere.
   }
   const RouteId id{slot};
   Route& route = routes_[slot];
@@ -194,8 +179,8 @@ void Table::remove_path_at(RouteId id, std::uint32_t index) {
 
 void Table::after_removal(RouteId id, Route& route, bool was_in_use) {
   if (route.path_count == 0) {
-    // Whoever was never told of it is asked all the same: what was told is known by those who told it.
-    route.best = Route::kUncounted;
+    // Which groups advertised it is known to them alone: all are asked when the change is handed out.
+    route.withdrawals_due = Route::kNotCounted;
     ++without_paths_;
     changed_.add(number(id));
     return;
@@ -220,6 +205,7 @@ void Table::set_accepted_at(RouteId id, std::uint32_t index, AttrId accepted) {
 Candidate Table::candidate(const Route& route, std::uint32_t index) const {
   const Path& path = route.path(index);
   Candidate candidate;
+  candidate.attributes = path.accepted;
   candidate.attrs = &attributes_.hot(path.accepted);
   candidate.peer = &peers_[index_of(path.peer)].facts;
   candidate.peer_id = path.peer;
@@ -233,7 +219,7 @@ Candidate Table::candidate(const Route& route, std::uint32_t index) const {
 /// What the paths in use were, before one of them is touched: select_all() compares with it.
 void Table::save_in_use(const Route& route) {
   in_use_.clear();
-  for (std::uint32_t i = 0; i < route.best && i < route.path_count; ++i) {
+  for (std::uint32_t i = 0; i < route.best; ++i) {
     const Path& path = route.path(i);
     in_use_.push_back({path.peer, path.path_id, path.accepted});
   }
@@ -289,9 +275,7 @@ void Table::select_all(RouteId id, Route& route) {
     candidates_.push_back(candidate(route, i));
     slots_.push_back(i);
   }
-  const auto chosen = selection_.choose(candidates_, options_, [&](std::uint32_t a, std::uint32_t b) {
-    return attributes_.same_as_path(route.path(slots_[a]).accepted, route.path(slots_[b]).accepted);
-  });
+  const auto chosen = selection_.choose(candidates_, options_);
 
   bool same = chosen.size() == in_use_.size();
   for (std::size_t i = 0; i < chosen.size() && same; ++i) {
@@ -328,28 +312,28 @@ void Table::reselect(RouteId id) {
 
 // --- Routes that are going -----------------------------------------------------------------------------------------
 
-void Table::set_takers(RouteId id, std::uint16_t count) {
+void Table::set_withdrawals_due(RouteId id, std::uint32_t groups) {
   Route& gone = mutable_route(id);
   BGP_ASSERT(gone.path_count == 0);  // Exporter::route_changed() asks for it.
-  gone.best = count;
-  if (count != 0) return;
+  gone.withdrawals_due = groups;
+  if (groups != 0) return;
   index_.erase(hash_of(gone.prefix), number(id));
   routes_.erase(number(id));
   --without_paths_;
 }
 
-void Table::add_taker(RouteId id) {
+void Table::add_withdrawal_due(RouteId id) {
   Route& gone = mutable_route(id);
   BGP_ASSERT(gone.path_count == 0);  // Callers ask for it: a group copies what another has to withdraw.
-  if (gone.best != Route::kUncounted) ++gone.best;
+  if (gone.withdrawals_due != Route::kNotCounted) ++gone.withdrawals_due;
 }
 
-void Table::taken(RouteId id) {
+void Table::withdrawn(RouteId id) {
   Route& gone = mutable_route(id);
   BGP_ASSERT(gone.path_count == 0);  // Callers ask for it, once the withdrawal of a route is written.
-  if (gone.best == Route::kUncounted) return;
-  BGP_ASSERT(gone.best > 0);  // Each group that set_takers() and add_taker() counted takes it once.
-  set_takers(id, static_cast<std::uint16_t>(gone.best - 1U));
+  if (gone.withdrawals_due == Route::kNotCounted) return;
+  BGP_ASSERT(gone.withdrawals_due > 0);  // Each group that was counted withdraws it once.
+  set_withdrawals_due(id, gone.withdrawals_due - 1U);
 }
 
 }  // namespace minibgp::rib

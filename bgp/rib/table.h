@@ -3,16 +3,16 @@
 ///
 /// Exact match is a hash probe (UPDATEs need nothing else); ordered output is sorted when shown. Ids are stable, so
 /// that dirty sets and what peers were told refer to routes by id. A route without paths stays until
-/// every export group that advertised it took the withdrawal (see taken()).
+/// every export group that advertised it withdrew it (see withdrawn()).
 #pragma once
 
 #include <bgp/base/dirty_set.h>
 #include <bgp/base/flat_index.h>
 #include <bgp/base/slab.h>
-#include <bgp/engine.h>
 #include <bgp/rib/attr_table.h>
-#include <bgp/rib/decide.h>
+#include <bgp/rib/best_path.h>
 #include <bgp/rib/layout.h>
+#include <bgp/rib/multipath.h>
 #include <bgp/rib/next_hop_index.h>
 #include <bgp/types.h>
 
@@ -26,37 +26,10 @@
 
 namespace minibgp::rib {
 
-struct SelectionOptions {
-  std::uint8_t maximum_paths = 1;
-  Multipath multipath = Multipath::neighbor_as;
-  DecideOptions decide;
-  friend bool operator==(const SelectionOptions& a, const SelectionOptions& b) {
-    return a.maximum_paths == b.maximum_paths && a.multipath == b.multipath &&
-           a.decide.always_compare_med == b.decide.always_compare_med &&
-           a.decide.prefer_oldest == b.decide.prefer_oldest;
-  }
-};
-
 /// How many paths of one peer are received, accepted, and best; and how many its present session announced.
 struct PeerCounts {
   std::uint32_t received = 0, accepted = 0, best = 0;
   std::uint32_t current = 0;  ///< Received, but for the stale ones.
-};
-
-/// Chooses among candidates, whatever they belong to: the speaker's table and the tools' decide() share it.
-class Selection {
- public:
-  /// Indices of the paths in use, best first; empty when there is no candidate. `same_as_path(a, b)` answers for two
-  /// indices whose AS_PATH hashes agree. Valid until the next call.
-  template <typename SameAsPath>
-  [[nodiscard]] std::span<const std::uint32_t> choose(std::span<const Candidate> candidates,
-                                                      const SelectionOptions& options, SameAsPath same_as_path);
-
- private:
-  void find_group_winners(std::span<const Candidate> candidates, const DecideOptions& options);
-
-  std::vector<std::uint32_t> winners_;  ///< The best of each neighboring AS.
-  std::vector<std::uint32_t> chosen_;
 };
 
 class Table {
@@ -145,10 +118,10 @@ class Table {
   [[nodiscard]] base::DirtySet& changed() { return changed_; }
   [[nodiscard]] bool changed_empty() const { return changed_.empty(); }
 
-  // A route without paths: how many still have to take its withdrawal. The last one frees the id.
-  void set_takers(RouteId id, std::uint16_t count);
-  void add_taker(RouteId id);
-  void taken(RouteId id);
+  // A route without paths stays until every export group that advertised it withdrew it: the last one frees the id.
+  void set_withdrawals_due(RouteId id, std::uint32_t groups);
+  void add_withdrawal_due(RouteId id);
+  void withdrawn(RouteId id);
 
   [[nodiscard]] Candidate candidate(const Route& route, std::uint32_t index) const;
   [[nodiscard]] const SelectionOptions& options() const { return options_; }
@@ -213,56 +186,5 @@ class Table {
   std::vector<std::uint32_t> slots_;  ///< Of candidates_: which path.
   std::vector<Path> ordered_;
 };
-
-template <typename SameAsPath>
-std::span<const std::uint32_t> Selection::choose(std::span<const Candidate> candidates, const SelectionOptions& options,
-                                                 SameAsPath same_as_path) {
-  chosen_.clear();
-  if (candidates.empty()) return chosen_;
-  find_group_winners(candidates, options.decide);
-  std::uint32_t best = winners_.front();
-  for (const std::uint32_t winner : winners_)
-    if (decide(candidates[winner], candidates[best], options.decide).first_wins) best = winner;
-  chosen_.push_back(best);
-  if (options.maximum_paths <= 1) return chosen_;
-
-  const Candidate& first = candidates[best];
-  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
-    if (i == best) continue;
-    const Candidate& other = candidates[i];
-    // Whoever loses within its neighboring AS by MED or earlier does not share traffic either.
-    const auto equal_cost = [&](const Candidate& reference) {
-      const Rule rule = decide(other, reference, options.decide).rule;
-      return rule > Rule::igp_cost;
-    };
-    bool joins = equal_cost(first);
-    for (const std::uint32_t winner : winners_)
-      if (joins && winner != i && candidates[winner].attrs->neighbor_as == other.attrs->neighbor_as)
-        joins = decide(other, candidates[winner], options.decide).rule > Rule::med;
-    if (!joins) continue;
-    if (options.multipath == Multipath::neighbor_as && other.attrs->neighbor_as != first.attrs->neighbor_as) continue;
-    if (options.multipath == Multipath::exact &&
-        (other.attrs->as_path_hash != first.attrs->as_path_hash || !same_as_path(i, best)))
-      continue;
-    // In the order in which each would be best, so that the set does not depend on the order of arrival.
-    auto at = chosen_.begin() + 1;
-    while (at != chosen_.end() && !decide(other, candidates[*at], options.decide).first_wins) ++at;
-    chosen_.insert(at, i);
-  }
-  // Two paths through one next hop are one path for traffic: the better stays.
-  for (std::size_t i = 1; i < chosen_.size();) {
-    bool repeated = false;
-    for (std::size_t j = 0; j < i && !repeated; ++j)
-      repeated = candidates[chosen_[j]].attrs->next_hop == candidates[chosen_[i]].attrs->next_hop &&
-                 candidates[chosen_[j]].peer_id == candidates[chosen_[i]].peer_id;
-    if (repeated) {
-      chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(i));
-    } else {
-      ++i;
-    }
-  }
-  if (chosen_.size() > options.maximum_paths) chosen_.resize(options.maximum_paths);
-  return chosen_;
-}
 
 }  // namespace minibgp::rib

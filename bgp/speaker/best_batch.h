@@ -1,7 +1,7 @@
 /// BestBatch: the paths in use of changed routes as values for BestChanged. Reuses its memory from batch to batch.
 #pragma once
 
-#include <bgp/engine.h>
+#include <bgp/outputs.h>
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/table.h>
 #include <bgp/types.h>

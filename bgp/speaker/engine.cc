@@ -1,11 +1,13 @@
 /// The engine's turns: what a poll hands out, in which order, and when the next turn is due; and the public face of
 /// bgp/engine.h. Peers are in peering.cc, graceful restart in restart.cc.
 #include <bgp/base/assert.h>
+#include <bgp/engine.h>
 #include <bgp/speaker/engine_impl.h>
 #include <bgp/text.h>
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace minibgp {
 namespace {
@@ -46,6 +48,11 @@ speaker::Peering* EngineImpl::find_peer(PeerId peer) const {
   return index < peers_.size() ? peers_[index].get() : nullptr;
 }
 
+speaker::Peering* EngineImpl::find_kept(PeerId peer) const {
+  Peering* const peering = find_peer(peer);
+  return peering == nullptr || peering->removing ? nullptr : peering;
+}
+
 speaker::Connection* EngineImpl::find_connection(ConnId conn) const {
   const auto at = connections_.find(conn);
   return at == connections_.end() ? nullptr : at->second.get();
@@ -60,9 +67,15 @@ void EngineImpl::begin_turn(Time now) {
   check_restart_done();
 }
 
-void EngineImpl::on_time(Time now) {
-  if (next_deadline() > now) return;
-  begin_turn(now);
+void EngineImpl::input(const Input& input, Time now) {
+  // Asked before the time is now: what is due is what was not looked at yet.
+  if (std::holds_alternative<input::TimePassed>(input) && next_deadline() > now) return;
+  now_ = std::max(now_, now);
+  std::visit([this](const auto& in) { on(in); }, input);
+}
+
+void EngineImpl::on(const input::TimePassed&) {
+  begin_turn(now_);
   for (std::size_t i = 0; i < peers_.size(); ++i)
     if (peers_[i] != nullptr) work_through(*peers_[i]);
 
@@ -93,7 +106,7 @@ void EngineImpl::work_through(Peering& peering) {
     end_of_turn_of(*connection);
   }
   if (peering.stale_until <= now_) stale_time_is_over(peering);
-  if (peering.enable_at() <= now_) enable_peer(peering.id, now_);
+  if (peering.enable_at() <= now_) enable(peering);
   dial_if_due(peering);
   report_state(peering, DownReason::none);
 }
@@ -238,8 +251,9 @@ void EngineImpl::tell_writes() {
 
 // --- Own announcements, options, next hops -------------------------------------------------------------------------
 
-void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
-  begin_turn(now);
+void EngineImpl::on(const input::Announce& in) {
+  begin_turn(now_);
+  const auto& [prefix, attributes] = in;
   AttrId id{};
   // A part of a network goes behind what others know of it; what matters of it is that peers hear it.
   const bool part = attributes.local.network_bits != 0;
@@ -267,8 +281,9 @@ void EngineImpl::announce(const Prefix& prefix, const PathAttributes& attributes
   table_.set_path(prefix, {kLocalPeer, 0}, id, id);
 }
 
-void EngineImpl::withdraw(const Prefix& prefix, Time now) {
-  begin_turn(now);
+void EngineImpl::on(const input::Withdraw& in) {
+  begin_turn(now_);
+  const Prefix& prefix = in.prefix;
   const auto known = announcements_.find(prefix);
   if (known == announcements_.end()) return;
   table_.remove_path(prefix, {kLocalPeer, 0});
@@ -289,20 +304,20 @@ void EngineImpl::prefix_facts_changed() {
   }
 }
 
-void EngineImpl::set_protected_addresses(std::vector<IpAddress> addresses, Time now) {
-  begin_turn(now);
-  if (facts_.protected_addresses == addresses) return;
-  facts_.protected_addresses = std::move(addresses);
+void EngineImpl::on(const input::SetProtectedAddresses& in) {
+  begin_turn(now_);
+  if (facts_.protected_addresses == in.addresses) return;
+  facts_.protected_addresses = in.addresses;
   prefix_facts_changed_ = true;
 }
 
-void EngineImpl::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
+void EngineImpl::on(const input::SetNextHop& in) {
+  begin_turn(now_);
+  Peering* const peering = find_peer(in.peer);
   if (peering == nullptr) return;
-  const bool differs = next_hops_.set(peer, next_hop, {usable, cost});
-  if (differs) sweeper_.read_next_hops(peer);
-  if (!usable) stale_next_hop_lost(*peering, next_hop);
+  const bool differs = next_hops_.set(in.peer, in.next_hop, {in.usable, in.cost});
+  if (differs) sweeper_.read_next_hops(in.peer);
+  if (!in.usable) stale_next_hop_lost(*peering, in.next_hop);
   if (differs) sweep();
   check_restart_done();
 }
@@ -321,7 +336,7 @@ Result<void, ApiError> EngineImpl::set_options(const SpeakerOptions& options, Ti
   for (const auto& peering : peers_) {
     if (peering == nullptr || peering->removing) continue;
     if (cost == ChangeCost::reset) {
-      reset_peer(peering->id, "speaker's AS number or identifier changed", now);
+      reset(*peering, "speaker's AS number or identifier changed");
       // Another AS is another speaker to the peer: what it kept was not for this one.
       const bool as_changed = before.asn != options.asn && !peering->options.local_as;
       if (as_changed && peering->any_stale()) drop_routes(*peering);
@@ -343,41 +358,14 @@ Result<PeerId, ApiError> Engine::add_peer(const PeerOptions& options, Time now) 
 Result<void, ApiError> Engine::update_peer(PeerId peer, const PeerOptions& options, Time now) {
   return impl_->update_peer(peer, options, now);
 }
-void Engine::remove_peer(PeerId peer, Time now) { impl_->remove_peer(peer, now); }
-void Engine::enable_peer(PeerId peer, Time now) { impl_->enable_peer(peer, now); }
-void Engine::disable_peer(PeerId peer, std::string_view reason, Time now) { impl_->disable_peer(peer, reason, now); }
-void Engine::reset_peer(PeerId peer, std::string_view reason, Time now) { impl_->reset_peer(peer, reason, now); }
-void Engine::refresh_peer(PeerId peer, Direction direction, Time now) { impl_->refresh_peer(peer, direction, now); }
-void Engine::set_transport_usable(PeerId peer, bool usable, Time now) {
-  impl_->set_transport_usable(peer, usable, now);
-}
-void Engine::set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now) {
-  impl_->set_next_hop(peer, next_hop, usable, cost, now);
-}
-void Engine::set_protected_addresses(std::vector<IpAddress> addresses, Time now) {
-  impl_->set_protected_addresses(std::move(addresses), now);
-}
 Result<void, ApiError> Engine::set_options(const SpeakerOptions& options, Time now) {
   return impl_->set_options(options, now);
 }
-void Engine::announce(const Prefix& prefix, const PathAttributes& attributes, Time now) {
-  impl_->announce(prefix, attributes, now);
-}
-void Engine::withdraw(const Prefix& prefix, Time now) { impl_->withdraw(prefix, now); }
-
 std::optional<ConnId> Engine::on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                           Time now) {
   return impl_->on_accepted(from, to, device, now);
 }
-void Engine::on_connected(ConnId conn, const IpAddress& local, Time now) { impl_->on_connected(conn, local, now); }
-void Engine::set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now) {
-  impl_->set_link_addresses(conn, addresses, now);
-}
-void Engine::on_received(ConnId conn, Bytes bytes, Time now) { impl_->on_received(conn, bytes, now); }
-void Engine::on_sent(ConnId conn, std::size_t count, Time now) { impl_->on_sent(conn, count, now); }
-void Engine::on_closed(ConnId conn, std::error_code reason, Time now) { impl_->on_closed(conn, reason, now); }
-void Engine::on_time(Time now) { impl_->on_time(now); }
-void Engine::stop(Stop how, std::string_view reason, Time now) { impl_->stop(how, reason, now); }
+void Engine::input(const Input& input, Time now) { impl_->input(input, now); }
 std::optional<Output> Engine::poll() { return impl_->poll(); }
 Time Engine::next_deadline() const { return impl_->next_deadline(); }
 

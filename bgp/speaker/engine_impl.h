@@ -3,17 +3,22 @@
 #pragma once
 
 #include <bgp/decide.h>
-#include <bgp/engine.h>
+#include <bgp/inputs.h>
+#include <bgp/log.h>
+#include <bgp/outputs.h>
+#include <bgp/result.h>
 #include <bgp/rib/attr_table.h>
 #include <bgp/rib/next_hop_index.h>
 #include <bgp/rib/table.h>
 #include <bgp/session/pairing.h>
+#include <bgp/snapshots.h>
 #include <bgp/speaker/best_batch.h>
 #include <bgp/speaker/export.h>
 #include <bgp/speaker/import.h>
 #include <bgp/speaker/peering.h>
 #include <bgp/speaker/prefix_facts.h>
 #include <bgp/speaker/sweep.h>
+#include <bgp/speaker_options.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,35 +60,16 @@ class EngineImpl {
   EngineImpl& operator=(const EngineImpl&) = delete;
 
   // engine.cc: turns.
-  void begin_turn(Time now);
-  void on_time(Time now);
+  void input(const Input& input, Time now);
   [[nodiscard]] std::optional<Output> poll();
   [[nodiscard]] Time next_deadline() const;
   [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options, Time now);
-  void announce(const Prefix& prefix, const PathAttributes& attributes, Time now);
-  void withdraw(const Prefix& prefix, Time now);
-  void set_protected_addresses(std::vector<IpAddress> addresses, Time now);
-  void set_next_hop(PeerId peer, const IpAddress& next_hop, bool usable, std::uint32_t cost, Time now);
 
   // peering.cc: peers and their sessions.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options, Time now);
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options, Time now);
-  void remove_peer(PeerId peer, Time now);
-  void enable_peer(PeerId peer, Time now);
-  void disable_peer(PeerId peer, std::string_view reason, Time now);
-  void reset_peer(PeerId peer, std::string_view reason, Time now);
-  void set_transport_usable(PeerId peer, bool usable, Time now);
   [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                                   Time now);
-  void on_connected(ConnId conn, const IpAddress& local, Time now);
-  void set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now);
-  void on_received(ConnId conn, Bytes bytes, Time now);
-  void on_sent(ConnId conn, std::size_t count, Time now);
-  void on_closed(ConnId conn, std::error_code reason, Time now);
-  void stop(Engine::Stop how, std::string_view reason, Time now);
-
-  // restart.cc: graceful restart and route refresh.
-  void refresh_peer(PeerId peer, Direction direction, Time now);
 
   // snapshot.cc: copies for show.
   [[nodiscard]] std::vector<PeerStatus> peers() const;
@@ -108,6 +94,12 @@ class EngineImpl {
   using Connection = speaker::Connection;
 
   // engine.cc
+  void begin_turn(Time now);
+  void on(const input::TimePassed&);
+  void on(const input::Announce& in);
+  void on(const input::Withdraw& in);
+  void on(const input::SetProtectedAddresses& in);
+  void on(const input::SetNextHop& in);
   void work_through(Peering& peering);
   void sweep();
   void tell_writes();
@@ -119,6 +111,22 @@ class EngineImpl {
   [[nodiscard]] bool defers_selection() const { return options_.forwarding_preserved && !restart_done_; }
 
   // peering.cc
+  void on(const input::RemovePeer& in);
+  void on(const input::EnablePeer& in);
+  void on(const input::DisablePeer& in);
+  void on(const input::ResetPeer& in);
+  void on(const input::SetTransport& in);
+  void on(const input::Connected& in);
+  void on(const input::SetLinkAddresses& in);
+  void on(const input::Received& in);
+  void on(const input::Sent& in);
+  void on(const input::Closed& in);
+  void on(const input::Stop& in);
+  void enable(Peering& peering);
+  void disable(Peering& peering, std::string_view reason);
+  void reset(Peering& peering, std::string_view reason);
+  /// Null also when the peer is being removed.
+  [[nodiscard]] Peering* find_kept(PeerId peer) const;
   [[nodiscard]] ChangeCost cost_of_update(const Peering& peering, const PeerOptions& before) const;
   void end_unwanted_stale(Peering& peering, const PeerOptions& before);
   [[nodiscard]] session::LocalIdentity identity(const Peering& peering) const;
@@ -150,6 +158,7 @@ class EngineImpl {
   void log(LogLevel level, const Peering& peering, std::string_view text);
 
   // restart.cc
+  void on(const input::RefreshPeer& in);
   [[nodiscard]] bool keeps_routes(const Peering& peering, const session::Down& down) const;
   void begin_stale(Peering& peering);
   void drop_routes(Peering& peering);
@@ -169,7 +178,7 @@ class EngineImpl {
   SpeakerOptions options_;
   LogSink* log_ = nullptr;
   std::uint64_t seed_ = 0;
-  Time now_{};
+  Time now_{};  ///< Of the last input.
   bool stopping_ = false;
 
   rib::AttrTable attributes_;

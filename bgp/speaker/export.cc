@@ -151,16 +151,16 @@ void Exporter::merge_quiet_groups() {
 
 void Exporter::route_changed(rib::RouteId id) {
   const bool gone = table_.route(id).path_count == 0;
-  std::uint16_t takers = 0;
+  std::uint32_t groups = 0;
   for (const auto& group : groups_) {
     if (!gone) {
       group->out().mark(id);
     } else if (group->out().concerns(id)) {
       group->out().mark(id);
-      ++takers;
+      ++groups;
     }
   }
-  if (gone) table_.set_takers(id, takers);
+  if (gone) table_.set_withdrawals_due(id, groups);
 }
 
 void Exporter::reconsider_prefixes() {

@@ -142,7 +142,7 @@ void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, Ex
 /// A route without paths was waiting for this group if there was an entry, or it was pending when it lost its last
 /// path.
 void ExportGroup::settle(const rib::AdjOut::Item& item, bool had_entry, rib::Table& table) {
-  if (table.route(item.id).path_count == 0 && (item.was_pending || had_entry)) table.taken(item.id);
+  if (table.route(item.id).path_count == 0 && (item.was_pending || had_entry)) table.withdrawn(item.id);
 }
 
 /// What the members are to hold; whether that fits a message is seen when it is encoded.
@@ -390,7 +390,7 @@ void ExportGroup::start_walk_again_from(PeerId source, rib::Table& table) {
 /// The walk takes a route without paths only if there is an entry; otherwise it waited for this group because it was
 /// pending.
 void ExportGroup::drop_pending(rib::RouteId id, rib::Table& table) {
-  if (table.contains(id) && table.route(id).path_count == 0 && out_.entry(id).is_empty()) table.taken(id);
+  if (table.contains(id) && table.route(id).path_count == 0 && out_.entry(id).is_empty()) table.withdrawn(id);
 }
 
 void ExportGroup::end_deferral(rib::Table& table) {
@@ -404,13 +404,13 @@ void ExportGroup::abandon(rib::Table& table) {
     if (table.contains(id) && table.route(id).path_count == 0) waiting.push_back(id);
   });
   out_.forget();
-  for (const rib::RouteId id : waiting) table.taken(id);
+  for (const rib::RouteId id : waiting) table.withdrawn(id);
 }
 
 void ExportGroup::copy_entries(const ExportGroup& other, rib::Table& table) {
   out_.copy_from(other.out_);
   out_.for_each_waiting([&](rib::RouteId id) {
-    if (table.contains(id) && table.route(id).path_count == 0) table.add_taker(id);
+    if (table.contains(id) && table.route(id).path_count == 0) table.add_withdrawal_due(id);
   });
 }
 

@@ -3,13 +3,14 @@
 /// 4456, RFC 1997, RFC 9234) and what it looks like then (RFC 4271 s.5).
 #pragma once
 
-#include <bgp/engine.h>
+#include <bgp/inputs.h>
 #include <bgp/path.h>
 #include <bgp/peer.h>
 #include <bgp/policy.h>
-#include <bgp/rib/decide.h>
+#include <bgp/rib/best_path.h>
 #include <bgp/rib/layout.h>
 #include <bgp/session/negotiation.h>
+#include <bgp/speaker_options.h>
 #include <bgp/types.h>
 #include <bgp/wire/update.h>
 

@@ -1,6 +1,6 @@
 /// Options: which can be used, and what a change of them costs. Pure functions of the values, declared in bgp/engine.h.
-#include <bgp/engine.h>
 #include <bgp/policy.h>
+#include <bgp/speaker_options.h>
 #include <bgp/wire/numbers.h>
 
 #include <algorithm>

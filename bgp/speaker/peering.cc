@@ -107,7 +107,7 @@ Result<void, ApiError> EngineImpl::update_peer(PeerId peer, const PeerOptions& o
   const ChangeCost cost = cost_of_update(*peering, before);
   peering->connector.set_options(options);
   if (before.enabled && !options.enabled) {
-    disable_peer(peer, {}, now);
+    disable(*peering, {});
   } else {
     if (cost == ChangeCost::reset)
       end_sessions(*peering, wire::cease(notify::kConfigChange, {}), DownReason::configuration_changed);
@@ -116,7 +116,7 @@ Result<void, ApiError> EngineImpl::update_peer(PeerId peer, const PeerOptions& o
     const bool again = over_limit ? allows_more(before, options) : cost == ChangeCost::reset;
     if (peering->enabled && again) start_again(*peering);
   }
-  if (!before.enabled && options.enabled) enable_peer(peer, now);
+  if (!before.enabled && options.enabled) enable(*peering);
   if (peering->any_stale() && peering->established == nullptr) end_unwanted_stale(*peering, before);
   update_rules(*peering);
   if (before.ecmp_weight != options.ecmp_weight) sweeper_.report(peer);
@@ -157,10 +157,10 @@ void EngineImpl::end_unwanted_stale(Peering& peering, const PeerOptions& before)
   }
 }
 
-void EngineImpl::remove_peer(PeerId peer, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
-  if (peering == nullptr || peering->removing) return;
+void EngineImpl::on(const input::RemovePeer& in) {
+  begin_turn(now_);
+  Peering* const peering = find_kept(in.peer);
+  if (peering == nullptr) return;
   peering->enabled = false;
   peering->connector.stop();
   peering->over_limit_since = kNever;
@@ -186,16 +186,19 @@ void EngineImpl::free_removed_peers() {
   }
 }
 
-void EngineImpl::enable_peer(PeerId peer, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
-  if (peering == nullptr || peering->removing || stopping_) return;
-  peering->enabled = true;
-  peering->over_limit_since = kNever;
-  peering->limit_warned = false;
-  if (!peering->connections.empty()) return;
-  start_again(*peering);
-  report_state(*peering, DownReason::none);
+void EngineImpl::on(const input::EnablePeer& in) {
+  begin_turn(now_);
+  if (Peering* const peering = find_kept(in.peer)) enable(*peering);
+}
+
+void EngineImpl::enable(Peering& peering) {
+  if (peering.removing || stopping_) return;
+  peering.enabled = true;
+  peering.over_limit_since = kNever;
+  peering.limit_warned = false;
+  if (!peering.connections.empty()) return;
+  start_again(peering);
+  report_state(peering, DownReason::none);
 }
 
 /// An attempt at once, whatever the peer waited for: idle hold, the next retry, or the end of a prefix limit's time.
@@ -208,54 +211,58 @@ void EngineImpl::start_again(Peering& peering) {
   dial_if_due(peering);
 }
 
-void EngineImpl::disable_peer(PeerId peer, std::string_view reason, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
-  if (peering == nullptr || peering->removing) return;
-  peering->enabled = false;
-  peering->over_limit_since = kNever;
-  peering->connector.stop();
-  end_sessions(*peering, as_hard_reset(*peering, wire::cease(notify::kAdminShutdown, reason)), DownReason::admin_down);
-  drop_routes(*peering);  // Also those kept for a restart: the operator wants the peer gone.
-  peering->last_down = DownReason::admin_down;
-  report_state(*peering, DownReason::admin_down);
+void EngineImpl::on(const input::DisablePeer& in) {
+  begin_turn(now_);
+  if (Peering* const peering = find_kept(in.peer)) disable(*peering, in.reason);
 }
 
-void EngineImpl::reset_peer(PeerId peer, std::string_view reason, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
-  if (peering == nullptr || peering->removing) return;
-  end_sessions(*peering, wire::cease(notify::kAdminReset, reason), DownReason::admin_down);
-  if (peering->enabled && !stopping_) start_again(*peering);
-  report_state(*peering, DownReason::admin_down);
+void EngineImpl::disable(Peering& peering, std::string_view reason) {
+  peering.enabled = false;
+  peering.over_limit_since = kNever;
+  peering.connector.stop();
+  end_sessions(peering, as_hard_reset(peering, wire::cease(notify::kAdminShutdown, reason)), DownReason::admin_down);
+  drop_routes(peering);  // Also those kept for a restart: the operator wants the peer gone.
+  peering.last_down = DownReason::admin_down;
+  report_state(peering, DownReason::admin_down);
 }
 
-void EngineImpl::set_transport_usable(PeerId peer, bool usable, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
-  if (peering == nullptr || peering->removing) return;
-  peering->connector.set_transport_usable(usable, now_);
+void EngineImpl::on(const input::ResetPeer& in) {
+  begin_turn(now_);
+  if (Peering* const peering = find_kept(in.peer)) reset(*peering, in.reason);
+}
+
+void EngineImpl::reset(Peering& peering, std::string_view reason) {
+  end_sessions(peering, wire::cease(notify::kAdminReset, reason), DownReason::admin_down);
+  if (peering.enabled && !stopping_) start_again(peering);
+  report_state(peering, DownReason::admin_down);
+}
+
+void EngineImpl::on(const input::SetTransport& in) {
+  begin_turn(now_);
+  Peering* const peering = find_kept(in.peer);
+  if (peering == nullptr) return;
+  peering->connector.set_transport_usable(in.usable, now_);
   // What is kept for a peer that restarts leads nowhere without its tunnel.
-  if (!usable && peering->established == nullptr && peering->any_stale()) drop_routes(*peering);
+  if (!in.usable && peering->established == nullptr && peering->any_stale()) drop_routes(*peering);
   dial_if_due(*peering);
-  report_state(*peering, usable ? DownReason::none : DownReason::transport_unusable);
+  report_state(*peering, in.usable ? DownReason::none : DownReason::transport_unusable);
 }
 
-void EngineImpl::stop(Engine::Stop how, std::string_view reason, Time now) {
-  begin_turn(now);
+void EngineImpl::on(const input::Stop& in) {
+  begin_turn(now_);
   stopping_ = true;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (peers_[i] == nullptr) continue;
     Peering& peering = *peers_[i];
     peering.connector.stop();
     peering.over_limit_since = kNever;
-    const bool kept = how == Engine::Stop::keep && peering.established != nullptr &&
+    const bool kept = in.how == input::Stop::How::keep && peering.established != nullptr &&
                       peering.negotiated.peer_graceful_restart.has_value() &&
                       peering.options.graceful_restart == GracefulRestart::full;
     if (kept) {
       end_sessions(peering, {}, DownReason::restarting);
     } else {
-      end_sessions(peering, as_hard_reset(peering, wire::cease(notify::kAdminShutdown, reason)),
+      end_sessions(peering, as_hard_reset(peering, wire::cease(notify::kAdminShutdown, in.reason)),
                    DownReason::admin_down);
     }
     report_state(peering, DownReason::restarting);
@@ -396,27 +403,27 @@ bool EngineImpl::make_room(Peering& peering) {
   return false;
 }
 
-void EngineImpl::on_connected(ConnId conn, const IpAddress& local, Time now) {
-  Connection* const connection = find_connection(conn);
+void EngineImpl::on(const input::Connected& in) {
+  Connection* const connection = find_connection(in.conn);
   if (connection == nullptr || connection->ended) return;
-  begin_turn(now);
+  begin_turn(now_);
   Peering& peering = *find_peer(connection->peer);
   if (peering.established != nullptr) {
     drop_silently(*connection);  // The peer's connection was faster.
     return;
   }
-  connection->local_address = local;
+  connection->local_address = in.local;
   peering.connector.on_session_up();
   connection->session->on_connected(now_);
   drain(*connection);
   report_state(peering, DownReason::none);
 }
 
-void EngineImpl::set_link_addresses(ConnId conn, const LinkAddresses& addresses, Time now) {
-  Connection* const connection = find_connection(conn);
-  if (connection == nullptr || connection->ended || connection->link == addresses) return;
-  begin_turn(now);
-  connection->link = addresses;
+void EngineImpl::on(const input::SetLinkAddresses& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr || connection->ended || connection->link == in.addresses) return;
+  begin_turn(now_);
+  connection->link = in.addresses;
   Peering& peering = *find_peer(connection->peer);
   if (peering.established == connection) set_rules(peering);
 }
@@ -428,30 +435,30 @@ void EngineImpl::drop_silently(Connection& connection) {
   outputs_.emplace_back(Close{connection.id, Close::How::at_once});
 }
 
-void EngineImpl::on_received(ConnId conn, Bytes bytes, Time now) {
-  Connection* const connection = find_connection(conn);
+void EngineImpl::on(const input::Received& in) {
+  Connection* const connection = find_connection(in.conn);
   if (connection == nullptr || connection->ended) return;
-  begin_turn(now);
-  connection->session->on_received(bytes, now_);
+  begin_turn(now_);
+  connection->session->on_received(in.bytes, now_);
   drain(*connection);
   end_of_turn_of(*connection);
 }
 
-void EngineImpl::on_sent(ConnId conn, std::size_t count, Time now) {
-  Connection* const connection = find_connection(conn);
+void EngineImpl::on(const input::Sent& in) {
+  Connection* const connection = find_connection(in.conn);
   if (connection == nullptr) return;
-  connection->session->on_sent(count, std::max(now, now_));
+  connection->session->on_sent(in.count, now_);
   if (connection->ended) return;
-  begin_turn(now);
+  begin_turn(now_);
   connection->write_told = false;
 }
 
-void EngineImpl::on_closed(ConnId conn, std::error_code reason, Time now) {
-  Connection* const connection = find_connection(conn);
+void EngineImpl::on(const input::Closed& in) {
+  Connection* const connection = find_connection(in.conn);
   if (connection == nullptr || connection->ended) return;
-  begin_turn(now);
+  begin_turn(now_);
   work_left_ = SIZE_MAX;  // What came before the end counts, all of it: there is no later turn for it.
-  connection->session->on_closed(reason, now_);
+  connection->session->on_closed(in.reason, now_);
   drain(*connection);
   work_left_ = 0;
 }

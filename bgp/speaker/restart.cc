@@ -178,14 +178,14 @@ void EngineImpl::check_restart_done() {
 
 // --- Route refresh (RFC 2918, RFC 7313) ----------------------------------------------------------------------------
 
-void EngineImpl::refresh_peer(PeerId peer, Direction direction, Time now) {
-  begin_turn(now);
-  Peering* const peering = find_peer(peer);
+void EngineImpl::on(const input::RefreshPeer& in) {
+  begin_turn(now_);
+  Peering* const peering = find_peer(in.peer);
   if (peering == nullptr || peering->established == nullptr) return;
   for (const Family family : kBothFamilies) {
     if (!peering->negotiated.families[index_of(family)]) continue;
-    if (direction == Direction::export_) {
-      exporter_.refresh(peer, family, now_);
+    if (in.direction == Direction::export_) {
+      exporter_.refresh(in.peer, family, now_);
     } else if (peering->negotiated.route_refresh) {
       peering->established->session->send_refresh(family, wire::RefreshKind::request, now_);
     }

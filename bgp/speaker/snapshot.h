@@ -1,8 +1,8 @@
 /// Helpers of the read-only copies for "show".
 #pragma once
 
-#include <bgp/engine.h>
 #include <bgp/peer.h>
+#include <bgp/snapshots.h>
 #include <bgp/types.h>
 
 namespace minibgp::speaker {

@@ -1,5 +1,5 @@
 /// Every verb of the program.
-#include <apps/bgplite/cli/decide.h>
+#include <apps/bgplite/cli/decide_command.h>
 #include <apps/bgplite/cli/verbs.h>
 
 namespace bgplite::cli {

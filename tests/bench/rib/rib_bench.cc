@@ -1,6 +1,6 @@
 // What one path costs in the RIB, in time and octets: interning attributes, deciding, the table.
 #include <bgp/rib/attr_table.h>
-#include <bgp/rib/decide.h>
+#include <bgp/rib/best_path.h>
 #include <bgp/rib/next_hop_index.h>
 #include <bgp/rib/table.h>
 

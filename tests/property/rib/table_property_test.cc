@@ -230,7 +230,7 @@ TEST_P(TableEqualsModel, AfterEveryOperation) {
       for (std::uint32_t i = 0; i < route.path_count && i < route.best; ++i)
         heard.push_back(
             {{static_cast<std::uint16_t>(route.path(i).peer), route.path(i).path_id}, route.path(i).accepted});
-      if (route.path_count == 0) table.set_takers(id, 0);
+      if (route.path_count == 0) table.set_withdrawals_due(id, 0);
     }
     std::size_t with_paths = 0;
     for (const auto& [known, paths] : routes) {

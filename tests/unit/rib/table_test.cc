@@ -47,7 +47,7 @@ struct Rib {
     std::size_t count = 0;
     for (; !table.changed().empty(); ++count) {
       const RouteId id{table.changed().take()};
-      if (table.route(id).path_count == 0) table.set_takers(id, 0);
+      if (table.route(id).path_count == 0) table.set_withdrawals_due(id, 0);
     }
     return count;
   }

@@ -1,5 +1,5 @@
 #include <bgp/decide.h>
-#include <bgp/rib/decide.h>
+#include <bgp/rib/best_path.h>
 
 #include <functional>
 #include <string>

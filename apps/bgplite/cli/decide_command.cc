@@ -1,5 +1,5 @@
 #include <apps/bgplite/cli/compressed_file.h>
-#include <apps/bgplite/cli/decide.h>
+#include <apps/bgplite/cli/decide_command.h>
 #include <apps/bgplite/cli/message_json.h>
 
 #include <iostream>

@@ -1,5 +1,5 @@
 /// Which of two paths is better, and by which rule: RFC 4271 s.9.1.2.2 as numbered prose, nothing else. Who is compared
-/// with whom is Table's matter.
+/// with whom is said in multipath.h.
 #pragma once
 
 #include <bgp/decide.h>
@@ -26,6 +26,7 @@ struct Candidate {
   std::uint32_t path_id = 0;
   std::uint32_t igp_cost = 0;
   bool in_use = false;  ///< It is the best already.
+  AttrId attributes{};  ///< Whose `attrs` are.
 
   [[nodiscard]] constexpr std::uint32_t local_pref() const {
     return attrs->has(HotAttrs::kHasLocalPref) ? attrs->local_pref : peer->default_local_pref;
@@ -43,7 +44,7 @@ struct Verdict {
 };
 
 /// Compares two usable paths to one prefix. A total order, except that MED makes it intransitive across neighboring
-/// ASes; Table::reselect groups by neighboring AS first for that reason.
+/// ASes; Selection (multipath.h) groups by neighboring AS first for that reason.
 [[nodiscard]] constexpr Verdict decide(const Candidate& a, const Candidate& b, const DecideOptions& options) {
   const HotAttrs& x = *a.attrs;
   const HotAttrs& y = *b.attrs;
