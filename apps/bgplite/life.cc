@@ -242,7 +242,7 @@ minibgp::Result<void, std::string> Life::save(Saved saved) {
   if (const auto stored = replace_file(port_, file, to_yaml(saved)); !stored)
     return minibgp::unexpected(stored.error() + ": nothing was changed");
   ++saves_;
-  daemon_.set_saved(std::move(saved));
+  static_cast<void>(daemon_.ask(input::Save{std::move(saved)}));
   return {};
 }
 

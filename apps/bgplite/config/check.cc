@@ -1,6 +1,6 @@
 #include <apps/bgplite/config/check.h>
 #include <apps/bgplite/config/presets.h>
-#include <apps/bgplite/return_path.h>
+#include <apps/bgplite/gateway/return_path.h>
 #include <bgp/text.h>
 #include <xfrm/vici/ike_config.h>
 

@@ -99,7 +99,7 @@ std::optional<minibgp::Prefix> prefix_argument(const Request& request, const Rep
 
 std::string peer_name(const Daemon& daemon, minibgp::PeerId peer) {
   if (peer == minibgp::kLocalPeer) return "local";
-  const PeerConfig* config = daemon.peer_config(peer);
+  const PeerConfig* config = daemon.gateway().peer_config(peer);
   if (config != nullptr && !config->options.name.empty()) return config->options.name;
   if (config != nullptr) return minibgp::to_text(config->options.address);
   const auto status = daemon.speaker().engine().peer(peer);

@@ -69,7 +69,7 @@ void announce(Context& context, const Request& request, const Reply& reply) {
   Saved saved = context.daemon.config().saved;
   saved.announcements[*prefix] = attributes;
   if (!kept(context, request, reply, std::move(saved))) return;
-  context.daemon.announce(*prefix, attributes);
+  static_cast<void>(context.daemon.ask(input::Announce{*prefix, attributes}));
   reply.result({{"announced", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
 }
 
@@ -78,21 +78,23 @@ void withdraw(Context& context, const Request& request, const Reply& reply) {
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
   Saved saved = context.daemon.config().saved;
   const bool known =
-      saved.announcements.erase(*prefix) != 0 || context.daemon.runtime_announcements().count(*prefix) != 0;
-  if (known && !kept(context, request, reply, std::move(saved))) return;
-  if (!context.daemon.withdraw(*prefix) && !known)
+      saved.announcements.erase(*prefix) != 0 || context.daemon.gateway().runtime_announcements().count(*prefix) != 0;
+  if (!known)
     return reply.error(
         minibgp::to_text(*prefix) + " was not announced by command (see 'networks' of the configuration)", 1);
+  if (!kept(context, request, reply, std::move(saved))) return;
+  static_cast<void>(context.daemon.ask(input::Withdraw{*prefix}));
   reply.result({{"withdrawn", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
 }
 
 void enable_or_disable(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
-  const std::string* key = peer ? context.daemon.peer_key(*peer) : nullptr;
+  const std::string* key = peer ? context.daemon.gateway().peer_key(*peer) : nullptr;
   if (key == nullptr) return;
   const bool enabled = request.verb == "peer.enable";
   if (!kept(context, request, reply, with_peer(context.daemon.config(), *key, enabled))) return;
-  context.daemon.set_peer_enabled(*peer, enabled, text_argument(request, "reason"));
+  static_cast<void>(enabled ? context.daemon.ask(input::EnablePeer{*peer, context.daemon.key_on_disk(*peer)})
+                            : context.daemon.ask(input::DisablePeer{*peer, text_argument(request, "reason")}));
   reply.result({{enabled ? "enabled" : "disabled", peer_name(context.daemon, *peer)},
                 {"saved", context.daemon.config().peers.at(*key).options.enabled == enabled}});
 }
@@ -100,7 +102,8 @@ void enable_or_disable(Context& context, const Request& request, const Reply& re
 void reset(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
-  context.daemon.reset_peer(*peer, text_argument(request, "reason"));
+  static_cast<void>(
+      context.daemon.ask(input::ResetPeer{*peer, text_argument(request, "reason"), context.daemon.key_on_disk(*peer)}));
   reply.result({{"reset", peer_name(context.daemon, *peer)}});
 }
 
@@ -118,7 +121,7 @@ void tunnel_up_or_down(Context& context, const Request& request, const Reply& re
   const std::string name = text_argument(request, "tunnel");
   if (tunnels == nullptr || !tunnels->status(name)) return reply.error("no tunnel '" + name.substr(0, 64) + "'", 1);
   const bool up = request.verb == "tunnel.initiate";
-  up ? tunnels->initiate(name) : context.daemon.terminate_tunnel(name);
+  up ? tunnels->initiate(name) : static_cast<void>(context.daemon.ask(input::TerminateTunnel{name}));
   reply.result({{up ? "initiated" : "terminated", name}});
 }
 
@@ -137,7 +140,7 @@ std::vector<minibgp::PeerId> peers_meant(Context& context, const Request& reques
 Json drains_json(Context& context, const std::vector<minibgp::PeerId>& peers) {
   Json list = Json::array();
   for (const minibgp::PeerId peer : peers) {
-    const auto step = context.daemon.drain_step(peer);
+    const auto step = context.daemon.gateway().drain_step(peer);
     if (step)
       list.push_back(
           {{"peer", peer_name(context.daemon, peer)}, {"step", to_text(*step)}, {"done", *step == DrainStep::stopped}});
@@ -151,7 +154,8 @@ void drain(Context& context, const Request& request, const Reply& reply) {
   const auto peers = peers_meant(context, request, reply);
   if (peers.empty()) return;
   for (const minibgp::PeerId peer : peers)
-    context.daemon.drain(peer, std::chrono::milliseconds{static_cast<std::int64_t>(wait_ms)});
+    static_cast<void>(
+        context.daemon.ask(input::Drain{peer, std::chrono::milliseconds{static_cast<std::int64_t>(wait_ms)}}));
   reply.result(drains_json(context, peers));
 }
 
@@ -164,8 +168,11 @@ void drain_undo(Context& context, const Request& request, const Reply& reply) {
   const auto peers = peers_meant(context, request, reply);
   if (peers.empty()) return;
   Json undone = Json::array();
-  for (const minibgp::PeerId peer : peers)
-    if (context.daemon.undo_drain(peer)) undone.push_back(peer_name(context.daemon, peer));
+  for (const minibgp::PeerId peer : peers) {
+    if (!context.daemon.gateway().drain_step(peer)) continue;
+    static_cast<void>(context.daemon.ask(input::UndoDrain{peer}));
+    undone.push_back(peer_name(context.daemon, peer));
+  }
   undone.empty() ? reply.error("no peer is drained", 1) : reply.result({{"undone", undone}});
 }
 
@@ -176,7 +183,7 @@ Json direction_json(const DrillReport::Direction& direction) {
 }
 
 Json drill_json(const Daemon& daemon) {
-  const auto status = daemon.drill_status();
+  const auto status = daemon.gateway().drill_status(daemon.speaker().now());
   if (!status) return {{"state", "none"}};
   const DrillReport& report = status->report;
   return {{"name", status->name},
@@ -193,15 +200,15 @@ Json drill_json(const Daemon& daemon) {
 void drill_start(Context& context, const Request& request, const Reply& reply) {
   const std::size_t length_ms = number_argument(request, "for_ms", 60'000);
   if (length_ms < 1000 || length_ms > 3'600'000) return reply.error("a drill takes 1s to 1h");
-  const auto started = context.daemon.start_drill(text_argument(request, "name"),
-                                                  std::chrono::milliseconds{static_cast<std::int64_t>(length_ms)});
+  const auto started = context.daemon.ask(input::StartDrill{
+      text_argument(request, "name"), std::chrono::milliseconds{static_cast<std::int64_t>(length_ms)}});
   started ? reply.result(drill_json(context.daemon)) : reply.error(started.error(), 1);
 }
 
 void drill_status(Context& context, const Request&, const Reply& reply) { reply.result(drill_json(context.daemon)); }
 
 void drill_stop(Context& context, const Request&, const Reply& reply) {
-  context.daemon.stop_drill();
+  static_cast<void>(context.daemon.ask(input::StopDrill{}));
   reply.result(drill_json(context.daemon));
 }
 

@@ -24,10 +24,10 @@ std::size_t resident_octets() {
 }
 
 Json peer_json(const Daemon& daemon, const minibgp::PeerStatus& peer) {
-  Json json = to_json(peer, daemon.peer_config(peer.id), daemon.speaker().now());
-  if (const auto step = daemon.drain_step(peer.id)) json["drained"] = to_text(*step);
-  if (const std::size_t halves = daemon.parts_for(peer.id); halves != 0) json["return_path_halves"] = halves;
-  const PeerConfig* config = daemon.peer_config(peer.id);
+  Json json = to_json(peer, daemon.gateway().peer_config(peer.id), daemon.speaker().now());
+  if (const auto step = daemon.gateway().drain_step(peer.id)) json["drained"] = to_text(*step);
+  if (const std::size_t halves = daemon.gateway().parts_for(peer.id); halves != 0) json["return_path_halves"] = halves;
+  const PeerConfig* config = daemon.gateway().peer_config(peer.id);
   const auto* probe = config == nullptr ? nullptr : daemon.probes().find(config->options.tunnel);
   if (probe != nullptr) json["probe"] = to_json(*probe);
   return json;
@@ -48,7 +48,7 @@ Json router_json(const Daemon& daemon) {
           {"maximum_paths", config.router.maximum_paths},
           {"version", minibgp::kVersionText},
           {"uptime_s", daemon.uptime().count()},
-          {"restarted", daemon.restarted()}};
+          {"restarted", daemon.gateway().restarted()}};
 }
 
 void summary(Context& context, const Request&, const Reply& reply) {
@@ -240,7 +240,7 @@ void version(Context& context, const Request&, const Reply& reply) {
   reply.result({{"version", minibgp::kVersionText},
                 {"process", ::getpid()},
                 {"uptime_s", context.daemon.uptime().count()},
-                {"reloads", context.daemon.reloads()}});
+                {"reloads", context.daemon.gateway().status().reloads}});
 }
 
 void config(Context& context, const Request&, const Reply& reply) {
@@ -248,7 +248,7 @@ void config(Context& context, const Request&, const Reply& reply) {
   Json networks = Json::array();
   for (const Network& network : config.networks) networks.push_back(minibgp::to_text(network.prefix));
   Json runtime = Json::array();
-  for (const auto& [prefix, attributes] : context.daemon.runtime_announcements())
+  for (const auto& [prefix, attributes] : context.daemon.gateway().runtime_announcements())
     runtime.push_back(minibgp::to_text(prefix));
   Json peers = Json::array();
   for (const auto& [key, peer] : config.peers) peers.push_back(key);

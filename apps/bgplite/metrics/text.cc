@@ -127,10 +127,11 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
                 {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
   page.family("bgplite_peer_drained", "gauge", "1 while the peer is left on purpose (drain).");
   for (const minibgp::PeerStatus& peer : peers)
-    page.sample(daemon.drain_step(peer.id) ? 1 : 0, {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+    page.sample(daemon.gateway().drain_step(peer.id) ? 1 : 0,
+                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
   page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
   for (const minibgp::PeerStatus& peer : peers)
-    if (const PeerConfig* config = daemon.peer_config(peer.id))
+    if (const PeerConfig* config = daemon.gateway().peer_config(peer.id))
       page.sample(static_cast<double>(peer.prefixes_announced) / static_cast<double>(config->options.export_limit.max),
                   {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
 }
@@ -240,8 +241,8 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.family("bgplite_rib_prefixes", "gauge", "Prefixes in the RIB.");
   page.sample(static_cast<double>(daemon.speaker().engine().route_count()));
   page.family("bgplite_reloads_total", "counter", "Configurations applied since the start.");
-  page.sample(daemon.reloads());
-  const auto drill = daemon.drill_status();
+  page.sample(daemon.gateway().status().reloads);
+  const auto drill = daemon.gateway().drill_status(daemon.speaker().now());
   page.family("bgplite_drill_running", "gauge", "1 while a failure is played (drill).");
   page.sample(drill && drill->report.state != DrillReport::State::done ? 1 : 0);
   native_peers(page, daemon, peers);
@@ -251,9 +252,10 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   native_tunnels(page, tunnels);
   native_detection(page, daemon, tunnels);
   native_probes(page, daemon, tunnels);
-  if (!daemon.follow_moves().empty())
+  if (!daemon.gateway().follow_moves().empty())
     page.family("bgplite_follow_moves_total", "counter", "Times sending went over to another tunnel of a group.");
-  for (const auto& [group, moves] : daemon.follow_moves()) page.sample(static_cast<double>(moves), {{"group", group}});
+  for (const auto& [group, moves] : daemon.gateway().follow_moves())
+    page.sample(static_cast<double>(moves), {{"group", group}});
 }
 
 /// frr_exporter's series of a peer (collector/bgp.go), with its labels.

@@ -24,8 +24,8 @@ class KeyRotation : public testing::Test {
     path_ = directory_ + "/bgplite.yaml";
     std::ofstream{path_} << "router: { asn: 65530, router_id: 192.0.2.1 }\nfib: { enabled: false }\n"
                          << "listen: { addresses: [127.0.0.1], port: " << 20000 + ::getpid() % 10000
-                         << " }\nstate_dir: " << directory_
-                         << "\ncontrol: { socket: " << directory_ << "/s }\nlog: { level: error }\n"
+                         << " }\nstate_dir: " << directory_ << "\ncontrol: { socket: " << directory_
+                         << "/s }\nlog: { level: error }\n"
                          << "peers: { 192.0.2.9: { asn: 65001, accept_all: true, passive: true, md5_file: "
                          << directory_ << "/key } }\n";
   }
@@ -60,6 +60,8 @@ class KeyRotation : public testing::Test {
       return std::string{daemon.speaker().engine().options_of(peer())->md5_key.view()};
     }
     [[nodiscard]] bool enabled() const { return daemon.speaker().engine().peer(peer())->enabled; }
+    void ask(Input wish) { EXPECT_TRUE(daemon.ask(std::move(wish))); }
+    void reset() { ask(input::ResetPeer{peer(), "", daemon.key_on_disk(peer())}); }
     boost::asio::io_context io{1};
     Logging log{LogFormat::text};
     StartConfig start;
@@ -93,11 +95,11 @@ TEST_F(KeyRotation, ResetAndEnableReadTheKeyToo) {
   write_key("the-first");
   Running run{path_};
   write_key("the-second");
-  run.daemon.reset_peer(run.peer(), "");
+  run.reset();
   EXPECT_EQ(run.key(), "the-second");
-  run.daemon.set_peer_enabled(run.peer(), false, "");
+  run.ask(input::DisablePeer{run.peer(), ""});
   write_key("the-third");
-  run.daemon.set_peer_enabled(run.peer(), true, "");
+  run.ask(input::EnablePeer{run.peer(), run.daemon.key_on_disk(run.peer())});
   EXPECT_EQ(run.key(), "the-third");
   EXPECT_TRUE(run.enabled());
   EXPECT_TRUE(run.plan().plan.empty());
@@ -111,7 +113,7 @@ TEST_F(KeyRotation, AKeyThatCannotBeReadLeavesTheOneInUse) {
     if (gone) fs::remove(directory_ + "/key");
     if (!gone) fs::permissions(directory_ + "/key", fs::perms::others_read, fs::perm_options::add);
     EXPECT_TRUE(run.apply().diagnostics.has_errors()) << "an apply is refused";
-    run.daemon.reset_peer(run.peer(), "");
+    run.reset();
     EXPECT_EQ(run.key(), "the-first");
     EXPECT_TRUE(run.enabled());
   }

@@ -285,7 +285,7 @@ TEST_F(LifeTest, ASaveWhileAnApplyReadsIsNotForgotten) {
   Saved saved;
   saved.announcements[*minibgp::parse_prefix("10.9.0.0/16")];
   ASSERT_TRUE(run.life->save(saved));
-  run.daemon.announce(*minibgp::parse_prefix("10.9.0.0/16"), {});
+  ASSERT_TRUE(run.daemon.ask(input::Announce{*minibgp::parse_prefix("10.9.0.0/16"), {}}));
   while (!answer) run.io.run_one();
   EXPECT_EQ(run.announced(), "10.2.0.0/16 10.9.0.0/16 ");
   EXPECT_EQ(run.daemon.config().saved, saved);
@@ -312,7 +312,7 @@ void announce_saved(Daemon& daemon, Life& life, const char* text, const minibgp:
   saved.announcements[prefix(text)] = attributes;
   const auto kept = life.save(std::move(saved));
   ASSERT_TRUE(kept) << kept.error();
-  daemon.announce(prefix(text), attributes);
+  EXPECT_TRUE(daemon.ask(input::Announce{prefix(text), attributes}));
 }
 
 TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
@@ -324,7 +324,7 @@ TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
   Running again{path_};
   EXPECT_EQ(again.announced(), "10.1.0.0/16 10.9.0.0/16 ");
   EXPECT_EQ(again.daemon.config().files.back(), directory_ + "/runtime.yaml") << "read last";
-  EXPECT_TRUE(again.daemon.withdraw(prefix("10.9.0.0/16")));
+  EXPECT_TRUE(again.daemon.ask(input::Withdraw{prefix("10.9.0.0/16")}));
   ASSERT_TRUE(again.life->save({}));
   Running third{path_};
   EXPECT_EQ(third.announced(), "10.1.0.0/16 ");

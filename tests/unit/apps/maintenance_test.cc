@@ -1,6 +1,6 @@
 // What operators do on purpose: draining peers and rehearsing a failover, as pure steps over time.
-#include <apps/bgplite/drain.h>
-#include <apps/bgplite/drill.h>
+#include <apps/bgplite/gateway/drainer.h>
+#include <apps/bgplite/gateway/drill.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,8 +16,8 @@ using ::testing::IsEmpty;
 
 constexpr Time kStart{1h};
 
-TEST(Drains, TakeTheirStepsInTimeAndNoFurther) {
-  Drains drains;
+TEST(Drainer, TakeTheirStepsInTimeAndNoFurther) {
+  Drainer drains;
   drains.begin("a", 10s, kStart);
   EXPECT_EQ(drains.step("a"), DrainStep::asked);
   EXPECT_EQ(drains.step("b"), std::nullopt);
@@ -34,8 +34,8 @@ TEST(Drains, TakeTheirStepsInTimeAndNoFurther) {
   EXPECT_EQ(drains.step("a"), std::nullopt);
 }
 
-TEST(Drains, MakeAPeersRoutesUnattractiveOnTopOfItsOwnOptions) {
-  Drains drains;
+TEST(Drainer, MakeAPeersRoutesUnattractiveOnTopOfItsOwnOptions) {
+  Drainer drains;
   minibgp::PeerOptions configured;
   configured.prepend = 9;
   configured.export_med = 5;

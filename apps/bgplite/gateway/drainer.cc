@@ -1,4 +1,4 @@
-#include <apps/bgplite/drain.h>
+#include <apps/bgplite/gateway/drainer.h>
 
 #include <algorithm>
 
@@ -23,11 +23,11 @@ const char* to_text(DrainStep step) {
   return "";
 }
 
-void Drains::begin(const std::string& peer, minibgp::Duration wait, minibgp::Time now) {
+void Drainer::begin(const std::string& peer, minibgp::Duration wait, minibgp::Time now) {
   drains_[peer] = {DrainStep::asked, wait, now + wait};
 }
 
-std::vector<std::string> Drains::on_time(minibgp::Time now) {
+std::vector<std::string> Drainer::on_time(minibgp::Time now) {
   std::vector<std::string> stepped;
   for (auto& [peer, drain] : drains_) {
     if (now < drain.next) continue;
@@ -38,18 +38,18 @@ std::vector<std::string> Drains::on_time(minibgp::Time now) {
   return stepped;
 }
 
-minibgp::Time Drains::next_deadline() const {
+minibgp::Time Drainer::next_deadline() const {
   minibgp::Time next = minibgp::kNever;
   for (const auto& [peer, drain] : drains_) next = std::min(next, drain.next);
   return next;
 }
 
-std::optional<DrainStep> Drains::step(const std::string& peer) const {
+std::optional<DrainStep> Drainer::step(const std::string& peer) const {
   const auto found = drains_.find(peer);
   return found == drains_.end() ? std::nullopt : std::optional{found->second.step};
 }
 
-void Drains::apply(const std::string& peer, minibgp::PeerOptions& options) const {
+void Drainer::apply(const std::string& peer, minibgp::PeerOptions& options) const {
   const auto found = step(peer);
   if (!found) return;
   options.graceful_shutdown = true;

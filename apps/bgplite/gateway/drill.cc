@@ -1,4 +1,4 @@
-#include <apps/bgplite/drill.h>
+#include <apps/bgplite/gateway/drill.h>
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-/// Drains: how peers are left without losing a packet, step by step. Pure; the daemon carries each step out.
+/// Drainer: how peers are left without losing a packet, step by step. Pure; the daemon carries each step out.
 ///
 ///   asked         what they are told carries GRACEFUL_SHUTDOWN, their paths are the least preferred (RFC 8326)
 ///   unattractive  longer AS path and highest MED too, for peers that do not know the community
@@ -19,7 +19,7 @@ namespace bgplite {
 enum class DrainStep : std::uint8_t { asked, unattractive, stopped };
 [[nodiscard]] const char* to_text(DrainStep step);
 
-class Drains {
+class Drainer {
  public:
   /// Begins with `asked`; the others follow after `wait` each. Again for a peer: begins anew.
   void begin(const std::string& peer, minibgp::Duration wait, minibgp::Time now);

@@ -1,4 +1,4 @@
-#include <apps/bgplite/return_path.h>
+#include <apps/bgplite/gateway/return_path.h>
 
 #include <algorithm>
 #include <set>
