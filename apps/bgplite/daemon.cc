@@ -123,13 +123,13 @@ minibgp::Result<void, std::string> Daemon::open_listeners() {
 }
 
 minibgp::Result<void, std::string> Daemon::open_fib() {
-  OwnedTables::Memory memory = owned_tables_.load();
+  const OwnedTables::Memory& memory = owned_tables_.load();
   if (memory.damaged)
     log_.warning(LogArea::fib,
                  owned_tables_.path() + " is damaged: routes of an earlier run in other tables may stay in the kernel");
   if (!needs_fib(config_) && memory.tables.empty()) return {};
   minibgp::fib::FibOptions options = fib_options();
-  options.former = std::move(memory.tables);
+  options.former = memory.tables;
   fib_ = std::make_unique<Fib>(io_, options, static_cast<minibgp::fib::FibObserver&>(*this), &log_);
   const auto started = fib_->start();
   if (started) return {};
@@ -149,7 +149,8 @@ void Daemon::on_owned_changed(std::span<const minibgp::fib::OwnedTable> tables) 
 /// Two instances would unload each other's connections.
 minibgp::Result<void, std::string> Daemon::own_charon() {
   const bool ours = std::any_of(config_.tunnels.begin(), config_.tunnels.end(),
-                                [](const auto& tunnel) { return tunnel.second.options.ike.has_value(); });
+                                [](const auto& tunnel) { return tunnel.second.options.ike.has_value(); }) ||
+                    !owned_tables_.if_ids().empty();
   if (!ours || charon_lock_) return {};
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(config_.ipsec.vici_socket, ignored).string();
@@ -168,11 +169,14 @@ minibgp::Result<void, std::string> Daemon::own_charon() {
 }
 
 minibgp::Result<void, std::string> Daemon::open_tunnels() {
-  if (config_.tunnels.empty()) return {};
-  if (auto owned = own_charon(); !owned) return owned;
+  const bool none = config_.tunnels.empty();
+  if (none && owned_tables_.if_ids().empty()) return {};
+  // Where no tunnel is left, what is left of them is removed, unless it is another instance's by now.
+  if (auto owned = own_charon(); !owned) return none ? minibgp::Result<void, std::string>{} : owned;
   minibgp::xfrm::TunnelsOptions options = config_.ipsec;
   options.on_exit = config_.on_exit == OnExit::keep ? minibgp::xfrm::TunnelsOptions::OnExit::keep
                                                     : minibgp::xfrm::TunnelsOptions::OnExit::remove;
+  options.former_if_ids = owned_tables_.if_ids();
   tunnels_ = std::make_unique<Tunnels>(io_, options, static_cast<minibgp::xfrm::TunnelObserver&>(*this), &log_);
   set_tunnels();
   if (const auto started = tunnels_->start(); !started)
@@ -182,6 +186,7 @@ minibgp::Result<void, std::string> Daemon::open_tunnels() {
 
 void Daemon::stop(std::function<void()> done) {
   if (std::exchange(stopping_, true)) return;
+  remember_tunnels();
   end_drill(DrillReport::End::asked);
   for (boost::asio::steady_timer* timer :
        {&arriving_timer_, &return_path_timer_, &farewell_timer_, &resume_timer_, &drains_timer_})
@@ -378,8 +383,15 @@ void Daemon::set_tunnels() {
     follow.push_back(std::move(group));
   }
   tunnels_->set_tunnels(tunnels, follow);
+  remember_tunnels();
   probes_.set(config_, *tunnels_);
   guard_underlay();
+}
+
+void Daemon::remember_tunnels() {
+  if (!tunnels_ || owned_tables_.store_if_ids(tunnels_->owned_if_ids())) return;
+  log_.warning(LogArea::tunnel, "cannot write " + owned_tables_.path() + ": " + std::strerror(errno) +
+                                    ": a later start without one of these tunnels would leave its SAs");
 }
 
 /// No route of ours, and no policy unasked, may take over the path of the tunnels' own packets.

@@ -163,6 +163,7 @@ class Daemon final : private minibgp::Observer,
   void arm_arrivals();
   static constexpr std::chrono::seconds kArrivalMax{5};
   void set_tunnels();
+  void remember_tunnels();
   void guard_underlay();
   void set_static_routes();
   void note_failover(const std::string& tunnel, minibgp::xfrm::Reason reason);
