@@ -276,11 +276,34 @@ void TunnelTable::set_counters(const SaKey& key, std::uint64_t packets, std::uin
   if (direction == SaDirection::outbound) tunnels_[owner].sent += more;
 }
 
+/// An SA without a tunnel.
+void TunnelTable::judge_former(SaRecord& record, Time now) {
+  if (record.dead || !former_.contains(record.sa.if_id)) return;
+  const bool known = std::any_of(children_.begin(), children_.end(), [&](const auto& it) {
+    return it.second.sa.spi_in == record.sa.key.spi || it.second.sa.spi_out == record.sa.key.spi;
+  });
+  if (known || charon_ != Charon::answers) {
+    record.unconfirmed_since = kNever;
+    return;
+  }
+  if (record.unconfirmed_since == kNever) record.unconfirmed_since = now;
+  record.dead = now - record.unconfirmed_since >= kConfirmGrace;
+  if (!record.dead) deadline_ = std::min(deadline_, record.unconfirmed_since + kConfirmGrace);
+}
+
+bool TunnelTable::has_former_sas() const {
+  if (former_.empty()) return false;
+  return charon_ != Charon::answers || std::any_of(sas_.begin(), sas_.end(), [&](const auto& it) {
+           return former_.contains(it.second.sa.if_id) && owner_of(it.second.sa) == kNobody;
+         });
+}
+
 void TunnelTable::count_sas(Time now) {
   for (Tunnel& tunnel : tunnels_) tunnel.count = SaCount{};
   std::vector<std::pair<SaRecord*, std::size_t>> orphans;
   for (auto& [key, record] : sas_) {
     const std::size_t owner = owner_of(record.sa);
+    if (owner == kNobody) judge_former(record, now);
     if (owner == kNobody || record.dead || is_of_others(record.sa, owner)) continue;
     const SaDirection direction = direction_of(record.sa, owner);
     record.sa.direction = direction;
@@ -472,8 +495,9 @@ std::vector<TunnelChange> TunnelTable::settle(Time now) {
 std::vector<SaKey> TunnelTable::take_dead() {
   std::vector<SaKey> dead;
   for (auto& [key, record] : sas_) {
-    const std::size_t owner = record.dead && !record.deleted ? owner_of(record.sa) : kNobody;
-    if (owner == kNobody || !tunnels_[owner].ours) continue;
+    if (!record.dead || record.deleted) continue;
+    const std::size_t owner = owner_of(record.sa);
+    if (owner != kNobody && !tunnels_[owner].ours) continue;
     record.deleted = true;
     dead.push_back(key);
   }

@@ -19,9 +19,11 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace minibgp::xfrm {
@@ -96,6 +98,11 @@ class TunnelTable {
 
   /// Keeps what is known of tunnels that stay. Names are unique.
   void set_tunnels(std::span<const TunnelOptions> tunnels);
+  /// if_ids of tunnels that we had and that are configured no more: SAs with one of them that charon does not know are
+  /// dead.
+  void set_former(std::set<std::uint32_t> if_ids) { former_ = std::move(if_ids); }
+  /// charon has not yet been asked, or there are such SAs.
+  [[nodiscard]] bool has_former_sas() const;
   void set_damping(const Damping& damping) { damping_ = damping; }
   /// 0: never suspect for silence.
   void set_silence(Duration silence) { silence_ = silence; }
@@ -134,7 +141,7 @@ class TunnelTable {
   /// When settle() is due without any new fact.
   [[nodiscard]] Time next_deadline() const { return deadline_; }
 
-  /// SAs that are known dead and not deleted yet, of tunnels whose connections are ours. Each is given once.
+  /// SAs that are known dead and not deleted yet, of tunnels whose connections are or were ours. Each is given once.
   [[nodiscard]] std::vector<SaKey> take_dead();
   [[nodiscard]] Need need(std::string_view tunnel) const;
   /// Of the tunnel's live SAs, each pair once.
@@ -224,6 +231,7 @@ class TunnelTable {
   [[nodiscard]] SaDirection direction_of(const Sa& sa, std::size_t owner) const;
   void forget_absent_children(Time now);
   void count_sas(Time now);
+  void judge_former(SaRecord& record, Time now);
   [[nodiscard]] Judgement judge(Tunnel& tunnel, Time now);
   [[nodiscard]] Reason hint(Tunnel& tunnel, Time now);
   /// charon does not renew the tunnel's SAs. Where charon was never seen, a tunnel that is only watched may have
@@ -238,6 +246,7 @@ class TunnelTable {
   [[nodiscard]] const Tunnel* find(std::string_view name) const;
 
   std::vector<Tunnel> tunnels_;
+  std::set<std::uint32_t> former_;
   std::map<SaKey, SaRecord> sas_;
   std::map<std::uint32_t, Child> children_;
   enum class Charon : std::uint8_t { never_seen, answers, silent, dead } charon_ = Charon::never_seen;

@@ -37,6 +37,9 @@ struct TunnelsOptions {
   /// Counters of SAs are read this often (no key material is asked for); 0: never, and with it no Reason::no_inbound
   /// and no following of inbound traffic.
   std::chrono::milliseconds counter_interval{500};
+  /// if_ids of tunnels that an earlier run had: what is left of those that are configured no more is removed, from the
+  /// kernel and from charon, which is asked even where no tunnel is left.
+  std::vector<std::uint32_t> former_if_ids;
   std::chrono::seconds silence{20};  ///< We send for this long and nothing comes back: suspect.
 };
 
@@ -100,6 +103,8 @@ class Tunnels {
   [[nodiscard]] bool usable(std::string_view tunnel) const;                         ///< False for unknown names.
   /// The followed tunnel of a group; empty: none.
   [[nodiscard]] std::string followed(std::string_view group) const;
+  /// The if_ids of which something may be left when this ends: tunnels whose connections are ours, and former ones.
+  [[nodiscard]] std::vector<std::uint32_t> owned_if_ids() const;
   [[nodiscard]] IkeLink ike_link() const;  ///< charon as seen from here.
   /// "5.9.8"; empty while charon is not there.
   [[nodiscard]] std::string ike_version() const;

@@ -93,13 +93,13 @@ minibgp::Result<void, std::string> Daemon::open_listeners() {
 }
 
 minibgp::Result<void, std::string> Daemon::open_fib() {
-  OwnedTables::Memory memory = owned_tables_.load();
+  const OwnedTables::Memory& memory = owned_tables_.load();
   if (memory.damaged)
     log_.warning(LogArea::fib,
                  owned_tables_.path() + " is damaged: routes of an earlier run in other tables may stay in the kernel");
   if (!gateway_.needs_fib() && memory.tables.empty()) return {};
   minibgp::fib::FibOptions options = gateway_.fib_options();
-  options.former = std::move(memory.tables);
+  options.former = memory.tables;
   fib_ = std::make_unique<Fib>(io_, options, static_cast<minibgp::fib::FibObserver&>(*this), &log_);
   const auto started = fib_->start();
   if (started) return {};
@@ -113,7 +113,8 @@ minibgp::Result<void, std::string> Daemon::open_fib() {
 /// Two instances would unload each other's connections.
 minibgp::Result<void, std::string> Daemon::own_charon() {
   const bool ours = std::any_of(config().tunnels.begin(), config().tunnels.end(),
-                                [](const auto& tunnel) { return tunnel.second.options.ike.has_value(); });
+                                [](const auto& tunnel) { return tunnel.second.options.ike.has_value(); }) ||
+                    !owned_tables_.if_ids().empty();
   if (!ours || charon_lock_) return {};
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(config().ipsec.vici_socket, ignored).string();
@@ -132,11 +133,14 @@ minibgp::Result<void, std::string> Daemon::own_charon() {
 }
 
 minibgp::Result<void, std::string> Daemon::open_tunnels() {
-  if (config().tunnels.empty()) return {};
-  if (auto owned = own_charon(); !owned) return owned;
+  const bool none = config().tunnels.empty();
+  if (none && owned_tables_.if_ids().empty()) return {};
+  // Where no tunnel is left, what is left of them is removed, unless it is another instance's by now.
+  if (auto owned = own_charon(); !owned) return none ? minibgp::Result<void, std::string>{} : owned;
   using OnExitOfTunnels = minibgp::xfrm::TunnelsOptions::OnExit;
   minibgp::xfrm::TunnelsOptions options = config().ipsec;
   options.on_exit = config().on_exit == OnExit::keep ? OnExitOfTunnels::keep : OnExitOfTunnels::remove;
+  options.former_if_ids = owned_tables_.if_ids();
   tunnels_ = std::make_unique<Tunnels>(io_, options, static_cast<minibgp::xfrm::TunnelObserver&>(*this), &log_);
   set_tunnels(gateway_.tunnel_setup());
   if (const auto started = tunnels_->start(); !started)
@@ -152,8 +156,15 @@ void Daemon::set_tunnels(const effect::SetTunnels& setup) {
   if (const auto owned = own_charon(); !owned)
     return log_.error(LogArea::tunnel, owned.error() + ": tunnels stay as they were");
   tunnels_->set_tunnels(setup.tunnels, setup.follow);
+  remember_tunnels();
   probes_.set(config(), *tunnels_);
   guard_underlay();
+}
+
+void Daemon::remember_tunnels() {
+  if (!tunnels_ || owned_tables_.store_if_ids(tunnels_->owned_if_ids())) return;
+  log_.warning(LogArea::tunnel, "cannot write " + owned_tables_.path() + ": " + std::strerror(errno) +
+                                    ": a later start without one of these tunnels would leave its SAs");
 }
 
 void Daemon::guard_underlay() {
@@ -166,6 +177,7 @@ void Daemon::guard_underlay() {
 void Daemon::stop(std::function<void()> done) {
   if (gateway_.stopping()) return;
   stopped_ = std::move(done);
+  remember_tunnels();
   pump_.input(input::Stop{});
 }
 

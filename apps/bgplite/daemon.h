@@ -104,6 +104,7 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] minibgp::Result<void, std::string> open_tunnels();
   [[nodiscard]] minibgp::Result<void, std::string> own_charon();
   void set_tunnels(const effect::SetTunnels& setup);
+  void remember_tunnels();
   void guard_underlay();
 
   boost::asio::io_context& io_;

@@ -38,12 +38,14 @@ std::string boot_id() {
 
 }  // namespace
 
-std::string to_text(std::span<const OwnedTable> tables, const std::string& boot) {
+std::string to_text(std::span<const OwnedTable> tables, std::span<const std::uint32_t> if_ids,
+                    const std::string& boot) {
   std::ostringstream text;
   text << kFirstLine << "\nboot " << boot << "\n";
   for (const OwnedTable& one : tables)
     text << "table " << one.table << " protocol " << unsigned{one.protocol} << " next-hops " << one.next_hop_id_base
          << "\n";
+  for (const std::uint32_t if_id : if_ids) text << "if_id " << if_id << "\n";
   text << "end\n";
   return text.str();
 }
@@ -69,6 +71,7 @@ std::vector<OwnedTable> parse_owned_tables(const std::string& text, const std::s
       if (words >> rest && rest != boot) return {};
       continue;
     }
+    if (table_word == "if_id") continue;  // See parse_owned_if_ids().
     const bool read = table_word == "table" &&
                       (words >> one.table >> protocol_word >> protocol >> next_hops_word >> one.next_hop_id_base) &&
                       protocol_word == "protocol" && next_hops_word == "next-hops" && !(words >> rest);
@@ -83,21 +86,48 @@ std::vector<OwnedTable> parse_owned_tables(const std::string& text, const std::s
   return tables;
 }
 
+std::vector<std::uint32_t> parse_owned_if_ids(const std::string& text, const std::string& boot) {
+  std::vector<std::uint32_t> if_ids;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string key, rest;
+    std::uint32_t if_id = 0;
+    words >> key;
+    if (key == "boot" && words >> rest && rest != boot) return {};
+    if (key == "if_id" && words >> if_id && if_id != 0) if_ids.push_back(if_id);
+    if (key == "end") return if_ids;
+  }
+  return {};  // Cut off: a number may be, too.
+}
+
 OwnedTables::OwnedTables(const std::string& state_dir)
     : path_(state_dir + "/kernel-tables." + network_namespace()), boot_(boot_id()) {}
 
-OwnedTables::Memory OwnedTables::load() const {
-  Memory memory;
+const OwnedTables::Memory& OwnedTables::load() {
   std::size_t damaged = 0;
-  memory.tables = parse_owned_tables(read_text(path_), boot_, damaged);
-  memory.damaged = damaged != 0;
-  return memory;
+  const std::string text = read_text(path_);
+  memory_.tables = parse_owned_tables(text, boot_, damaged);
+  memory_.if_ids = parse_owned_if_ids(text, boot_);
+  memory_.damaged = damaged != 0;
+  return memory_;
 }
 
-bool OwnedTables::store(std::span<const OwnedTable> tables) const {
-  if (tables.empty()) return ::unlink(path_.c_str()) == 0 || errno == ENOENT;
+bool OwnedTables::store(std::span<const OwnedTable> tables) {
+  memory_.tables.assign(tables.begin(), tables.end());
+  return write();
+}
+
+bool OwnedTables::store_if_ids(std::vector<std::uint32_t> if_ids) {
+  if (memory_.if_ids == if_ids) return true;
+  memory_.if_ids = std::move(if_ids);
+  return write();
+}
+
+bool OwnedTables::write() const {
+  if (memory_.tables.empty() && memory_.if_ids.empty()) return ::unlink(path_.c_str()) == 0 || errno == ENOENT;
   static_cast<void>(::mkdir(path_.substr(0, path_.rfind('/')).c_str(), 0750));
-  const std::string text = to_text(tables, boot_);
+  const std::string text = to_text(memory_.tables, memory_.if_ids, boot_);
   const std::string fresh = path_ + ".new";
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return false;

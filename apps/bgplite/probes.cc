@@ -36,6 +36,12 @@ ProbeOptions options_of(const ProbeConfig& config) {
   return options;
 }
 
+Probes::Result result_of(ProbeState state) {
+  return state == ProbeState::up     ? Probes::Result::answered
+         : state == ProbeState::down ? Probes::Result::lost
+                                     : Probes::Result::unknown;
+}
+
 /// The tunnel could carry a request: it does, or only the probe's own verdict and damping are against it.
 bool carries(TunnelState state, Reason reason) {
   return minibgp::xfrm::usable(state) || reason == Reason::probe_lost || reason == Reason::damped;
@@ -90,6 +96,8 @@ void Probes::note_tunnel(const std::string& tunnel, Entry& entry, TunnelState st
     feed_(tunnel, Result::unknown);
   } else {
     entry.probe->reset();
+    // Its state after that is no change that it reports: a verdict of before must not stay.
+    feed_(tunnel, result_of(entry.probe->state()));
   }
 }
 
@@ -103,9 +111,7 @@ void Probes::on_state(const std::string& tunnel, ProbeState state) {
                                       std::to_string(entry.probe->probe().losses_in_a_row()) +
                                       " echo probes in a row unanswered");
   }
-  feed_(tunnel, state == ProbeState::up     ? Result::answered
-                : state == ProbeState::down ? Result::lost
-                                            : Result::unknown);
+  feed_(tunnel, result_of(state));
 }
 
 }  // namespace bgplite

@@ -94,11 +94,13 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     close();
   }
   void pause(std::string why) {
+    paused_ = true;  // A handler that is in the loop's queue already runs although it is cancelled.
     timer_.cancel();
     close();
     why_not_ = std::move(why);
   }
   void reset() {
+    paused_ = false;
     probe_.reset(now());
     close();
     why_not_.clear();
@@ -122,6 +124,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   }
 
   void on_timer() {
+    if (paused_) return;
     const ProbeState before = probe_.state();
     // An interface that was deleted and made again has another index, and our socket is bound to the old one.
     if (descriptor_.is_open() && ::if_nametoindex(target_.interface.c_str()) != interface_index_) close();
@@ -221,7 +224,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   void receive() {
     descriptor_.async_wait(Descriptor::wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
-      if (error || !self || !self->descriptor_.is_open()) return;
+      if (error || !self || self->paused_ || !self->descriptor_.is_open()) return;
       const ProbeState before = self->probe_.state();
       self->read_all();
       if (self->descriptor_.is_open()) self->receive();
@@ -268,7 +271,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   Descriptor descriptor_;
   std::string why_not_;
   unsigned interface_index_ = 0;
-  bool raw_ = false;
+  bool raw_ = false, paused_ = false;
 };
 
 EchoProbe::EchoProbe(boost::asio::io_context& io, const EchoTarget& target, const ProbeOptions& options,

@@ -51,6 +51,8 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
         keeper_(keys_, options_.sync_interval),
         monitor_(io, RouteOwner{options_.route_protocol, options_.route_table}, *this, log),
         client_(io, {.socket = options_.vici_socket, .timeout = options_.vici_timeout}, *this, log) {
+    former_ = options_.former_if_ids;
+    table_.set_former({former_.begin(), former_.end()});
     table_.set_damping(options_.damping);
     if (options_.counter_interval.count() != 0) table_.set_silence(options_.silence);
   }
@@ -68,9 +70,11 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
 
   void set_tunnels(const std::vector<TunnelOptions>& tunnels, const std::vector<FollowGroup>& follow) {
+    former_ = owned_if_ids();
     tunnels_ = with_policy_priorities(tunnels);
     interfaces_.set_tunnels(tunnels_);
     table_.set_tunnels(tunnels_);
+    table_.set_former({former_.begin(), former_.end()});
     keeper_.set_tunnels(tunnels_, now());
     std::vector<FollowGroup> groups = follow;
     for (std::vector<std::string>& names : tunnels_with_same_selectors(tunnels_))
@@ -154,8 +158,15 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     return {};
   }
 
+  [[nodiscard]] std::vector<std::uint32_t> owned_if_ids() const {
+    std::set<std::uint32_t> all;
+    for (const TunnelOptions& tunnel : tunnels_)
+      if (tunnel.ike && tunnel.if_id != 0) all.insert(tunnel.if_id);
+    if (!keeper_.has_no_former() || table_.has_former_sas()) all.insert(former_.begin(), former_.end());
+    return {all.begin(), all.end()};
+  }
   [[nodiscard]] IkeLink ike_link() const {
-    if (!running_ || !asking_charon_) return IkeLink::unused;
+    if (tunnels_.empty() || !running_ || !asking_charon_) return IkeLink::unused;
     return client_.connected() ? IkeLink::connected : IkeLink::connecting;
   }
   [[nodiscard]] const std::string& ike_version() const { return keeper_.version(); }
@@ -181,7 +192,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
   /// From the first tunnel on that has to do with IPsec.
   void ask_for_charon() {
-    if (!any_sas() || std::exchange(asking_charon_, true)) return;
+    if ((!any_sas() && former_.empty()) || std::exchange(asking_charon_, true)) return;
     if (!monitor_.has_xfrm()) write_log(LogLevel::error, "this kernel has no IPsec: only tunnels of mode link work");
     client_.start();
   }
@@ -480,6 +491,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   LogSink* log_;
   boost::asio::steady_timer timer_;
   std::vector<TunnelOptions> tunnels_;
+  std::vector<std::uint32_t> former_;  ///< if_ids of tunnels that we had.
   Interfaces interfaces_;
   Neighbors neighbors_;
   TunnelTable table_;
@@ -514,6 +526,7 @@ std::vector<TunnelStatus> Tunnels::status() const { return impl_->all_status(); 
 std::optional<TunnelStatus> Tunnels::status(std::string_view tunnel) const { return impl_->status(tunnel); }
 bool Tunnels::usable(std::string_view tunnel) const { return impl_->usable(tunnel); }
 std::string Tunnels::followed(std::string_view group) const { return impl_->followed(group); }
+std::vector<std::uint32_t> Tunnels::owned_if_ids() const { return impl_->owned_if_ids(); }
 IkeLink Tunnels::ike_link() const { return impl_->ike_link(); }
 std::string Tunnels::ike_version() const { return impl_->ike_version(); }
 std::vector<IpAddress> Tunnels::underlay_endpoints() const { return impl_->underlay_endpoints(); }

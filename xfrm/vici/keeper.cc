@@ -74,6 +74,8 @@ void IkeKeeper::connected(Time now) {
   todo_.clear();
   under_way_.reset();
   version_.clear();
+  unwanted_.clear();
+  listed_ = false;
   algorithms_.reset();
   for (Tunnel& tunnel : tunnels_) {
     tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = tunnel.listed = false;
@@ -199,9 +201,6 @@ void IkeKeeper::plan_loads() {
     if (!find_connection(name)) add(Step::load, "unload-conn", Section{}.add("name", name));
   for (const std::string& name : keys_loaded_)
     if (!find_connection(name)) add(Step::load, "unload-shared", Section{}.add("id", name));
-  // Last, when the peer has nothing left to begin a new SA with.
-  for (const std::string& name : connections_)
-    if (!find_connection(name)) add(Step::load, "terminate", Section{}.add("ike", name).add("timeout", "-1"));
   for (Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     plan_key(tunnel);
@@ -262,13 +261,17 @@ void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
 }
 
 void IkeKeeper::plan_initiates(Time now) {
+  // Their connections are unloaded: the peer has nothing left to begin a new SA with.
+  for (const std::string& name : unwanted_)
+    add(Step::initiate, "terminate", Section{}.add("ike", name).add("force", "yes").add("timeout", "-1"));
   for (Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike || !tunnel.present) continue;
     if (tunnel.replaced) {
-      // The SAs of the old configuration go, and of this tunnel only; the next round brings it up again.
+      // The SAs of the old configuration go, and of this tunnel only; the next round brings it up again. The way to the
+      // old endpoint may be gone: charon would repeat its DELETE for 165 s.
       tunnel.replaced = tunnel.listed = false;
       add(Step::initiate, "terminate",
-          Section{}.add("ike", connection_name(tunnel.options)).add("timeout", "-1").add("force", "no"));
+          Section{}.add("ike", connection_name(tunnel.options)).add("force", "yes").add("timeout", "-1"));
       round_again_ = true;
       continue;
     }
@@ -405,7 +408,10 @@ void IkeKeeper::judge_sas(std::vector<IkeView> all, Time now) {
   note_foreign(all);
   std::vector<ChildSa>& children = snapshot_.emplace();
   remote_hosts_.clear();
+  unwanted_.clear();
+  listed_ = true;
   for (IkeView& ike : all) {
+    if (ours(ike.connection) && !find_connection(ike.connection)) unwanted_.insert(ike.connection);
     const bool of_tunnel = std::any_of(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& tunnel) {
       const std::uint32_t if_id = tunnel.options.if_id;
       return connection_name(tunnel.options) == ike.connection ||

@@ -5,7 +5,8 @@
 ///
 /// Nothing is initiated beside a living pair of SAs: one list without an IKE_SA decides nothing, because `noblock`
 /// leaves out those that charon works on; the kernel's SAs (set_need()) and a second list do. An IKE_SA too many is
-/// ended once two lists showed it, a CHILD_SA whose successor works after kRekeyOverlap. Where SAs are known to be dead, a new IKE_SA is made beside the old one.
+/// ended once two lists showed it, a CHILD_SA whose successor works after kRekeyOverlap. Where SAs are known to be
+/// dead, a new IKE_SA is made beside the old one.
 ///
 /// A change of one tunnel touches no other. Requests are made one at a time. Pure: time is an argument; keys are read
 /// through KeySource when they are loaded and not kept.
@@ -76,6 +77,8 @@ class IkeKeeper {
   /// Unloads what is ours, SAs included: for OnExit::remove. Begins anew with a charon that was lost on the way;
   /// nothing is loaded any more.
   void unload_all();
+  /// charon has listed what it has, and nothing there is of tunnels that we no longer have.
+  [[nodiscard]] bool has_no_former() const { return listed_ && unwanted_.empty(); }
   /// That is through, or there was no charon to ask.
   [[nodiscard]] bool unloaded() const { return unload_ == Unload::done; }
 
@@ -167,7 +170,9 @@ class IkeKeeper {
   bool round_again_ = false, round_soon_ = false;
   enum class Unload : std::uint8_t { no, under_way, done } unload_ = Unload::no;
   std::set<std::string> connections_, keys_loaded_;  ///< Of ours, as charon has them.
+  std::set<std::string> unwanted_;                   ///< Connections of ours with an IKE_SA and without a tunnel.
   std::optional<std::vector<ChildSa>> snapshot_;
+  bool listed_ = false;  ///< This charon has listed its SAs.
   std::set<IpAddress> remote_hosts_;
   std::string version_;
   std::optional<Section> algorithms_;

@@ -26,9 +26,10 @@ struct IkeView {
 /// From list-sa, ike-updown and child-updown: {NAME {uniqueid, ..., child-sas {NAME-ID {...}}}}; other entries ignored.
 [[nodiscard]] std::vector<IkeView> read_ikes(const Section& event);
 
-/// The CHILD_SAs among those of one connection that a finished rekey should have ended: beside a newer INSTALLED one, they
-/// are REKEYED or DELETED, or INSTALLED with the same name and selectors. charon forgets one when its deletion falls into
-/// a rekey of the IKE_SA ("CHILD_SA {2} not found for delete"); two stay when both ends rekey at once. Unique ids.
+/// The CHILD_SAs among those of one connection that a finished rekey should have ended: beside a newer INSTALLED one,
+/// they are REKEYED or DELETED, or INSTALLED with the same name and selectors. charon forgets one when its deletion
+/// falls into a rekey of the IKE_SA ("CHILD_SA {2} not found for delete"); two stay when both ends rekey at once.
+/// Unique ids.
 [[nodiscard]] std::set<std::uint32_t> superseded_children(const std::vector<const ChildSa*>& children);
 
 struct ChildRekey {

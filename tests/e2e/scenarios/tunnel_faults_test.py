@@ -125,7 +125,8 @@ def our_charon_crashes(lab):
 @case("the cloud's charon crashes and is started again: without probes, its kernel keeps the SAs", full=True)
 def clouds_charon_crashes(lab):
     s = started(lab, "the cloud's charon crashes")
-    crash_both_ends(s, "the cloud's charon crashed for 5 s", [s.cloud], "aim: the 5 s, and < 5 s when DPD renews the SAs")
+    crash_both_ends(s, "the cloud's charon crashed for 5 s", [s.cloud],
+                    "aim: the 5 s, and < 5 s when DPD renews the SAs")
 
 
 @case("both charons crash and are started again", full=True)
@@ -486,10 +487,12 @@ WRONG = [
      {"esp-proposal"}),
     ("ESP proposal, ours", None, ours(esp_proposals=OTHER), {"esp-proposal"}),
     ("id, the cloud's of itself", ("id = 203.0.113.151\n", "id = 192.0.2.98\n"), None, {"id-mismatch", "psk-mismatch"}),
-    ("id, ours of us", None, ours(local={"address": "172.16.20.80", "id": "192.0.2.99"}), {"id-mismatch", "psk-mismatch"}),
+    ("id, ours of us", None, ours(local={"address": "172.16.20.80", "id": "192.0.2.99"}),
+     {"id-mismatch", "psk-mismatch"}),
     ("id, ours of the cloud", None, ours(remote={"address": "203.0.113.151", "id": "192.0.2.98"}),
      {"id-mismatch", "psk-mismatch"}),
-    ("selectors, narrowed by the cloud", ("local_ts = 0.0.0.0/0", "local_ts = 10.0.0.0/8"), None, {"selectors", "selectors-bgp", "tunnels"}),
+    ("selectors, narrowed by the cloud", ("local_ts = 0.0.0.0/0", "local_ts = 10.0.0.0/8"), None,
+     {"selectors", "selectors-bgp", "tunnels"}),
     ("selectors, disjoint", ("local_ts = 0.0.0.0/0", "local_ts = 10.0.0.0/8"),
      ours(local_ts=["0.0.0.0/0"], remote_ts=["192.168.0.0/16"]), {"selectors"}),
 ]

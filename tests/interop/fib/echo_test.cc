@@ -75,6 +75,25 @@ TEST_F(Echo, SeesTheTargetDieAndComeBackOverBothFamiliesAndBothKindsOfSocket) {
   }
 }
 
+TEST_F(Echo, PausedWhileItsTimerIsInTheLoopsQueueItStaysPaused) {
+  std::vector<ProbeState> told;
+  boost::asio::steady_timer first{io_};
+  EchoProbe probe(io_, {address("169.254.10.1"), "tun0", {}}, {.interval = 100ms, .down_after = 3, .up_after = 2}, 1,
+                  [&](ProbeState state) { told.push_back(state); });
+  ASSERT_TRUE(until([&] { return probe.state() == ProbeState::up; }, 3s)) << probe.why_not();
+  // Both timers have expired when the loop looks: the first one's handler pauses the probe, whose own is queued behind.
+  first.expires_at(std::chrono::steady_clock::time_point{});
+  first.async_wait([&](const boost::system::error_code&) { probe.pause("the tunnel is down"); });
+  ::usleep(150'000);
+  black_hole(true);
+  EXPECT_FALSE(until([&] { return probe.state() == ProbeState::down; }, 1s));
+  EXPECT_EQ(probe.why_not(), "the tunnel is down");
+  black_hole(false);
+  probe.reset();
+  EXPECT_TRUE(until([&] { return probe.probe().last_answer().has_value() && probe.why_not().empty(); }, 3s));
+  EXPECT_EQ(told, std::vector{ProbeState::up});
+}
+
 TEST_F(Echo, SaysWhyItCannotAndProbesOnceItCan) {
   EchoProbe probe(io_, {address("169.254.30.1"), "tun9", {}}, {.interval = 100ms}, 1, nullptr);
   EXPECT_EQ(probe.why_not(), "interface tun9 does not exist");

@@ -35,7 +35,7 @@ class Directory {
 
 TEST(OwnedTables, WhatIsStoredIsReadBackAndAnEmptyListLeavesNoFile) {
   const Directory directory;
-  const OwnedTables memory{directory.path};
+  OwnedTables memory{directory.path};
   EXPECT_TRUE(memory.load().tables.empty());
   const std::vector<OwnedTable> tables{{100, 177, 0}, {254, 155, 0x62FE0000}, {4294967295U, 255, 1}};
   ASSERT_TRUE(memory.store(tables));
@@ -45,11 +45,39 @@ TEST(OwnedTables, WhatIsStoredIsReadBackAndAnEmptyListLeavesNoFile) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path));
 }
 
+TEST(OwnedTables, TablesAndIfIdsAreStoredBesideEachOther) {
+  const Directory directory;
+  const std::vector<OwnedTable> tables{{100, 177, 0}};
+  {
+    OwnedTables memory{directory.path};
+    ASSERT_TRUE(memory.store_if_ids({42, 43}));
+    ASSERT_TRUE(memory.store(tables));
+  }
+  OwnedTables memory{directory.path};
+  EXPECT_EQ(memory.load().if_ids, (std::vector<std::uint32_t>{42, 43}));
+  EXPECT_EQ(memory.load().tables, tables);
+  EXPECT_FALSE(memory.load().damaged);
+  ASSERT_TRUE(memory.store({}));
+  EXPECT_EQ(memory.load().if_ids.size(), 2U);
+  ASSERT_TRUE(memory.store_if_ids({}));
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path));
+}
+
+TEST(OwnedTables, IfIdsOfAnotherBootOrOfAFileThatIsCutOffAreNotOurs) {
+  const std::vector<std::uint32_t> if_ids{42, 4300};
+  const std::string whole = to_text({}, if_ids, "a");
+  EXPECT_EQ(parse_owned_if_ids(whole, "a"), if_ids);
+  EXPECT_TRUE(parse_owned_if_ids(whole, "b").empty());
+  for (std::size_t size = 0; size + 1 < whole.size(); ++size)
+    EXPECT_TRUE(parse_owned_if_ids(whole.substr(0, size), "a").empty()) << size;
+  EXPECT_EQ(parse_owned_if_ids("boot a\nif_id 0\nif_id -1\nif_id x\nif_id 7\nend\n", "a").back(), 7U);
+}
+
 TEST(OwnedTables, AnotherBootHasNothingOfOurs) {
   std::size_t damaged = 0;
   const std::vector<OwnedTable> tables{{100, 177, 0}};
-  EXPECT_EQ(parse_owned_tables(to_text(tables, "a"), "a", damaged), tables);
-  EXPECT_TRUE(parse_owned_tables(to_text(tables, "a"), "b", damaged).empty());
+  EXPECT_EQ(parse_owned_tables(to_text(tables, {}, "a"), "a", damaged), tables);
+  EXPECT_TRUE(parse_owned_tables(to_text(tables, {}, "a"), "b", damaged).empty());
 }
 
 TEST(OwnedTables, ADamagedFileNeverNamesTheKernelsOwnTables) {
@@ -65,7 +93,7 @@ TEST(OwnedTables, ADamagedFileNeverNamesTheKernelsOwnTables) {
 
 TEST(OwnedTables, ATruncatedOrGarbledFileIsReadWithoutHarm) {
   const std::vector<OwnedTable> tables{{100, 177, 0}, {254, 155, 0x62FE0000}};
-  const std::string whole = to_text(tables, "a");
+  const std::string whole = to_text(tables, {}, "a");
   std::size_t damaged = 0;
   for (std::size_t size = 1; size + 1 < whole.size(); ++size) {
     static_cast<void>(parse_owned_tables(whole.substr(0, size), "a", damaged));
@@ -83,7 +111,7 @@ TEST(OwnedTables, ATruncatedOrGarbledFileIsReadWithoutHarm) {
 }
 
 TEST(OwnedTables, ADirectoryThatCannotBeWrittenIsAnError) {
-  const OwnedTables memory{"/proc/nothing/here"};
+  OwnedTables memory{"/proc/nothing/here"};
   EXPECT_FALSE(memory.store(std::vector<OwnedTable>{{100, 155, 0}}));
   EXPECT_TRUE(memory.store({})) << "nothing to forget";
 }

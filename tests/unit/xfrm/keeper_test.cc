@@ -70,6 +70,7 @@ class Charon {
       ended_children.emplace_back(request.message.value("child-id"));
       if (obeys) left_over.clear();
     } else if (request.name == "terminate") {
+      forced = forced && request.message.value("force") == "yes";
       terminated.emplace_back(request.message.value("ike"));
       up.erase(terminated.back());
     }
@@ -91,8 +92,8 @@ class Charon {
   static Section ike(const std::string& name, std::uint32_t id, const std::string& left_over = {}) {
     Section child, children;
     if (!left_over.empty())
-      children.add_section("c-0", Section{}.add("uniqueid", "1").add("state", left_over).add_list("remote-ts",
-                                                                                                  {"0.0.0.0/0"}));
+      children.add_section("c-0",
+                           Section{}.add("uniqueid", "1").add("state", left_over).add_list("remote-ts", {"0.0.0.0/0"}));
     child.add("uniqueid", std::to_string(id + 1)).add("state", "INSTALLED").add("if-id-in", if_ids[name]);
     child.add_list("remote-ts", {"0.0.0.0/0"});
     return Section{}.add_section(name, Section{}
@@ -111,6 +112,7 @@ class Charon {
   std::map<std::string, std::string> keys, dpd;
   std::vector<std::string> asked, initiated, terminated, ended, ended_children;
   bool obeys = true;
+  bool forced = true;  ///< Each end by name: the way to the peer may be gone.
   bool peer_accepts = true, refuse_conns = false, peer_silent = false;
   std::uint32_t last_id = 100;
 };
@@ -222,6 +224,27 @@ TEST_F(Keeper, ATunnelThatIsConfiguredNoMoreLosesItsSasAndTheOtherKeepsThem) {
   EXPECT_THAT(charon_.up, ElementsAre("bgplite-ipsec1"));
 }
 
+TEST_F(Keeper, AnIkeSaOfOursWithoutConnectionAndTunnelIsEnded) {
+  charon_.up = {"bgplite-old", "mine"};
+  settle();
+  EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-old"));
+  EXPECT_FALSE(keeper_.has_no_former());
+  pass(3s);
+  EXPECT_TRUE(keeper_.has_no_former());
+  EXPECT_TRUE(charon_.up.contains("mine"));
+}
+
+TEST_F(Keeper, WithoutTunnelsWhatIsLeftOfThemIsRemoved) {
+  keeper_.set_tunnels({}, now_);
+  charon_.connections = {"bgplite-ipsec0", "mine"};
+  charon_.keys = {{"bgplite-ipsec0", "k"}};
+  charon_.up = {"bgplite-ipsec0"};
+  settle();
+  EXPECT_THAT(charon_.connections, ElementsAre("mine"));
+  EXPECT_THAT(charon_.keys, IsEmpty());
+  EXPECT_THAT(charon_.up, IsEmpty());
+}
+
 TEST_F(Keeper, AChangeOfOneTunnelTouchesNoOther) {
   settle();
   tunnels_[0].ike->encap = true;
@@ -229,6 +252,7 @@ TEST_F(Keeper, AChangeOfOneTunnelTouchesNoOther) {
   pass(0s);
   EXPECT_EQ(std::count(charon_.asked.begin(), charon_.asked.end(), "load-conn"), 1);
   EXPECT_THAT(charon_.terminated, ElementsAre("bgplite-ipsec0"));
+  EXPECT_TRUE(charon_.forced);
   EXPECT_THAT(charon_.initiated, ElementsAre("bgplite-ipsec0"));
   EXPECT_THAT(charon_.asked, Not(Contains("load-shared")));
 }

@@ -51,8 +51,9 @@ TEST(SaView, ChildrenBesideTheirSuccessorAreSuperseded) {
   const auto superseded = [](std::initializer_list<std::array<std::string, 3>> rows) {
     Section all;
     for (const auto& [id, state, remote] : rows)
-      all.add_section("c-" + id, Section{}.add("uniqueid", id).add("name", "c").add("state", state).add_list(
-                                     "remote-ts", {remote}));
+      all.add_section(
+          "c-" + id,
+          Section{}.add("uniqueid", id).add("name", "c").add("state", state).add_list("remote-ts", {remote}));
     const auto ikes = read_ikes(Section{}.add_section("c", Section{}.add_section("child-sas", std::move(all))));
     std::vector<const ChildSa*> children;
     for (const ChildSa& child : ikes.front().children) children.push_back(&child);

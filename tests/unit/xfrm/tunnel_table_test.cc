@@ -272,6 +272,38 @@ TEST_F(AfterACrash, AWatchedTunnelsSasAreLeftToItsKeeper) {
   EXPECT_TRUE(table_.take_dead().empty());
 }
 
+TEST_F(AfterACrash, WhatAFormerTunnelLeftIsDeadOnceCharonDoesNotKnowIt) {
+  // A tunnel that is configured no more: the new charon knows child(2), and nothing of child(1).
+  table_.set_former({options_[0].if_id});
+  options_.erase(options_.begin());
+  table_.set_tunnels(options_);
+  table_.set_children({child(2)});
+  (void)settle();
+  EXPECT_TRUE(table_.take_dead().empty());
+  (void)settle(TunnelTable::kConfirmGrace);
+  EXPECT_EQ(table_.take_dead(), (std::vector{inbound(child(1)).key, outbound(child(1)).key}));
+  EXPECT_TRUE(table_.has_former_sas()) << "child(2) is there";
+  remove(child(1));
+  remove(child(2));
+  EXPECT_FALSE(table_.has_former_sas());
+}
+
+TEST_F(AfterACrash, NothingOfAFormerTunnelIsDeletedWhileCharonCannotBeAskedOrOfAnotherIfId) {
+  table_.set_former({options_[0].if_id});
+  options_.erase(options_.begin());
+  table_.set_tunnels(options_);
+  table_.charon_gone();
+  (void)settle(2 * TunnelTable::kConfirmGrace);
+  (void)settle(2 * TunnelTable::kConfirmGrace);
+  EXPECT_TRUE(table_.take_dead().empty());
+  EXPECT_TRUE(table_.has_former_sas());
+  table_.set_former({77});
+  table_.set_children({});
+  (void)settle(2 * TunnelTable::kConfirmGrace);
+  (void)settle(2 * TunnelTable::kConfirmGrace);
+  EXPECT_TRUE(table_.take_dead().empty());
+}
+
 TEST_F(Table, OneListWithoutAnIkeSaDecidesNothing) {
   install(child(1));
   (void)settle();
