@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import needs  # noqa: E402
-from cases import case, check, check_equal, main, require  # noqa: E402
+from cases import case, check, check_equal, main, measured, require  # noqa: E402
 from netlab import wait_until  # noqa: E402
 
 OLD, NEW = "10.1.0.0/16", "10.8.0.0/16"
@@ -205,19 +205,24 @@ def bomb(lab):
 @case("kill at each system call of the store of an apply --confirm: the next start runs the old or the new file")
 def each_call(lab):
     require(needs.program("strace"))
-    # In a thread of its own: fsync of the new file, rename, fsync of the directory. What the file says runs until the
-    # store is complete, then it waits for its confirmation.
-    for call, when, runs in (("fsync", 1, NEW), ("rename", 1, NEW), ("fsync", 2, OLD)):
+    # In a thread of its own, each on the new file; then fsync of the directory. Until the rename is done the next start
+    # finds the old store, which knows nothing of the change, and runs what the file says.
+    fresh = "/run/bgplite/state/configuration.new"
+    points = [(call, ["-P", fresh], 1, NEW) for call in ("openat", "write", "fsync", "close", "rename")]
+    points.append(("fsync", [], 2, OLD))
+    for call, path, when, runs in points:
         one = One(lab, name=f"{call}{when}")
         pid = one.process.pid
-        one.ns.start("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-p", pid, "-e", f"trace={call}", "-e",
+        one.ns.start("strace", "strace", "-f", "-qq", "-o", "/dev/null", *path, "-p", pid, "-e", f"trace={call}", "-e",
                      f"inject={call}:signal=KILL:when={when}")  # fmt: skip
         wait_until(lambda: "TracerPid:\t0" not in open(f"/proc/{pid}/status").read(), 10, "strace is attached")
         one.write(NEW)
         one.cli("apply", "--yes", "--confirm", "60s", check=False)
         wait_until(lambda: not one.process.running(), 10, f"it is killed at {call} {when}")
         one.start()
-        print(f"    killed at {call} {when}: {one.announced()} runs")
+        place = "of the new file" if path else "of the directory, after the rename"
+        which = "new" if runs == NEW else "old"
+        measured("apply --confirm: kill -9", f"at {call} {place}", f"the next start runs the {which} file")
         check_equal(one.announced(), [runs], f"after a death at {call} {when}")
 
 
