@@ -84,8 +84,9 @@ endforeach()
 file(GLOB bgp_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bgp/*.h)
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/minibgp)
 install(FILES ${bgp_headers} DESTINATION ${headers}/bgp COMPONENT development)
-install(FILES ${PROJECT_SOURCE_DIR}/fib/fib.h ${PROJECT_SOURCE_DIR}/fib/route.h
-        DESTINATION ${headers}/fib COMPONENT development)
+foreach(header fib.h inputs.h options.h route.h status.h)
+  install(FILES ${PROJECT_SOURCE_DIR}/fib/${header} DESTINATION ${headers}/fib COMPONENT development)
+endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/xfrm/tunnels.h ${PROJECT_SOURCE_DIR}/xfrm/tunnel.h
         DESTINATION ${headers}/xfrm COMPONENT development)
 foreach(header world.h random.h values.h policy_matchers.h)

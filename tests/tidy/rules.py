@@ -155,6 +155,14 @@ LIBRARIES = {
     "apps": r"boost/(beast|asio|system|core|optional)|yaml-cpp/|spdlog/|fmt/|CLI/|nlohmann/|cap-ng\.h|seccomp\.h|"
     r"zlib\.h|bzlib\.h",
 }
+# A facade joins a core to a rim; only its own rim and the programs include it. A core that did would depend on what
+# depends on it: what it needs of one is a value, and values have headers of their own.
+FACADES = {
+    "bgp/engine.h": r"bgp/(speaker\.h|net/|speaker/engine\.cc)",
+    "bgp/speaker.h": r"bgp/net/",
+    "fib/fib.h": r"fib/netlink/fib\.cc",
+    "xfrm/tunnels.h": r"xfrm/netlink/",
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -172,6 +180,8 @@ def includes(tree):
             line = tree.files[path].count("\n", 0, match.start(1)) + 1
             bracket, header = match.groups()
             top = header.split("/")[0]
+            if header in FACADES and path.split("/")[0] in LIBRARY and not re.match(FACADES[header], path):
+                yield Finding(path, line, f"<{header}> is a facade: include the header of the value that is needed")
             if bracket == '"' and row.folder != r"apps/examples/":
                 yield Finding(path, line, f"include <{header}> from the root of the tree, as users of the library do")
             elif top in CODE:
@@ -488,6 +498,7 @@ MADE_ELSEWHERE = {
     "filtered.error()": "`system calls are not filtered: CAUSE`",
     "step.text": "one step of a reload",
     "warning": "charon has not loaded",
+    "*line": "no session: CAUSE",  # Or refusal_to_log() of bgp/speaker/peering.cc.
 }
 # Functions whose words an operator reads as a cause: (file, type).
 CAUSES = [("bgp/text.cc", "DownReason"), ("xfrm/tunnel.cc", "Reason"), ("xfrm/tunnel.cc", "IkeFailure")]
