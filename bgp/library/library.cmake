@@ -65,7 +65,7 @@ minibgp_library(
   LINK tl::expected Boost::headers)
 minibgp_library(
   minibgp_fib EXPORT fib DESCRIPTION "Routes into the Linux kernel" REQUIRES "minibgp = ${PROJECT_VERSION}"
-  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp PRIVATE_LIBS nl-route-3 nl-3)
+  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp)
 minibgp_library(
   minibgp_xfrm EXPORT xfrm DESCRIPTION "IPsec tunnels: make them, know which carry traffic"
   REQUIRES "minibgp = ${PROJECT_VERSION}" OBJECTS xfrm_core xfrm_netlink fib_netlink_socket NEEDS minibgp)

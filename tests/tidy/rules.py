@@ -114,7 +114,7 @@ TABLE = [
     Row(r"bgp/speaker\.h", [VALUES], ["boost/asio/io_context.hpp"], True),
     Row(r"bgp/[^/]+$", [VALUES], [], True),
     Row(r"fib/fib\.h", [VALUES, BASE], ["boost/asio/io_context.hpp"], True),
-    Row(r"fib/netlink/", [VALUES, BASE, r"fib/[a-z_0-9]+\.h"], ["asio", "libnl", "system"], False),
+    Row(r"fib/netlink/", [VALUES, BASE, r"fib/[a-z_0-9]+\.h"], ["asio", "system"], False),
     Row(r"fib/net/", [VALUES, BASE, r"fib/[a-z_0-9]+\.h", r"fib/liveness/"], ["asio", "system"], False),
     Row(r"fib/", [VALUES, BASE], [], True),
     Row(r"xfrm/tunnels\.h", [VALUES, BASE], ["boost/asio/io_context.hpp"], True),
@@ -122,13 +122,13 @@ TABLE = [
     Row(
         r"xfrm/netlink/tunnels\.cc",
         [VALUES, BASE, r"xfrm/([a-z_0-9]+\.h|netlink/|vici/)", r"fib/netlink/(socket|message)\.h"],
-        ["asio", "libnl", "system"],
+        ["asio", "system"],
         False,
     ),
     Row(
         r"xfrm/netlink/",
         [VALUES, BASE, r"xfrm/[a-z_0-9]+\.h", r"fib/netlink/(socket|message)\.h"],
-        ["asio", "libnl", "system"],
+        ["asio", "system"],
         False,
     ),
     Row(r"xfrm/vici/", [VALUES, BASE, r"xfrm/[a-z_0-9]+\.h"], ["asio", "system"], False),
@@ -149,7 +149,6 @@ TABLE = [
 ]
 LIBRARIES = {
     "asio": r"boost/asio|boost/asio\.hpp|boost/system/",
-    "libnl": r"netlink/",
     "system": r"(sys|linux|net|netinet|arpa|asm)/.*\.h|(dirent|dlfcn|errno|link|malloc|fcntl|grp|poll|pwd|sched|signal|"
     r"string|stdlib|syslog|termios|time|unistd|ifaddrs|netdb|fnmatch|glob)\.h",
     "apps": r"boost/(beast|asio|system|core|optional)|yaml-cpp/|spdlog/|fmt/|CLI/|nlohmann/|cap-ng\.h|seccomp\.h|"
