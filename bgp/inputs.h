@@ -104,7 +104,7 @@ struct Closed {
 /// Engine::on_time().
 struct TimePassed {};
 /// Engine::stop().
-struct Stop {
+struct Stop {  /// keep: without NOTIFICATION where graceful restart was negotiated.
   enum class How : std::uint8_t { cease, keep } how = How::cease;
   std::string reason;  ///< Shutdown communication (RFC 9003).
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <tuple>
 
 namespace minibgp::fib {
 namespace {
@@ -14,6 +15,12 @@ constexpr Duration kDumpSpacing = std::chrono::milliseconds{50};
 constexpr int kDumpShare = 4;
 /// A next hop the kernel refused is tried again after this, or when a link or address changes.
 constexpr Duration kRefusedViaRetry = std::chrono::seconds{5};
+/// Routes in one batch. A thread waits for the kernel, and the kernel takes its lock for each route anew, so nothing
+/// waits for a batch; from about 64 on the kernel's own work dominates, and 256 wake the two threads seldom.
+constexpr std::size_t kRoutesPerBatch = 256;
+/// In one turn, before others get theirs: one or two milliseconds where the port takes them at once.
+constexpr std::size_t kRoutesPerTurn = 16 * kRoutesPerBatch;
+constexpr std::size_t kNextHopsPerBatch = 64;
 constexpr std::size_t kDifferencesKept = 100;  // Of a comparison, for people.
 
 std::uint32_t id_base(const FibOptions& options) {
@@ -92,88 +99,89 @@ bool Forwarder::viable(ForwardingId kernel) const {
 
 // --- Desired -------------------------------------------------------------------------------------------------------
 
-void Forwarder::set_options(const FibOptions& options) {
+void Forwarder::input(const Input& input, Time now) {
+  now_ = std::max(now_, now);
+  std::visit([this](const auto& in) { on(in); }, input);
+}
+
+void Forwarder::on(const input::SetOptions& in) {
+  FibOptions options = in.options;
   if (options.table != options_.table && !injector_.use_table(options.table)) {
     log(LogLevel::error,
         "table " + std::to_string(options.table) + " is not taken: another process owns the routes of protocol " +
             std::to_string(options_.protocol) + " there; routes stay in table " + std::to_string(options_.table));
-    FibOptions rest = options;
-    rest.table = options_.table;
-    return set_options(rest);
+    options.table = options_.table;
   }
   options_.table = options.table;
   options_.allow = options.allow;
   injector_.set_allowed(options.allow);
-  foreign_changed_ = owned_changed_ = true;
+  owned_changed_ = true;
+  mark(Stage::guard);
   options_.metric = options.metric;
   options_.preferred_source = options.preferred_source;
   options_.on_exit = options.on_exit;
   options_.adopt_timeout = options.adopt_timeout;
   options_.audit_interval = options.audit_interval;
   injector_.set_options(injector_options(options));
-  next_hops_changed_ |= map_.set_resolve_via_default(options.resolve_via_default);
+  mark(Stage::next_hops, map_.set_resolve_via_default(options.resolve_via_default));
 }
 
-void Forwarder::on_best_changed(std::span<const BestChange> changes) {
-  if (options_.enabled) injector_.on_best_changed(changes);
+void Forwarder::on(const input::BestChanged& in) {
+  if (options_.enabled) injector_.on_best_changed(in.changes);
 }
+void Forwarder::on(const input::SetStaticRoutes& in) {
+  if (options_.enabled) injector_.set_static_routes(in.routes);
+}
+void Forwarder::on(const input::SetRoute& in) {
+  if (options_.enabled) injector_.set_route(in.key, in.vias);
+}
+void Forwarder::on(const input::RemoveRoute& in) { injector_.remove_route(in.key); }
+void Forwarder::on(const input::SetUnderlayEndpoints& in) { injector_.set_underlay_endpoints(in.endpoints); }
+void Forwarder::on(const input::SetOwnNetworks& in) { injector_.set_own_networks(in.networks); }
 
-void Forwarder::set_peer(PeerId peer, const PeerBinding& binding) {
-  const bool changed = map_.set_peer(peer, binding);
-  next_hops_changed_ |= changed;
-  foreign_changed_ |= changed;  // The guard looks after its address.
+void Forwarder::on(const input::SetPeer& in) {
+  const bool changed = map_.set_peer(in.peer, in.binding);
+  mark(Stage::next_hops, changed);
+  mark(Stage::guard, changed);  // It looks after the peer's address.
 }
-void Forwarder::remove_peer(PeerId peer) {
-  next_hops_changed_ |= map_.remove_peer(peer);
-  foreign_changed_ = true;
+void Forwarder::on(const input::RemovePeer& in) {
+  mark(Stage::next_hops, map_.remove_peer(in.peer));
+  mark(Stage::guard);
 }
-void Forwarder::set_peer_usable(PeerId peer, bool usable) { next_hops_changed_ |= map_.set_peer_usable(peer, usable); }
-void Forwarder::set_static_routes(std::span<const StaticRoute> routes) {
-  if (options_.enabled) injector_.set_static_routes(routes);
+void Forwarder::on(const input::SetPeerUsable& in) { mark(Stage::next_hops, map_.set_peer_usable(in.peer, in.usable)); }
+void Forwarder::on(const input::SetInterfaceSuspect& in) {
+  mark(Stage::next_hops, map_.set_interface_suspect(in.interface, in.suspect));
 }
-void Forwarder::set_route(const RouteKey& key, std::span<const Via> vias) {
-  if (options_.enabled) injector_.set_route(key, vias);
+void Forwarder::on(const input::SetInterfaceUsable& in) {
+  mark(Stage::guard, !map_.is_tunnel(in.interface));  // It judges static routes through it.
+  mark(Stage::next_hops, map_.set_interface_usable(in.interface, in.usable, in.reason));
 }
-void Forwarder::remove_route(const RouteKey& key) { injector_.remove_route(key); }
+void Forwarder::on(const input::ForgetInterface& in) { mark(Stage::next_hops, map_.forget_interface(in.interface)); }
 
-void Forwarder::set_interface_suspect(std::string_view interface, bool suspect) {
-  next_hops_changed_ |= map_.set_interface_suspect(interface, suspect);
-}
-
-void Forwarder::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
-  foreign_changed_ |= !map_.is_tunnel(interface);  // The guard judges static routes through it.
-  next_hops_changed_ |= map_.set_interface_usable(interface, usable, reason);
-}
-void Forwarder::forget_interface(std::string_view interface) { next_hops_changed_ |= map_.forget_interface(interface); }
-void Forwarder::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
-  injector_.set_underlay_endpoints(endpoints);
-}
-void Forwarder::set_own_networks(std::span<const Prefix> networks) { injector_.set_own_networks(networks); }
-
-void Forwarder::watch_next_hop(PeerId peer, const IpAddress& next_hop) {
-  const auto [found, added] = watched_.try_emplace({peer, next_hop});
+void Forwarder::on(const input::WatchNextHop& in) {
+  const auto [found, added] = watched_.try_emplace({in.peer, in.next_hop});
   ++found->second.users;
   if (!added) return;
   TrackedNextHop tracked;
-  tracked.source = source_of(peer);
-  tracked.next_hop.address = next_hop;
+  tracked.source = source_of(in.peer);
+  tracked.next_hop.address = in.next_hop;
   found->second.ref = map_.track(tracked);
-  if (ready_) next_hop_changes_.push_back(state_of(peer, next_hop, map_.resolution(found->second.ref)));
+  if (ready_) next_hop_changes_.push_back(state_of(in.peer, in.next_hop, map_.resolution(found->second.ref)));
 }
 
-void Forwarder::unwatch_next_hop(PeerId peer, const IpAddress& next_hop) {
-  const auto found = watched_.find({peer, next_hop});
+void Forwarder::on(const input::UnwatchNextHop& in) {
+  const auto found = watched_.find({in.peer, in.next_hop});
   if (found == watched_.end() || --found->second.users != 0) return;
   map_.untrack(found->second.ref);
   watched_.erase(found);
 }
 
-void Forwarder::watch_network(const Prefix& prefix, NetworkWatch watch) {
-  networks_[{prefix, watch}] = {};
-  foreign_changed_ = true;
+void Forwarder::on(const input::WatchNetwork& in) {
+  networks_[{in.prefix, in.watch}] = {};
+  mark(Stage::guard);
 }
 
-void Forwarder::unwatch_network(const Prefix& prefix, NetworkWatch watch) { networks_.erase({prefix, watch}); }
+void Forwarder::on(const input::UnwatchNetwork& in) { networks_.erase({in.prefix, in.watch}); }
 
 void Forwarder::finish_adoption() {
   adoption_over_ = true;
@@ -196,36 +204,35 @@ void Forwarder::remove_everything() {
 
 // --- Kernel --------------------------------------------------------------------------------------------------------
 
-void Forwarder::world_changed(bool changed) {
-  if (!changed) return;
-  next_hops_changed_ = true;
-  retry_parked_ = true;
+void Forwarder::on_link_or_address(bool changed) {
+  mark(Stage::next_hops, changed);
+  mark(Stage::parked, changed);
 }
 
 void Forwarder::on_link(const LinkInfo& link) {
   const bool changed = map_.on_link(link);
-  world_changed(changed);
+  on_link_or_address(changed);
   // The kernel drops routes and next-hop objects with a link, and not always says so.
   if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
 }
 
 void Forwarder::on_link_gone(IfIndex index) {
-  world_changed(map_.on_link_gone(index));
+  on_link_or_address(map_.on_link_gone(index));
   if (ready_) wanted_.next_hops = wanted_.routes = true;
 }
 
 void Forwarder::on_address(const AddressInfo& address) {
   const bool changed = map_.on_address(address);
-  world_changed(changed);
-  addresses_changed_ |= changed;
-  foreign_changed_ |= changed;  // The guard looks after the networks we are in.
+  on_link_or_address(changed);
+  mark(Stage::sets, changed);   // The preferred source may be another one.
+  mark(Stage::guard, changed);  // It looks after the networks we are in.
 }
 
 void Forwarder::on_address_gone(const AddressInfo& address) {
   const bool changed = map_.on_address_gone(address);
-  world_changed(changed);
-  addresses_changed_ |= changed;
-  foreign_changed_ |= changed;
+  on_link_or_address(changed);
+  mark(Stage::sets, changed);
+  mark(Stage::guard, changed);
   // Routes with the address as their source, or with a gateway in its network, went without a word.
   if (changed && ready_) wanted_.next_hops = wanted_.routes = true;
 }
@@ -270,7 +277,7 @@ void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
       const bool ahead = ours_there && !ours->seen && ours->target != kNoTarget;
       const bool replaces = ours && ours->kernel != kNoForwarding && !ours_there && ours->target != kNoTarget;
       if (ahead || replaces) replaced_unseen_.push_back(route.key);
-      foreign_changed_ |= map_.foreign().on_dumped(foreign, ahead || replaces);
+      mark(Stage::guard, map_.foreign().on_dumped(foreign, ahead || replaces));
       return;
     }
     const bool behind_another = map_.foreign().ahead(route.key) != nullptr;
@@ -290,9 +297,9 @@ void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
     }
   }
   if (heard == Heard::dumped) {
-    foreign_changed_ |= map_.foreign().on_dumped(foreign, false);
+    mark(Stage::guard, map_.foreign().on_dumped(foreign, false));
   } else {
-    foreign_changed_ |= map_.foreign().on_route(foreign, route.placement, ours_there);
+    mark(Stage::guard, map_.foreign().on_route(foreign, route.placement, ours_there));
   }
   if (ours_there && heard == Heard::notified && map_.foreign().ahead(route.key) != nullptr)
     log_bounded(ahead_logged_, LogLevel::warning,
@@ -308,16 +315,16 @@ void Forwarder::on_route_gone(const KernelRoute& route) {
     if (reconciler_.on_kernel_gone(route.key, Heard::notified, by)) note_repair(route.key, "was removed", by);
     return;
   }
-  retry_parked_ = true;  // It may have sat where one of ours goes.
+  mark(Stage::parked);  // It may have sat where one of ours goes.
   if (route.key.table != kMainTable && route.key.table != options_.table) return;
   switch (map_.foreign().on_gone({route.key, route.protocol, route.unicast, route.forwarding.vias})) {
     case ForeignRoutes::Gone::erased:
       // The dump that runs may have shown it before it went.
       if (dumps_running_ != 0) wanted_.routes = true;
-      foreign_changed_ = true;
+      mark(Stage::guard);
       break;
     case ForeignRoutes::Gone::shrunk:
-      foreign_changed_ = true;
+      mark(Stage::guard);
       break;
     case ForeignRoutes::Gone::unknown:
       if (map_.foreign().exact(route.key.prefix) != nullptr) wanted_.routes = true;
@@ -364,8 +371,9 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
   }
   switch (part) {
     case DumpPart::links:
-      if (complete) world_changed(map_.end_dump());
-      addresses_changed_ = foreign_changed_ = true;
+      if (complete) on_link_or_address(map_.end_dump());
+      mark(Stage::sets);
+      mark(Stage::guard);
       break;
     case DumpPart::next_hops:
       if (complete) groups_.end_dump();
@@ -391,8 +399,8 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
         log_bounded(repairs_logged_, LogLevel::info,
                     std::to_string(missing) + " routes of ours were missing: repaired");
       if (complete) {
-        foreign_changed_ |= map_.foreign().end_dump();
-        foreign_changed_ |= injector_.claim_again();  // What was held back for that is judged again.
+        mark(Stage::guard, map_.foreign().end_dump());
+        mark(Stage::guard, injector_.claim_again());  // What was held back for that is judged again.
         look_for_clean_tables();
       }
       if (comparing_ && complete) {
@@ -407,9 +415,9 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
   if (options_.audit_interval > Duration::zero()) next_audit_ = now + options_.audit_interval;
   if (!ready_ && !wanted_.any()) {
     ready_ = true;
-    next_hops_changed_ = map_.set_ready() || next_hops_changed_;
-    foreign_changed_ = true;
-    sets_changed_ = true;
+    mark(Stage::next_hops, map_.set_ready());
+    mark(Stage::guard);
+    mark(Stage::sets);
     if (reconciler_.counts().adopted != 0)
       log(LogLevel::info, std::to_string(reconciler_.counts().installed) + " routes of an earlier run are adopted");
     for (const auto& [key, watched] : watched_)
@@ -512,85 +520,131 @@ std::optional<std::vector<OwnedTable>> Forwarder::take_owned_change() {
 
 // --- Work ----------------------------------------------------------------------------------------------------------
 
-bool Forwarder::unsettled() const {
-  return next_hops_changed_ || (kernel_has_objects_ && groups_.has_news()) ||
-         (ready_ && (foreign_changed_ || addresses_changed_ || sets_changed_ || retry_parked_));
+std::optional<Output> Forwarder::poll() {
+  settle(now_);
+  if (auto owned = take_owned_change()) return OwnedChanged{std::move(*owned)};
+  if (const auto batch = next_next_hop_batch(kNextHopsPerBatch, now_); !batch.empty()) return NextHopBatch{batch};
+  // A batch may be empty though there is work: the reconciler looks at so many routes at a time. And what backs off is
+  // no work before its time came, which the reconciler looks at.
+  while (room_for_routes_ && routes_left_ != 0) {
+    routes_left_ -= kRoutesPerBatch;
+    if (const auto batch = next_route_batch(kRoutesPerBatch, now_); !batch.empty()) return RouteBatch{batch};
+    if (!has_work()) break;
+  }
+  if (const DumpRequest request = take_dump_request(now_); request.any()) return request;
+  if (!next_hop_changes_.empty()) return NextHopsChanged{take_next_hop_changes()};
+  if (!network_changes_.empty()) {
+    const NetworkChange change = network_changes_.front();
+    network_changes_.erase(network_changes_.begin());
+    return change;
+  }
+  if (auto comparison = take_comparison()) return *std::move(comparison);
+  return std::nullopt;
+}
+
+bool Forwarder::is_due(Stage stage) const {
+  if (stage == Stage::refusals && kernel_has_objects_ && groups_.has_refused()) return true;
+  if (stage == Stage::objects && kernel_has_objects_ && groups_.has_news()) return true;
+  return (due_ & bit(stage)) != 0;
+}
+
+bool Forwarder::settled() const {
+  return std::none_of(std::begin(kStages), std::end(kStages),
+                      [this](Stage stage) { return is_due(stage) && (ready_ || stage < Stage::guard); });
 }
 
 void Forwarder::settle(Time now) {
-  // A consequence may have consequences: a next hop that leaves a group changes what other routes are compared with.
-  // Each round works on what the one before changed, so there are never many.
-  do {
-    settle_round(now);
-  } while (unsettled());
-}
-
-void Forwarder::settle_round(Time now) {
-  now_ = now;
-  if (retry_parked_ && ready_) next_hops_changed_ |= map_.forget_refusals();
-  if (foreign_changed_ && ready_) next_hops_changed_ = true;
-  drain_next_hop_news(now);
-  if (std::exchange(next_hops_changed_, false)) {
-    const auto changes = map_.refresh();
-    if (reconciler_.adopting()) reconciler_.rescan();  // A way that died ends the patience with who uses it.
-    const std::size_t died = injector_.on_next_hops_changed(changes);
-    counters_.failovers += died;
-    fresh_failovers_ += died;
-    for (const auto& change : changes) {
-      const TrackedNextHop& tracked = map_.tracked(change.ref);
-      const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
-      const auto watched = watched_.find({peer, tracked.next_hop.address});
-      if (watched == watched_.end() || watched->second.ref != change.ref || !ready_) continue;
-      const Resolution& now_is = map_.resolution(change.ref);
-      Resolution before = change.before;
-      before.suspect = now_is.suspect;  // Only shares follow from that.
-      if (before == now_is) continue;
-      next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, now_is));
-    }
+  now_ = std::max(now_, now);
+  // What is kept back until all of the kernel was read once may concern the next hops, too.
+  if (ready_) {
+    mark(Stage::refusals, is_due(Stage::parked));
+    mark(Stage::next_hops, is_due(Stage::guard));
+  }
+  for (const Stage stage : kStages) {
+    if (!ready_ && stage >= Stage::guard) break;
+    if (!is_due(stage)) continue;
+    due_ &= ~bit(stage);
+    run(stage);
   }
   if (!ready_) return;
-  if (std::exchange(foreign_changed_, false)) {
-    injector_.review_guard();
-    for (auto& [key, watched] : networks_) {
-      const bool is_present = present(key.first, key.second);
-      if (watched.reported && watched.present == is_present) continue;
-      watched = {is_present, true};
-      network_changes_.push_back({key.first, key.second, is_present});
-    }
-  }
-  if (std::exchange(addresses_changed_, false)) sets_changed_ = true;  // The preferred source may be another one.
-  if (std::exchange(sets_changed_, false)) injector_.settle_sets();
-  if (std::exchange(retry_parked_, false)) reconciler_.retry_parked();
   if (injector_.take_new_table()) wanted_.routes = owned_changed_ = true;
   if (reconciler_.take_resync()) wanted_.routes = wanted_.next_hops = true;
   injector_.collect();
   log_news();
 }
 
-/// What the groups found out about the kernel: objects that went, next hops it will not have.
-void Forwarder::drain_next_hop_news(Time now) {
+void Forwarder::run(Stage stage) {
+  switch (stage) {
+    case Stage::refusals:
+      return settle_refusals();
+    case Stage::next_hops:
+      return settle_next_hops();
+    case Stage::objects:
+      return settle_objects();
+    case Stage::guard:
+      return settle_guard();
+    case Stage::sets:
+      return injector_.settle_sets();
+    case Stage::parked:
+      return reconciler_.retry_parked();
+  }
+}
+
+void Forwarder::settle_refusals() {
+  if (is_due(Stage::parked) && ready_) mark(Stage::next_hops, map_.forget_refusals());
   if (!kernel_has_objects_) return;
   for (const auto& refused : groups_.take_refused()) {
-    next_hops_changed_ |= map_.refuse(refused.via, refused.error, now + kRefusedViaRetry);
+    mark(Stage::next_hops, map_.refuse(refused.via, refused.error, now_ + kRefusedViaRetry));
     log(LogLevel::warning, "the kernel refuses next hop " + to_text(refused.via.gateway) + " on " +
                                std::string(map_.name_of(refused.via.interface)) + ": " + std::strerror(refused.error));
   }
+}
+
+void Forwarder::settle_next_hops() {
+  const auto changes = map_.refresh();
+  if (reconciler_.adopting()) reconciler_.rescan();  // A next hop that died ends the patience with its routes.
+  counters_.failovers += injector_.on_next_hops_changed(changes);
+  for (const auto& change : changes) {
+    const TrackedNextHop& tracked = map_.tracked(change.ref);
+    const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
+    const auto watched = watched_.find({peer, tracked.next_hop.address});
+    if (watched == watched_.end() || watched->second.ref != change.ref || !ready_) continue;
+    const Resolution& now_is = map_.resolution(change.ref);
+    Resolution before = change.before;
+    before.suspect = now_is.suspect;  // Only shares follow from that.
+    if (before == now_is) continue;
+    next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, now_is));
+  }
+}
+
+void Forwarder::settle_objects() {
   for (const NextHopId gone : groups_.take_gone()) {
     log(LogLevel::info, "next-hop object " + std::to_string(static_cast<std::uint32_t>(gone)) +
                             " went, and its routes with it: repaired");
     reconciler_.on_next_hop_gone(gone);
-    sets_changed_ = true;
+    mark(Stage::sets);
   }
   if (groups_.take_resync()) wanted_.next_hops = wanted_.routes = true;
   if (groups_.take_changed()) {
-    sets_changed_ = true;
+    mark(Stage::sets);
     reconciler_.rescan();
   }
 }
 
+void Forwarder::settle_guard() {
+  injector_.review_guard();
+  for (auto& [key, watched] : networks_) {
+    const bool is_present = present(key.first, key.second);
+    if (watched.reported && watched.present == is_present) continue;
+    watched = {is_present, true};
+    network_changes_.push_back({key.first, key.second, is_present});
+  }
+}
+
 void Forwarder::on_time(Time now) {
-  now_ = now;
-  next_hops_changed_ |= map_.expire_refusals(now);
+  now_ = std::max(now_, now);
+  mark(Stage::next_hops, map_.expire_refusals(now));
+  routes_left_ = kRoutesPerTurn;
   if (now >= adopt_until_) finish_adoption();
   if (now >= next_audit_) {
     next_audit_ = kNever;  // Set again when the dump ended.
@@ -619,7 +673,6 @@ void Forwarder::on_answers(std::span<const NextHopOp> batch, std::span<const OpE
                              ": the kernel says " + std::strerror(error.error) +
                              (error.text.empty() ? "" : " (" + error.text + ")"));
   }
-  if (!errors.empty()) drain_next_hop_news(now);
 }
 
 void Forwarder::on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now) {
@@ -653,6 +706,7 @@ std::vector<NextHopState> Forwarder::take_next_hop_changes() { return std::excha
 std::vector<NetworkChange> Forwarder::take_network_changes() { return std::exchange(network_changes_, {}); }
 
 Time Forwarder::next_deadline() const {
+  if (routes_left_ == 0 && has_work()) return now_;
   Time next = std::min({map_.next_deadline(), adopt_until_, next_audit_});
   if (writing()) next = std::min({next, groups_.next_deadline(), reconciler_.next_deadline()});
   if (wanted_.any() && dumps_running_ == 0) next = std::min(next, next_dump_at_);
@@ -661,7 +715,7 @@ Time Forwarder::next_deadline() const {
 
 bool Forwarder::idle() const {
   if (!options_.enabled && former_.empty()) return true;
-  return ready_ && !unsettled() && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() &&
+  return ready_ && settled() && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() &&
          (!kernel_has_objects_ || (groups_.idle() && !forwardings_.has_unused_next_hops()));
 }
 
@@ -804,7 +858,7 @@ void Forwarder::compare() {
       differs(std::to_string(objects) + " next-hop objects of ours are not desired: removed", true);
 }
 
-std::vector<RouteStatus> Forwarder::routes(const Fib::RouteFilter& filter) const {
+std::vector<RouteStatus> Forwarder::routes(const FibRouteFilter& filter) const {
   std::vector<RouteStatus> result;
   const auto matches = [&](const Prefix& prefix) {
     return !filter.prefix || (filter.longer ? filter.prefix->covers(prefix) : *filter.prefix == prefix);

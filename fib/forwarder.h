@@ -1,21 +1,23 @@
 /// Forwarder: everything of fib/ that decides, in one pure machine: what is desired and what holds in, operations for
 /// the kernel and news out. Deterministic; no sockets, no clock. The driver (fib/netlink/fib.cc) feeds it and carries
-/// out its operations; tests drive it with a fake kernel and virtual time.
+/// out its outputs; tests drive it with a fake kernel and virtual time.
 ///
-///   any input  ->  settle()  ->  next_next_hop_batch(), then next_route_batch()  ->  KernelPort  ->  on_answers()
-///                            ->  take_dump_request(), take_next_hop_changes(), take_network_changes()
-///                            ->  next_deadline(): call on_time() then
+/// Contract: one input(), or word of the kernel (on_*()); then poll() until it returns nothing; then wait for the next
+/// input or for next_deadline(): call on_time() then. Work left over from a turn makes next_deadline() "now".
 ///
 /// Next hops go before routes: a dead next hop leaves its groups before any route is worked on.
 #pragma once
 
 #include <bgp/log.h>
-#include <fib/fib.h>
+#include <bgp/snapshots.h>
 #include <fib/injector.h>
+#include <fib/inputs.h>
 #include <fib/kernel_port.h>
 #include <fib/next_hop_group.h>
 #include <fib/next_hop_map.h>
+#include <fib/options.h>
 #include <fib/reconciler.h>
+#include <fib/status.h>
 
 #include <cstdint>
 #include <functional>
@@ -26,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace minibgp::fib {
@@ -38,6 +41,32 @@ struct NetworkChange {
   NetworkWatch watch = NetworkWatch::exact_route;
   bool present = false;
 };
+
+// What poll() hands out. Views are valid until the next call of poll(), or until the batch is answered.
+
+/// For KernelPort::send().
+struct NextHopBatch {
+  std::span<const NextHopOp> ops;
+};
+/// For KernelPort::send().
+struct RouteBatch {
+  std::span<const RouteOp> ops;
+};
+/// Where routes of ours are or may be: see FibObserver::on_owned_changed().
+struct OwnedChanged {
+  std::vector<OwnedTable> owned;
+};
+struct NextHopsChanged {
+  std::vector<NextHopState> states;
+};
+using Output =
+    std::variant<OwnedChanged, NextHopBatch, RouteBatch, DumpRequest, NextHopsChanged, NetworkChange, Comparison>;
+
+/// Whether the input may take a next hop away: packets follow it until its groups have lost it.
+[[nodiscard]] inline bool may_take_next_hop(const Input& input) {
+  return std::holds_alternative<input::SetPeerUsable>(input) ||
+         std::holds_alternative<input::SetInterfaceUsable>(input);
+}
 
 /// At most so many lines in a time, and how many more there would have been.
 class LineBudget {
@@ -70,26 +99,15 @@ class Forwarder {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  // --- Desired: see the functions of the same names in fib.h
-  // ----------------------------------------------------------
-  void set_options(const FibOptions& options);
-  void on_best_changed(std::span<const BestChange> changes);
-  void set_peer(PeerId peer, const PeerBinding& binding);
-  void remove_peer(PeerId peer);
-  void set_peer_usable(PeerId peer, bool usable);
-  void set_static_routes(std::span<const StaticRoute> routes);
-  void set_route(const RouteKey& key, std::span<const Via> vias);
-  void remove_route(const RouteKey& key);
-  void set_interface_usable(std::string_view interface, bool usable, std::string_view reason);
-  void set_interface_suspect(std::string_view interface, bool suspect);
-  void forget_interface(std::string_view interface);
-  void set_underlay_endpoints(std::span<const IpAddress> endpoints);
-  void set_own_networks(std::span<const Prefix> networks);
-  void watch_next_hop(PeerId peer, const IpAddress& next_hop);
-  void unwatch_next_hop(PeerId peer, const IpAddress& next_hop);
-  void watch_network(const Prefix& prefix, NetworkWatch watch);
-  void unwatch_network(const Prefix& prefix, NetworkWatch watch);
-  void finish_adoption();
+  void input(const Input& input, Time now);
+  /// What to do next; nothing: wait. Routes at most as many as a turn may have, which begins with on_time().
+  [[nodiscard]] std::optional<Output> poll();
+  [[nodiscard]] Time next_deadline() const;
+  [[nodiscard]] FibStatus status() const;
+  void on_time(Time now);
+  /// Whether the port takes another batch of routes: asked before each poll().
+  void set_room_for_routes(bool room) { room_for_routes_ = room; }
+
   /// Where earlier runs wrote to. Before the first dump.
   void set_former(std::span<const OwnedTable> former);
   /// See Injector::set_claim().
@@ -116,10 +134,11 @@ class Forwarder {
   /// The kernel has no next-hop objects: routes carry their next hops themselves from now on.
   void no_next_hop_objects();
 
-  // --- Work -------------------------------------------------------------------------------------------------------
-  /// Draws the consequences of the inputs so far. Cheap when there were none.
+  // --- The parts of poll(), for callers with an order or batches of their own ----------------------------------------
+  /// Draws the consequences of the inputs so far, each stage once. Cheap when there were none.
   void settle(Time now);
-  void on_time(Time now);
+  /// Nothing is left for settle() to do.
+  [[nodiscard]] bool settled() const;
   [[nodiscard]] std::span<const NextHopOp> next_next_hop_batch(std::size_t limit, Time now);
   [[nodiscard]] std::span<const RouteOp> next_route_batch(std::size_t limit, Time now);
   void on_answers(std::span<const NextHopOp> batch, std::span<const OpError> errors, Time now);
@@ -130,20 +149,18 @@ class Forwarder {
   [[nodiscard]] std::vector<NetworkChange> take_network_changes();
   /// Where routes of ours are or may be, when that changed since the last call: see FibObserver::on_owned_changed().
   [[nodiscard]] std::optional<std::vector<OwnedTable>> take_owned_change();
-  [[nodiscard]] Time next_deadline() const;
   /// Whether next_*_batch() has something without another input.
   [[nodiscard]] bool has_work() const { return writing() && reconciler_.has_work(); }
   /// The kernel is as desired, as far as it can be, and nothing is on its way.
   [[nodiscard]] bool idle() const;
-  /// Members that died in the last settle(), for the driver's stopwatch.
-  [[nodiscard]] std::size_t take_failovers() { return std::exchange(fresh_failovers_, 0); }
+  /// Members of groups that died so far.
+  [[nodiscard]] std::uint64_t failovers() const { return counters_.failovers; }
   /// Compares everything now; the differences found by the dump that begins next are collected.
   void start_verify();
   [[nodiscard]] std::optional<Comparison> take_comparison() { return std::exchange(comparison_done_, std::nullopt); }
 
   // --- Reading ----------------------------------------------------------------------------------------------------
-  [[nodiscard]] FibStatus status() const;
-  [[nodiscard]] std::vector<RouteStatus> routes(const Fib::RouteFilter& filter) const;
+  [[nodiscard]] std::vector<RouteStatus> routes(const FibRouteFilter& filter) const;
   [[nodiscard]] std::vector<GroupStatus> groups() const;
   [[nodiscard]] std::vector<NextHopState> next_hops() const;
   [[nodiscard]] const NextHopMap& map() const { return map_; }
@@ -152,6 +169,49 @@ class Forwarder {
   [[nodiscard]] bool uses_next_hop_objects() const { return use_groups_; }
 
  private:
+  /// Stages of settle(), in their order. What one finds out makes later ones due, never an earlier one: so each runs
+  /// once, and settle() ends.
+  enum class Stage : std::uint8_t {
+    refusals,   ///< Next hops that the kernel refused, or may take again.
+    next_hops,  ///< Each next hop is resolved again; the dead ones leave their groups.
+    objects,    ///< Groups that lost members or went.
+    guard,      ///< The kernel's other routes, addresses or peers changed.
+    sets,       ///< What each set of next hops is in the kernel.
+    parked,     ///< Operations that waited for something outside to change.
+  };
+  static constexpr Stage kStages[] = {Stage::refusals, Stage::next_hops, Stage::objects,
+                                      Stage::guard,    Stage::sets,      Stage::parked};
+  static constexpr unsigned bit(Stage stage) { return 1U << static_cast<unsigned>(stage); }
+  void mark(Stage stage, bool due = true) {
+    if (due) due_ |= bit(stage);
+  }
+  [[nodiscard]] bool is_due(Stage stage) const;
+  void run(Stage stage);
+  void settle_refusals();
+  void settle_next_hops();
+  void settle_objects();
+  void settle_guard();
+
+  void on(const input::SetOptions& in);
+  void on(const input::BestChanged& in);
+  void on(const input::SetPeer& in);
+  void on(const input::RemovePeer& in);
+  void on(const input::SetPeerUsable& in);
+  void on(const input::SetStaticRoutes& in);
+  void on(const input::SetRoute& in);
+  void on(const input::RemoveRoute& in);
+  void on(const input::SetInterfaceUsable& in);
+  void on(const input::SetInterfaceSuspect& in);
+  void on(const input::ForgetInterface& in);
+  void on(const input::SetUnderlayEndpoints& in);
+  void on(const input::SetOwnNetworks& in);
+  void on(const input::WatchNextHop& in);
+  void on(const input::UnwatchNextHop& in);
+  void on(const input::WatchNetwork& in);
+  void on(const input::UnwatchNetwork& in);
+  void on(const input::FinishAdoption&) { finish_adoption(); }
+  void finish_adoption();
+
   struct WatchedNextHop {
     NextHopRef ref{};
     std::uint32_t users = 0;
@@ -176,10 +236,7 @@ class Forwarder {
   [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
   [[nodiscard]] NextHopState state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const;
   [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;
-  [[nodiscard]] bool unsettled() const;
-  void settle_round(Time now);
-  void world_changed(bool changed);
-  void drain_next_hop_news(Time now);
+  void on_link_or_address(bool changed);
   void note_repair(const RouteKey& key, std::string_view what, const Intrusion& by);
   void log(LogLevel level, std::string_view line) const;
 
@@ -202,12 +259,10 @@ class Forwarder {
   std::function<std::string(std::uint32_t)> port_name_;
   Time now_{};
   LineBudget repairs_logged_, held_logged_, contests_logged_, ahead_logged_;
-  bool next_hops_changed_ = false;  ///< map_.refresh() is due.
-  bool foreign_changed_ = false;
-  bool addresses_changed_ = false;
-  bool sets_changed_ = false;
-  bool retry_parked_ = false;
-  DumpRequest wanted_;  ///< Dumps still to ask for.
+  unsigned due_ = 0;  ///< Stages.
+  bool room_for_routes_ = true;
+  std::size_t routes_left_ = 0;  ///< Of this turn.
+  DumpRequest wanted_;           ///< Dumps still to ask for.
   unsigned dumps_running_ = 0;
   Time next_dump_at_{};  ///< Not before; see take_dump_request().
   Time dump_began_{};
@@ -218,7 +273,6 @@ class Forwarder {
   std::map<std::pair<Prefix, NetworkWatch>, WatchedNetwork> networks_;
   std::vector<NextHopState> next_hop_changes_;
   std::vector<NetworkChange> network_changes_;
-  std::size_t fresh_failovers_ = 0;
   std::optional<Comparison> comparing_, comparison_done_;
   bool verify_wanted_ = false;
   FibCounters counters_;

@@ -9,9 +9,10 @@
 #pragma once
 
 #include <bgp/base/slab.h>
-#include <fib/fib.h>
+#include <fib/inputs.h>
 #include <fib/next_hop_group.h>
 #include <fib/next_hop_map.h>
+#include <fib/options.h>
 #include <fib/reconciler.h>
 #include <fib/route_guard.h>
 #include <fib/static_routes.h>

@@ -110,8 +110,9 @@ class NextHopGroups {
 
   /// An answer leaves open what the kernel has: dump the next hops again.
   [[nodiscard]] bool take_resync() { return std::exchange(resync_, false); }
-  /// Whether one of the take_*() above has something.
-  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || resync_ || !refused_.empty(); }
+  [[nodiscard]] bool has_refused() const { return !refused_.empty(); }
+  /// Whether one of the other take_*() above has something.
+  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || resync_; }
 
   // --- Work -------------------------------------------------------------------------------------------------------
   /// The next operations in an order that is safe to apply one by one. Call again after the answers, until empty.

@@ -5,9 +5,10 @@
 #pragma once
 
 #include <bgp/base/slab.h>
-#include <fib/fib.h>
 #include <fib/foreign_routes.h>
+#include <fib/inputs.h>
 #include <fib/route.h>
+#include <fib/status.h>
 
 #include <cstdint>
 #include <map>

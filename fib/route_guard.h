@@ -17,8 +17,8 @@
 #pragma once
 
 #include <bgp/base/lpm_trie.h>
-#include <fib/fib.h>
 #include <fib/next_hop_map.h>
+#include <fib/status.h>
 
 #include <array>
 #include <cstdint>

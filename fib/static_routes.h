@@ -3,7 +3,7 @@
 /// metric are one route that shares the load.
 #pragma once
 
-#include <fib/fib.h>
+#include <fib/inputs.h>
 #include <fib/next_hop_map.h>
 
 #include <cstdint>

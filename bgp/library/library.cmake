@@ -65,7 +65,7 @@ minibgp_library(
   LINK tl::expected Boost::headers)
 minibgp_library(
   minibgp_fib EXPORT fib DESCRIPTION "Routes into the Linux kernel" REQUIRES "minibgp = ${PROJECT_VERSION}"
-  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp PRIVATE_LIBS nl-route-3 nl-3)
+  OBJECTS fib_core fib_netlink fib_netlink_socket NEEDS minibgp)
 minibgp_library(
   minibgp_xfrm EXPORT xfrm DESCRIPTION "IPsec tunnels: make them, know which carry traffic"
   REQUIRES "minibgp = ${PROJECT_VERSION}" OBJECTS xfrm_core xfrm_netlink fib_netlink_socket NEEDS minibgp)
@@ -84,8 +84,9 @@ endforeach()
 file(GLOB bgp_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bgp/*.h)
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/minibgp)
 install(FILES ${bgp_headers} DESTINATION ${headers}/bgp COMPONENT development)
-install(FILES ${PROJECT_SOURCE_DIR}/fib/fib.h ${PROJECT_SOURCE_DIR}/fib/route.h
-        DESTINATION ${headers}/fib COMPONENT development)
+foreach(header fib.h inputs.h options.h route.h status.h)
+  install(FILES ${PROJECT_SOURCE_DIR}/fib/${header} DESTINATION ${headers}/fib COMPONENT development)
+endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/xfrm/tunnels.h ${PROJECT_SOURCE_DIR}/xfrm/tunnel.h
         DESTINATION ${headers}/xfrm COMPONENT development)
 foreach(header world.h random.h values.h policy_matchers.h)

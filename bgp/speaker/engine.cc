@@ -1,5 +1,6 @@
 /// The engine's turns: what a poll hands out, in which order, and when the next turn is due; and the public face of
-/// bgp/engine.h. Peers are in peering.cc, graceful restart in restart.cc.
+/// bgp/engine.h. Peers are in peers.cc, their sessions in sessions.cc, graceful restart in
+/// restart.cc.
 #include <bgp/base/assert.h>
 #include <bgp/engine.h>
 #include <bgp/speaker/engine_impl.h>

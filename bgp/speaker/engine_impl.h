@@ -48,9 +48,6 @@ inline constexpr Duration kCollisionPatience = std::chrono::seconds{3};
 /// Epochs of a peer that may begin while the paths of an older one are still being removed; far less than the 256 that
 /// a path's epoch can tell apart.
 inline constexpr std::uint8_t kRemovalLagMax = 64;
-/// Log lines about attempts that fail: one at most in this time, and in this time while the reason stays the same.
-inline constexpr Duration kFailureLogged = std::chrono::minutes{1};
-inline constexpr Duration kSameFailureLogged = std::chrono::minutes{10};
 
 class EngineImpl {
  public:
@@ -65,7 +62,7 @@ class EngineImpl {
   [[nodiscard]] Time next_deadline() const;
   [[nodiscard]] Result<void, ApiError> set_options(const SpeakerOptions& options, Time now);
 
-  // peering.cc: peers and their sessions.
+  // peers.cc, sessions.cc: peers and their sessions.
   [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options, Time now);
   [[nodiscard]] Result<void, ApiError> update_peer(PeerId peer, const PeerOptions& options, Time now);
   [[nodiscard]] std::optional<ConnId> on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
@@ -110,7 +107,7 @@ class EngineImpl {
   [[nodiscard]] std::optional<Output> next_end_of_rib();
   [[nodiscard]] bool defers_selection() const { return options_.forwarding_preserved && !restart_done_; }
 
-  // peering.cc
+  // peers.cc
   void on(const input::RemovePeer& in);
   void on(const input::EnablePeer& in);
   void on(const input::DisablePeer& in);
@@ -127,17 +124,12 @@ class EngineImpl {
   void reset(Peering& peering, std::string_view reason);
   /// Null also when the peer is being removed.
   [[nodiscard]] Peering* find_kept(PeerId peer) const;
-  [[nodiscard]] ChangeCost cost_of_update(const Peering& peering, const PeerOptions& before) const;
   void end_unwanted_stale(Peering& peering, const PeerOptions& before);
-  [[nodiscard]] session::LocalIdentity identity(const Peering& peering) const;
   [[nodiscard]] std::uint64_t next_seed();
   Connection& add_connection(Peering& peering, session::Session::Side side, const IpAddress& local);
   void dial_if_due(Peering& peering);
   void start_again(Peering& peering);
-  [[nodiscard]] bool make_room(Peering& peering);
   void drop_silently(Connection& connection);
-  [[nodiscard]] session::Survivor survivor(const Connection& first, const Connection& second, RouterId remote_id) const;
-  static void note_down(Peering& peering, const session::Down& down, bool was_established);
   void drain(Connection& connection);
   void handle(Connection& connection, const session::Event& event);
   void on_open(Connection& connection);
@@ -145,8 +137,6 @@ class EngineImpl {
   void on_update(Connection& connection, Bytes body);
   void on_down(Connection& connection, const session::Down& down);
   void session_lost(Peering& peering, const session::Down& down);
-  void log_failure(Peering& peering, const session::Down& down);
-  void log_refusal(Peering& peering);
   void check_import_limit(Connection& connection);
   void end_over_limit(Connection& connection);
   void end_session(Connection& connection, const wire::MessageError& error, DownReason reason);

@@ -8,6 +8,8 @@ minibgp_part(
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/import.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/options.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peering.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peers.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/restart.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sessions.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/snapshot.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sweep.cc)

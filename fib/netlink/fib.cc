@@ -1,5 +1,5 @@
-/// The Fib of fib/fib.h: a Forwarder, the kernel, one timer, and pump(): settle, next hops, routes for a slice of time,
-/// news. Decides nothing.
+/// The Fib of fib/fib.h: a Forwarder, the kernel, one timer, and pump(), which carries out what the Forwarder hands
+/// out. Decides nothing.
 #include <fib/dry_run.h>
 #include <fib/fib.h>
 #include <fib/forwarder.h>
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <map>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -18,9 +19,6 @@
 namespace minibgp::fib {
 namespace {
 
-/// Routes in one sendmsg. A thread waits for the kernel, and the kernel takes its lock for each route anew, so nobody
-/// waits for a batch; from about 64 on the kernel's own work dominates, and 256 wake the two threads seldom.
-constexpr std::size_t kRoutesPerBatch = 256;
 constexpr std::size_t kNextHopsPerBatch = 64;
 /// stop() ends without success when nothing was removed for so long.
 constexpr Duration kStopPatience = std::chrono::seconds{10};
@@ -85,27 +83,14 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     return opened;
   }
 
-  Forwarder& forwarder() { return forwarder_; }
   [[nodiscard]] const Forwarder& forwarder() const { return forwarder_; }
 
-  /// For inputs that may wait until the caller returned to the loop.
-  void schedule() {
-    if (scheduled_ || !started_ || ended_) return;
-    scheduled_ = true;
-    boost::asio::post(io_, [weak = weak_from_this()] {
-      const auto self = weak.lock();
-      if (!self) return;
-      self->scheduled_ = false;
-      self->pump();
-    });
-  }
-
-  /// For inputs that may take a next hop away: the kernel's groups have lost it when this returns.
-  void react(Time began) {
-    forwarder_.settle(began);
-    if (!started_ || ended_) return;
-    send_next_hops();
-    if (forwarder_.take_failovers() != 0) last_failover_ = now() - began;
+  /// What may take a next hop away is worked on at once: the kernel's groups have lost it when this returns. The rest
+  /// waits until the caller returned to the loop.
+  void input(const Input& input) {
+    const Time began = now();
+    forwarder_.input(input, began);
+    if (may_take_next_hop(input)) fail_over(began);
     schedule();
   }
 
@@ -167,61 +152,80 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     return {};
   }
 
-  /// Before anything is written to a new table, so that a crash does not forget it.
-  void tell_owned() {
-    const auto owned = forwarder_.take_owned_change();
-    if (!owned || dry_run_) return;
-    std::erase_if(locks_, [&](const auto& item) {
-      return std::none_of(owned->begin(), owned->end(), [&](const OwnedTable& one) {
-        return item.first == std::pair{one.table, one.protocol};
-      });
+  /// For inputs that may wait until the caller returned to the loop.
+  void schedule() {
+    if (scheduled_ || !started_ || ended_) return;
+    scheduled_ = true;
+    boost::asio::post(io_, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->scheduled_ = false;
+      self->pump();
     });
-    observer_.on_owned_changed(*owned);
   }
 
   KernelPort& port() { return dry_run_ ? static_cast<KernelPort&>(*dry_run_) : kernel_; }
 
-  void send_next_hops() {
-    for (;;) {
-      const auto batch = forwarder_.next_next_hop_batch(kNextHopsPerBatch, now());
-      if (batch.empty()) return;
+  void fail_over(Time began) {
+    const std::uint64_t before = forwarder_.failovers();
+    forwarder_.settle(began);
+    if (!started_ || ended_) return;
+    for (auto batch = forwarder_.next_next_hop_batch(kNextHopsPerBatch, began); !batch.empty();
+         batch = forwarder_.next_next_hop_batch(kNextHopsPerBatch, now())) {
       port().send(batch);
       forwarder_.settle(now());
     }
+    if (forwarder_.failovers() != before) last_failover_ = now() - began;
   }
 
   void pump() {
     if (!started_ || ended_) return;
     const auto keep_alive = shared_from_this();  // Observers may destroy us.
-    const Time began = now();
-    forwarder_.on_time(began);
-    forwarder_.settle(began);
-    tell_owned();
-    send_next_hops();
-    if (forwarder_.take_failovers() != 0) last_failover_ = now() - began;
-
-    bool more = false;
-    for (const Time until = began + netlink::kTurnSlice; !finish_only_ && port().has_room();) {
-      const auto batch = forwarder_.next_route_batch(kRoutesPerBatch, now());
-      if (!batch.empty()) port().send(batch);
-      more = !batch.empty() || forwarder_.has_work();
-      if (!more || now() >= until) break;
+    began_ = now();
+    failovers_before_ = forwarder_.failovers();
+    forwarder_.on_time(began_);
+    for (;;) {
+      forwarder_.set_room_for_routes(!finish_only_ && port().has_room());
+      const auto output = forwarder_.poll();
+      if (!output) break;
+      std::visit([this](const auto& what) { carry_out(what); }, *output);
+      if (ended_) return;
     }
-    if (!port().has_room()) more = false;  // The next answers call us.
-    forwarder_.settle(now());
-    send_next_hops();
-    longest_turn_ = std::max(longest_turn_, now() - began);
-
-    kernel_.dump(forwarder_.take_dump_request(now()));
-    if (more) schedule();
-    tell();
-    if (ended_) return;
     const bool finished = finish_only_ ? kernel_.quiet() : forwarder_.idle();
     if (stopping_ && (finished || gave_up_waiting())) {
       end();
       return;
     }
     arm_timer();
+  }
+
+  /// Before anything is written to a new table, so that a crash does not forget it.
+  void carry_out(const OwnedChanged& changed) {
+    if (dry_run_) return;
+    std::erase_if(locks_, [&](const auto& item) {
+      return std::none_of(changed.owned.begin(), changed.owned.end(), [&](const OwnedTable& one) {
+        return item.first == std::pair{one.table, one.protocol};
+      });
+    });
+    observer_.on_owned_changed(changed.owned);
+  }
+  void carry_out(const NextHopBatch& batch) {
+    port().send(batch.ops);
+    const Duration took = now() - began_;
+    if (forwarder_.failovers() != failovers_before_) last_failover_ = took;
+    longest_turn_ = std::max(longest_turn_, took);
+  }
+  void carry_out(const RouteBatch& batch) {
+    port().send(batch.ops);
+    longest_turn_ = std::max(longest_turn_, now() - began_);
+  }
+  void carry_out(const DumpRequest& request) { kernel_.dump(request); }
+  void carry_out(const NextHopsChanged& changed) { observer_.on_next_hops_changed(changed.states); }
+  void carry_out(const NetworkChange& change) {
+    observer_.on_network_changed(change.prefix, change.watch, change.present);
+  }
+  void carry_out(const Comparison& comparison) {
+    for (const auto& done : std::exchange(verifying_, {})) done(comparison);
   }
 
   /// Routes the kernel refuses to remove must not keep the program from ending; many routes may.
@@ -232,15 +236,6 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
       stop_until_ = now() + kStopPatience;
     }
     return now() >= stop_until_;
-  }
-
-  void tell() {
-    if (const auto changes = forwarder_.take_next_hop_changes(); !changes.empty())
-      observer_.on_next_hops_changed(changes);
-    for (const NetworkChange& change : forwarder_.take_network_changes())
-      observer_.on_network_changed(change.prefix, change.watch, change.present);
-    if (const auto comparison = forwarder_.take_comparison())
-      for (const auto& done : std::exchange(verifying_, {})) done(*comparison);
   }
 
   void arm_timer() {
@@ -281,6 +276,8 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   std::function<void()> stopped_;
   Time stop_until_ = kNever;
   std::size_t left_at_stop_ = 0;
+  Time began_{};  ///< Of this turn.
+  std::uint64_t failovers_before_ = 0;
   Duration longest_turn_{}, last_failover_{};
   bool started_ = false, scheduled_ = false, stopping_ = false, finish_only_ = false, ended_ = false;
 };
@@ -291,78 +288,7 @@ Fib::~Fib() = default;
 
 Result<void, std::error_code> Fib::start() { return impl_->start(); }
 
-void Fib::set_options(const FibOptions& options) {
-  impl_->forwarder().set_options(options);
-  impl_->schedule();
-}
-void Fib::on_best_changed(std::span<const BestChange> changes) {
-  impl_->forwarder().on_best_changed(changes);
-  impl_->schedule();
-}
-void Fib::set_peer(PeerId peer, const PeerBinding& binding) {
-  impl_->forwarder().set_peer(peer, binding);
-  impl_->schedule();
-}
-void Fib::remove_peer(PeerId peer) {
-  impl_->forwarder().remove_peer(peer);
-  impl_->schedule();
-}
-void Fib::set_peer_usable(PeerId peer, bool usable) {
-  const Time began = now();
-  impl_->forwarder().set_peer_usable(peer, usable);
-  impl_->react(began);
-}
-void Fib::set_static_routes(std::span<const StaticRoute> routes) {
-  impl_->forwarder().set_static_routes(routes);
-  impl_->schedule();
-}
-void Fib::set_route(const RouteKey& key, std::span<const Via> vias) {
-  impl_->forwarder().set_route(key, vias);
-  impl_->schedule();
-}
-void Fib::remove_route(const RouteKey& key) {
-  impl_->forwarder().remove_route(key);
-  impl_->schedule();
-}
-void Fib::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
-  const Time began = now();
-  impl_->forwarder().set_interface_usable(interface, usable, reason);
-  impl_->react(began);
-}
-void Fib::set_interface_suspect(std::string_view interface, bool suspect) {
-  impl_->forwarder().set_interface_suspect(interface, suspect);
-  impl_->schedule();
-}
-void Fib::forget_interface(std::string_view interface) {
-  impl_->forwarder().forget_interface(interface);
-  impl_->schedule();
-}
-void Fib::set_underlay_endpoints(std::span<const IpAddress> endpoints) {
-  impl_->forwarder().set_underlay_endpoints(endpoints);
-  impl_->schedule();
-}
-void Fib::set_own_networks(std::span<const Prefix> networks) {
-  impl_->forwarder().set_own_networks(networks);
-  impl_->schedule();
-}
-void Fib::watch_next_hop(PeerId peer, const IpAddress& next_hop) {
-  impl_->forwarder().watch_next_hop(peer, next_hop);
-  impl_->schedule();
-}
-void Fib::unwatch_next_hop(PeerId peer, const IpAddress& next_hop) {
-  impl_->forwarder().unwatch_next_hop(peer, next_hop);
-}
-void Fib::watch_network(const Prefix& prefix, NetworkWatch watch) {
-  impl_->forwarder().watch_network(prefix, watch);
-  impl_->schedule();
-}
-void Fib::unwatch_network(const Prefix& prefix, NetworkWatch watch) {
-  impl_->forwarder().unwatch_network(prefix, watch);
-}
-void Fib::finish_adoption() {
-  impl_->forwarder().finish_adoption();
-  impl_->schedule();
-}
+void Fib::input(const Input& input) { impl_->input(input); }
 void Fib::verify(std::function<void(const Comparison&)> done) { impl_->verify(std::move(done)); }
 void Fib::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 

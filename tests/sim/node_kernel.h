@@ -43,13 +43,15 @@ class NodeKernel final : public Observer {
     options.audit_interval = Duration::zero();  // What is told has to be enough.
     forwarder_ = std::make_unique<fib::Forwarder>(options, nullptr, now_);
     kernel_->attach(*forwarder_);
-    for (const Way& way : ways_) forwarder_->set_peer(node_.peer(*way.other), {way.gateway, "", true});
+    for (const Way& way : ways_)
+      forwarder_->input(fib::input::SetPeer{node_.peer(*way.other), {way.gateway, "", true}}, now_);
     busy_ = true;
   }
   /// The program is gone; the kernel is still there.
   void end() {
     forwarder_.reset();
     mapped_.clear();
+    changed_.clear();
   }
 
   // What the world does to it.
@@ -61,7 +63,7 @@ class NodeKernel final : public Observer {
   }
   void set_tunnel(std::size_t number, bool usable) {
     if (!forwarder_) return;
-    forwarder_->set_interface_usable(name_of(number % ways_.size()), usable, "");
+    forwarder_->input(fib::input::SetInterfaceUsable{name_of(number % ways_.size()), usable, ""}, now_);
     busy_ = true;
   }
   void set_refusals(unsigned refuse_one_in, unsigned lose_one_in) {
@@ -138,7 +140,7 @@ class NodeKernel final : public Observer {
     std::vector<BestChange> ours;
     for (const BestChange& change : changes)
       if (change.prefix.family == Family::ipv4) ours.push_back(change);
-    forwarder_->on_best_changed(ours);
+    forwarder_->input(fib::input::BestChanged{ours}, now_);
     busy_ = true;
   }
   void on_next_hop_interest(const NextHopInterest& interest) override {
@@ -147,14 +149,14 @@ class NodeKernel final : public Observer {
     if (interest.next_hop.family == Family::ipv6) {
       if (interest.wanted) mapped_.push_back(interest);
     } else if (interest.wanted) {
-      forwarder_->watch_next_hop(interest.peer, interest.next_hop);
+      forwarder_->input(fib::input::WatchNextHop{interest.peer, interest.next_hop}, now_);
     } else {
-      forwarder_->unwatch_next_hop(interest.peer, interest.next_hop);
+      forwarder_->input(fib::input::UnwatchNextHop{interest.peer, interest.next_hop}, now_);
     }
   }
   void on_restart_complete() override {
     if (!forwarder_) return;
-    forwarder_->finish_adoption();
+    forwarder_->input(fib::input::FinishAdoption{}, now_);
     busy_ = true;
   }
 
@@ -175,14 +177,17 @@ class NodeKernel final : public Observer {
   }
   void work() {
     forwarder_->on_time(now_);
-    forwarder_->settle(now_);
-    if (const auto batch = forwarder_->next_next_hop_batch(4, now_); !batch.empty()) kernel_->send(batch);
-    if (const auto batch = forwarder_->next_route_batch(8, now_); !batch.empty()) kernel_->send(batch);
-    if (const auto request = forwarder_->take_dump_request(now_); request.any()) kernel_->dump(request);
+    while (const auto output = forwarder_->poll()) {
+      if (const auto* objects = std::get_if<fib::NextHopBatch>(&*output)) kernel_->send(objects->ops);
+      if (const auto* routes = std::get_if<fib::RouteBatch>(&*output)) kernel_->send(routes->ops);
+      if (const auto* request = std::get_if<fib::DumpRequest>(&*output)) kernel_->dump(*request);
+      if (const auto* changed = std::get_if<fib::NextHopsChanged>(&*output))
+        changed_.insert(changed_.end(), changed->states.begin(), changed->states.end());
+    }
   }
   void pass_on(Time now) {
     bool told = false;
-    for (const fib::NextHopState& state : forwarder_->take_next_hop_changes()) {
+    for (const fib::NextHopState& state : std::exchange(changed_, {})) {
       node_.engine().set_next_hop(state.peer, state.next_hop, state.usable, state.cost, now);
       told = true;
     }
@@ -202,6 +207,7 @@ class NodeKernel final : public Observer {
   std::unique_ptr<fib::Forwarder> forwarder_;
   std::vector<Way> ways_;
   std::vector<NextHopInterest> mapped_;
+  std::vector<fib::NextHopState> changed_;  ///< Not passed on yet.
   bool busy_ = false;
   bool touched_ = false;
 };

@@ -45,6 +45,12 @@ std::optional<NumberChange> change_of(const std::string& text) {
   return change;
 }
 
+std::optional<minibgp::Origin> origin_of(const std::string& text) {
+  for (const auto origin : {minibgp::Origin::igp, minibgp::Origin::egp, minibgp::Origin::incomplete})
+    if (text == minibgp::to_text(origin)) return origin;
+  return std::nullopt;
+}
+
 /// FRR's older spellings of well-known communities.
 std::optional<minibgp::CommunityPattern> community_of(const std::string& text) {
   if (text == "local-AS") return minibgp::parse_community_pattern("no-export-subconfed");
@@ -322,6 +328,50 @@ std::string FrrPolicies::add_policy(const std::string& wanted_name, std::vector<
 
 std::string FrrPolicies::policy_for_map(const std::string& name) { return make_map(name, As::policy); }
 
+/// One line of an entry. `written`: attributes that earlier entries changed.
+void FrrPolicies::map_line(const FrrLine& line, const FrrMapEntry& entry, const std::string& next,
+                           const std::string& written, MadeEntry& made) {
+  const std::string& verb = line.at(0);
+  PolicyTerm& term = made.term;
+  if (verb == "match") {
+    const std::size_t before = term.matches.size();
+    if (!match_line(line, term.matches)) made.usable = false;
+    for (std::size_t i = before; i < term.matches.size(); ++i)
+      if (written.find(attribute_read_by(term.matches[i])) != std::string::npos)
+        report_(line.number, "matches what an earlier entry sets: FRR reads the changed value, here the route's own");
+  } else if (verb == "set") {
+    if (entry.permit && !set_line(line, term.edits)) report_(line.number, "not carried over");
+  } else if (verb == "call") {
+    if (making_.count(line.at(1)) != 0) {
+      report_(line.number, "a route-map that calls itself");
+    } else if (entry.permit) {
+      term.call = minibgp::NameRef{make_map(line.at(1), As::called), {}};
+    }
+  } else if ((verb == "on-match" && line.at(1) == "next") || (verb == "continue" && line.at(1).empty())) {
+    made.goes_on = entry.permit;
+  } else if (verb == "on-match" || verb == "continue") {
+    // Going to the very next entry is the same as going on.
+    if (!next.empty() && next == (verb == "continue" ? line.at(1) : line.at(2))) {
+      made.goes_on = entry.permit;
+    } else {
+      report_(line.number, "jumps over entries; write the entries it jumps to as a policy of their own");
+      made.usable = false;
+    }
+  } else if (verb != "description") {
+    report_(line.number, "not carried over");
+  }
+}
+
+/// Where an entry cannot be carried over fully, the result is stricter: a permit is left out whole, a deny keeps the
+/// conditions that could be carried over and so denies more.
+void FrrPolicies::report_unusable(std::uint32_t sequence, const FrrMapEntry& entry) const {
+  const std::string which = "entry " + std::to_string(sequence);
+  for (const FrrLine& line : entry.lines)
+    if (line.at(0) == "match")
+      report_(line.number, which + (entry.permit ? " was left out: it permits nothing here"
+                                                 : " denies more here: not every condition was carried over"));
+}
+
 std::string FrrPolicies::make_map(const std::string& name, As as) {
   const std::string kind = as == As::policy ? "route-map" : "called route-map";
   if (const auto known = made_.find({kind, name}); known != made_.end()) return known->second;
@@ -333,57 +383,17 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
   std::vector<std::vector<PolicyMatch>> went_on;  // Matches of entries that permitted and went on.
   std::string written;                            // Attributes they changed.
   making_.insert(name);
-  for (const auto& [sequence, entry] : maps_[name].entries) {
-    PolicyTerm term;
+  const auto& entries = maps_[name].entries;
+  for (const auto& [sequence, entry] : entries) {
+    MadeEntry made;
+    PolicyTerm& term = made.term;
     term.name = "seq-" + std::to_string(sequence);
     term.verdict = entry.permit ? permitted : TermVerdict::reject;
-    bool usable = true;
-    bool goes_on = false;
-    for (const FrrLine& line : entry.lines) {
-      const std::string& verb = line.at(0);
-      if (verb == "match") {
-        const std::size_t before = term.matches.size();
-        if (!match_line(line, term.matches)) usable = false;
-        for (std::size_t i = before; i < term.matches.size(); ++i)
-          if (written.find(attribute_read_by(term.matches[i])) != std::string::npos)
-            report_(line.number,
-                    "matches what an earlier entry sets: FRR reads the changed value, here the route's own");
-      } else if (verb == "set") {
-        if (!entry.permit || !set_line(line, term.edits)) {
-          if (entry.permit) report_(line.number, "not carried over");
-        }
-      } else if (verb == "call") {
-        if (making_.count(line.at(1)) != 0) {
-          report_(line.number, "a route-map that calls itself");
-        } else if (entry.permit) {
-          term.call = minibgp::NameRef{make_map(line.at(1), As::called), {}};
-        }
-      } else if ((verb == "on-match" && line.at(1) == "next") || (verb == "continue" && line.at(1).empty())) {
-        goes_on = entry.permit;
-      } else if (verb == "on-match" || verb == "continue") {
-        // Going to the very next entry is the same as going on.
-        const std::string& target = verb == "continue" ? line.at(1) : line.at(2);
-        const auto next = maps_[name].entries.upper_bound(sequence);
-        if (next != maps_[name].entries.end() && std::to_string(next->first) == target) {
-          goes_on = entry.permit;
-        } else {
-          report_(line.number, "jumps over entries; write the entries it jumps to as a policy of their own");
-          usable = false;
-        }
-      } else if (verb != "description") {
-        report_(line.number, "not carried over");
-      }
-    }
-    // What cannot be said errs on the side of refusing: a permit is left out whole, a deny keeps the conditions that
-    // could be carried over and so denies more.
-    if (!usable) {
-      const std::string which = "entry " + std::to_string(sequence);
-      for (const FrrLine& line : entry.lines)
-        if (line.at(0) == "match")
-          report_(line.number, which + (entry.permit ? " was left out: it permits nothing here"
-                                                     : " denies more here: not every condition was carried over"));
-      if (entry.permit) continue;
-    }
+    const auto after = entries.upper_bound(sequence);
+    const std::string next = after == entries.end() ? std::string{} : std::to_string(after->first);
+    for (const FrrLine& line : entry.lines) map_line(line, entry, next, written, made);
+    if (!made.usable) report_unusable(sequence, entry);
+    if (!made.usable && entry.permit) continue;
     if (term.call) {
       // The called route-map sees what this entry, and those that went on to it, have set.
       std::string seen = written;
@@ -392,7 +402,7 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
         if (line.at(0) == "call" && reads_one_of(term.call->name, seen))
           report_(line.number, "the called route-map matches what is set before: FRR reads the changed value");
     }
-    if (goes_on) {
+    if (made.goes_on) {
       for (const PolicyEdit& one : term.edits) written += attribute_written_by(one);
       term.verdict = TermVerdict::next;
       went_on.push_back(term.matches);
@@ -429,87 +439,126 @@ bool FrrPolicies::reads_one_of(const std::string& policy, const std::string& att
   return false;
 }
 
-bool FrrPolicies::match_line(const FrrLine& line, std::vector<PolicyMatch>& into) {
+bool FrrPolicies::match_list(const FrrLine& line, Matches& into, const std::string& kind, const std::string& name) {
+  const auto found = lists_.find({kind, name});
+  if (found != lists_.end() && found->second.incomplete)
+    return refuse(line, "the list '" + name + "' could not be carried over");
+  into.push_back(permitted_by(kind, name));
+  return true;
+}
+
+bool FrrPolicies::match_community(const FrrLine& line, Matches& into) {
+  if (line.at(3) == "exact-match") return refuse(line, "exact-match cannot be said");
+  return match_list(line, into, line.at(1), line.at(2));
+}
+
+bool FrrPolicies::match_prefix_length(const FrrLine& line, Matches& into) {
+  const auto length = number_of(line.at(4));
+  const bool v4 = line.at(1) == "ip";
+  if (!length || *length > (v4 ? 32U : 128U)) return refuse(line, "not understood");
+  match::PrefixIn in;
+  const minibgp::Prefix all = minibgp::Prefix::of(v4 ? minibgp::IpAddress{} : minibgp::IpAddress::v6({}), 0);
+  in.items.push_back({all, static_cast<std::uint8_t>(*length), static_cast<std::uint8_t>(*length), {}});
+  into.push_back(when(in));
+  return true;
+}
+
+bool FrrPolicies::match_number(const FrrLine& line, Matches& into) {
+  const auto value = number_of(line.at(2));
+  if (!value) return refuse(line, "not understood");
+  const minibgp::NumberRange range{*value, *value};
+  into.push_back(line.at(1) == "metric" ? when(match::MedIs{range}) : when(match::LocalPrefIs{range}));
+  return true;
+}
+
+bool FrrPolicies::match_origin(const FrrLine& line, Matches& into) {
+  const auto origin = origin_of(line.at(2));
+  if (!origin) return refuse(line, "not understood");
+  into.push_back(when(match::OriginIs{*origin}));
+  return true;
+}
+
+bool FrrPolicies::match_next_hop_address(const FrrLine& line, Matches& into) {
+  const auto range = minibgp::parse_address_range(line.at(4));
+  if (!range) return refuse(line, "not understood");
+  match::NextHopIn in;
+  in.items.push_back(*range);
+  into.push_back(when(in));
+  return true;
+}
+
+bool FrrPolicies::match_next_hop_list(const FrrLine& line, Matches& into) {
+  const auto found = lists_.find({"prefix-list", line.at(4)});
+  match::NextHopIn in;
+  bool plain = found != lists_.end();
+  for (std::size_t i = 0; plain && i < found->second.entries.size(); ++i) {
+    const FrrListEntry& entry = found->second.entries[i];
+    const PrefixRange& range = std::get<match::PrefixIn>(entry.matches[0].condition).items[0];
+    // The next hop is matched as a host route.
+    plain = entry.permit && range.le == minibgp::address_bits(range.prefix.family);
+    in.items.push_back({range.prefix, {}});
+  }
+  if (!plain || in.items.empty())
+    return refuse(line, "only lists that permit host routes (le 32) can be said of next hops");
+  into.push_back(when(in));
+  return true;
+}
+
+bool FrrPolicies::match_peer(const FrrLine& line, Matches& into) {
+  if (line.at(2) == "local") return refuse(line, "routes of our own do not pass policies");
+  into.push_back(when(match::PeerIs{{line.at(2)}}));
+  return true;
+}
+
+bool FrrPolicies::match_rpki(const FrrLine& line, Matches& into) {
+  const std::string& state = line.at(2);
+  const auto wanted = state == "valid"     ? minibgp::RpkiState::valid
+                      : state == "invalid" ? minibgp::RpkiState::invalid
+                                           : minibgp::RpkiState::not_found;
+  into.push_back(when(match::RpkiIs{wanted}));
+  return true;
+}
+
+bool FrrPolicies::refuse(const FrrLine& line, const std::string& why) const {
+  report_(line.number, why);
+  return false;
+}
+
+bool FrrPolicies::match_line(const FrrLine& line, Matches& into) {
+  struct ByList {
+    std::string_view words, kind;
+    std::size_t name_at;
+  };
+  static constexpr ByList kByList[] = {
+      {"ip address prefix-list ", "prefix-list", 4},
+      {"ipv6 address prefix-list ", "ipv6 prefix-list", 4},
+      {"as-path ", "as-path", 2},
+  };
+  struct Row {
+    std::string_view words;  ///< That the line goes on with, and one more; without a blank at the end: this word.
+    bool (FrrPolicies::*take)(const FrrLine&, Matches&);
+  };
+  static constexpr Row kRows[] = {
+      {"ip address prefix-len ", &FrrPolicies::match_prefix_length},
+      {"ipv6 address prefix-len ", &FrrPolicies::match_prefix_length},
+      {"community", &FrrPolicies::match_community},
+      {"large-community", &FrrPolicies::match_community},
+      {"extcommunity", &FrrPolicies::match_community},
+      {"local-preference ", &FrrPolicies::match_number},
+      {"metric ", &FrrPolicies::match_number},
+      {"origin ", &FrrPolicies::match_origin},
+      {"ip next-hop address ", &FrrPolicies::match_next_hop_address},
+      {"ip next-hop prefix-list ", &FrrPolicies::match_next_hop_list},
+      {"peer ", &FrrPolicies::match_peer},
+      {"rpki ", &FrrPolicies::match_rpki},
+  };
   const std::string what = line.from(1);
-  const auto starts = [&](std::string_view words) { return what.starts_with(words); };
-  const auto no = [&](const std::string& why) {
-    report_(line.number, why);
-    return false;
-  };
-  const auto by_list = [&](const std::string& kind, const std::string& name) {
-    const auto found = lists_.find({kind, name});
-    if (found != lists_.end() && found->second.incomplete)
-      return no("the list '" + name + "' could not be carried over");
-    into.push_back(permitted_by(kind, name));
-    return true;
-  };
-  if (starts("ip address prefix-list ")) return by_list("prefix-list", line.at(4));
-  if (starts("ipv6 address prefix-list ")) return by_list("ipv6 prefix-list", line.at(4));
-  if (starts("ip address prefix-len ") || starts("ipv6 address prefix-len ")) {
-    const auto length = number_of(line.at(4));
-    const bool v4 = starts("ip ");
-    if (!length || *length > (v4 ? 32U : 128U)) return no("not understood");
-    match::PrefixIn in;
-    const minibgp::Prefix all = minibgp::Prefix::of(v4 ? minibgp::IpAddress{} : minibgp::IpAddress::v6({}), 0);
-    in.items.push_back({all, static_cast<std::uint8_t>(*length), static_cast<std::uint8_t>(*length), {}});
-    into.push_back(when(in));
-    return true;
-  }
-  if (starts("as-path ")) return by_list("as-path", line.at(2));
-  for (const char* kind : {"community", "large-community", "extcommunity"}) {
-    if (line.at(1) != kind) continue;
-    if (line.at(3) == "exact-match") return no("exact-match cannot be said");
-    return by_list(kind, line.at(2));
-  }
-  if (starts("local-preference ") || starts("metric ")) {
-    const auto value = number_of(line.at(2));
-    if (!value) return no("not understood");
-    const minibgp::NumberRange range{*value, *value};
-    into.push_back(line.at(1) == "metric" ? when(match::MedIs{range}) : when(match::LocalPrefIs{range}));
-    return true;
-  }
-  if (starts("origin ")) {
-    for (const auto origin : {minibgp::Origin::igp, minibgp::Origin::egp, minibgp::Origin::incomplete})
-      if (line.at(2) == minibgp::to_text(origin)) return into.push_back(when(match::OriginIs{origin})), true;
-    return no("not understood");
-  }
-  if (starts("ip next-hop address ")) {
-    const auto range = minibgp::parse_address_range(line.at(4));
-    if (!range) return no("not understood");
-    match::NextHopIn in;
-    in.items.push_back(*range);
-    into.push_back(when(in));
-    return true;
-  }
-  if (starts("ip next-hop prefix-list ")) {
-    const auto found = lists_.find({"prefix-list", line.at(4)});
-    match::NextHopIn in;
-    bool plain = found != lists_.end();
-    for (std::size_t i = 0; plain && i < found->second.entries.size(); ++i) {
-      const FrrListEntry& entry = found->second.entries[i];
-      const PrefixRange& range = std::get<match::PrefixIn>(entry.matches[0].condition).items[0];
-      // The next hop is matched as a host route.
-      plain = entry.permit && range.le == minibgp::address_bits(range.prefix.family);
-      in.items.push_back({range.prefix, {}});
-    }
-    if (!plain || in.items.empty()) return no("only lists that permit host routes (le 32) can be said of next hops");
-    into.push_back(when(in));
-    return true;
-  }
-  if (starts("peer ")) {
-    if (line.at(2) == "local") return no("routes of our own do not pass policies");
-    into.push_back(when(match::PeerIs{{line.at(2)}}));
-    return true;
-  }
-  if (starts("rpki ")) {
-    const std::string& state = line.at(2);
-    const auto wanted = state == "valid"     ? minibgp::RpkiState::valid
-                        : state == "invalid" ? minibgp::RpkiState::invalid
-                                             : minibgp::RpkiState::not_found;
-    into.push_back(when(match::RpkiIs{wanted}));
-    return true;
-  }
-  return no("no such condition here");
+  for (const ByList& row : kByList)
+    if (what.starts_with(row.words)) return match_list(line, into, std::string{row.kind}, line.at(row.name_at));
+  for (const Row& row : kRows)
+    if (row.words.ends_with(' ') ? what.starts_with(row.words) : line.at(1) == row.words)
+      return (this->*row.take)(line, into);
+  return refuse(line, "no such condition here");
 }
 
 bool FrrPolicies::delete_communities(const FrrLine& line, std::vector<PolicyEdit>& into) {
@@ -533,89 +582,136 @@ bool FrrPolicies::delete_communities(const FrrLine& line, std::vector<PolicyEdit
   return true;
 }
 
+namespace {
+
+using Edits = std::vector<PolicyEdit>;
+
+template <typename Action>
+bool add(Edits& into, Action action) {
+  into.push_back(then(std::move(action)));
+  return true;
+}
+
+/// local-preference, metric and weight.
+template <typename Action>
+bool set_number(const FrrLine& line, Edits& into) {
+  const auto change = change_of(line.at(2));
+  return change && line.words.size() <= 3 && add(into, Action{*change});
+}
+
+bool set_origin(const FrrLine& line, Edits& into) {
+  const auto origin = origin_of(line.at(2));
+  return origin && add(into, edit::SetOrigin{*origin});
+}
+
+bool set_prepend_last(const FrrLine& line, Edits& into) {
+  const auto times = number_of(line.at(4));
+  if (!times || *times == 0 || *times > minibgp::kPrependMax) return false;
+  return add(into, edit::Prepend{{minibgp::AsnChoice::Which::leftmost, {}}, *times});
+}
+
+/// The first AS named ends up in front, so they are prepended from the back.
+bool set_prepend(const FrrLine& line, Edits& into) {
+  Edits prepends;
+  for (std::size_t i = line.words.size(); i-- > 3;) {
+    const auto asn = minibgp::parse_asn(line.at(i));
+    if (!asn) return false;
+    const minibgp::AsnChoice choice{minibgp::AsnChoice::Which::given, *asn};
+    auto* last = prepends.empty() ? nullptr : std::get_if<edit::Prepend>(&prepends.back().action);
+    if (last != nullptr && last->asn == choice && last->times < minibgp::kPrependMax) {
+      ++last->times;
+    } else {
+      prepends.push_back(then(edit::Prepend{choice, 1}));
+    }
+  }
+  into.insert(into.end(), prepends.begin(), prepends.end());
+  return !prepends.empty();
+}
+
+/// "set community 65001:1 65001:2 additive", "set large-community none".
+template <typename Action, typename Parse>
+bool set_communities(const FrrLine& line, Edits& into, Parse parse) {
+  const bool additive = line.words.back() == "additive";
+  Action action;
+  action.op = additive ? edit::ListOp::add : edit::ListOp::set;
+  if (line.at(2) == "none") return add(into, action);
+  for (std::size_t i = 2; i < line.words.size() - (additive ? 1 : 0); ++i) {
+    const auto one = parse(line.at(i));
+    if (!one) return false;
+    action.items.push_back(*one);
+  }
+  return add(into, action);
+}
+bool set_standard(const FrrLine& line, Edits& into) {
+  return set_communities<edit::Communities>(line, into, [](const std::string& word) { return community_of(word); });
+}
+bool set_large(const FrrLine& line, Edits& into) {
+  return set_communities<edit::LargeCommunities>(
+      line, into, [](const std::string& word) { return minibgp::parse_large_community_pattern(word); });
+}
+
+/// Unlike communities, FRR always adds them.
+bool set_extended(const FrrLine& line, Edits& into) {
+  edit::ExtendedCommunities extended;
+  extended.op = edit::ListOp::add;
+  for (std::size_t i = 3; i < line.words.size(); ++i) {
+    const auto one = minibgp::parse_extended_community_pattern((line.at(2) == "rt" ? "rt:" : "ro:") + line.at(i));
+    if (!one) return false;
+    extended.items.push_back(*one);
+  }
+  return add(into, extended);
+}
+
+bool set_next_hop(const FrrLine& line, Edits& into) {
+  using Choice = minibgp::NextHopChoice;
+  if (line.at(3) == "peer-address") return add(into, edit::SetNextHop{Choice::peer, {}});
+  if (line.at(3) == "unchanged") return add(into, edit::SetNextHop{Choice::unchanged, {}});
+  const auto address = minibgp::parse_address(line.at(3));
+  return address && add(into, edit::SetNextHop{Choice::address, *address});
+}
+
+bool set_next_hop_v6(const FrrLine& line, Edits& into) {
+  const auto address = minibgp::parse_address(line.at(4));
+  return address && add(into, edit::SetNextHop{minibgp::NextHopChoice::address, *address});
+}
+
+bool set_source(const FrrLine& line, Edits& into) {
+  const auto address = minibgp::parse_address(line.at(2));
+  return address && add(into, edit::FibPrefsrc{*address});
+}
+
+bool set_table(const FrrLine& line, Edits& into) {
+  const auto table = number_of(line.at(2));
+  return table && add(into, edit::FibTable{*table});
+}
+
+}  // namespace
+
 bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
-  const std::string& what = line.at(1);
-  const auto add = [&](auto action) { return into.push_back(then(std::move(action))), true; };
-  if (what == "local-preference" || what == "metric" || what == "weight") {
-    const auto change = change_of(line.at(2));
-    if (!change || line.words.size() > 3) return false;
-    if (what == "metric") return add(edit::Med{*change});
-    if (what == "weight") return add(edit::Weight{*change});
-    return add(edit::LocalPref{*change});
-  }
-  if (what == "origin") {
-    for (const auto origin : {minibgp::Origin::igp, minibgp::Origin::egp, minibgp::Origin::incomplete})
-      if (line.at(2) == minibgp::to_text(origin)) return add(edit::SetOrigin{origin});
-    return false;
-  }
-  if (what == "as-path" && line.at(2) == "prepend") {
-    if (line.at(3) == "last-as") {
-      const auto times = number_of(line.at(4));
-      if (!times || *times == 0 || *times > minibgp::kPrependMax) return false;
-      return add(edit::Prepend{{minibgp::AsnChoice::Which::leftmost, {}}, *times});
-    }
-    // The first one named ends up in front, so they are prepended from the back.
-    std::vector<PolicyEdit> prepends;
-    for (std::size_t i = line.words.size(); i-- > 3;) {
-      const auto asn = minibgp::parse_asn(line.at(i));
-      if (!asn) return false;
-      const minibgp::AsnChoice choice{minibgp::AsnChoice::Which::given, *asn};
-      auto* last = prepends.empty() ? nullptr : std::get_if<edit::Prepend>(&prepends.back().action);
-      if (last != nullptr && last->asn == choice && last->times < minibgp::kPrependMax) {
-        ++last->times;
-      } else {
-        prepends.push_back(then(edit::Prepend{choice, 1}));
-      }
-    }
-    into.insert(into.end(), prepends.begin(), prepends.end());
-    return !prepends.empty();
-  }
-  if (what == "comm-list" || what == "large-comm-list") return delete_communities(line, into);
-  if (what == "community" || what == "large-community") {
-    const bool additive = line.words.back() == "additive";
-    const auto op = additive ? edit::ListOp::add : edit::ListOp::set;
-    edit::Communities standard;
-    edit::LargeCommunities large;
-    standard.op = large.op = op;
-    const bool none = line.at(2) == "none";
-    for (std::size_t i = 2; !none && i < line.words.size() - (additive ? 1 : 0); ++i) {
-      const auto one = what == "community" ? community_of(line.at(i)) : std::nullopt;
-      const auto other = what == "community" ? std::nullopt : minibgp::parse_large_community_pattern(line.at(i));
-      if (!one && !other) return false;
-      if (one) standard.items.push_back(*one);
-      if (other) large.items.push_back(*other);
-    }
-    return what == "community" ? add(standard) : add(large);
-  }
-  if (what == "extcommunity" && (line.at(2) == "rt" || line.at(2) == "soo")) {
-    // Unlike communities, FRR always adds them.
-    edit::ExtendedCommunities extended;
-    extended.op = edit::ListOp::add;
-    for (std::size_t i = 3; i < line.words.size(); ++i) {
-      const auto one = minibgp::parse_extended_community_pattern((line.at(2) == "rt" ? "rt:" : "ro:") + line.at(i));
-      if (!one) return false;
-      extended.items.push_back(*one);
-    }
-    return add(extended);
-  }
-  if (what == "ip" && line.at(2) == "next-hop") {
-    using Choice = minibgp::NextHopChoice;
-    if (line.at(3) == "peer-address") return add(edit::SetNextHop{Choice::peer, {}});
-    if (line.at(3) == "unchanged") return add(edit::SetNextHop{Choice::unchanged, {}});
-    const auto address = minibgp::parse_address(line.at(3));
-    return address && add(edit::SetNextHop{Choice::address, *address});
-  }
-  if (what == "ipv6" && line.at(2) == "next-hop" && line.at(3) == "global") {
-    const auto address = minibgp::parse_address(line.at(4));
-    return address && add(edit::SetNextHop{minibgp::NextHopChoice::address, *address});
-  }
-  if (what == "src") {
-    const auto address = minibgp::parse_address(line.at(2));
-    return address && add(edit::FibPrefsrc{*address});
-  }
-  if (what == "table") {
-    const auto table = number_of(line.at(2));
-    return table && add(edit::FibTable{*table});
+  struct Row {
+    const char* words[3];  ///< After "set"; null: any.
+    bool (*take)(const FrrLine&, Edits&);
+  };
+  static constexpr Row kRows[] = {
+      {{"local-preference", nullptr, nullptr}, &set_number<edit::LocalPref>},
+      {{"metric", nullptr, nullptr}, &set_number<edit::Med>},
+      {{"weight", nullptr, nullptr}, &set_number<edit::Weight>},
+      {{"origin", nullptr, nullptr}, &set_origin},
+      {{"as-path", "prepend", "last-as"}, &set_prepend_last},
+      {{"as-path", "prepend", nullptr}, &set_prepend},
+      {{"community", nullptr, nullptr}, &set_standard},
+      {{"large-community", nullptr, nullptr}, &set_large},
+      {{"extcommunity", "rt", nullptr}, &set_extended},
+      {{"extcommunity", "soo", nullptr}, &set_extended},
+      {{"ip", "next-hop", nullptr}, &set_next_hop},
+      {{"ipv6", "next-hop", "global"}, &set_next_hop_v6},
+      {{"src", nullptr, nullptr}, &set_source},
+      {{"table", nullptr, nullptr}, &set_table},
+  };
+  if (line.at(1) == "comm-list" || line.at(1) == "large-comm-list") return delete_communities(line, into);
+  for (const Row& row : kRows) {
+    const auto fits = [&](std::size_t i) { return row.words[i] == nullptr || line.at(i + 1) == row.words[i]; };
+    if (fits(0) && fits(1) && fits(2)) return row.take(line, into);
   }
   return false;
 }

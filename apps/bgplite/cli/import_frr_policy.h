@@ -70,9 +70,30 @@ class FrrPolicies {
   bool community_list(const FrrLine& line, const std::string& kind);
   void add_entry(const std::string& kind, const std::string& name, FrrListEntry entry);
   [[nodiscard]] std::string make_map(const std::string& name, As as);
+  /// An entry of a route-map as a term. Not usable: a line could not be carried over.
+  struct MadeEntry {
+    minibgp::PolicyTerm term;
+    bool usable = true;
+    bool goes_on = false;
+  };
+  void map_line(const FrrLine& line, const FrrMapEntry& entry, const std::string& next, const std::string& written,
+                MadeEntry& made);
+  void report_unusable(std::uint32_t sequence, const FrrMapEntry& entry) const;
   /// Whether a policy made so far has a condition on one of these attributes.
   [[nodiscard]] bool reads_one_of(const std::string& policy, const std::string& attributes) const;
-  [[nodiscard]] bool match_line(const FrrLine& line, std::vector<minibgp::PolicyMatch>& into);
+  // One for each way a "match" line goes on. False: it was reported.
+  using Matches = std::vector<minibgp::PolicyMatch>;
+  [[nodiscard]] bool match_line(const FrrLine& line, Matches& into);
+  bool match_list(const FrrLine& line, Matches& into, const std::string& kind, const std::string& name);
+  bool match_community(const FrrLine& line, Matches& into);
+  bool match_prefix_length(const FrrLine& line, Matches& into);
+  bool match_number(const FrrLine& line, Matches& into);
+  bool match_origin(const FrrLine& line, Matches& into);
+  bool match_next_hop_address(const FrrLine& line, Matches& into);
+  bool match_next_hop_list(const FrrLine& line, Matches& into);
+  bool match_peer(const FrrLine& line, Matches& into);
+  bool match_rpki(const FrrLine& line, Matches& into);
+  bool refuse(const FrrLine& line, const std::string& why) const;
   [[nodiscard]] bool set_line(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);
   [[nodiscard]] bool delete_communities(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);
   [[nodiscard]] std::string unique_name(const std::string& wanted);

@@ -138,16 +138,19 @@ class World {
     forwarder_.emplace(options_, nullptr, now_);
     kernel_.attach(*forwarder_);
     for (int peer = 0; peer < kPeers; ++peer)
-      forwarder_->set_peer(PeerId{static_cast<std::uint16_t>(peer)}, {gateway_of(peer), "", true});
-    forwarder_->set_own_networks(std::array{Prefix::of(IpAddress::v4(0xAC101400), 24)});
+      forwarder_->input(fib::input::SetPeer{PeerId{static_cast<std::uint16_t>(peer)}, {gateway_of(peer), "", true}},
+                        now_);
+    forwarder_->input(fib::input::SetOwnNetworks{std::array{Prefix::of(IpAddress::v4(0xAC101400), 24)}}, now_);
     for (int peer = 0; peer < kPeers; ++peer)
-      forwarder_->set_peer_usable(PeerId{static_cast<std::uint16_t>(peer)},
-                                  peer_usable_[static_cast<std::size_t>(peer)]);
+      forwarder_->input(fib::input::SetPeerUsable{PeerId{static_cast<std::uint16_t>(peer)},
+                                                  peer_usable_[static_cast<std::size_t>(peer)]},
+                        now_);
     for (int link = 1; link < kPeers; ++link)
-      forwarder_->set_interface_usable("tun" + std::to_string(link), tunnel_usable_[static_cast<std::size_t>(link)],
-                                       "");
+      forwarder_->input(fib::input::SetInterfaceUsable{"tun" + std::to_string(link),
+                                                       tunnel_usable_[static_cast<std::size_t>(link)], ""},
+                        now_);
     for (int prefix = 0; prefix < kPrefixes; ++prefix) announce(prefix);
-    if (random(2) == 0) forwarder_->finish_adoption();
+    if (random(2) == 0) forwarder_->input(fib::input::FinishAdoption{}, now_);
   }
 
   void announce(int prefix) {
@@ -158,7 +161,7 @@ class World {
         paths.push_back({PeerId{static_cast<std::uint16_t>(peer)}, AttrId{1}, {gateway_of(peer), {}}, weight});
     }
     const BestChange change{key_of(prefix).prefix, paths, nullptr};
-    forwarder_->on_best_changed({&change, 1});
+    forwarder_->input(fib::input::BestChanged{{&change, 1}}, now_);
   }
 
   void change() {
@@ -179,12 +182,14 @@ class World {
       }
       case 3:
         peer_usable_[peer] = !peer_usable_[peer];
-        forwarder_->set_peer_usable(PeerId{static_cast<std::uint16_t>(peer)}, peer_usable_[peer]);
+        forwarder_->input(fib::input::SetPeerUsable{PeerId{static_cast<std::uint16_t>(peer)}, peer_usable_[peer]},
+                          now_);
         break;
       case 4:
         tunnel_usable_[static_cast<std::size_t>(link)] = !tunnel_usable_[static_cast<std::size_t>(link)];
-        forwarder_->set_interface_usable("tun" + std::to_string(link), tunnel_usable_[static_cast<std::size_t>(link)],
-                                         "");
+        forwarder_->input(fib::input::SetInterfaceUsable{"tun" + std::to_string(link),
+                                                         tunnel_usable_[static_cast<std::size_t>(link)], ""},
+                          now_);
         break;
       case 5:
         kernel_.set_link(index, !kernel_.link(index).up);
@@ -229,6 +234,7 @@ class World {
   void turn() {
     forwarder_->on_time(now_);
     forwarder_->settle(now_);
+    EXPECT_TRUE(forwarder_->settled()) << "a stage of settle() made an earlier one due";
     // A batch is sent when the one before is answered or not: the seam allows both.
     if (const auto batch = forwarder_->next_next_hop_batch(1 + random(4), now_); !batch.empty()) kernel_.send(batch);
     if (const auto batch = forwarder_->next_route_batch(1 + random(8), now_); !batch.empty()) kernel_.send(batch);

@@ -1,6 +1,7 @@
 // Our netlink bytes, read back by libnl (routes) and by our own reader (routes and next-hop objects), and the reader
 // against bytes that lie about their lengths.
 #include <bgp/text.h>
+#include <fib/netlink/link_watch.h>
 #include <fib/netlink/route_codec.h>
 #include <tests/support/guarded.h>
 
@@ -8,7 +9,9 @@
 #include <memory>
 
 #include <gtest/gtest.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/nexthop.h>
@@ -183,6 +186,73 @@ TEST(Answers, TellErrorAndTheKernelsOwnWords) {
   EXPECT_EQ(answer->sequence, 42U);
   EXPECT_EQ(answer->error, EINVAL);
   EXPECT_EQ(answer->text, "Nexthop id does not exist");
+}
+
+// --- Links and addresses --------------------------------------------------------------------------------------------
+
+/// The only message that was written.
+Message only(const MessageWriter& writer) { return *MessageReader(writer.bytes()).next(); }
+
+MessageWriter link_message(std::uint16_t type, std::uint8_t family, unsigned flags) {
+  ifinfomsg header{};
+  header.ifi_family = family;
+  header.ifi_index = 7;
+  header.ifi_flags = flags;
+  MessageWriter writer;
+  writer.begin(type, 0, 1, header);
+  writer.put(IFLA_MTU, std::uint32_t{1400});
+  writer.put_text(IFLA_IFNAME, "tun0");
+  writer.end();
+  return writer;
+}
+
+TEST(LinkWatch, ALinkIsUpWhenItIsAndItsCarrierIsThere) {
+  for (const unsigned flags : {0U, unsigned{IFF_UP}, unsigned{IFF_RUNNING}, unsigned{IFF_UP | IFF_RUNNING}}) {
+    const auto event = netlink::parse_link_event(only(link_message(RTM_NEWLINK, AF_UNSPEC, flags)));
+    ASSERT_TRUE(event);
+    const auto& seen = std::get<netlink::LinkEvent>(*event);
+    EXPECT_EQ(seen.link, (LinkInfo{IfIndex{7}, "tun0", flags == (IFF_UP | IFF_RUNNING)}));
+    EXPECT_FALSE(seen.gone);
+  }
+  const auto gone = netlink::parse_link_event(only(link_message(RTM_DELLINK, AF_UNSPEC, 0)));
+  EXPECT_TRUE(std::get<netlink::LinkEvent>(*gone).gone);
+  EXPECT_FALSE(netlink::parse_link_event(only(link_message(RTM_NEWLINK, AF_BRIDGE, IFF_UP)))) << "of a bridge's port";
+}
+
+TEST(LinkWatch, AnAddressHasAnotherEndOrIsItsOwn) {
+  const auto read = [](std::uint8_t family, std::uint8_t length, const std::vector<std::pair<int, IpAddress>>& parts,
+                       std::uint32_t flags) {
+    ifaddrmsg header{};
+    header.ifa_family = family;
+    header.ifa_prefixlen = length;
+    header.ifa_index = 7;
+    MessageWriter writer;
+    writer.begin(RTM_NEWADDR, 0, 1, header);
+    for (const auto& [type, part] : parts)
+      writer.put(static_cast<std::uint16_t>(type), Bytes{part.octets}.first(family == AF_INET ? 4 : 16));
+    writer.put(IFA_FLAGS, flags);
+    writer.end();
+    const auto event = netlink::parse_link_event(only(writer));
+    return event ? std::get<netlink::AddressEvent>(*event).address : AddressInfo{};
+  };
+  const IpAddress ours = address("169.254.10.2"), theirs = address("169.254.10.1"), v6 = address("2001:db8::2");
+  EXPECT_EQ(read(AF_INET, 30, {{IFA_ADDRESS, ours}, {IFA_LOCAL, ours}}, 0),
+            (AddressInfo{IfIndex{7}, ours, ours, 30, false}));
+  EXPECT_EQ(read(AF_INET, 32, {{IFA_ADDRESS, theirs}, {IFA_LOCAL, ours}}, 0),
+            (AddressInfo{IfIndex{7}, ours, theirs, 32, false}));
+  EXPECT_EQ(read(AF_INET6, 64, {{IFA_ADDRESS, v6}}, IFA_F_TENTATIVE), (AddressInfo{IfIndex{7}, v6, v6, 64, true}));
+  EXPECT_EQ(read(AF_INET6, 64, {}, 0), AddressInfo{}) << "without an address it is none";
+}
+
+TEST(LinkWatch, EveryCutOfAMessageIsReadWithinItsBounds) {
+  const MessageWriter writer = link_message(RTM_NEWLINK, AF_UNSPEC, IFF_UP | IFF_RUNNING);
+  const Message whole = only(writer);
+  for (std::size_t length = 0; length <= whole.payload.size(); ++length) {
+    const testing::GuardedOctets cut{whole.payload.first(length)};
+    Message shorter = whole;
+    shorter.payload = cut.view();
+    EXPECT_EQ(netlink::parse_link_event(shorter).has_value(), length >= sizeof(ifinfomsg));
+  }
 }
 
 }  // namespace

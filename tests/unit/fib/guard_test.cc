@@ -135,9 +135,9 @@ class HeldTest : public ::testing::Test {
     kernel_.add_address(local("169.254.10.2", IfIndex{1}, 30));
     kernel_.add_link(kEth0, "eth0");
     kernel_.attach(forwarder_);
-    forwarder_.set_peer(PeerId{0}, {address("169.254.10.1"), "tun0", true});
-    forwarder_.set_interface_usable("tun0", true, "");
-    forwarder_.finish_adoption();
+    forwarder_.input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
+    forwarder_.input(fib::input::SetInterfaceUsable{"tun0", true, ""}, now_);
+    forwarder_.input(fib::input::FinishAdoption{}, now_);
     settle();
   }
   static AddressInfo local(const std::string& own, IfIndex index, int length) {
@@ -158,7 +158,7 @@ class HeldTest : public ::testing::Test {
   void best(const std::string& network) {
     const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 1}};
     const BestChange change{prefix(network), paths, nullptr};
-    forwarder_.on_best_changed({&change, 1});
+    forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
   }
   [[nodiscard]] bool installed(const std::string& network) const {
     return kernel_.routes().contains({prefix(network), kMainTable, 20});
@@ -195,10 +195,10 @@ TEST_F(HeldTest, AKeyThatAllowsItTakesEffectAtOnceAndSoDoesItsRemoval) {
   EXPECT_FALSE(installed("172.16.20.0/25"));
   FibOptions changed = options();
   changed.allow = guard_bit(Refusal::inside_connected_network);
-  forwarder_.set_options(changed);
+  forwarder_.input(fib::input::SetOptions{changed}, now_);
   settle();
   EXPECT_TRUE(installed("172.16.20.0/25"));
-  forwarder_.set_options(options());
+  forwarder_.input(fib::input::SetOptions{options()}, now_);
   settle();
   EXPECT_FALSE(installed("172.16.20.0/25"));
 }
@@ -218,11 +218,11 @@ TEST_F(HeldTest, ThousandsOfHeldRoutesAreCountedAndLoggedInAFewLines) {
 }
 
 TEST_F(HeldTest, AStaticDefaultRouteThroughATunnelWaitsForThePinOfItsEndpoint) {
-  forwarder_.set_underlay_endpoints(std::array{address("203.0.113.151")});
+  forwarder_.input(fib::input::SetUnderlayEndpoints{std::array{address("203.0.113.151")}}, now_);
   kernel_.add_address(local("172.16.20.80", kEth0, 24));
   const std::array routes{StaticRoute{prefix("0.0.0.0/0"), {{"tun0", {}, 0, 1}}},
                           StaticRoute{prefix("0.0.0.0/1"), {{"eth0", address("172.16.20.253"), 0, 1}}}};
-  forwarder_.set_static_routes(routes);
+  forwarder_.input(fib::input::SetStaticRoutes{routes}, now_);
   settle();
   EXPECT_FALSE(installed("0.0.0.0/0"));
   EXPECT_TRUE(installed("0.0.0.0/1")) << "not through a tunnel";
@@ -234,25 +234,25 @@ TEST_F(HeldTest, AStaticDefaultRouteThroughATunnelWaitsForThePinOfItsEndpoint) {
   kernel_.remove_by_user(pin);
   settle();
   EXPECT_FALSE(installed("0.0.0.0/0"));
-  forwarder_.set_static_routes({});
+  forwarder_.input(fib::input::SetStaticRoutes{{}}, now_);
   settle();
   EXPECT_TRUE(kernel_.routes().empty());
 }
 
 TEST_F(HeldTest, TheSameNextHopOfTwoPeersCountsOnceWithTheLargerWeight) {
   kernel_.add_address(local("169.254.20.2", kEth0, 30));
-  forwarder_.set_peer(PeerId{1}, {address("169.254.10.3"), "tun0", true});
-  forwarder_.set_peer(PeerId{2}, {address("169.254.20.1"), "eth0", true});
+  forwarder_.input(fib::input::SetPeer{PeerId{1}, {address("169.254.10.3"), "tun0", true}}, now_);
+  forwarder_.input(fib::input::SetPeer{PeerId{2}, {address("169.254.20.1"), "eth0", true}}, now_);
   const NextHop shared{address("169.254.10.1"), {}}, other{address("169.254.20.1"), {}};
   const std::vector<BestPath> paths{
       {PeerId{0}, AttrId{1}, shared, 2}, {PeerId{1}, AttrId{2}, shared, 5}, {PeerId{2}, AttrId{3}, other, 5}};
   const BestChange change{prefix("10.1.0.0/16"), paths, nullptr};
-  forwarder_.on_best_changed({&change, 1});
+  forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
   settle();
   const auto ways = kernel_.ways(kernel_.routes().at({prefix("10.1.0.0/16"), kMainTable, 20}));
   ASSERT_EQ(ways.size(), 2U);
   EXPECT_EQ(ways[0].weight, ways[1].weight);
-  forwarder_.set_peer_usable(PeerId{0}, false);
+  forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, false}, now_);
   settle();
   EXPECT_EQ(kernel_.ways(kernel_.routes().at({prefix("10.1.0.0/16"), kMainTable, 20})).size(), 2U)
       << "the other peer still has it";

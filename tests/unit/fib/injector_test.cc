@@ -27,9 +27,9 @@ class InjectorTest : public ::testing::Test {
     }
     kernel_.attach(forwarder_);
     kernel_.overwrite({prefix("0.0.0.0/0"), kMainTable, 0}, 3, {address("172.16.20.253"), kEth0, 1, false});
-    forwarder_.set_peer(PeerId{0}, {address("169.254.10.1"), "tun0", true});
-    forwarder_.set_peer(PeerId{1}, {address("169.254.20.1"), "tun1", true});
-    forwarder_.finish_adoption();
+    forwarder_.input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
+    forwarder_.input(fib::input::SetPeer{PeerId{1}, {address("169.254.20.1"), "tun1", true}}, now_);
+    forwarder_.input(fib::input::FinishAdoption{}, now_);
     settle();
   }
   void settle() {
@@ -52,7 +52,7 @@ class InjectorTest : public ::testing::Test {
                        {address(peer == 0 ? "169.254.10.1" : "169.254.20.1"), {}},
                        1});
     const BestChange change{prefix(network), paths, local};
-    forwarder_.on_best_changed({&change, 1});
+    forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
     settle();
   }
   [[nodiscard]] bool installed(const std::string& network, std::uint32_t metric = 20,
@@ -80,7 +80,7 @@ class InjectorTest : public ::testing::Test {
 };
 
 TEST_F(InjectorTest, ALearnedRouteOverTheIkeEndpointsPathIsRefusedUntilThePathIsPinned) {
-  forwarder_.set_underlay_endpoints(std::array{address("203.0.113.151")});
+  forwarder_.input(fib::input::SetUnderlayEndpoints{std::array{address("203.0.113.151")}}, now_);
   best("0.0.0.0/0", {0, 1});
   best("203.0.113.0/24", {0});
   best("203.0.113.128/25", {0});
@@ -103,7 +103,7 @@ TEST_F(InjectorTest, ALearnedRouteOverTheIkeEndpointsPathIsRefusedUntilThePathIs
 }
 
 TEST_F(InjectorTest, OwnNetworksAndLinkLocalOnesAreNeverLearned) {
-  forwarder_.set_own_networks(std::array{prefix("172.16.20.0/24")});
+  forwarder_.input(fib::input::SetOwnNetworks{std::array{prefix("172.16.20.0/24")}}, now_);
   best("172.16.20.0/24", {0});
   best("169.254.0.0/16", {0});
   best("169.254.10.0/30", {0});
@@ -112,7 +112,7 @@ TEST_F(InjectorTest, OwnNetworksAndLinkLocalOnesAreNeverLearned) {
   EXPECT_EQ(refusal("169.254.0.0/16"), Refusal::link_local_network);
   EXPECT_EQ(refusal("169.254.10.0/30"), Refusal::link_local_network);
   EXPECT_TRUE(installed("172.16.30.0/24"));
-  forwarder_.set_own_networks({});
+  forwarder_.input(fib::input::SetOwnNetworks{{}}, now_);
   settle();
   EXPECT_EQ(refusal("172.16.20.0/24"), Refusal::inside_connected_network) << "eth0 is still in it";
   const IpAddress local = address("172.16.20.80");
@@ -122,7 +122,7 @@ TEST_F(InjectorTest, OwnNetworksAndLinkLocalOnesAreNeverLearned) {
 }
 
 TEST_F(InjectorTest, ThePreferredSourceIsALocalAddressOfAnOwnNetworkWhileThereIsOne) {
-  forwarder_.set_own_networks(std::array{prefix("172.16.20.0/24")});
+  forwarder_.input(fib::input::SetOwnNetworks{std::array{prefix("172.16.20.0/24")}}, now_);
   best("192.168.10.0/24", {0, 1});
   const auto source = [this] {
     return kernel_.routes().at({prefix("192.168.10.0/24"), kMainTable, 20}).forwarding.preferred_source;
@@ -154,7 +154,7 @@ TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
   const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 65535},
                                     {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, 1}};
   const BestChange change{prefix("192.168.10.0/24"), paths, nullptr};
-  forwarder_.on_best_changed({&change, 1});
+  forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
   settle();
   const std::vector<Via> found = ways("192.168.10.0/24");
   ASSERT_EQ(found.size(), 2U);
@@ -164,18 +164,18 @@ TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
 
 TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {
   const StaticRoute route{prefix("192.168.0.0/16"), {{"tun0", {}, 100, 1}, {"tun1", {}, 101, 1}}};
-  forwarder_.set_static_routes({&route, 1});
+  forwarder_.input(fib::input::SetStaticRoutes{{&route, 1}}, now_);
   settle();
   EXPECT_TRUE(installed("192.168.0.0/16", 100));
   EXPECT_TRUE(installed("192.168.0.0/16", 101));
-  forwarder_.set_interface_usable("tun0", false, "SA expired");
+  forwarder_.input(fib::input::SetInterfaceUsable{"tun0", false, "SA expired"}, now_);
   settle();
   EXPECT_FALSE(installed("192.168.0.0/16", 100));
   EXPECT_TRUE(installed("192.168.0.0/16", 101));
-  forwarder_.set_interface_usable("tun0", true, "");
+  forwarder_.input(fib::input::SetInterfaceUsable{"tun0", true, ""}, now_);
   settle();
   EXPECT_TRUE(installed("192.168.0.0/16", 100));
-  forwarder_.set_static_routes({});
+  forwarder_.input(fib::input::SetStaticRoutes{{}}, now_);
   settle();
   EXPECT_FALSE(installed("192.168.0.0/16", 100));
   EXPECT_FALSE(installed("192.168.0.0/16", 101));
@@ -184,11 +184,11 @@ TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {
 TEST_F(InjectorTest, StaticWaysOfOneMetricShareTheLoadAndGoBeforeALearnedRoute) {
   best("192.168.0.0/16", {0});
   const StaticRoute route{prefix("192.168.0.0/16"), {{"tun0", {}, 0, 1}, {"tun1", {}, 0, 3}}};
-  forwarder_.set_static_routes({&route, 1});
+  forwarder_.input(fib::input::SetStaticRoutes{{&route, 1}}, now_);
   settle();
   ASSERT_EQ(ways("192.168.0.0/16").size(), 2U);
   EXPECT_EQ(ways("192.168.0.0/16")[1].weight, 3);
-  forwarder_.set_static_routes({});
+  forwarder_.input(fib::input::SetStaticRoutes{{}}, now_);
   settle();
   ASSERT_EQ(ways("192.168.0.0/16").size(), 1U);
   EXPECT_EQ(ways("192.168.0.0/16")[0].gateway, address("169.254.10.1")) << "the learned one is back";
@@ -204,23 +204,23 @@ TEST_F(InjectorTest, ASuspectTunnelKeepsASmallShareAndGetsItsOwnBack) {
     for (const auto& way : ways("10.7.0.0/16")) all.push_back(way.weight);
     return all;
   };
-  forwarder_.set_interface_suspect("tun0", true);
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun0", true}, now_);
   settle();
   EXPECT_EQ(weights(), (std::vector<unsigned>{1, 16}));
   EXPECT_EQ(ways("10.8.0.0/16").size(), 1U) << "it is the only way: it stays";
   EXPECT_TRUE(forwarder_.take_next_hop_changes().empty()) << "it is as usable as before";
-  forwarder_.set_interface_suspect("tun1", true);
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun1", true}, now_);
   settle();
   EXPECT_EQ(weights(), (std::vector<unsigned>{1, 1}));
-  forwarder_.set_interface_suspect("tun0", false);
-  forwarder_.set_interface_suspect("tun1", false);
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun0", false}, now_);
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun1", false}, now_);
   settle();
   EXPECT_EQ(weights(), (std::vector<unsigned>{1, 1}));
 }
 
 TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
-  forwarder_.watch_network(prefix("10.9.0.0/16"), NetworkWatch::exact_route);
-  forwarder_.watch_network(prefix("10.9.1.0/24"), NetworkWatch::reachable);
+  forwarder_.input(fib::input::WatchNetwork{prefix("10.9.0.0/16"), NetworkWatch::exact_route}, now_);
+  forwarder_.input(fib::input::WatchNetwork{prefix("10.9.1.0/24"), NetworkWatch::reachable}, now_);
   settle();
   const auto news = [this] {
     std::string text;
@@ -239,19 +239,19 @@ TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
 }
 
 TEST_F(InjectorTest, ANextHopsStateIsToldWithItsReason) {
-  forwarder_.watch_next_hop(PeerId{0}, address("169.254.10.1"));
+  forwarder_.input(fib::input::WatchNextHop{PeerId{0}, address("169.254.10.1")}, now_);
   settle();
   auto told = forwarder_.take_next_hop_changes();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_TRUE(told[0].usable);
   EXPECT_EQ(told[0].interface, "tun0");
-  forwarder_.set_interface_usable("tun0", false, "SA expired");
+  forwarder_.input(fib::input::SetInterfaceUsable{"tun0", false, "SA expired"}, now_);
   settle();
   told = forwarder_.take_next_hop_changes();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].reason, NextHopReason::tunnel_down);
   EXPECT_EQ(told[0].detail, "SA expired");
-  forwarder_.watch_next_hop(PeerId{0}, address("8.8.8.8"));
+  forwarder_.input(fib::input::WatchNextHop{PeerId{0}, address("8.8.8.8")}, now_);
   told = forwarder_.take_next_hop_changes();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].reason, NextHopReason::only_default_route);
@@ -260,7 +260,7 @@ TEST_F(InjectorTest, ANextHopsStateIsToldWithItsReason) {
 TEST_F(InjectorTest, ADeadMemberLeavesTheGroupWithOneMessageAndNoRouteIsWritten) {
   for (int i = 0; i < 50; ++i) best("10." + std::to_string(i) + ".0.0/16", {0, 1});
   const auto before = kernel_.writes();
-  forwarder_.set_interface_usable("tun1", false, "SA deleted");
+  forwarder_.input(fib::input::SetInterfaceUsable{"tun1", false, "SA deleted"}, now_);
   forwarder_.settle(now_);
   const auto batch = forwarder_.next_next_hop_batch(64, now_);
   ASSERT_EQ(batch.size(), 1U);

@@ -46,8 +46,8 @@ class OwnershipTest : public ::testing::Test {
     kernel_.forget_conversation();
     forwarder_.emplace(options_, &lines_, now_);
     kernel_.attach(*forwarder_);
-    forwarder_->set_peer(PeerId{0}, {address("169.254.10.1"), "tun0", true});
-    forwarder_->set_peer(PeerId{1}, {address("169.254.20.1"), "tun1", true});
+    forwarder_->input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
+    forwarder_->input(fib::input::SetPeer{PeerId{1}, {address("169.254.20.1"), "tun1", true}}, now_);
     settle();
   }
   void settle(int turns = 50) {
@@ -80,7 +80,7 @@ class OwnershipTest : public ::testing::Test {
                        {address(peer == 0 ? "169.254.10.1" : "169.254.20.1"), {}},
                        1});
     const BestChange change{prefix(network), paths, nullptr};
-    forwarder_->on_best_changed({&change, 1});
+    forwarder_->input(fib::input::BestChanged{{&change, 1}}, now_);
     settle();
   }
   static RouteKey key(const std::string& network, std::uint32_t table = kMainTable, std::uint32_t metric = 20) {
@@ -126,7 +126,7 @@ TEST_F(OwnershipTest, WhatAnEarlierRunLeftInAnotherTableGoesWhenAdoptionIsOver) 
   options_.former = {{100, kDefaultProtocol, 0}};
   start();
   EXPECT_EQ(protocol_of(key("10.1.0.0/16", 100)), kDefaultProtocol) << "traffic may use it until the peers are back";
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   settle();
   EXPECT_EQ(protocol_of(key("10.1.0.0/16", 100)), -1);
   EXPECT_EQ(protocol_of(key("10.2.0.0/16", 100)), kBoot) << "another program's";
@@ -142,7 +142,7 @@ TEST_F(OwnershipTest, AFormerTableIsForgottenOnceItIsClean) {
   };
   EXPECT_TRUE(has(100));
   EXPECT_TRUE(has(kMainTable)) << "told before anything is written";
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   settle();
   audit();
   EXPECT_FALSE(has(100));
@@ -155,7 +155,7 @@ TEST_F(OwnershipTest, ARouteUnderAFormerProtocolIsTakenOverInOneStepOrRemoved) {
   options_.former = {{kMainTable, 177, 0}};
   start();
   best("10.1.0.0/16", {0});
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   settle();
   EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol);
   EXPECT_EQ(protocol_of(key("10.2.0.0/16")), -1);
@@ -167,7 +167,7 @@ TEST_F(OwnershipTest, ARouteUnderAFormerProtocolIsTakenOverInOneStepOrRemoved) {
 TEST_F(OwnershipTest, WithoutTheMemoryOfTheFormerProtocolVerifySaysWhatIsNotInstalled) {
   kernel_.leave(key("10.1.0.0/16"), 177, by(0));
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   EXPECT_EQ(refusal("10.1.0.0/16"), Refusal::foreign_route);
   const Comparison comparison = verify();
@@ -191,7 +191,7 @@ TEST_F(OwnershipTest, NextHopObjectsOfEarlierRunsLeaveNoneBehind) {
   options_.next_hop_objects = FibOptions::NextHopObjects::off;
   start();
   best("10.1.0.0/16", {0, 1});
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   settle();
   EXPECT_EQ(kernel_.objects().size(), 3U) << "only those in a range that was never ours";
   const auto& route = kernel_.routes().at(key("10.1.0.0/16"));
@@ -206,7 +206,7 @@ TEST_F(OwnershipTest, WithoutRoutesOfItsOwnARunStillRemovesWhatEarlierOnesLeft) 
   options_.enabled = false;
   start();
   best("10.2.0.0/16", {0});
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   settle();
   audit();
   EXPECT_TRUE(kernel_.routes().empty());
@@ -215,10 +215,10 @@ TEST_F(OwnershipTest, WithoutRoutesOfItsOwnARunStillRemovesWhatEarlierOnesLeft) 
 
 TEST_F(OwnershipTest, ATableThatIsLeftWhileRunningIsCleanedAndForgotten) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   options_.table = 100;
-  forwarder_->set_options(options_);
+  forwarder_->input(fib::input::SetOptions{options_}, now_);
   settle();
   EXPECT_EQ(protocol_of(key("10.1.0.0/16", 100)), kDefaultProtocol);
   EXPECT_EQ(protocol_of(key("10.1.0.0/16")), -1);
@@ -231,19 +231,19 @@ TEST_F(OwnershipTest, ATableThatAnotherProcessOwnsIsLeftAloneUntilItIsFree) {
   bool free = false;
   start();
   forwarder_->set_claim([&free](std::uint32_t table) { return table != 100 || free; });
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   LocalAttributes local;
   local.fib_table = 100;
   const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 1}};
   const BestChange change{prefix("10.1.0.0/16"), paths, &local};
-  forwarder_->on_best_changed({&change, 1});
+  forwarder_->input(fib::input::BestChanged{{&change, 1}}, now_);
   settle();
   EXPECT_EQ(protocol_of(key("10.1.0.0/16", 100)), -1);
   EXPECT_EQ(refusal("10.1.0.0/16"), Refusal::table_owned);
   EXPECT_EQ(verify().difference_count, 1U);
   best("10.2.0.0/16", {0});
   options_.table = 100;
-  forwarder_->set_options(options_);
+  forwarder_->input(fib::input::SetOptions{options_}, now_);
   settle();
   EXPECT_EQ(protocol_of(key("10.2.0.0/16")), kDefaultProtocol) << "routes stay where they are";
   EXPECT_EQ(lines_.with("table 100 is not taken"), 1U);
@@ -256,13 +256,13 @@ TEST_F(OwnershipTest, ATableThatAnotherProcessOwnsIsLeftAloneUntilItIsFree) {
 
 TEST_F(OwnershipTest, ANextHopStaysUsableWhileOneOfTwoAppendedForeignRoutesToItIsLeft) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   const RouteKey foreign = key("10.50.0.0/24", kMainTable, 50);
   kernel_.put_beside(foreign, kBoot, via(0), Placement::appended);
   kernel_.put_beside(foreign, kBoot, via(1), Placement::appended);
   settle();
-  forwarder_->watch_next_hop(PeerId{0}, address("10.50.0.9"));
-  forwarder_->watch_network(prefix("10.50.0.0/24"), NetworkWatch::exact_route);
+  forwarder_->input(fib::input::WatchNextHop{PeerId{0}, address("10.50.0.9")}, now_);
+  forwarder_->input(fib::input::WatchNetwork{prefix("10.50.0.0/24"), NetworkWatch::exact_route}, now_);
   settle();
   static_cast<void>(forwarder_->take_next_hop_changes());
   static_cast<void>(forwarder_->take_network_changes());
@@ -283,13 +283,13 @@ TEST_F(OwnershipTest, AForeignIpv6RouteThatLosesOneOfTwoNextHopsIsStillThere) {
   kernel_.add_address({kTun0, local0, local0, 64, false});
   kernel_.add_address({kTun1, local1, local1, 64, false});
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   const RouteKey foreign{prefix("fd50::/64"), kMainTable, 50};
   const Via first{address("fd10::1"), kTun0, 1, false}, second{address("fd20::1"), kTun1, 1, false};
   kernel_.set_foreign(foreign, kBoot, {first, second});
   settle();
-  forwarder_->watch_next_hop(PeerId{0}, address("fd50::9"));
-  forwarder_->watch_network(prefix("fd50::/64"), NetworkWatch::exact_route);
+  forwarder_->input(fib::input::WatchNextHop{PeerId{0}, address("fd50::9")}, now_);
+  forwarder_->input(fib::input::WatchNetwork{prefix("fd50::/64"), NetworkWatch::exact_route}, now_);
   settle();
   static_cast<void>(forwarder_->take_network_changes());
   ASSERT_TRUE(forwarder_->take_next_hop_changes().back().usable);
@@ -304,7 +304,7 @@ TEST_F(OwnershipTest, AForeignIpv6RouteThatLosesOneOfTwoNextHopsIsStillThere) {
 
 TEST_F(OwnershipTest, AForeignRouteAppendedToOursIsHarmlessAndLogsNothing) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   const auto writes = kernel_.writes();
   const auto lines = lines_.all.size();
@@ -321,7 +321,7 @@ TEST_F(OwnershipTest, AForeignRouteAppendedToOursIsHarmlessAndLogsNothing) {
 
 TEST_F(OwnershipTest, AForeignRoutePrependedToOursIsSaidAndNeverTouched) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   kernel_.put_beside(key("10.1.0.0/16"), kBoot, via(1), Placement::created);
   settle();
@@ -343,7 +343,7 @@ TEST_F(OwnershipTest, AForeignRoutePrependedToOursIsSaidAndNeverTouched) {
 
 TEST_F(OwnershipTest, ARouteThatWasOverwrittenUnnoticedIsFoundByTheDumpAndRepaired) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   kernel_.leave(key("10.1.0.0/16"), kBoot, by(1));
   audit();
@@ -357,7 +357,7 @@ TEST_F(OwnershipTest, RepairsThatAnotherProgramUndoesComeLaterAndLaterAndNameIt)
   forwarder_.reset();
   start();
   forwarder_->set_port_name([](std::uint32_t port) { return "process " + std::to_string(port); });
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   const auto remove = [this] { kernel_.remove_by_user(key("10.1.0.0/16")); };
   const auto writes = fight(std::chrono::seconds{120}, remove);
@@ -377,7 +377,7 @@ TEST_F(OwnershipTest, RepairsThatAnotherProgramUndoesComeLaterAndLaterAndNameIt)
 
 TEST_F(OwnershipTest, ARouteOfOursThatAnotherProgramAddsAgainAndAgainIsRemovedLaterAndLater) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   // As a second daemon with our table and protocol would.
   const auto add = [this] { kernel_.overwrite(key("10.9.0.0/16"), kDefaultProtocol, via(0)); };
   EXPECT_LE(fight(std::chrono::seconds{120}, add), 12U);
@@ -386,7 +386,7 @@ TEST_F(OwnershipTest, ARouteOfOursThatAnotherProgramAddsAgainAndAgainIsRemovedLa
 
 TEST_F(OwnershipTest, AContestedRouteIsSaidByVerifyAndAWithdrawalDoesNotWait) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   fight(std::chrono::seconds{20}, [this] { kernel_.overwrite(key("10.1.0.0/16"), kDefaultProtocol, via(1)); });
   EXPECT_EQ(refusal("10.1.0.0/16"), Refusal::contested);
@@ -397,7 +397,7 @@ TEST_F(OwnershipTest, AContestedRouteIsSaidByVerifyAndAWithdrawalDoesNotWait) {
 
 TEST_F(OwnershipTest, WhatTheKernelTakesAlongWithALinkIsBackAtOnceHoweverOften) {
   start();
-  forwarder_->finish_adoption();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
   best("10.1.0.0/16", {0});
   for (int i = 0; i < 20; ++i) {
     kernel_.set_link(kTun0, false);

@@ -90,7 +90,7 @@ IPsec tunnels, and a world on virtual time for tests.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libminibgp-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "${library_package} (= ${debian_version}), libexpected-dev, libboost-dev (>= 1.74), libnl-3-dev, libnl-route-3-dev")
+    "${library_package} (= ${debian_version}), libexpected-dev, libboost-dev (>= 1.74)")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libgmock-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "BGP-4 speaker for your program: headers and static libraries
 Headers, static libraries, CMake package and pkg-config files of libminibgp.")

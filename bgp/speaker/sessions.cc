@@ -1,0 +1,343 @@
+/// EngineImpl's sessions: connections that come and go, and what follows from the events of each.
+#include <bgp/base/assert.h>
+#include <bgp/speaker/engine_impl.h>
+#include <bgp/speaker/snapshot.h>
+#include <bgp/text.h>
+#include <bgp/wire/notification.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace minibgp {
+namespace {
+
+namespace notify = wire::notify;
+
+enum class LimitVerdict : std::uint8_t { within, warns, ends_session };
+LimitVerdict judge(std::uint64_t received, const PrefixLimit& limit) {
+  if (received > limit.max) return limit.warn_only ? LimitVerdict::warns : LimitVerdict::ends_session;
+  return received * 100 < std::uint64_t{limit.max} * limit.warn_percent ? LimitVerdict::within : LimitVerdict::warns;
+}
+
+}  // namespace
+
+speaker::Connection& EngineImpl::add_connection(Peering& peering, session::Session::Side side, const IpAddress& local) {
+  const ConnId id{next_conn_++};
+  auto connection = std::make_unique<Connection>();
+  connection->id = id;
+  connection->peer = peering.id;
+  connection->local_address = local;
+  connection->session = std::make_unique<session::Session>(
+      id, side, peering.options, peering.identity(options_, defers_selection()), next_seed(), now_);
+  peering.connections.push_back(connection.get());
+  return *connections_.emplace(id, std::move(connection)).first->second;
+}
+
+void EngineImpl::dial_if_due(Peering& peering) {
+  if (stopping_ || peering.removing) return;
+  while (peering.connector.take_dial(now_)) {
+    // An attempt that still hangs gives way.
+    const std::vector<Connection*> connections = peering.connections;
+    for (Connection* hanging : connections)
+      if (hanging->session->state() == PeerState::connect) drop_silently(*hanging);
+    const Connection& dialed = add_connection(peering, session::Session::Side::dialed, {});
+    outputs_.emplace_back(Dial{dialed.id, peering.id});
+  }
+}
+
+std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
+                                              Time now) {
+  begin_turn(now);
+  for (const auto& peering : peers_) {
+    if (peering == nullptr || peering->removing || peering->options.address != from) continue;
+    // A link-local address means something on its link only.
+    if (from.is_link_local_v6() && peering->options.device != device) continue;
+    if (stopping_ || !peering->enabled) return std::nullopt;
+    if (!peering->connector.welcomes()) {
+      if (const auto line = peering->refusal_to_log(now_)) log(LogLevel::info, *peering, *line);
+      return std::nullopt;
+    }
+    // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN
+    // says more.
+    if (peering->established != nullptr && !peering->negotiated.peer_graceful_restart) return std::nullopt;
+    if (!peering->has_room()) {
+      Connection* const forgotten = peering->forgotten_connection();
+      if (forgotten == nullptr) return std::nullopt;
+      end_session(*forgotten, wire::cease(notify::kRejected, {}), DownReason::collision);
+    }
+    const Connection& accepted = add_connection(*peering, session::Session::Side::accepted, to);
+    peering->connector.on_session_up();
+    report_state(*peering, DownReason::none);
+    return accepted.id;
+  }
+  return std::nullopt;
+}
+
+void EngineImpl::on(const input::Connected& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr || connection->ended) return;
+  begin_turn(now_);
+  Peering& peering = *find_peer(connection->peer);
+  if (peering.established != nullptr) {
+    drop_silently(*connection);  // The peer's connection was faster.
+    return;
+  }
+  connection->local_address = in.local;
+  peering.connector.on_session_up();
+  connection->session->on_connected(now_);
+  drain(*connection);
+  report_state(peering, DownReason::none);
+}
+
+void EngineImpl::on(const input::SetLinkAddresses& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr || connection->ended || connection->link == in.addresses) return;
+  begin_turn(now_);
+  connection->link = in.addresses;
+  Peering& peering = *find_peer(connection->peer);
+  if (peering.established == connection) set_rules(peering);
+}
+
+/// Closes a connection on which nothing was said.
+void EngineImpl::drop_silently(Connection& connection) {
+  connection.ended = true;
+  std::erase(find_peer(connection.peer)->connections, &connection);
+  outputs_.emplace_back(Close{connection.id, Close::How::at_once});
+}
+
+void EngineImpl::on(const input::Received& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr || connection->ended) return;
+  begin_turn(now_);
+  connection->session->on_received(in.bytes, now_);
+  drain(*connection);
+  end_of_turn_of(*connection);
+}
+
+void EngineImpl::on(const input::Sent& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr) return;
+  connection->session->on_sent(in.count, now_);
+  if (connection->ended) return;
+  begin_turn(now_);
+  connection->write_told = false;
+}
+
+void EngineImpl::on(const input::Closed& in) {
+  Connection* const connection = find_connection(in.conn);
+  if (connection == nullptr || connection->ended) return;
+  begin_turn(now_);
+  work_left_ = SIZE_MAX;  // What came before the end counts, all of it: there is no later turn for it.
+  connection->session->on_closed(in.reason, now_);
+  drain(*connection);
+  work_left_ = 0;
+}
+
+/// Works through what the session has, as far as this turn's budget goes.
+void EngineImpl::drain(Connection& connection) {
+  while (work_left_ > 0 && !connection.ended && !held(connection)) {
+    const auto event = connection.session->poll(now_);
+    if (!event) return;
+    work_left_ -= std::min(work_left_, kWorkPerMessage);
+    handle(connection, *event);
+  }
+}
+
+void EngineImpl::handle(Connection& connection, const session::Event& event) {
+  if (const auto* update = std::get_if<session::UpdateReceived>(&event)) {
+    on_update(connection, update->body);
+  } else if (const auto* refresh = std::get_if<session::RefreshReceived>(&event)) {
+    on_refresh(connection, refresh->refresh);
+  } else if (std::holds_alternative<session::OpenReceived>(event)) {
+    on_open(connection);
+  } else if (const auto* up = std::get_if<session::Established>(&event)) {
+    on_established(connection, *up->negotiated);
+  } else if (const auto* down = std::get_if<session::Down>(&event)) {
+    on_down(connection, *down);
+  }
+}
+
+/// Whether messages of the connection wait. A peer whose old paths are still being removed waits before it begins one
+/// more refresh or session, because epochs are few.
+bool EngineImpl::held(const Connection& connection) const {
+  if (connection.session->state() >= PeerState::open_confirm && sweeper_.lag(connection.peer) > kRemovalLagMax)
+    return true;
+  return find_peer(connection.peer)->holds_back(connection, options_, now_);
+}
+
+/// The OPEN of a second connection decides which of the two lives (RFC 4271 s.6.8).
+void EngineImpl::on_open(Connection& connection) {
+  Peering& peering = *find_peer(connection.peer);
+  connection.held_until = now_ + kCollisionPatience;
+  report_state(peering, DownReason::none);
+  const auto other = std::find_if(peering.connections.begin(), peering.connections.end(), [&](Connection* known) {
+    return known != &connection && known->session->state() >= PeerState::open_confirm;
+  });
+  if (other == peering.connections.end()) return;
+  Connection& first = **other;
+  // Shortly after a session came up, the second one is either the late other half of a collision, which the peer closes
+  // itself, or the peer restarted already. Time tells: what is still there then is a restart (RFC 4724 s.5).
+  if (&first == peering.established && now_ - peering.since < session::kCollisionWindow) {
+    connection.held_until = peering.since + session::kCollisionWindow;
+    return;
+  }
+  const bool first_lives = peering.survivor(first, connection, options_, now_) == session::Survivor::first;
+  Connection& loser = first_lives ? connection : first;
+  end_session(loser, wire::cease(notify::kCollision, {}), DownReason::collision);
+}
+
+void EngineImpl::on_established(Connection& connection, const session::Negotiated& negotiated) {
+  Peering& peering = *find_peer(connection.peer);
+  // The peer restarted, and its new connection waited in on_open() until that was clear.
+  if (peering.established != nullptr)
+    end_session(*peering.established, wire::cease(notify::kCollision, {}), DownReason::collision);
+  BGP_ASSERT(peering.established == nullptr);  // end_session() works through on_down(), which clears it.
+  peering.established = &connection;
+  peering.negotiated = negotiated;
+  peering.end_of_rib_received = {};
+  peering.refreshing = {};
+  peering.limit_warned = peering.early_refresh_logged = false;
+  peering.logged_failure.clear();
+  peering.failure_logged_at = kNever;
+  peering.connector.on_established(now_);
+  ++connection.session->counters().connections_established;
+  // Whatever else was under way has lost.
+  const std::vector<Connection*> connections = peering.connections;
+  for (Connection* other : connections) {
+    if (other == &connection) continue;
+    if (other->session->state() == PeerState::connect) {
+      drop_silently(*other);
+    } else {
+      end_session(*other, wire::cease(notify::kCollision, {}), DownReason::collision);
+    }
+  }
+  came_back(peering);
+  set_rules(peering);
+  report_state(peering, DownReason::none);
+  log(LogLevel::info, peering, "session up");
+}
+
+void EngineImpl::on_update(Connection& connection, Bytes body) {
+  Peering& peering = *find_peer(connection.peer);
+  if (&connection != peering.established) return;
+  const wire::Update& update =
+      importer_.on_update(peering.import_rules, body, peering.negotiated.receive, connection.session->counters());
+  const std::size_t prefixes = update.announced.size() + update.mp_announced.size() + update.withdrawn.size();
+  work_left_ -= std::min(work_left_, prefixes);
+  if (update.severity == wire::Severity::session_reset) {
+    const wire::MessageError error = update.notification;
+    end_session(connection, error, DownReason::notification_sent);
+    return;
+  }
+  if (update.end_of_rib) on_end_of_rib(peering, *update.end_of_rib);
+  if (const auto& prefix = importer_.too_many_paths()) {
+    log(LogLevel::warning, peering,
+        "more paths of " + to_text(*prefix) + " than a route holds, " + std::to_string(rib::Route::kPathsOfPeerMax) +
+            " of one peer and " + std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
+    return end_over_limit(connection);
+  }
+  if (!update.announced.empty() || !update.mp_announced.empty()) check_import_limit(connection);
+}
+
+void EngineImpl::check_import_limit(Connection& connection) {
+  Peering& peering = *find_peer(connection.peer);
+  // What is stale does not count: after a restart a peer may announce all of it under other prefixes.
+  const std::uint32_t received = table_.counts(peering.id).current;
+  const LimitVerdict verdict = judge(received, peering.options.import_limit);
+  if (verdict == LimitVerdict::within) return;
+  if (!std::exchange(peering.limit_warned, true))
+    log(LogLevel::warning, peering,
+        std::to_string(received) + " prefixes received, the limit is " +
+            std::to_string(peering.options.import_limit.max));
+  if (verdict == LimitVerdict::ends_session) end_over_limit(connection);
+}
+
+void EngineImpl::end_over_limit(Connection& connection) {
+  Peering& peering = *find_peer(connection.peer);
+  peering.connector.stop();
+  peering.over_limit_since = now_;
+  end_sessions(peering, peering.goodbye(wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);
+}
+
+/// Stops a session and works its end through at once; messages it still holds are not looked at any more.
+void EngineImpl::end_session(Connection& connection, const wire::MessageError& error, DownReason reason) {
+  connection.session->stop(error, reason, now_);
+  while (!connection.ended) {
+    const auto event = connection.session->poll(now_);
+    if (!event) return;
+    if (const auto* down = std::get_if<session::Down>(&*event)) on_down(connection, *down);
+  }
+}
+
+/// Ends every connection of a peer; code 0: without a word.
+void EngineImpl::end_sessions(Peering& peering, const wire::MessageError& error, DownReason reason) {
+  const std::vector<Connection*> connections = peering.connections;
+  for (Connection* connection : connections) {
+    if (connection->ended) continue;
+    end_session(*connection, error, reason);
+  }
+}
+
+void EngineImpl::on_down(Connection& connection, const session::Down& down) {
+  Peering& peering = *find_peer(connection.peer);
+  connection.ended = true;
+  std::erase(peering.connections, &connection);
+  Counters& counters = connection.session->counters();
+  const bool was_established = peering.established == &connection;
+  if (was_established) ++counters.connections_dropped;
+  speaker::add_counters(peering.counters, counters);
+
+  peering.note_down(down, was_established);
+  if (was_established) {
+    session_lost(peering, down);
+    peering.established = nullptr;
+  }
+  if (down.close_socket) {
+    outputs_.emplace_back(Close{connection.id, down.flush ? Close::How::flush : Close::How::at_once});
+  } else {
+    closing_.push_back(connection.id);
+  }
+  const auto in_state = [&](auto wanted) {
+    return std::any_of(peering.connections.begin(), peering.connections.end(),
+                       [&](const Connection* other) { return wanted(other->session->state()); });
+  };
+  const bool dial_hangs = in_state([](PeerState state) { return state == PeerState::connect; });
+  const bool other_is_up = in_state([](PeerState state) { return state > PeerState::active; });
+  if (down.from == PeerState::connect) {
+    peering.connector.on_dial_failed(now_);
+  } else if (!other_is_up) {
+    peering.connector.on_session_down({down.hold_off, dial_hangs}, now_);
+  }
+  if (!was_established && peering.established == nullptr && !stopping_)
+    if (const auto line = peering.failure_to_log(down, now_)) log(LogLevel::warning, peering, *line);
+  dial_if_due(peering);
+  report_state(peering, down.reason);
+}
+
+void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
+  exporter_.leave(peering.id);
+  peering.refreshing = {};
+  std::erase_if(ends_of_rib_, [&](const PendingEndOfRib& pending) { return pending.end.peer == peering.id; });
+  const bool keep = keeps_routes(peering, down);
+  const std::uint32_t routes = table_.counts(peering.id).received;
+  std::string line = "session down: ";
+  line += to_text(down.reason);
+  if (!down.detail.empty()) line += " (" + down.detail + ")";
+  line += "; " + std::to_string(routes) + (keep ? " routes kept for a restart" : " routes withdrawn");
+  log(LogLevel::warning, peering, line);
+  if (keep) {
+    begin_stale(peering);
+  } else {
+    drop_routes(peering);
+  }
+}
+
+void EngineImpl::report_state(Peering& peering, DownReason reason) {
+  const PeerState state = peering.present_state();
+  if (state == peering.state) return;
+  const PeerState from = std::exchange(peering.state, state);
+  if (from == PeerState::established || state == PeerState::established) peering.since = now_;
+  outputs_.emplace_back(PeerChanged{peering.id, from, state, reason});
+}
+
+}  // namespace minibgp
