@@ -106,6 +106,14 @@ void Node::withdraw(const Prefix& given) {
   pump();
 }
 
+Result<PeerId, ApiError> Node::add_peer(const PeerOptions& options) {
+  const auto added = engine_->add_peer(options, world_.now());
+  if (!added) return added;
+  for (Neighbor& neighbor : neighbors_)
+    if (neighbor.options.address == options.address) neighbor.id = *added;
+  return added;
+}
+
 const Node::Neighbor& Node::neighbor(const Node& other) const {
   for (const Neighbor& neighbor : neighbors_)
     if (neighbor.other == &other) return neighbor;
@@ -174,13 +182,17 @@ void Node::start(Forwarding forwarding) {
   speaker.next_hop_tracking = options_.next_hop_tracking;
   speaker.seed = world_.random().next();
   speaker.forwarding_preserved = forwarding == Forwarding::preserved && life_ > 0;
+  if (options_.speaker) options_.speaker(speaker);
   ++life_;
   engine_ = std::make_unique<Engine>(speaker, nullptr, world_.now());
   for (const auto& [prefix, attributes] : announcements_) engine_->announce(prefix, attributes, world_.now());
   for (Neighbor& neighbor : neighbors_) {
-    const auto added = engine_->add_peer(neighbor.options, world_.now());
-    BGP_ASSERT(added.has_value());
-    neighbor.id = *added;
+    neighbor.id = kLocalPeer;
+    if (!options_.own_peers) {
+      const auto added = engine_->add_peer(neighbor.options, world_.now());
+      BGP_ASSERT(added.has_value());
+      neighbor.id = *added;
+    }
     world_.retransmit(*neighbor.link);
   }
   pump();
@@ -263,7 +275,8 @@ Link& World::connect(Node& left, Node& right, const LinkOptions& options) {
     if (options.both) options.both(peer);
     const auto& own = node == &left ? options.left : options.right;
     if (own) own(peer);
-    node->neighbors_.push_back({&link, &other, peer, {}});
+    node->neighbors_.push_back({&link, &other, peer, kLocalPeer});
+    if (node->options_.own_peers) continue;
     const auto added = node->engine_->add_peer(peer, now_);
     BGP_ASSERT(added.has_value());
     node->neighbors_.back().id = *added;

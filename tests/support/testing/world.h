@@ -47,6 +47,9 @@ struct NodeOptions {
   Multipath multipath = Multipath::neighbor_as;
   NextHopTracking next_hop_tracking = NextHopTracking::assume_usable;
   bool listens = true;  ///< false: connections to it are refused.
+  /// Its peers are added by whoever runs it, with Node::add_peer(): the node of a daemon that has a configuration.
+  bool own_peers = false;
+  std::function<void(SpeakerOptions&)> speaker = {};  ///< Changes of what start() makes of the options above.
 };
 /// A link and the two peers on it.
 struct LinkOptions {
@@ -78,6 +81,9 @@ class Node {
   [[nodiscard]] bool is_running() const { return engine_ != nullptr; }  ///< False after kill() and crash().
   /// Runs whatever inputs were given to engine() directly.
   void pump();
+
+  /// Of a node with NodeOptions::own_peers: the peer at the other end of the link that has `options.address`.
+  [[nodiscard]] Result<PeerId, ApiError> add_peer(const PeerOptions& options);
 
   /// Kept over restarts.
   void announce(std::string_view prefix, const PathAttributes& attributes = {});

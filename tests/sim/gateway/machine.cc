@@ -1,0 +1,467 @@
+#include <apps/bgplite/config/bundle.h>
+#include <tests/sim/gateway/machine.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace bgplite::sim {
+
+using namespace std::chrono_literals;
+using minibgp::Engine;
+namespace xfrm = minibgp::xfrm;
+namespace fib = minibgp::fib;
+
+namespace {
+
+constexpr const char* kPath = "/etc/bgplite.yaml";
+
+Bundle bundle_of(const std::string& files) {
+  Bundle bundle;
+  bundle.add(kPath, files);
+  return bundle;
+}
+std::string files_of(const Bundle& bundle) {
+  const std::string* text = bundle.find(kPath);
+  return text == nullptr ? std::string{} : *text;
+}
+
+xfrm::Sa sa_of(std::size_t tunnel, std::uint32_t child, xfrm::SaDirection direction) {
+  const auto local = minibgp::IpAddress::v4(0xC0000201U);
+  const auto remote = minibgp::IpAddress::v4(0xC6336401U + static_cast<std::uint32_t>(tunnel));
+  const bool in = direction == xfrm::SaDirection::inbound;
+  xfrm::Sa sa;
+  sa.key = {in ? local : remote, child * 2 + (in ? 0U : 1U), 50};
+  sa.source = in ? remote : local;
+  sa.if_id = static_cast<std::uint32_t>(tunnel + 1);
+  sa.direction = direction;
+  sa.added_s = child;
+  return sa;
+}
+
+xfrm::ChildSa child_of(std::size_t tunnel, std::uint32_t child) {
+  xfrm::ChildSa sa;
+  sa.id = child;
+  sa.ike_id = 1000 + child;
+  sa.connection = "bgplite-" + SimulatedGateway::tunnel_name(tunnel);
+  sa.name = SimulatedGateway::tunnel_name(tunnel);
+  sa.if_id = static_cast<std::uint32_t>(tunnel + 1);
+  sa.spi_in = child * 2;
+  sa.spi_out = child * 2 + 1;
+  return sa;
+}
+
+}  // namespace
+
+/// One call for each effect, as apps/bgplite/perform.cc.
+struct SimulatedGateway::Perform {
+  SimulatedGateway& my;
+  void operator()(const effect::AddPeer& effect) const {
+    const auto added = my.around_.node.add_peer(effect.options);
+    if (added) my.input(input::PeerAdded{effect.key, *added});
+  }
+  void operator()(const effect::UpdatePeer& effect) const {
+    if (my.around_.node.engine().update_peer(effect.peer, effect.options, my.now()))
+      my.input(input::PeerUpdated{effect.peer});
+  }
+  void operator()(const effect::RemovePeer& effect) const {
+    my.on_engine([peer = effect.peer, now = my.now()](Engine& engine) { engine.remove_peer(peer, now); });
+    my.forwarder_->remove_peer(effect.peer);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::EnablePeer& effect) const {
+    my.on_engine([peer = effect.peer, now = my.now()](Engine& engine) { engine.enable_peer(peer, now); });
+  }
+  void operator()(const effect::DisablePeer& effect) const {
+    my.on_engine([effect, now = my.now()](Engine& engine) { engine.disable_peer(effect.peer, effect.reason, now); });
+  }
+  void operator()(const effect::ResetPeer& effect) const {
+    my.on_engine([effect, now = my.now()](Engine& engine) { engine.reset_peer(effect.peer, effect.reason, now); });
+  }
+  void operator()(const effect::SetTransport& effect) const {
+    my.on_engine(
+        [effect, now = my.now()](Engine& engine) { engine.set_transport_usable(effect.peer, effect.usable, now); });
+  }
+  void operator()(const effect::SetNextHop& effect) const {
+    my.on_engine([effect, now = my.now()](Engine& engine) {
+      engine.set_next_hop(effect.peer, effect.next_hop, effect.usable, effect.cost, now);
+    });
+  }
+  void operator()(const effect::SetRouter& effect) const {
+    my.on_engine(
+        [effect, now = my.now()](Engine& engine) { static_cast<void>(engine.set_options(effect.options, now)); });
+  }
+  void operator()(const effect::Announce& effect) const {
+    my.on_engine([effect, now = my.now()](Engine& engine) { engine.announce(effect.prefix, effect.attributes, now); });
+  }
+  void operator()(const effect::Withdraw& effect) const {
+    my.on_engine([effect, now = my.now()](Engine& engine) { engine.withdraw(effect.prefix, now); });
+  }
+  void operator()(const effect::BindPeer& effect) const {
+    my.forwarder_->set_peer(effect.peer, effect.binding);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::UsePeer& effect) const {
+    my.forwarder_->set_peer_usable(effect.peer, effect.usable);
+    my.react();
+  }
+  void operator()(const effect::UseInterface& effect) const {
+    my.forwarder_->set_interface_usable(effect.interface, effect.usable, effect.reason);
+    my.react();
+  }
+  void operator()(const effect::SuspectInterface& effect) const {
+    my.forwarder_->set_interface_suspect(effect.interface, effect.suspect);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::ForgetInterface& effect) const {
+    my.forwarder_->forget_interface(effect.interface);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::WatchNextHop& effect) const {
+    const minibgp::NextHopInterest& interest = effect.interest;
+    interest.wanted ? my.forwarder_->watch_next_hop(interest.peer, interest.next_hop)
+                    : my.forwarder_->unwatch_next_hop(interest.peer, interest.next_hop);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::WatchNetwork& effect) const {
+    effect.wanted ? my.forwarder_->watch_network(effect.prefix, effect.watch)
+                  : my.forwarder_->unwatch_network(effect.prefix, effect.watch);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::SetOwnNetworks& effect) const {
+    my.forwarder_->set_own_networks(effect.networks);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::SetStaticRoutes& effect) const {
+    my.forwarder_->set_static_routes(effect.routes);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::SetFib& effect) const {
+    my.forwarder_->set_options(effect.options);
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::FinishAdoption&) const {
+    my.forwarder_->finish_adoption();
+    my.kernel_busy_ = true;
+  }
+  void operator()(const effect::SetTunnels& effect) const {
+    my.table_->set_tunnels(effect.tunnels);
+    my.table_touched_ = true;
+    my.input(input::TunnelsSet{});
+  }
+  void operator()(const effect::TerminateTunnel& effect) const {
+    for (std::size_t i = 0; i < my.around_.charon.tunnels.size(); ++i) {
+      ModelCharon::Tunnel& tunnel = my.around_.charon.tunnels[i];
+      if (tunnel_name(i) != effect.tunnel || tunnel.child == 0 || !my.around_.charon.running) continue;
+      const std::uint32_t child = std::exchange(tunnel.child, 0);
+      tunnel.known_child = 0;
+      my.sa_gone(i, child);
+      my.child_down(i, child);
+    }
+  }
+  void operator()(const effect::GuardUnderlay&) const {}
+  void operator()(const effect::NoteFailover&) const {}
+  void operator()(const effect::Log& effect) const {
+    ++my.counts_.logs;
+    if (my.tracing) my.trace.push_back("  log: " + effect.line);
+  }
+  void operator()(const effect::Tell&) const {}
+  void operator()(const effect::Refused& effect) const {
+    if (my.tracing) my.trace.push_back("  refused: " + effect.why);
+  }
+  void operator()(const effect::ReadTraffic&) const { my.input(input::Traffic{TrafficCounters{}}); }
+  void operator()(const effect::SetLogLevels&) const {}
+  void operator()(const effect::End& effect) const {
+    my.ending_ = true;
+    my.removing_ = !effect.keep;
+    if (!effect.keep) my.around_.disk.marker = false;
+    my.on_engine([keep = effect.keep, now = my.now()](Engine& engine) {
+      engine.stop(keep ? Engine::Stop::keep : Engine::Stop::cease, keep ? "restart" : "shutdown", now);
+    });
+    if (my.removing_) my.forwarder_->remove_everything();
+    my.kernel_busy_ = true;
+  }
+};
+
+SimulatedGateway::SimulatedGateway(Surroundings around) : around_(std::move(around)) {
+  around_.node.set_observer(this);
+  around_.node.kill();
+}
+SimulatedGateway::~SimulatedGateway() { around_.node.set_observer(nullptr); }
+
+// Life
+
+void SimulatedGateway::start() {
+  if (running()) return;
+  ++life_;
+  const auto stored = around_.disk.stored.empty() ? std::nullopt : parse_stored(around_.disk.stored);
+  const Bundle files = bundle_of(around_.files);
+  const StartChoice choice = choose_at_start(kPath, files, stored);
+  const bool good = choice.run == StartChoice::Run::good;
+  const Bundle run = good ? stored->good : files;
+  keeper_ = good ? std::make_unique<ConfigKeeper>(run, stored->pending, stored->confirm_by)
+                 : std::make_unique<ConfigKeeper>(run);
+  const Config config = around_.make_config(files_of(run));
+  gateway_ = std::make_unique<Gateway>(config, static_cast<const GatewayView&>(*this), 1);
+  gateway_->set_restarted(around_.disk.marker);
+  around_.disk.marker = true;
+  forwarder_ = std::make_unique<fib::Forwarder>(gateway_->fib_options(), nullptr, now());
+  forwarder_->set_former(around_.disk.owned);
+  around_.kernel.forget_conversation();
+  around_.kernel.attach(*forwarder_);
+  table_ = std::make_unique<xfrm::TunnelTable>();
+  ending_ = removing_ = false;
+  kernel_busy_ = true;
+  around_.node.start(minibgp::testing::Node::Forwarding::preserved);
+  const effect::SetTunnels setup = gateway_->tunnel_setup();
+  table_->set_tunnels(setup.tunnels);
+  table_->dump_begins();
+  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
+    if (around_.charon.tunnels[i].child != 0) sa_added(i, around_.charon.tunnels[i].child);
+  table_->dump_ended();
+  if (around_.charon.running) charon_snapshot();
+  table_touched_ = true;
+  input(input::Start{});
+  if (!around_.disk.full) around_.disk.stored = to_octets(keeper_->wanted());
+  keeper_->input(ConfigKeeper::Stored{around_.disk.full ? "no space left on device" : ""}, now());
+  turn();
+}
+
+void SimulatedGateway::kill() {
+  if (!running()) return;
+  around_.node.kill();
+  inbox_.clear();
+  gateway_.reset();
+  forwarder_.reset();
+  keeper_.reset();
+  table_.reset();
+}
+
+void SimulatedGateway::stop() {
+  if (!running()) return;
+  input(input::Stop{});
+  turn();
+  // The fib takes its routes out, as long as the kernel lets it.
+  for (int i = 0; i < 2000 && removing_ && !forwarder_->idle(); ++i) {
+    kernel_busy_ = true;
+    work_kernel();
+  }
+  kill();
+}
+
+void SimulatedGateway::ask(Input wish) {
+  if (!running()) return;
+  input(std::move(wish));
+  turn();
+}
+
+void SimulatedGateway::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Origin origin) {
+  if (!running()) return;
+  const auto wall = std::chrono::duration_cast<std::chrono::seconds>(now().time_since_epoch()).count();
+  keeper_->input(ConfigKeeper::Apply{bundle_of(around_.files), origin, confirm, wall}, now());
+  run_keeper();
+}
+void SimulatedGateway::confirm() {
+  if (!running()) return;
+  keeper_->input(ConfigKeeper::Confirm{}, now());
+  run_keeper();
+}
+void SimulatedGateway::rollback() {
+  if (!running()) return;
+  keeper_->input(ConfigKeeper::Rollback{"asked by the operator"}, now());
+  run_keeper();
+}
+
+void SimulatedGateway::run_keeper() {
+  while (auto output = keeper_->poll()) {
+    if (const auto* store = std::get_if<ConfigKeeper::Store>(&*output)) {
+      if (!around_.disk.full) around_.disk.stored = to_octets(store->stored);
+      keeper_->input(ConfigKeeper::Stored{around_.disk.full ? "no space left on device" : ""}, now());
+    } else if (const auto* run = std::get_if<ConfigKeeper::Run>(&*output)) {
+      Config wanted = around_.make_config(files_of(run->files));
+      Plan plan = gateway_->plan(wanted);
+      if (tracing)
+        for (const bgplite::Step& step : plan) trace.push_back("  plan: " + step.text);
+      input(input::Apply{std::move(wanted), std::move(plan)});
+    }
+  }
+  turn();
+}
+
+// Facts of the tunnels
+
+void SimulatedGateway::sa_added(std::size_t tunnel, std::uint32_t child) {
+  if (!table_) return;
+  table_->sa_added(sa_of(tunnel, child, xfrm::SaDirection::inbound));
+  table_->sa_added(sa_of(tunnel, child, xfrm::SaDirection::outbound));
+  table_touched_ = true;
+}
+void SimulatedGateway::sa_gone(std::size_t tunnel, std::uint32_t child) {
+  if (!table_) return;
+  table_->sa_gone(sa_of(tunnel, child, xfrm::SaDirection::inbound).key, xfrm::Reason::sa_deleted);
+  table_->sa_gone(sa_of(tunnel, child, xfrm::SaDirection::outbound).key, xfrm::Reason::sa_deleted);
+  table_touched_ = true;
+}
+void SimulatedGateway::child_up(std::size_t tunnel, std::uint32_t child) {
+  if (!table_) return;
+  table_->child_up(child_of(tunnel, child));
+  table_touched_ = true;
+}
+void SimulatedGateway::child_down(std::size_t tunnel, std::uint32_t child) {
+  if (!table_) return;
+  table_->child_down(child_of(tunnel, child));
+  table_touched_ = true;
+}
+void SimulatedGateway::charon_gone() {
+  if (!table_) return;
+  table_->charon_refuses();
+  table_touched_ = true;
+}
+void SimulatedGateway::charon_snapshot() {
+  if (!table_) return;
+  std::vector<xfrm::ChildSa> children;
+  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
+    if (around_.charon.tunnels[i].known_child != 0)
+      children.push_back(child_of(i, around_.charon.tunnels[i].known_child));
+  table_->set_children(std::move(children));
+  table_touched_ = true;
+}
+void SimulatedGateway::probe(std::size_t tunnel, xfrm::ProbeResult result) {
+  if (!table_) return;
+  table_->set_probe(tunnel_name(tunnel), result);
+  table_touched_ = true;
+}
+
+void SimulatedGateway::settle_tunnels() {
+  if (!std::exchange(table_touched_, false) && table_->next_deadline() > now()) return;
+  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i) {
+    const bool up = around_.kernel.link(index_of(i)).up;
+    const xfrm::TunnelLink link{static_cast<std::uint32_t>(i + 1), up, true, true};
+    table_->set_link(tunnel_name(i), &link);
+    table_->set_underlay(tunnel_name(i), xfrm::Reason::ready);
+  }
+  std::vector<input::TunnelChanged> changed;
+  for (const xfrm::TunnelChange& change : table_->settle(now()))
+    changed.push_back({std::string{change.tunnel}, change.state, change.previous, change.reason});
+  for (const xfrm::SaKey& dead : table_->take_dead()) table_->sa_gone(dead, xfrm::Reason::sa_deleted);
+  for (input::TunnelChanged& change : changed) {
+    if (tracing)
+      trace.push_back("  tunnel " + change.tunnel + " " + std::string{xfrm::to_text(change.state)} + " " +
+                      std::string{xfrm::to_text(change.reason)});
+    input(std::move(change));
+  }
+}
+
+// The pump
+
+void SimulatedGateway::input(Input event) {
+  if (!gateway_) return;
+  ++counts_.inputs;
+  gateway_->input(std::move(event), now());
+  run_effects();
+}
+
+void SimulatedGateway::run_effects() {
+  if (std::exchange(performing_, true)) return;
+  while (auto effect = gateway_->poll()) {
+    ++counts_.effects;
+    std::visit(Perform{*this}, *effect);
+  }
+  performing_ = false;
+}
+
+/// As the speaker's driver: what observers ask for takes effect after the engine was polled empty.
+void SimulatedGateway::on_engine(std::function<void(Engine&)> call) { inbox_.push_back(std::move(call)); }
+
+void SimulatedGateway::on_best_changed(std::span<const minibgp::BestChange> changes) {
+  if (!gateway_ || !gateway_->forwards()) return;
+  forwarder_->on_best_changed(changes);
+  kernel_busy_ = true;
+}
+
+/// The kernel's groups have lost the next hop when this returns.
+void SimulatedGateway::react() {
+  forwarder_->settle(now());
+  send_next_hops();
+  kernel_busy_ = true;
+}
+
+void SimulatedGateway::send_next_hops() {
+  for (;;) {
+    const auto batch = forwarder_->next_next_hop_batch(64, now());
+    if (batch.empty()) return;
+    around_.kernel.send(batch);
+    forwarder_->settle(now());
+  }
+}
+
+void SimulatedGateway::work_kernel() {
+  if (!forwarder_ || (!kernel_busy_ && forwarder_->next_deadline() > now())) return;
+  forwarder_->on_time(now());
+  forwarder_->settle(now());
+  if (const auto owned = forwarder_->take_owned_change()) around_.disk.owned = *owned;
+  send_next_hops();
+  for (int i = 0; i < 4 && !(ending_ && !removing_); ++i) {
+    const auto batch = forwarder_->next_route_batch(8, now());
+    if (batch.empty()) break;
+    around_.kernel.send(batch);
+  }
+  forwarder_->settle(now());
+  send_next_hops();
+  if (const auto request = forwarder_->take_dump_request(now()); request.any()) around_.kernel.dump(request);
+  // What was delivered may make work: another round follows, until nothing comes any more.
+  bool delivered = false;
+  for (int i = 0; i < 16 && around_.kernel.deliver(now()); ++i) delivered = true;
+  forwarder_->settle(now());
+  kernel_busy_ = delivered || (forwarder_->has_work() && !(ending_ && !removing_));
+  if (auto changes = forwarder_->take_next_hop_changes(); !changes.empty()) input(input::NextHops{std::move(changes)});
+  for (const fib::NetworkChange& change : forwarder_->take_network_changes())
+    input(input::NetworkChanged{change.prefix, change.watch, change.present});
+}
+
+void SimulatedGateway::turn() {
+  if (!running() || std::exchange(in_turn_, true)) return;
+  ++counts_.turns;
+  for (int i = 0; i < 50; ++i) {
+    for (auto& call : std::exchange(inbox_, {})) {
+      call(around_.node.engine());
+      around_.node.pump();
+    }
+    around_.node.pump();
+    settle_tunnels();
+    if (gateway_->next_deadline() <= now()) {
+      gateway_->on_time(now());
+      run_effects();
+    }
+    if (keeper_->next_deadline() <= now()) {
+      keeper_->input(ConfigKeeper::TimeUp{}, now());
+      in_turn_ = false;
+      return run_keeper();
+    }
+    if (inbox_.empty()) break;
+  }
+  work_kernel();
+  in_turn_ = false;
+  Time next = std::min(
+      {gateway_->next_deadline(), forwarder_->next_deadline(), table_->next_deadline(), keeper_->next_deadline()});
+  if (kernel_busy_ || !inbox_.empty()) next = std::min(next, now() + 1ms);
+  wake_at(next);
+}
+
+/// An event of the world, after which turn() is called.
+void SimulatedGateway::wake_at(Time when) {
+  if (when == minibgp::kNever || (woken_ != minibgp::kNever && woken_ > now() && woken_ <= when)) return;
+  woken_ = std::max(when, now() + 100us);
+  around_.world.at(woken_, [] {});
+}
+
+// GatewayView
+
+std::vector<minibgp::PeerStatus> SimulatedGateway::sessions() const {
+  return around_.node.is_running() ? around_.node.engine().peers() : std::vector<minibgp::PeerStatus>{};
+}
+std::optional<minibgp::PeerStatus> SimulatedGateway::session(PeerId peer) const {
+  return around_.node.is_running() ? around_.node.engine().peer(peer) : std::nullopt;
+}
+bool SimulatedGateway::tunnel_usable(const std::string& tunnel) const { return xfrm::usable(table_->state(tunnel)); }
+
+}  // namespace bgplite::sim

@@ -1,0 +1,111 @@
+#include <tests/sim/gateway/script.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <utility>
+
+#include <testing/random.h>
+
+namespace bgplite::sim {
+namespace {
+
+constexpr std::array<std::string_view, static_cast<std::size_t>(Act::kCount)> kWords = {
+    "peer-announce", "peer-withdraw", "peer-stop", "peer-kill", "peer-crash", "peer-start",  "peer-refresh",
+    "peer-slow",     "path-cut",      "path-heal", "tcp-reset", "intruder",   "sa-lost",     "sa-rekey",
+    "charon-kill",   "charon-start",  "link-down", "link-up",   "vandal",     "object-gone", "refuse",
+    "overrun",       "kernel-calm",   "kill",      "stop",      "start",      "write-files", "apply",
+    "apply-confirm", "reload",        "confirm",   "rollback",  "drain",      "undo-drain",  "disable",
+    "enable",        "reset",         "refresh",   "announce",  "withdraw",   "drill",       "stop-drill",
+    "terminate",     "disk-full",     "disk-free"};
+
+}  // namespace
+
+std::string_view to_text(Act act) { return kWords.at(static_cast<std::size_t>(act)); }
+
+Script draw(std::uint64_t seed) {
+  minibgp::testing::Random random{minibgp::testing::Seed{seed}};
+  Script script{seed, {}};
+  const std::size_t count = 4 + random.below(14);
+  for (std::size_t i = 0; i < count; ++i) {
+    Step step;
+    // Close together, so that steps meet what earlier ones began; at times long enough for every timer.
+    const std::size_t pace = random.below(8);
+    step.after_ms = static_cast<std::uint32_t>(pace < 3   ? random.below(400)
+                                               : pace < 7 ? random.below(8'000)
+                                                          : random.below(150'000));
+    step.act = static_cast<Act>(random.below(static_cast<std::size_t>(Act::kCount)));
+    step.a = static_cast<std::uint32_t>(random.below(4));
+    step.b = static_cast<std::uint32_t>(random.below(16));
+    script.steps.push_back(step);
+    // What waits for a counterpart gets it often.
+    if (step.act == Act::write_files && !random.one_in(4))
+      script.steps.push_back({200,
+                              random.one_in(3)   ? Act::apply_confirm
+                              : random.one_in(3) ? Act::reload
+                                                 : Act::apply,
+                              0, step.b});
+    if ((step.act == Act::kill || step.act == Act::stop) && !random.one_in(3))
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::start, 0, 0});
+  }
+  return script;
+}
+
+std::string to_text(const Script& script) {
+  std::ostringstream out;
+  out << "seed " << script.seed << "\n";
+  for (const Step& step : script.steps)
+    out << "+" << step.after_ms << " " << to_text(step.act) << " " << step.a << " " << step.b << "\n";
+  return out.str();
+}
+
+std::optional<Script> parse(std::string_view text) {
+  std::istringstream in{std::string{text}};
+  std::string word;
+  Script script;
+  if (!(in >> word >> script.seed) || word != "seed") return std::nullopt;
+  char plus = 0;
+  for (Step step; in >> plus >> step.after_ms >> word >> step.a >> step.b; script.steps.push_back(step)) {
+    const auto* const found = std::find(kWords.begin(), kWords.end(), word);
+    if (plus != '+' || found == kWords.end()) return std::nullopt;
+    step.act = static_cast<Act>(found - kWords.begin());
+  }
+  return script;
+}
+
+Script shrink(Script script, const std::function<bool(const Script&)>& fails, int runs) {
+  // Ever smaller pieces are left out; the time that passed before them passes before what follows.
+  for (std::size_t size = std::max<std::size_t>(1, script.steps.size() / 2); runs > 0;) {
+    bool shorter = false;
+    for (std::size_t at = 0; at < script.steps.size() && runs > 0;) {
+      Script tried = script;
+      const auto begin = tried.steps.begin() + static_cast<std::ptrdiff_t>(at);
+      const auto end = begin + static_cast<std::ptrdiff_t>(std::min(size, tried.steps.size() - at));
+      std::uint32_t pause = 0;
+      for (auto step = begin; step != end; ++step) pause += step->after_ms;
+      const auto next = tried.steps.erase(begin, end);
+      if (next != tried.steps.end()) next->after_ms += pause;
+      --runs;
+      if (fails(tried)) {
+        script = std::move(tried);
+        shorter = true;
+      } else {
+        at += size;
+      }
+    }
+    if (size == 1 && !shorter) break;
+    size = std::max<std::size_t>(1, size / 2);
+  }
+  // Then rounder times.
+  for (Step& step : script.steps) {
+    for (const std::uint32_t rounder : {0U, 1000U, step.after_ms / 1000 * 1000}) {
+      if (runs-- <= 0 || step.after_ms <= rounder) continue;
+      const std::uint32_t before = std::exchange(step.after_ms, rounder);
+      if (fails(script)) break;
+      step.after_ms = before;
+    }
+  }
+  return script;
+}
+
+}  // namespace bgplite::sim
