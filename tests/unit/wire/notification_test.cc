@@ -44,9 +44,14 @@ TEST(ShutdownCommunication, IsSentAndShown) {
 
 TEST(ShutdownCommunication, IsCutAt255OctetsBetweenCharacters) {
   // 254 octets, then a 2-octet character that would end at 256.
-  const MessageError error = cease(notify::kAdminReset, std::string(254, 'x') + "\xC3\xA9");
+  const auto e_acute_after = [](std::size_t length) {
+    std::string text(length, 'x');
+    text.append("\xC3\xA9");
+    return text;
+  };
+  const MessageError error = cease(notify::kAdminReset, e_acute_after(254));
   EXPECT_EQ(error.data[0], 254);
-  EXPECT_EQ(cease(notify::kAdminReset, std::string(253, 'x') + "\xC3\xA9").data[0], 255);
+  EXPECT_EQ(cease(notify::kAdminReset, e_acute_after(253)).data[0], 255);
   EXPECT_EQ(cease(notify::kAdminReset, std::string(300, 'x')).data.size(), 256U);
 }
 

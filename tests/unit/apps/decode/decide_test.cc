@@ -1,5 +1,5 @@
 // bgplite decide against golden files, each checked by hand. BGPLITE_WRITE_GOLDEN=1 writes them anew.
-#include <apps/bgplite/cli/decide.h>
+#include <apps/bgplite/cli/decide_command.h>
 
 #include <cstdio>
 #include <cstdlib>
