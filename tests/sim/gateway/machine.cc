@@ -55,6 +55,10 @@ xfrm::ChildSa child_of(std::size_t tunnel, std::uint32_t child) {
 /// One call for each effect, as apps/bgplite/perform.cc.
 struct SimulatedGateway::Perform {
   SimulatedGateway& my;
+  void fib(const minibgp::fib::Input& input) const {
+    my.forwarder_->input(input, my.now());
+    my.kernel_busy_ = true;
+  }
   void operator()(const effect::AddPeer& effect) const {
     const auto added = my.around_.node.add_peer(effect.options);
     if (added) my.input(input::PeerAdded{effect.key, *added});
@@ -65,8 +69,7 @@ struct SimulatedGateway::Perform {
   }
   void operator()(const effect::RemovePeer& effect) const {
     my.on_engine([peer = effect.peer, now = my.now()](Engine& engine) { engine.remove_peer(peer, now); });
-    my.forwarder_->remove_peer(effect.peer);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::RemovePeer{effect.peer});
   }
   void operator()(const effect::EnablePeer& effect) const {
     my.on_engine([peer = effect.peer, now = my.now()](Engine& engine) { engine.enable_peer(peer, now); });
@@ -97,52 +100,45 @@ struct SimulatedGateway::Perform {
     my.on_engine([effect, now = my.now()](Engine& engine) { engine.withdraw(effect.prefix, now); });
   }
   void operator()(const effect::BindPeer& effect) const {
-    my.forwarder_->set_peer(effect.peer, effect.binding);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::SetPeer{effect.peer, effect.binding});
   }
   void operator()(const effect::UsePeer& effect) const {
-    my.forwarder_->set_peer_usable(effect.peer, effect.usable);
+    fib(minibgp::fib::input::SetPeerUsable{effect.peer, effect.usable});
     my.react();
   }
   void operator()(const effect::UseInterface& effect) const {
-    my.forwarder_->set_interface_usable(effect.interface, effect.usable, effect.reason);
+    fib(minibgp::fib::input::SetInterfaceUsable{effect.interface, effect.usable, effect.reason});
     my.react();
   }
   void operator()(const effect::SuspectInterface& effect) const {
-    my.forwarder_->set_interface_suspect(effect.interface, effect.suspect);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::SetInterfaceSuspect{effect.interface, effect.suspect});
   }
   void operator()(const effect::ForgetInterface& effect) const {
-    my.forwarder_->forget_interface(effect.interface);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::ForgetInterface{effect.interface});
   }
   void operator()(const effect::WatchNextHop& effect) const {
     const minibgp::NextHopInterest& interest = effect.interest;
-    interest.wanted ? my.forwarder_->watch_next_hop(interest.peer, interest.next_hop)
-                    : my.forwarder_->unwatch_next_hop(interest.peer, interest.next_hop);
-    my.kernel_busy_ = true;
+    if (interest.wanted) {
+      fib(minibgp::fib::input::WatchNextHop{interest.peer, interest.next_hop});
+    } else {
+      fib(minibgp::fib::input::UnwatchNextHop{interest.peer, interest.next_hop});
+    }
   }
   void operator()(const effect::WatchNetwork& effect) const {
-    effect.wanted ? my.forwarder_->watch_network(effect.prefix, effect.watch)
-                  : my.forwarder_->unwatch_network(effect.prefix, effect.watch);
-    my.kernel_busy_ = true;
+    if (effect.wanted) {
+      fib(minibgp::fib::input::WatchNetwork{effect.prefix, effect.watch});
+    } else {
+      fib(minibgp::fib::input::UnwatchNetwork{effect.prefix, effect.watch});
+    }
   }
   void operator()(const effect::SetOwnNetworks& effect) const {
-    my.forwarder_->set_own_networks(effect.networks);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::SetOwnNetworks{effect.networks});
   }
   void operator()(const effect::SetStaticRoutes& effect) const {
-    my.forwarder_->set_static_routes(effect.routes);
-    my.kernel_busy_ = true;
+    fib(minibgp::fib::input::SetStaticRoutes{effect.routes});
   }
-  void operator()(const effect::SetFib& effect) const {
-    my.forwarder_->set_options(effect.options);
-    my.kernel_busy_ = true;
-  }
-  void operator()(const effect::FinishAdoption&) const {
-    my.forwarder_->finish_adoption();
-    my.kernel_busy_ = true;
-  }
+  void operator()(const effect::SetFib& effect) const { fib(minibgp::fib::input::SetOptions{effect.options}); }
+  void operator()(const effect::FinishAdoption&) const { fib(minibgp::fib::input::FinishAdoption{}); }
   void operator()(const effect::SetTunnels& effect) const {
     my.table_->set_tunnels(effect.tunnels);
     my.table_touched_ = true;
@@ -374,7 +370,7 @@ void SimulatedGateway::on_engine(std::function<void(Engine&)> call) { inbox_.pus
 
 void SimulatedGateway::on_best_changed(std::span<const minibgp::BestChange> changes) {
   if (!gateway_ || !gateway_->forwards()) return;
-  forwarder_->on_best_changed(changes);
+  forwarder_->input(fib::input::BestChanged{changes}, now());
   kernel_busy_ = true;
 }
 
