@@ -188,6 +188,51 @@ def another_file(lab):
     one.ns.run(one.binary, "-c", "/run/link.yaml", "--socket", SOCKET, "plan")
 
 
+# What the reference says that each of these costs a peer.
+COSTS = [("name", "another", "live"), ("timers", {"send_hold": "500s"}, "live"),
+         ("timers", {"connect_retry": "7s"}, "live"),
+         ("import_limit", {"max": 100}, "live"), ("export_limit", {"max": 100}, "live"),
+         ("session_on_tunnel_down", "close", "live"), ("prepend", 1, "refresh"),
+         ("families", ["ipv4", "ipv6"], "reset"), ("enabled", False, "reset")]  # fmt: skip
+
+
+@case("what plan says that a change costs a session is what apply costs it, and what ends one wants --yes")
+def costs(lab):
+    require(needs.root(), needs.namespaces())
+    binary = needs.built("bgplite")
+    spaces = [lab.namespace("a"), lab.namespace("b")]
+    lab.link(*spaces, "link0", "link0", ["198.51.100.1/24"], ["198.51.100.2/24"])
+    configs = []
+    for i, space in enumerate(spaces):
+        there = {"asn": 65002 - i, "accept_all": True, "timers": {"connect_retry": "1s"}}
+        configs.append({"router": {"asn": 65001 + i, "router_id": f"192.0.2.{i + 1}"}, "fib": {"enabled": False},
+                        "networks": [f"10.{i}.0.0/16"], "state_dir": "/run/bgplite/state",
+                        "peers": {f"198.51.100.{2 - i}": there}})  # fmt: skip
+        space.run("mkdir", "-p", "/run/bgplite/state")
+        space.write(FILE, json.dumps(configs[i]))
+        space.start("bgplite", binary, "run", "-c", FILE)
+    ours, peer = spaces[0], configs[0]["peers"]["198.51.100.2"]
+    cli = lambda *words: ours.run(binary, "-c", FILE, *words, check=False, input="")
+    shown = lambda: json.loads(cli("show", "peers", "--json").stdout)["peers"][0]
+    answers = lambda: "peers" in cli("show", "peers", "--json").stdout
+    wait_until(lambda: answers() and shown()["state"] == "Established", 20, "it is up")
+    steps = lambda: json.loads(cli("plan", "--json").stdout)["steps"]
+    for key, value, effect in COSTS:
+        peer[key] = value
+        ours.write(FILE, json.dumps(configs[0]))
+        check_equal([step["effect"] for step in steps()], [effect], f"plan: {key}")
+        ups = shown()["established"]
+        done = cli("apply")
+        check_equal(done.returncode, 1 if effect == "reset" else 0, f"apply of {key} without --yes: {done.stdout}")
+        check_equal((shown()["state"], shown()["established"]), ("Established", ups), f"the session after {key}")
+        if effect == "reset":
+            cli("apply", "--yes")
+            again = lambda: shown()["enabled"] is False if key == "enabled" else shown()["established"] == ups + 1
+            state = "Idle" if key == "enabled" else "Established"
+            wait_until(lambda: again() and shown()["state"] == state, 20, shown)
+        check_equal(steps(), [], f"plan after apply: {key}")
+
+
 @case("a YAML of aliases that would fill the memory is refused at once, and the daemon goes on meanwhile")
 def bomb(lab):
     one = One(lab)

@@ -168,5 +168,67 @@ def keys(lab):
     check(readable() and finding() is None, "after the remedy for a key that was not there")
 
 
+@case("the commands for keys that init prints make keys that the daemon's user can read")
+def init(lab):
+    one = One(lab)
+    one.cli("init", "aws-tgw", "--output", "/run/made.yaml")
+    made = one.ns.run("cat", "/run/made.yaml").stdout
+    commands = [line.lstrip("# ") for line in made.splitlines() if line.startswith("#") and "/dev/stdin" in line]
+    check(commands, lambda: f"no command for a key: {made}")
+    for command in commands:
+        one.ns.run("sh", "-c", command.replace("-o bgplite", "-o nobody"), input="secret\n")
+        path = command.split()[-1]
+        one.ns.run("setpriv", "--reuid", "nobody", "--clear-groups", "test", "-r", path)
+
+
+@case("a tunnel of mode policy that takes everything to everywhere is named by check and by doctor")
+def everything(lab):
+    ike = {"remote": {"address": "203.0.113.9"}, "psk_file": "/run/psk"}
+    all_of_it = {"local_ts": "0.0.0.0/0", "remote_ts": "0.0.0.0/0"}
+    one = One(lab, tunnels={"t": {"mode": "policy", "ike": {**ike, **all_of_it}}})
+    one.ns.run("sh", "-c", "umask 077; echo secret > /run/psk")
+    named = lambda: [f["subject"] for f in json.loads(one.cli("doctor", "--json", check=False).stdout)["findings"]
+                     if f["check"] == "everything"]  # fmt: skip
+    checked = lambda: "takes everything to everywhere" in one.cli("check", FILE, check=False).stdout
+    for everywhere in ({}, {"remote_ts": ["10.9.0.0/16", "0.0.0.0/0"]}):
+        one.config["tunnels"]["t"]["ike"] = {**ike, **all_of_it, **everywhere}
+        one.write()
+        check((checked(), named()) == (True, ["t"]), lambda: f"{everywhere}: check, doctor: {checked()}, {named()}")
+    one.config["tunnels"]["t"]["ike"] = {**ike, "local_ts": "172.16.20.0/24", "remote_ts": "0.0.0.0/0"}
+    one.write()
+    check((checked(), named()) == (False, []), lambda: f"a LAN to everywhere: {checked()}, {named()}")
+
+
+@case("doctor names a masquerade that takes a tunnel's packets, and routes in table 220; --fix leaves both alone")
+def others(lab):
+    one = tunnel(lab)
+    one.config["tunnels"]["t"] = {"if_id": 42, "ike": {"remote": {"address": "203.0.113.9"}, "psk_file": "/run/psk"}}
+    one.write()
+    one.make_chain()
+    one.ns.dummy("far", "198.51.100.1/24")
+    chain = "chain post { type nat hook postrouting priority 100; masquerade; };"
+    one.ns.run("nft", "-f", "-", input=f"table ip nat {{ {chain} }}\n")
+    one.ns.run("ip", "route", "add", "10.0.0.0/8", "dev", "far", "table", "220")
+    one.ns.run("ip", "rule", "add", "priority", "220", "lookup", "220")
+    state = lambda: [one.ns.run(*words).stdout for words in (("nft", "list", "table", "ip", "nat"), ("ip", "rule"),
+                                                             ("ip", "route", "show", "table", "220"))]  # fmt: skip
+
+    def findings(*words):
+        answer = json.loads(one.cli("doctor", "--json", *words, check=False).stdout)
+        return {(f["check"], f["subject"]): f for f in answer["findings"] if f["check"] in ("masquerade", "table-220")}
+
+    before = state()
+    check_equal(set(findings("--fix")), {("masquerade", "far"), ("masquerade", "t"), ("table-220", "")}, "findings")
+    check_equal(state(), before, "what --fix changed")
+    for subject in ("far", "t"):
+        one.ns.run("sh", "-c", findings()["masquerade", subject]["remedy"])
+    check_equal(set(findings()), {("table-220", "")}, "after the remedies of the masquerade")
+    one.config["tunnels"]["t"].update(mode="policy")
+    del one.config["tunnels"]["t"]["if_id"]
+    one.config["tunnels"]["t"]["ike"].update(local_ts="172.16.0.0/12", remote_ts="10.0.0.0/8")
+    one.write()
+    check_equal((findings("--fix"), state()[1:]), ({}, before[1:]), "where a tunnel of mode policy uses table 220")
+
+
 if __name__ == "__main__":
     main()

@@ -121,6 +121,46 @@ def slow(lab):
     check(links.tunnel("ipsec0")["went_down"] <= 1, lambda: links.tunnel("ipsec0"))
 
 
+# Answers echo requests to 169.254.10.1 until the file is there; from then on it sends the first answer again and again.
+REPLAY = """
+import os, select, socket, struct, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+first = None
+while True:
+    asked = select.select([s], [], [], 0.05)[0]
+    replay = os.path.exists(sys.argv[1])
+    if asked:
+        packet, (source, _) = s.recvfrom(2048)
+        icmp = packet[(packet[0] & 15) * 4:]
+        if not replay and icmp[0] == 8 and packet[16:20] == socket.inet_aton("169.254.10.1"):
+            body = b"\\0\\0\\0\\0" + icmp[4:]
+            total = sum(struct.unpack(f"!{len(body) // 2}H", body))
+            total = (total & 0xffff) + (total >> 16)
+            last = body[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + body[4:], source
+            first = first or last
+            s.sendto(last[0], (last[1], 0))
+    if replay:
+        for answer, to in {first, last}:
+            s.sendto(answer, (to, 0))
+"""
+
+
+@case("a target that is dead stays down though its old answers are sent again and again")
+def replayed(lab):
+    links = Links(lab, probe=FAST)
+    links.cloud.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
+    links.cloud.start("replay", sys.executable, "-c", REPLAY, "/run/dead")
+    links.start()
+    links.wait_probe("ipsec0", "up")
+    answered = lambda: links.tunnel("ipsec0")["probe"]["answered"]
+    wait_until(lambda: answered() >= 10, 10, "10 answers")
+    links.cloud.write("/run/dead", "")
+    links.wait_probe("ipsec0", "down", 5)
+    counted = answered()
+    holds_for(lambda: links.tunnel("ipsec0")["probe"]["state"] == "down", 2, lambda: links.tunnel("ipsec0"))
+    check_equal(answered(), counted, "answers counted while only old ones came")
+
+
 @case("a probe that a reload adds after a start without probes and devices works where only a raw socket can")
 def added(lab):
     require(needs.root(), needs.namespaces())
