@@ -6,13 +6,20 @@ namespace minibgp::rib {
 
 namespace {
 
-/// The counter that an entry belongs to; null for an empty one.
-std::size_t* counter_of(AdjOut::Counts& counts, OutEntry entry) {
-  if (entry.is_empty()) return nullptr;
-  return entry.is_withheld() ? &counts.withheld[static_cast<std::size_t>(entry.why())] : &counts.advertised;
+/// The counter that an entry belongs to, which is not empty.
+std::size_t& counter_of(AdjOut::Counts& counts, OutEntry entry) {
+  return entry.is_withheld() ? counts.withheld[static_cast<std::size_t>(entry.why())] : counts.advertised;
 }
 
 }  // namespace
+
+void AdjOut::count(OutEntry entry, std::ptrdiff_t change) {
+  if (entry.is_empty()) return;
+  const auto source = static_cast<std::size_t>(entry.source);
+  if (source >= by_source_.size()) by_source_.resize(source + 1);
+  counter_of(counts_, entry) += static_cast<std::size_t>(change);
+  counter_of(by_source_[source], entry) += static_cast<std::size_t>(change);
+}
 
 void AdjOut::set(RouteId id, OutEntry entry) {
   const std::uint32_t number = static_cast<std::uint32_t>(id);
@@ -28,19 +35,13 @@ void AdjOut::set(RouteId id, OutEntry entry) {
   const OutEntry old{attributes, source};
   attributes = entry.attributes;
   source = entry.source;
-  if (std::size_t* const counter = counter_of(counts_, entry)) ++*counter, ++chunk.used;
-  if (std::size_t* const counter = counter_of(counts_, old)) --*counter, --chunk.used;
+  count(entry, 1);
+  count(old, -1);
+  chunk.used += entry.is_empty() ? 0U : 1U;
+  chunk.used -= old.is_empty() ? 0U : 1U;
   if (chunk.used == 0) chunks_[index].reset();
   if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
   if (old.is_advertised()) attributes_.release(old.attributes);
-}
-
-AdjOut::Counts AdjOut::counts_from(PeerId peer) const {
-  Counts counts;
-  for_each_entry([&](RouteId, OutEntry entry) {
-    if (entry.source == peer) ++*counter_of(counts, entry);
-  });
-  return counts;
 }
 
 bool AdjOut::same_entries(const AdjOut& other) const {
@@ -63,6 +64,7 @@ void AdjOut::copy_from(const AdjOut& other) {
     chunks_[i] = std::make_unique<Chunk>(*other.chunks_[i]);
   }
   counts_ = other.counts_;
+  by_source_ = other.by_source_;
   for_each_entry([&](RouteId, OutEntry entry) {
     if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
   });
@@ -104,12 +106,14 @@ void AdjOut::forget() {
   });
   chunks_.clear();
   counts_ = {};
+  by_source_.clear();
 }
 
 std::size_t AdjOut::octets() const {
   std::size_t chunks = 0;
   for (const auto& chunk : chunks_) chunks += chunk != nullptr ? 1U : 0U;
-  return chunks * sizeof(Chunk) + chunks_.capacity() * sizeof(void*) + pending_.octets();
+  return chunks * sizeof(Chunk) + chunks_.capacity() * sizeof(void*) + by_source_.capacity() * sizeof(Counts) +
+         pending_.octets();
 }
 
 }  // namespace minibgp::rib

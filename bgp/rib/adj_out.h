@@ -1,6 +1,6 @@
 /// AdjOut: the Adj-RIB-Out of one export group, and which routes it still has to look at. An entry is a value: nothing,
 /// what is advertised (as it stands after export policy, a handle and the peer it came from), or why nothing can be
-/// advertised; 6 octets a route. Counts are derived from the entries. Routes to look at are a set, never a queue of
+/// advertised; 6 octets a route. Counts follow the entries. Routes to look at are a set, never a queue of
 /// messages; a group that starts walks the table instead of listing it.
 #pragma once
 
@@ -66,7 +66,10 @@ class AdjOut {
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
   /// Of the entries whose source is `peer`: they are nothing to that member.
-  [[nodiscard]] Counts counts_from(PeerId peer) const;
+  [[nodiscard]] Counts counts_from(PeerId peer) const {
+    const auto source = static_cast<std::size_t>(peer);
+    return source < by_source_.size() ? by_source_[source] : Counts{};
+  }
   /// Whether every entry is the same.
   [[nodiscard]] bool same_entries(const AdjOut& other) const;
   /// The same entries and the same routes to look at as `other`.
@@ -162,9 +165,12 @@ class AdjOut {
   /// Whether the walk still comes by it.
   [[nodiscard]] bool ahead(RouteId id) const { return walking_ && id >= cursor_; }
 
+  void count(OutEntry entry, std::ptrdiff_t change);
+
   AttrTable& attributes_;
   std::vector<std::unique_ptr<Chunk>> chunks_;  ///< By route id; null: only empty entries.
   Counts counts_;
+  std::vector<Counts> by_source_;  ///< By PeerId, as far as one has an entry.
   base::DirtySet pending_;
   bool walking_ = false;
   Walk walk_ = Walk::changes;

@@ -270,6 +270,37 @@ TEST(AdjOut, WhatIsWithheldIsCountedByReasonAndFoundInOrder) {
   EXPECT_FALSE(copy.same_entries(out)) << "another source";
 }
 
+TEST(AdjOut, CountsOfEachSourceFollowTheEntries) {
+  Rib rib;
+  AdjOut out{rib.attributes};
+  PathAttributes a;
+  a.as_path = *parse_as_path("65001");
+  const AttrId id = rib.attributes.intern(a);
+  const OutEntry kinds[] = {{}, {id, PeerId{1}}, {id, PeerId{7}}, OutEntry::withheld(Withheld::over_limit, PeerId{7})};
+  const auto counted = [](const AdjOut& of, PeerId source) {
+    AdjOut::Counts counts;
+    of.for_each_entry([&](RouteId, OutEntry entry) {
+      if (entry.source != source) return;
+      ++(entry.is_withheld() ? counts.withheld[static_cast<std::size_t>(entry.why())] : counts.advertised);
+    });
+    return counts;
+  };
+  // Every kind of entry replaces every kind.
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    out.set(RouteId{i % 5}, kinds[(i / 4) % 4]);
+    out.set(RouteId{i % 5}, kinds[i % 4]);
+    AdjOut copy{rib.attributes};
+    copy.copy_from(out);
+    for (const PeerId source : {PeerId{1}, PeerId{7}, PeerId{9}}) {
+      EXPECT_EQ(out.counts_from(source), counted(out, source)) << i;
+      EXPECT_EQ(copy.counts_from(source), counted(out, source)) << i;
+    }
+  }
+  out.forget();
+  EXPECT_EQ(out.counts_from(PeerId{7}), AdjOut::Counts{});
+  rib.attributes.release(id);
+}
+
 TEST(AdjOut, AWalkMeetsEveryRouteOnceAndChangesOvertakeIt) {
   Rib rib;
   std::vector<RouteId> ids;
