@@ -265,7 +265,7 @@ def clouds_uplinks(lab):
         s.wait_both_ways()
 
 
-@case("both ends rekey IKE_SA and CHILD_SA for a minute: nothing is initiated, one IKE_SA stays")
+@case("both ends rekey IKE_SA and CHILD_SA for a minute: nothing is initiated, one IKE_SA stays", full=True)
 def rekey_storm(lab):
     storm(lab, 60)
 
