@@ -15,9 +15,10 @@ std::size_t& counter_of(AdjOut::Counts& counts, OutEntry entry) {
 
 void AdjOut::count(OutEntry entry, std::ptrdiff_t change) {
   if (entry.is_empty()) return;
+  counter_of(counts_, entry) += static_cast<std::size_t>(change);
+  if (entry.source == kLocalPeer) return;  // Is no member, and the largest number there is.
   const auto source = static_cast<std::size_t>(entry.source);
   if (source >= by_source_.size()) by_source_.resize(source + 1);
-  counter_of(counts_, entry) += static_cast<std::size_t>(change);
   counter_of(by_source_[source], entry) += static_cast<std::size_t>(change);
 }
 

@@ -301,6 +301,15 @@ TEST(AdjOut, CountsOfEachSourceFollowTheEntries) {
   rib.attributes.release(id);
 }
 
+TEST(AdjOut, AnOwnNetworkTakesNoMoreMemoryThanALearnedRoute) {
+  Rib rib;
+  AdjOut own{rib.attributes}, learned{rib.attributes};
+  own.set(RouteId{1}, OutEntry::withheld(Withheld::too_large, kLocalPeer));
+  learned.set(RouteId{1}, OutEntry::withheld(Withheld::too_large, PeerId{0}));
+  EXPECT_LE(own.octets(), learned.octets());
+  EXPECT_EQ(own.counts(), learned.counts());
+}
+
 TEST(AdjOut, AWalkMeetsEveryRouteOnceAndChangesOvertakeIt) {
   Rib rib;
   std::vector<RouteId> ids;
