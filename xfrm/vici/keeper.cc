@@ -386,6 +386,8 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
   if (carrying.empty()) childless.clear();
   note_since(tunnel.negotiating, negotiating, now);
   note_since(tunnel.empty, childless, now);
+  // IKEv1 keeps the SA of before beside its successor until it expires, and a peer may go on sending on it.
+  if (tunnel.options.ike && tunnel.options.ike->version == 1) children.clear();
   note_since(tunnel.superseded, superseded_children(children), now);
   carrying.erase(newest);
   tunnel.end_of_list.clear();

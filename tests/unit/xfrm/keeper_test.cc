@@ -412,6 +412,15 @@ TEST_F(Keeper, AChildThatARekeyLeftBehindIsEndedOnceTheOverlapIsOver) {
   }
 }
 
+TEST_F(Keeper, WithIkeV1AChildBesideItsSuccessorStays) {
+  tunnels_[0].ike->version = 1;
+  keeper_.set_tunnels(tunnels_, now_);
+  settle();
+  charon_.left_over = "REKEYED";
+  EXPECT_THAT(ended_within(IkeKeeper::kRekeyOverlap * 3), IsEmpty());
+  EXPECT_THAT(charon_.ended_children, ElementsAre("1")) << "of the second tunnel, which speaks IKEv2";
+}
+
 TEST_F(Keeper, AChildThatCharonDoesNotEndIsNotAskedForAllTheTime) {
   settle();
   charon_.left_over = "DELETED";
