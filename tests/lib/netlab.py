@@ -32,6 +32,11 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def from_ip(printed):
+    """The rows of `ip -j`. Of a table that does not exist it prints the opening bracket alone: there are none."""
+    return json.loads(printed) if printed.strip() not in ("", "[") else []
+
+
 def wait_until(condition, seconds, what):
     """The first true value of condition(). Asks every 20 ms; after `seconds` raises LabError with `what`, a text or a
     callable that makes it (to say what was seen instead)."""
@@ -224,7 +229,7 @@ class Namespace:
 
     # --- what the kernel has ----------------------------------------------------------------------------------------
     def ip_json(self, *words):
-        return json.loads(self.ip("-j", *words) or "[]")
+        return from_ip(self.ip("-j", *words))
 
     def routes(self, family=4, protocol=None, table="main"):
         """{prefix: [Route, ...]} as the kernel has it, ordered by metric. A host route has its length; default is
@@ -233,7 +238,7 @@ class Namespace:
         if protocol is not None:
             words += ["proto", str(protocol)]
         found = {}
-        for row in json.loads(self.ip("-j", *words, check=False) or "[]"):
+        for row in from_ip(self.ip("-j", *words, check=False)):
             row.setdefault("protocol", protocol)  # A filtered dump does not repeat what it was filtered by.
             route = Route.from_json(row, family)
             found.setdefault(route.prefix, []).append(route)
