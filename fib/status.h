@@ -86,6 +86,13 @@ inline constexpr GuardReason kGuardReasons[] = {
   }
 }
 
+/// The word of `fib.allow` that lets such routes pass; empty: the guard has no such reason.
+[[nodiscard]] constexpr std::string_view guard_word(Refusal refusal) {
+  for (const GuardReason& reason : kGuardReasons)
+    if (reason.bit == guard_bit(refusal)) return reason.word;
+  return {};
+}
+
 /// One route as `show fib` prints it. A copy.
 struct RouteStatus {
   RouteKey key;

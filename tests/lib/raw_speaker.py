@@ -3,7 +3,7 @@
 
 It dials TO, keeps the session up, and carries out each line that is appended to the file ORDERS:
 
-    announce PREFIX [OCTETS]   with an unknown transitive attribute of that size
+    announce PREFIX [OCTETS [NEXT_HOP]]   with an unknown transitive attribute of that size; FROM is the next hop
     withdraw PREFIX
 
 It ends when the session does. IPv4 unicast, 4-octet AS numbers; used where no real daemon says what a test needs.
@@ -70,10 +70,11 @@ def main():
         # Orders that were given together are sent together.
         messages = b""
         for line in file:
-            verb, prefix, *size = line.split()
+            verb, prefix, *more = line.split()
             prefixes = prefix.split(",")
             if verb == "announce":
-                messages += update(prefixes, asn, own, int(size[0]) if size else 0)
+                next_hop = ipaddress.ip_address(more[1]).packed if len(more) > 1 else own
+                messages += update(prefixes, asn, next_hop, int(more[0]) if more else 0)
             else:
                 messages += withdrawal(prefixes)
         if messages:

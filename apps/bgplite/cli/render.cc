@@ -501,6 +501,8 @@ std::string render_explain(const Json& answer, bool colors) {
     if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, colors) + "\n";
     for (const Json& via : list(route, "vias")) out += line("", via_text(via));
     if (refused) out += line("", text(route["refused"], "detail"));
+    if (refused && route["refused"].contains("allow"))
+      out += line("", "allowed with: fib.allow: [" + text(route["refused"], "allow") + "]");
   }
   for (const Json& peer : list(answer, "announced_to"))
     out += line(flag(peer, "announced") ? "announced to" : "not announced to",

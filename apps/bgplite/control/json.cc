@@ -178,9 +178,11 @@ Json to_json(const minibgp::fib::RouteStatus& route, const minibgp::fib::Fib& fi
             {"static", route.from_static}};
   if (route.preferred_source.is_set()) json["prefsrc"] = address(route.preferred_source);
   if (route.next_hop != minibgp::fib::kNoNextHopId) json["next_hop_id"] = static_cast<std::uint32_t>(route.next_hop);
-  if (route.refusal != minibgp::fib::Refusal::none)
+  if (route.refusal != minibgp::fib::Refusal::none) {
     json["refused"] = {
         {"reason", minibgp::fib::to_text(route.refusal)}, {"detail", route.refusal_detail}, {"errno", route.error}};
+    if (const auto word = minibgp::fib::guard_word(route.refusal); !word.empty()) json["refused"]["allow"] = word;
+  }
   return json;
 }
 
