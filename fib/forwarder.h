@@ -59,8 +59,10 @@ struct OwnedChanged {
 struct NextHopsChanged {
   std::vector<NextHopState> states;
 };
-using Output =
-    std::variant<OwnedChanged, NextHopBatch, RouteBatch, DumpRequest, NextHopsChanged, NetworkChange, Comparison>;
+/// The end of what input::Stop began. Nothing comes after it.
+struct Stopped {};
+using Output = std::variant<OwnedChanged, NextHopBatch, RouteBatch, DumpRequest, NextHopsChanged, NetworkChange,
+                            Comparison, Stopped>;
 
 /// Whether the input may take a next hop away: packets follow it until its groups have lost it.
 [[nodiscard]] inline bool may_take_next_hop(const Input& input) {
@@ -187,6 +189,7 @@ class Forwarder {
   }
   [[nodiscard]] bool is_due(Stage stage) const;
   void run(Stage stage);
+  [[nodiscard]] bool has_ended();
   void settle_refusals();
   void settle_next_hops();
   void settle_objects();
@@ -210,6 +213,7 @@ class Forwarder {
   void on(const input::WatchNetwork& in);
   void on(const input::UnwatchNetwork& in);
   void on(const input::FinishAdoption&) { finish_adoption(); }
+  void on(const input::Stop& in);
   void finish_adoption();
 
   struct WatchedNextHop {
@@ -277,6 +281,10 @@ class Forwarder {
   bool verify_wanted_ = false;
   FibCounters counters_;
   bool refusal_logged_ = false;
+  /// finishing: what was begun, and nothing else. over: nothing is handed out any more.
+  enum class End : std::uint8_t { none, finishing, removing, over } end_ = End::none;
+  Time end_at_ = kNever;         ///< The end when nothing more was removed until then.
+  std::size_t left_at_end_ = 0;  ///< Routes, when that was set.
 };
 
 }  // namespace minibgp::fib

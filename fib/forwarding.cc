@@ -1,3 +1,4 @@
+#include <bgp/text.h>
 #include <fib/forwarding.h>
 
 #include <utility>
@@ -21,6 +22,10 @@ std::size_t hash_of(const Forwarding& forwarding) {
 }
 
 }  // namespace
+
+std::string to_text(const RouteKey& key) {
+  return to_text(key.prefix) + " metric " + std::to_string(key.metric) + " table " + std::to_string(key.table);
+}
 
 ForwardingId ForwardingTable::intern(const Forwarding& forwarding) {
   const std::size_t hash = hash_of(forwarding);

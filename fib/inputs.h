@@ -131,14 +131,17 @@ struct UnwatchNetwork {
 };
 /// Fib::finish_adoption().
 struct FinishAdoption {};
+/// Fib::stop().
+struct Stop {};
 
 }  // namespace input
 
 /// One input of a Fib.
-using Input = std::variant<input::SetOptions, input::BestChanged, input::SetPeer, input::RemovePeer,
-                           input::SetPeerUsable, input::SetStaticRoutes, input::SetRoute, input::RemoveRoute,
-                           input::SetInterfaceUsable, input::SetInterfaceSuspect, input::ForgetInterface,
-                           input::SetUnderlayEndpoints, input::SetOwnNetworks, input::WatchNextHop,
-                           input::UnwatchNextHop, input::WatchNetwork, input::UnwatchNetwork, input::FinishAdoption>;
+using Input =
+    std::variant<input::SetOptions, input::BestChanged, input::SetPeer, input::RemovePeer, input::SetPeerUsable,
+                 input::SetStaticRoutes, input::SetRoute, input::RemoveRoute, input::SetInterfaceUsable,
+                 input::SetInterfaceSuspect, input::ForgetInterface, input::SetUnderlayEndpoints, input::SetOwnNetworks,
+                 input::WatchNextHop, input::UnwatchNextHop, input::WatchNetwork, input::UnwatchNetwork,
+                 input::FinishAdoption, input::Stop>;
 
 }  // namespace minibgp::fib

@@ -205,6 +205,7 @@ class Reconciler {
     return dirty_.size() + in_flight_ + backing_off_.size() + truces_.size() + crowd_.size();
   }
   [[nodiscard]] std::size_t refused() const { return errors_.size(); }
+  [[nodiscard]] bool waits_for_answers() const { return in_flight_ != 0; }
   [[nodiscard]] std::size_t contested() const { return truces_.size() + crowd_.size(); }
   struct Totals {
     std::uint64_t adds = 0, replaces = 0, removes = 0, refusals = 0, drift = 0;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -64,6 +65,8 @@ struct RouteKey {
   std::uint32_t metric = 0;  ///< RTA_PRIORITY. The kernel reads 0 as 1024 for IPv6.
   auto operator<=>(const RouteKey&) const = default;
 };
+/// For people: "10.0.0.0/8 metric 20 table 254".
+[[nodiscard]] std::string to_text(const RouteKey& key);
 
 /// Where an earlier run of ours wrote, so that what it left can be found again: a routing table, the protocol number of
 /// the routes, and the ids of the next-hop objects.

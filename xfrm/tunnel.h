@@ -168,6 +168,14 @@ struct TunnelChange {
   Time at{};
 };
 
+/// A follow group goes over to another tunnel.
+struct FollowChange {
+  std::string_view group;
+  std::string_view tunnel;    ///< Use this one now; empty: none is usable.
+  std::string_view previous;  ///< Empty at the start.
+  std::string_view why;       ///< "inbound traffic moved", "previous tunnel is down".
+};
+
 /// Holding flapping tunnels down. Each loss counts one flap; a flap is forgotten after `forget_after` of being up.
 struct Damping {
   bool enabled = true;

@@ -1,14 +1,14 @@
-/// The Fib of fib/fib.h: a Forwarder, the kernel, one timer, and pump(), which carries out what the Forwarder hands
-/// out. Decides nothing.
-#include <fib/dry_run.h>
+/// The Fib of fib/fib.h: a Forwarder, the kernel and one timer. Inputs go in, then pump() carries out what the
+/// Forwarder hands out. Decides nothing.
 #include <fib/fib.h>
 #include <fib/forwarder.h>
+#include <fib/netlink/dry_port.h>
 #include <fib/netlink/kernel.h>
 #include <fib/netlink/owner_lock.h>
+#include <fib/netlink/table_locks.h>
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <utility>
 #include <variant>
 
@@ -20,46 +20,8 @@ namespace minibgp::fib {
 namespace {
 
 constexpr std::size_t kNextHopsPerBatch = 64;
-/// stop() ends without success when nothing was removed for so long.
-constexpr Duration kStopPatience = std::chrono::seconds{10};
 
-Time now() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return Time{std::chrono::duration_cast<Duration>(since)};
-}
-
-/// The name of the lock on the routes of a table and protocol. Other programs may use it to stay away.
-std::string lock_name(std::uint32_t table, std::uint8_t protocol) {
-  return "minibgp/routes/table " + std::to_string(table) + " protocol " + std::to_string(protocol);
-}
-
-/// The first netlink socket of a process has its process id as port; the others have numbers above all of them.
-std::string port_text(std::uint32_t port_id) {
-  constexpr std::uint32_t kPidMax = 1U << 22U;
-  return port_id < kPidMax ? netlink::process_text(static_cast<int>(port_id))
-                           : "another program (netlink port " + std::to_string(port_id) + ")";
-}
-
-/// Prints instead of writing: every operation succeeds.
-class DryRun final : public KernelPort {
- public:
-  DryRun(Forwarder& forwarder, std::function<void(std::string_view)> print)
-      : forwarder_(forwarder), print_(std::move(print)) {}
-  void send(std::span<const NextHopOp> batch) override {
-    for (const NextHopOp& op : batch) print_(to_text(op, name_));
-    forwarder_.on_answers(batch, {}, now());
-  }
-  void send(std::span<const RouteOp> batch) override {
-    for (const RouteOp& op : batch) print_(to_text(op, forwarder_.options().protocol, name_));
-    forwarder_.on_answers(batch, {}, now());
-  }
-  void dump(const DumpRequest&) override {}
-
- private:
-  Forwarder& forwarder_;
-  std::function<void(std::string_view)> print_;
-  InterfaceName name_ = [this](IfIndex index) { return forwarder_.map().name_of(index); };
-};
+Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
 
 }  // namespace
 
@@ -70,14 +32,20 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
         observer_(observer),
         forwarder_(options, log, now()),
         timer_(io),
-        kernel_(io, forwarder_,
-                {[this] { pump(); }, [this](std::error_code error) { fail(error); }, [] { return now(); }}) {
-    if (options.dry_run) dry_run_ = std::make_unique<DryRun>(forwarder_, options.dry_run);
-    forwarder_.set_port_name(port_text);
+        kernel_(io, forwarder_, {[this] { pump(); }, [this](std::error_code error) { fail(error); }, now}),
+        locks_(io, forwarder_) {
+    if (options.dry_run) dry_ = std::make_unique<netlink::DryPort>(forwarder_, options.dry_run, now);
+    forwarder_.set_port_name(netlink::port_text);
   }
 
   Result<void, std::error_code> start() {
-    if (auto owned = own_tables(); !owned) return owned;
+    if (is_reserved_table(forwarder_.options().table))
+      return unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (dry_) {
+      forwarder_.set_former({});
+    } else if (auto owned = locks_.take_own(); !owned) {
+      return owned;
+    }
     auto opened = kernel_.open();
     if (opened) started_ = true, pump();
     return opened;
@@ -102,17 +70,8 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
 
   void stop(std::function<void()> done) {
     stopped_ = std::move(done);
-    if (forwarder_.options().on_exit == FibOptions::OnExit::remove) {
-      forwarder_.remove_everything();
-    } else {
-      finish_only_ = true;
-    }
-    stopping_ = true;
-    if (!started_ || ended_) {
-      end();
-    } else {
-      schedule();
-    }
+    if (!started_ || ended_) return end();
+    input(input::Stop{});
   }
 
   [[nodiscard]] FibStatus status() const {
@@ -123,39 +82,10 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   }
 
  private:
-  Result<void, std::error_code> take_lock(std::uint32_t table, std::uint8_t protocol) {
-    auto& lock = locks_[{table, protocol}];
-    if (lock) return {};
-    auto taken = netlink::OwnerLock::take(io_, lock_name(table, protocol));
-    if (!taken) return unexpected(taken.error());
-    lock = std::move(*taken);
-    return {};
-  }
+  KernelPort& port() { return dry_ ? static_cast<KernelPort&>(*dry_) : kernel_; }
 
-  /// This run's table, and those of earlier runs that nobody owns now: what is in the others is not ours any more.
-  Result<void, std::error_code> own_tables() {
-    const FibOptions& options = forwarder_.options();
-    if (is_reserved_table(options.table)) return unexpected(std::make_error_code(std::errc::invalid_argument));
-    if (dry_run_) {
-      forwarder_.set_former({});
-      return {};
-    }
-    if (options.enabled)
-      if (auto owned = take_lock(options.table, options.protocol); !owned) return owned;
-    std::vector<OwnedTable> former = options.former;
-    std::erase_if(former, [this](const OwnedTable& one) {
-      return is_reserved_table(one.table) || !take_lock(one.table, one.protocol);
-    });
-    forwarder_.set_former(former);
-    forwarder_.set_claim(
-        [this](std::uint32_t table) { return take_lock(table, forwarder_.options().protocol).has_value(); });
-    return {};
-  }
-
-  /// For inputs that may wait until the caller returned to the loop.
   void schedule() {
-    if (scheduled_ || !started_ || ended_) return;
-    scheduled_ = true;
+    if (!started_ || ended_ || std::exchange(scheduled_, true)) return;
     boost::asio::post(io_, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
@@ -163,8 +93,6 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
       self->pump();
     });
   }
-
-  KernelPort& port() { return dry_run_ ? static_cast<KernelPort&>(*dry_run_) : kernel_; }
 
   void fail_over(Time began) {
     const std::uint64_t before = forwarder_.failovers();
@@ -184,36 +112,23 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     began_ = now();
     failovers_before_ = forwarder_.failovers();
     forwarder_.on_time(began_);
-    for (;;) {
-      forwarder_.set_room_for_routes(!finish_only_ && port().has_room());
+    while (!ended_) {
+      forwarder_.set_room_for_routes(port().has_room());
       const auto output = forwarder_.poll();
-      if (!output) break;
+      if (!output) return arm_timer();
       std::visit([this](const auto& what) { carry_out(what); }, *output);
-      if (ended_) return;
     }
-    const bool finished = finish_only_ ? kernel_.quiet() : forwarder_.idle();
-    if (stopping_ && (finished || gave_up_waiting())) {
-      end();
-      return;
-    }
-    arm_timer();
   }
 
-  /// Before anything is written to a new table, so that a crash does not forget it.
   void carry_out(const OwnedChanged& changed) {
-    if (dry_run_) return;
-    std::erase_if(locks_, [&](const auto& item) {
-      return std::none_of(changed.owned.begin(), changed.owned.end(), [&](const OwnedTable& one) {
-        return item.first == std::pair{one.table, one.protocol};
-      });
-    });
+    if (dry_) return;
+    locks_.keep_only(changed.owned);
     observer_.on_owned_changed(changed.owned);
   }
   void carry_out(const NextHopBatch& batch) {
     port().send(batch.ops);
-    const Duration took = now() - began_;
-    if (forwarder_.failovers() != failovers_before_) last_failover_ = took;
-    longest_turn_ = std::max(longest_turn_, took);
+    longest_turn_ = std::max(longest_turn_, now() - began_);
+    if (forwarder_.failovers() != failovers_before_) last_failover_ = now() - began_;
   }
   void carry_out(const RouteBatch& batch) {
     port().send(batch.ops);
@@ -221,34 +136,20 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   }
   void carry_out(const DumpRequest& request) { kernel_.dump(request); }
   void carry_out(const NextHopsChanged& changed) { observer_.on_next_hops_changed(changed.states); }
-  void carry_out(const NetworkChange& change) {
-    observer_.on_network_changed(change.prefix, change.watch, change.present);
-  }
+  void carry_out(const NetworkChange& it) { observer_.on_network_changed(it.prefix, it.watch, it.present); }
   void carry_out(const Comparison& comparison) {
     for (const auto& done : std::exchange(verifying_, {})) done(comparison);
   }
-
-  /// Routes the kernel refuses to remove must not keep the program from ending; many routes may.
-  bool gave_up_waiting() {
-    const std::size_t left = forwarder_.status().installed;
-    if (stop_until_ == kNever || left != left_at_stop_) {
-      left_at_stop_ = left;
-      stop_until_ = now() + kStopPatience;
-    }
-    return now() >= stop_until_;
-  }
+  void carry_out(const Stopped&) { end(); }
 
   void arm_timer() {
-    const Time next = std::min(forwarder_.next_deadline(), stop_until_);
-    if (next == kNever) {
-      timer_.cancel();
-      return;
-    }
+    timer_.cancel();
+    const Time next = forwarder_.next_deadline();
+    if (next == kNever) return;
     timer_.expires_at(std::chrono::steady_clock::time_point(
         std::chrono::duration_cast<std::chrono::steady_clock::duration>(next.time_since_epoch())));
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-      if (error) return;
-      if (const auto self = weak.lock()) self->pump();
+      if (const auto self = weak.lock(); self && !error) self->pump();
     });
   }
 
@@ -256,7 +157,7 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     if (std::exchange(ended_, true)) return;
     timer_.cancel();
     observer_.on_fib_failed(error);
-    if (stopping_) end();
+    if (stopped_) end();
   }
 
   void end() {
@@ -270,16 +171,14 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   Forwarder forwarder_;
   boost::asio::steady_timer timer_;
   netlink::Kernel kernel_;
-  std::unique_ptr<DryRun> dry_run_;
-  std::map<std::pair<std::uint32_t, std::uint8_t>, std::unique_ptr<netlink::OwnerLock>> locks_;
+  netlink::TableLocks locks_;
+  std::unique_ptr<netlink::DryPort> dry_;
   std::vector<std::function<void(const Comparison&)>> verifying_;
   std::function<void()> stopped_;
-  Time stop_until_ = kNever;
-  std::size_t left_at_stop_ = 0;
   Time began_{};  ///< Of this turn.
   std::uint64_t failovers_before_ = 0;
   Duration longest_turn_{}, last_failover_{};
-  bool started_ = false, scheduled_ = false, stopping_ = false, finish_only_ = false, ended_ = false;
+  bool started_ = false, scheduled_ = false, ended_ = false;
 };
 
 Fib::Fib(boost::asio::io_context& io, const FibOptions& options, FibObserver& observer, LogSink* log)

@@ -65,6 +65,12 @@ std::string process_text(int pid) {
   return text;
 }
 
+std::string port_text(std::uint32_t port_id) {
+  constexpr std::uint32_t kPidMax = 1U << 22U;
+  return port_id < kPidMax ? process_text(static_cast<int>(port_id))
+                           : "another program (netlink port " + std::to_string(port_id) + ")";
+}
+
 Result<std::unique_ptr<OwnerLock>, std::error_code> OwnerLock::take(boost::asio::io_context& io,
                                                                     std::string_view name) {
   if (name.size() > kNameMax) return unexpected(std::make_error_code(std::errc::filename_too_long));

@@ -9,6 +9,7 @@
 
 #include <bgp/result.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ namespace minibgp::netlink {
 
 /// "process 4711 (bgplite)", as far as /proc tells.
 [[nodiscard]] std::string process_text(int pid);
+/// Who has a netlink port: the first socket of a process has its process id, the others have numbers above all of them.
+[[nodiscard]] std::string port_text(std::uint32_t port_id);
 
 class OwnerLock {
  public:

@@ -155,7 +155,8 @@ LIBRARIES = {
     r"zlib\.h|bzlib\.h",
 }
 # A facade joins a core to a rim; only its own rim and the programs include it. A core that did would depend on what
-# depends on it: what it needs of one is a value, and values have headers of their own.
+# depends on it: what it needs of one is a value, and values have headers of their own. The programs have cores, too.
+CORES = re.compile(r"(bgp|fib|xfrm)/|apps/bgplite/(gateway|config)/")
 FACADES = {
     "bgp/engine.h": r"bgp/(speaker\.h|net/|speaker/engine\.cc)",
     "bgp/speaker.h": r"bgp/net/",
@@ -179,7 +180,7 @@ def includes(tree):
             line = tree.files[path].count("\n", 0, match.start(1)) + 1
             bracket, header = match.groups()
             top = header.split("/")[0]
-            if header in FACADES and path.split("/")[0] in LIBRARY and not re.match(FACADES[header], path):
+            if header in FACADES and CORES.match(path) and not re.match(FACADES[header], path):
                 yield Finding(path, line, f"<{header}> is a facade: include the header of the value that is needed")
             if bracket == '"' and row.folder != r"apps/examples/":
                 yield Finding(path, line, f"include <{header}> from the root of the tree, as users of the library do")
@@ -353,6 +354,46 @@ def lines_fit(tree):
                 yield Finding(path, number, "trailing blanks")
             if "\t" in line and path.endswith((".h", ".cc", ".py")):
                 yield Finding(path, number, "a tab; indent with spaces")
+
+
+FUNCTION_LINES = 70
+
+
+def functions_fit(tree):
+    """No function has more than 70 lines. A table of rows is no function: it stands for itself."""
+    for path in tree.sources(*CODE):
+        for first, last in functions(tree.code(path)):
+            if last - first >= FUNCTION_LINES:
+                yield Finding(path, first, f"a function of {last - first + 1} lines: split it, or make it a table")
+
+
+def functions(code):
+    """The first and the last line of each function body; lambdas and local types belong to the function around."""
+    # Braces of an initializer follow a name directly; those of a body follow a blank.
+    code = re.sub(r"(?<=[\w>])\{[^{}]*\}", lambda found: re.sub(r"[^\n]", " ", found.group()), code)
+    spans = []
+    start, line, seen, inside, parentheses, first = 0, 1, 0, 0, 0, 0
+    for found in re.finditer(r"[(){};]", code):
+        at, sign = found.start(), found.group()
+        line, seen = line + code.count("\n", seen, at), at
+        if inside:
+            inside += {"{": 1, "}": -1}.get(sign, 0)
+            if not inside:
+                spans.append((first, line))
+                start = at + 1
+            continue
+        parentheses += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "}" or (sign == ";" and not parentheses):
+            start = at + 1
+        if sign != "{":
+            continue
+        head = re.sub(r"^\s*#.*$", "", code[start:at], flags=re.M)
+        declares = re.match(r"\s*(template\s*<.*?>\s*)?(namespace|class|struct|enum|union|extern)\b", head, re.S)
+        if "(" in head and not parentheses and not declares and not head.rstrip().endswith("="):
+            inside, first = 1, line - head.lstrip().count("\n")
+        else:
+            start = at + 1
+    return spans
 
 
 def no_loose_ends(tree):
@@ -661,6 +702,7 @@ RULES = [
     headers_open_well,
     opening_comments_are_true,
     lines_fit,
+    functions_fit,
     no_loose_ends,
     assertions_name_their_guard,
     results_are_not_dropped,

@@ -6,6 +6,7 @@
 
 #include <bgp/types.h>
 #include <fib/netlink/message.h>
+#include <xfrm/inputs.h>
 #include <xfrm/interfaces.h>
 #include <xfrm/tunnel_table.h>
 
@@ -18,19 +19,6 @@
 
 namespace minibgp::xfrm {
 
-struct SaGone {
-  SaKey key;
-  Reason why = Reason::sa_deleted;
-  bool operator==(const SaGone&) const = default;
-};
-struct SasFlushed {
-  bool operator==(const SasFlushed&) const = default;
-};
-struct SaCounters {
-  SaKey key;
-  std::uint64_t packets = 0, bytes = 0;
-  bool operator==(const SaCounters&) const = default;
-};
 /// A policy as the kernel gave it: to be sent back with other templates. Holds no secret.
 struct PolicySeen {
   xfrm_userpolicy_info info{};
@@ -44,22 +32,6 @@ using XfrmEvent = std::variant<Sa, SaGone, SasFlushed, SaCounters, PolicySeen>;
 /// set where the kernel says it (6.10 and later).
 [[nodiscard]] std::optional<XfrmEvent> decode_xfrm(const netlink::Message& message);
 
-struct LinkGone {
-  std::uint32_t index = 0;
-  bool operator==(const LinkGone&) const = default;
-};
-struct AddressSeen {
-  std::uint32_t index = 0;
-  InterfaceAddress address;
-  bool gone = false;
-  bool operator==(const AddressSeen&) const = default;
-};
-struct NeighborSeen {
-  std::uint32_t index = 0;
-  IpAddress address;
-  bool failed = false;  ///< NUD_FAILED; otherwise the kernel has a link address for it.
-  bool operator==(const NeighborSeen&) const = default;
-};
 using LinkEvent = std::variant<Link, LinkGone, AddressSeen, RouteFound, NeighborSeen>;
 [[nodiscard]] std::optional<LinkEvent> decode_link(const netlink::Message& message);
 

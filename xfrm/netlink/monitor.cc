@@ -62,8 +62,8 @@ void Monitor::close() {
 
 void Monitor::dump_sas() {
   if (!xfrm_) {
-    events_.on_sa_dump_begins();
-    return events_.on_sa_dump_ended();
+    events_.on_kernel(input::SaDumpBegins{});
+    return events_.on_kernel(input::SaDumpEnded{});
   }
   if (sa_dump_ != 0 || policy_dump_ != 0) {
     sa_dump_again_ = true;
@@ -71,7 +71,7 @@ void Monitor::dump_sas() {
   }
   sa_dump_again_ = false;
   sa_dump_ = xfrm_->next_sequence();
-  events_.on_sa_dump_begins();
+  events_.on_kernel(input::SaDumpBegins{});
   writer_.clear();
   request_sa_dump(writer_, sa_dump_);
   send_xfrm();
@@ -83,7 +83,7 @@ void Monitor::dump_links() {
     return;
   }
   link_dump_again_ = false;
-  events_.on_link_dump_begins();
+  events_.on_kernel(input::LinkDumpBegins{});
   go_on(LinkDump::links);
 }
 
@@ -156,7 +156,7 @@ void Monitor::handle_xfrm(const netlink::Message& message) {
       if (answer->error != 0) sa_dump_again_ = true;
       // After an error not at once: resume() tries again.
       if (sa_dump_again_) return answer->error == 0 ? dump_sas() : void();
-      events_.on_sa_dump_ended();
+      events_.on_kernel(input::SaDumpEnded{});
     } else if (answer->sequence == policy_dump_) {
       policy_dump_ = 0;
       if (const auto done = std::exchange(policies_done_, nullptr)) done(std::exchange(policies_, {}));
@@ -167,13 +167,10 @@ void Monitor::handle_xfrm(const netlink::Message& message) {
   const auto event = decode_xfrm(message);
   if (!event) return;
   std::visit(Overloaded{
-                 [&](const Sa& sa) { events_.on_sa(sa); },
-                 [&](const SaGone& gone) { events_.on_sa_gone(gone.key, gone.why); },
-                 [&](const SasFlushed&) { events_.on_sas_flushed(); },
-                 [&](const SaCounters& it) { events_.on_counters(it.key, it.packets, it.bytes); },
                  [&](const PolicySeen& policy) {
                    if (message.sequence == policy_dump_ && policy_dump_ != 0) policies_.push_back(policy);
                  },
+                 [&](const auto& seen) { events_.on_kernel(seen); },
              },
              *event);
 }
@@ -198,7 +195,7 @@ void Monitor::read_links() {
 
 /// Answers may have been among what was lost: whoever waits for one tries again.
 void Monitor::fail_outstanding() {
-  for (const auto& [sequence, id] : std::exchange(steps_, {})) events_.on_step_answer(id, EAGAIN);
+  for (const auto& [sequence, id] : std::exchange(steps_, {})) events_.on_kernel(input::StepAnswered{id, EAGAIN});
   look_ups_.clear();
 }
 
@@ -212,9 +209,9 @@ void Monitor::answer_link_dump(const netlink::Answer& answer) {
   if (ended == LinkDump::links) return go_on(LinkDump::addresses);
   if (ended == LinkDump::routes_v4) return go_on(LinkDump::routes_v6);
   if (of_routes) {
-    if (!route_dump_again_) events_.on_own_routes(std::exchange(own_routes_, {}));
+    if (!route_dump_again_) events_.on_kernel(input::OwnRoutesRead{std::exchange(own_routes_, {})});
   } else if (!link_dump_again_) {
-    events_.on_link_dump_ended();
+    events_.on_kernel(input::LinkDumpEnded{});
   }
   if (link_dump_ == LinkDump::none) dump_what_waits();
 }
@@ -224,12 +221,13 @@ void Monitor::answer_link(const netlink::Answer& answer) {
   if (const auto step = steps_.find(answer.sequence); step != steps_.end()) {
     const std::uint64_t id = step->second;
     steps_.erase(step);
-    return events_.on_step_answer(id, answer.error);
+    return events_.on_kernel(input::StepAnswered{id, answer.error});
   }
   if (const auto look_up = look_ups_.find(answer.sequence); look_up != look_ups_.end()) {
     const IpAddress endpoint = look_up->second;
     look_ups_.erase(look_up);
-    events_.on_route(endpoint, std::nullopt);  // ENETUNREACH and its like; a found route is no answer but a route.
+    events_.on_kernel(input::RouteAnswered{
+        endpoint, std::nullopt});  // ENETUNREACH and its like; a found route is no answer but a route.
   }
 }
 
@@ -244,20 +242,18 @@ void Monitor::handle_link(const netlink::Message& message) {
   }
   const auto event = decode_link(message);
   if (!event) return;
-  std::visit(Overloaded{
-                 [&](const Link& link) { events_.on_link(link); },
-                 [&](const LinkGone& gone) { events_.on_link_gone(gone.index); },
-                 [&](const AddressSeen& it) { events_.on_address(it.index, it.address, it.gone); },
-                 [&](const NeighborSeen& it) { events_.on_neighbor(it.index, it.address, it.failed); },
-                 [&](const RouteFound& route) {
-                   const auto look_up = look_ups_.find(message.sequence);
-                   if (look_up == look_ups_.end()) return;
-                   const IpAddress endpoint = look_up->second;
-                   look_ups_.erase(look_up);
-                   events_.on_route(endpoint, route.reachable ? std::optional{route} : std::nullopt);
-                 },
-             },
-             *event);
+  std::visit(
+      Overloaded{
+          [&](const RouteFound& route) {
+            const auto look_up = look_ups_.find(message.sequence);
+            if (look_up == look_ups_.end()) return;
+            const IpAddress endpoint = look_up->second;
+            look_ups_.erase(look_up);
+            events_.on_kernel(input::RouteAnswered{endpoint, route.reachable ? std::optional{route} : std::nullopt});
+          },
+          [&](const auto& seen) { events_.on_kernel(seen); },
+      },
+      *event);
 }
 
 void Monitor::execute(std::uint64_t id, const LinkStep& step) {

@@ -6,12 +6,6 @@
 
 namespace minibgp::xfrm {
 
-std::optional<TunnelEnds> ends_of(std::span<const Sa> sas) {
-  for (const Sa& sa : sas)
-    if (sa.direction == SaDirection::outbound) return TunnelEnds{sa.source, sa.key.destination, sa.reqid};
-  return std::nullopt;
-}
-
 std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const TunnelEnds& wanted,
                                    std::span<const TunnelEnds> others) {
   std::vector<PolicySeen> changed;

@@ -6,21 +6,13 @@
 /// charon installs its own again when it renews an SA: the caller compares now and then. Pure.
 #pragma once
 
+#include <xfrm/follow_groups.h>
 #include <xfrm/netlink/event_codec.h>
-#include <xfrm/tunnel_table.h>
 
 #include <span>
 #include <vector>
 
 namespace minibgp::xfrm {
-
-/// Where one tunnel's SAs go, from its SAs; nullopt: it has none.
-struct TunnelEnds {
-  IpAddress local, remote;
-  std::uint32_t reqid = 0;
-  bool operator==(const TunnelEnds&) const = default;
-};
-[[nodiscard]] std::optional<TunnelEnds> ends_of(std::span<const Sa> sas);
 
 /// Those of `policies` that lead through one of `others` now, as they must be to lead through `wanted`.
 [[nodiscard]] std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const TunnelEnds& wanted,

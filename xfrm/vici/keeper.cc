@@ -163,7 +163,8 @@ std::optional<IkeRequest> IkeKeeper::next_request(Time now) {
 
 Time IkeKeeper::next_deadline() const {
   if (!connected_ || under_way_) return kNever;
-  return todo_.empty() ? next_round_ : Time{};
+  if (!todo_.empty()) return Time{};
+  return unload_ == Unload::no ? next_round_ : kNever;  // At the end no round begins any more.
 }
 
 void IkeKeeper::plan_key(Tunnel& tunnel) {

@@ -211,103 +211,122 @@ class Importer {
     const std::size_t shift = no ? 1 : 0;
     const std::string& name = line.at(1 + shift);
     const std::string& what = line.at(2 + shift);
-    const auto value = [&](std::size_t i) { return line.at(3 + shift + i); };
     FrrNeighbor& peer = neighbors_[name];
     if (peer.line == 0) peer.line = line.number;
-    const auto direction = [&](const std::string& word) -> std::size_t { return word == "out" ? 1 : 0; };
-    const auto not_here = [&](const std::string& why) { report(line.number, why); };
-    const auto flag = [&](const char* key, bool usual) {
-      if (no == usual) peer.keys[key] = usual ? "false" : "true";
-      if (no != usual) peer.keys.erase(key);
-    };
     if (what == "activate") {
-      if (no) {
-        peer.families.insert("no " + family_);
-      } else {
-        peer.families.insert(family_);
-      }
+      peer.families.insert((no ? "no " : "") + family_);
     } else if (what == "shutdown") {
-      flag("enabled", true);
+      peer.keys.erase("enabled");
       if (!no) peer.keys["enabled"] = "false";
     } else if (what == "soft-reconfiguration" || what == "send-community" || what == "capability") {
       // Received routes are always kept, communities always sent.
-      if (what == "capability" || (no && what == "send-community")) not_here("not carried over");
+      if (what == "capability" || (no && what == "send-community")) report(line.number, "not carried over");
     } else if (no) {
-      not_here("not carried over");
-    } else if (what == "remote-as") {
-      peer.keys["asn"] = yaml_scalar(value(0));
-      if (value(0) == "internal") peer.keys["asn"] = asn_;
-      if (value(0) == "external") {
+      report(line.number, "not carried over");
+    } else if (!neighbor_word(line, peer) && !neighbor_filter(line, peer) && !neighbor_option(line, peer, name)) {
+      report(line.number, "not carried over");
+    }
+  }
+
+  /// Words that are one key each. False: none of them.
+  bool neighbor_word(const FrrLine& line, FrrNeighbor& peer) {
+    struct Word {
+      std::string_view word, key;
+      std::string_view usual;  ///< Where FRR's word has no value.
+      std::size_t value = 0;   ///< Which word after it is the value.
+    };
+    static constexpr Word kWords[] = {
+        {"passive", "passive", "true"},
+        {"next-hop-self", "next_hop_self", "true"},
+        {"as-override", "as_override", "true"},
+        {"remove-private-AS", "remove_private_as", "true"},
+        {"route-reflector-client", "route_reflector_client", "true"},
+        {"enforce-first-as", "enforce_first_as", "true"},
+        {"ebgp-multihop", "ttl", "255", 3},
+        {"allowas-in", "allow_as_in", "3", 3},
+        {"ttl-security", "ttl_security", "", 4},
+        {"port", "port", "", 3},
+        {"local-as", "local_asn", "", 3},
+    };
+    const auto found =
+        std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& it) { return it.word == line.at(2); });
+    if (found == std::end(kWords)) return false;
+    const std::string value = found->value == 0 ? std::string{} : line.at(found->value);
+    const bool usual = value.empty() && !found->usual.empty();
+    peer.keys[std::string{found->key}] = usual ? std::string{found->usual} : yaml_scalar(value);
+    if (found->word == "local-as" && !line.at(4).empty()) report(line.number, "options of local-as");
+    if (found->word == "allowas-in" && value == "origin") report(line.number, "allowas-in origin");
+    return true;
+  }
+
+  /// Policies of one direction. False: none of them.
+  bool neighbor_filter(const FrrLine& line, FrrNeighbor& peer) const {
+    const std::string& what = line.at(2);
+    const std::size_t direction = line.at(4) == "out" ? 1 : 0;
+    if (what == "route-map") {
+      peer.maps[direction] = line.at(3);
+    } else if (what == "prefix-list") {
+      peer.prefix_lists[direction] = (family_ == "ipv6" ? "ipv6 prefix-list/" : "prefix-list/") + line.at(3);
+    } else if (what == "filter-list") {
+      peer.filter_lists[direction] = line.at(3);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /// False: not known.
+  bool neighbor_option(const FrrLine& line, FrrNeighbor& peer, const std::string& name) {
+    const std::string& what = line.at(2);
+    const std::string& value = line.at(3);
+    if (what == "remote-as") {
+      peer.keys["asn"] = value == "internal" ? asn_ : yaml_scalar(value);
+      if (value == "external") {
         peer.keys.erase("asn");
-        not_here("give the peer's AS number");
+        report(line.number, "give the peer's AS number");
       }
     } else if (what == "peer-group") {
-      if (value(0).empty()) {
+      if (value.empty()) {
         groups_.insert(name);
       } else {
-        peer.group = value(0);
+        peer.group = value;
       }
-    } else if (what == "timers" && value(0) == "connect") {
-      peer.keys["timers.connect_retry"] = yaml_scalar(value(1) + "s");
+    } else if (what == "timers" && value == "connect") {
+      peer.keys["timers.connect_retry"] = yaml_scalar(line.at(4) + "s");
     } else if (what == "timers") {
-      peer.keys["timers.keepalive"] = yaml_scalar(value(0) + "s");
-      peer.keys["timers.hold"] = yaml_scalar(value(1) + "s");
+      peer.keys["timers.keepalive"] = yaml_scalar(value + "s");
+      peer.keys["timers.hold"] = yaml_scalar(line.at(4) + "s");
     } else if (what == "description") {
       peer.description = line.from(3);
-    } else if (what == "route-map") {
-      peer.maps[direction(value(1))] = value(0);
-    } else if (what == "prefix-list") {
-      peer.prefix_lists[direction(value(1))] = (family_ == "ipv6" ? "ipv6 prefix-list/" : "prefix-list/") + value(0);
-    } else if (what == "filter-list") {
-      peer.filter_lists[direction(value(1))] = value(0);
-    } else if (what == "update-source" && minibgp::parse_address(value(0))) {
-      peer.keys["local_address"] = value(0);
+    } else if (what == "update-source" && minibgp::parse_address(value)) {
+      peer.keys["local_address"] = value;
     } else if (what == "update-source") {
-      peer.keys["device"] = yaml_scalar(value(0));
-    } else if (what == "ebgp-multihop") {
-      peer.keys["ttl"] = value(0).empty() ? "255" : yaml_scalar(value(0));
-    } else if (what == "ttl-security") {
-      peer.keys["ttl_security"] = yaml_scalar(value(1));
-    } else if (what == "passive") {
-      peer.keys["passive"] = "true";
-    } else if (what == "port") {
-      peer.keys["port"] = yaml_scalar(value(0));
-    } else if (what == "local-as") {
-      peer.keys["local_asn"] = yaml_scalar(value(0));
-      if (!value(1).empty()) not_here("options of local-as");
-    } else if (what == "next-hop-self") {
-      peer.keys["next_hop_self"] = "true";
-    } else if (what == "allowas-in") {
-      peer.keys["allow_as_in"] = value(0).empty() ? "3" : yaml_scalar(value(0));
-      if (value(0) == "origin") not_here("allowas-in origin");
-    } else if (what == "as-override") {
-      peer.keys["as_override"] = "true";
-    } else if (what == "remove-private-AS") {
-      peer.keys["remove_private_as"] = "true";
-    } else if (what == "route-reflector-client") {
-      peer.keys["route_reflector_client"] = "true";
-    } else if (what == "enforce-first-as") {
-      peer.keys["enforce_first_as"] = "true";
+      peer.keys["device"] = yaml_scalar(value);
     } else if (what == "maximum-prefix") {
-      std::string limit = "max: " + yaml_scalar(value(0));
-      for (std::size_t i = 1; !value(i).empty(); ++i) {
-        if (value(i) == "warning-only") {
-          limit += ", warn_only: true";
-        } else if (value(i) == "restart") {
-          limit += ", restart_after: " + yaml_scalar(value(++i) + "m");
-        } else if (value(i).find_first_not_of("0123456789") == std::string::npos) {
-          limit += ", warn_percent: " + value(i);
-        } else {
-          not_here("options of maximum-prefix");
-        }
-      }
-      peer.keys["import_limit"] = "{ " + limit + " }";
+      peer.keys["import_limit"] = "{ " + prefix_limit(line) + " }";
     } else if (what == "password") {
       peer.keys["md5_file"] = yaml_scalar("/etc/bgplite/md5/" + name);
-      not_here("the key does not belong into a configuration: write it to /etc/bgplite/md5/" + name);
+      report(line.number, "the key does not belong into a configuration: write it to /etc/bgplite/md5/" + name);
     } else {
-      not_here("not carried over");
+      return false;
     }
+    return true;
+  }
+
+  std::string prefix_limit(const FrrLine& line) {
+    std::string limit = "max: " + yaml_scalar(line.at(3));
+    for (std::size_t i = 4; !line.at(i).empty(); ++i) {
+      if (line.at(i) == "warning-only") {
+        limit += ", warn_only: true";
+      } else if (line.at(i) == "restart") {
+        limit += ", restart_after: " + yaml_scalar(line.at(++i) + "m");
+      } else if (line.at(i).find_first_not_of("0123456789") == std::string::npos) {
+        limit += ", warn_percent: " + line.at(i);
+      } else {
+        report(line.number, "options of maximum-prefix");
+      }
+    }
+    return limit;
   }
 
   // --- Writing ---

@@ -60,91 +60,89 @@ struct Preset {
   std::vector<std::string_view> notes;                                  ///< Comments; what is unverified says so.
 };
 
-inline const std::vector<Preset>& presets() {
-  static constexpr std::string_view kOwnAs = "AS 45104 is Alibaba's own and cannot be ours.";
-  static constexpr std::string_view kOneTunnel =
-      "The gateway sends through one tunnel and keeps the other as standby; policy routes go before destination "
-      "routes, those before BGP.";
-  static constexpr std::string_view kInner =
-      "The inner /30 of each tunnel lies in 169.254.0.0/16 and is unique on the gateway.";
-  static constexpr std::string_view kProposals =
-      "unverified: which proposals it takes. Use those of the configuration that its console offers.";
-  static const std::vector<std::pair<std::string_view, std::string_view>> kGuide = {
-      {"ike_proposals", "aes128-sha1-modp1024"}, {"esp_proposals", "aes128-sha1-modp1024"}};
-  static const std::vector<Preset> all = {
-      {"alibaba-dual-bgp",
-       "Alibaba Cloud VPN gateway, two egresses, BGP",
-       Cloud::alibaba,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
-       kGuide,
-       {kOneTunnel, kInner, kOwnAs}},
-      {"alibaba-dual-static",
-       "Alibaba Cloud VPN gateway, two egresses, static routes",
-       Cloud::alibaba,
-       {"router", "tunnels", "dual", "static"},
-       kGuide,
-       {kOneTunnel}},
-      {"alibaba-single-egress",
-       "Alibaba Cloud VPN gateway, both tunnels through one egress, BGP",
-       Cloud::alibaba,
-       {"router", "networks", "tunnels", "bgp", "cloud_bgp"},
-       kGuide,
-       {kOneTunnel, kInner, kOwnAs}},
-      {"alibaba-policy",
-       "Alibaba Cloud VPN gateway, one egress, protected data flows",
-       Cloud::alibaba,
-       {"router", "networks", "tunnels", "policy"},
-       kGuide,
-       {"The gateway may move the traffic to the other tunnel at any time; the policies follow it."}},
-      {"aws-vgw",
-       "AWS virtual private gateway, BGP",
-       Cloud::aws,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
-       {{"asn", "65000"}},
-       {"Of equal routes it prefers one tunnel at random; a longer prefix, then AS_PATH and MED decide before that.",
-        "It replaces the end points of its tunnels one at a time, and carries no IPv6.", kProposals}},
-      {"aws-tgw",
-       "AWS transit gateway, BGP",
-       Cloud::aws_tgw,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
-       {{"asn", "65000"}},
-       {"It shares the traffic over both tunnels when both bring the same prefixes with the same AS_PATH.",
-        "A tunnel carries 1.25 Gbit/s.", kProposals}},
-      {"azure",
-       "Azure VPN gateway, BGP with APIPA addresses",
-       Cloud::azure,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp", "refuses_own"},
-       {{"address1", "169.254.21.2/30"},
-        {"peer1", "169.254.21.1"},
-        {"address2", "169.254.22.2/30"},
-        {"peer2", "169.254.22.1"}},
-       {"It refuses a prefix that is identical to one of its virtual network's.",
-        "APIPA addresses are 169.254.21.0 to 169.254.22.255. Without them its BGP address lies in the GatewaySubnet.",
-        kProposals}},
-      {"gcp-ha",
-       "Google Cloud HA VPN, BGP",
-       Cloud::gcp,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
-       {{"cloud_asn", "64514"},
-        {"address1", "169.254.0.2/30"},
-        {"peer1", "169.254.0.1"},
-        {"address2", "169.254.1.2/30"},
-        {"peer2", "169.254.1.1"}},
-       {"The AS number is chosen for each Cloud Router. How many routes it takes is a quota.",
-        "It has no BFD here. unverified: graceful restart 120 s with stale routes for 300 s; its MED is the base "
-        "priority plus the cost of the region.",
-        kProposals}},
-      {"oci",
-       "Oracle Cloud VPN, BGP",
-       Cloud::oci,
-       {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
-       {},
-       {"It may answer through any tunnel that is up: traffic is asymmetric by design, and rp_filter must be loose.",
-        "unverified: its timers. 10s and 30s below are proposals of ours.", kProposals}},
-      {"bgp-only", "BGP without tunnels", Cloud::none, {"router", "networks", "bgp", "plain"}, {}, {}},
-  };
-  return all;
-}
+inline constexpr std::string_view kOwnAs = "AS 45104 is Alibaba's own and cannot be ours.";
+inline constexpr std::string_view kOneTunnel =
+    "The gateway sends through one tunnel and keeps the other as standby; policy routes go before destination "
+    "routes, those before BGP.";
+inline constexpr std::string_view kInner =
+    "The inner /30 of each tunnel lies in 169.254.0.0/16 and is unique on the gateway.";
+inline constexpr std::string_view kProposals =
+    "unverified: which proposals it takes. Use those of the configuration that its console offers.";
+inline const std::vector<std::pair<std::string_view, std::string_view>> kGuide = {
+    {"ike_proposals", "aes128-sha1-modp1024"}, {"esp_proposals", "aes128-sha1-modp1024"}};
+inline const std::vector<Preset> kPresets = {
+    {"alibaba-dual-bgp",
+     "Alibaba Cloud VPN gateway, two egresses, BGP",
+     Cloud::alibaba,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
+     kGuide,
+     {kOneTunnel, kInner, kOwnAs}},
+    {"alibaba-dual-static",
+     "Alibaba Cloud VPN gateway, two egresses, static routes",
+     Cloud::alibaba,
+     {"router", "tunnels", "dual", "static"},
+     kGuide,
+     {kOneTunnel}},
+    {"alibaba-single-egress",
+     "Alibaba Cloud VPN gateway, both tunnels through one egress, BGP",
+     Cloud::alibaba,
+     {"router", "networks", "tunnels", "bgp", "cloud_bgp"},
+     kGuide,
+     {kOneTunnel, kInner, kOwnAs}},
+    {"alibaba-policy",
+     "Alibaba Cloud VPN gateway, one egress, protected data flows",
+     Cloud::alibaba,
+     {"router", "networks", "tunnels", "policy"},
+     kGuide,
+     {"The gateway may move the traffic to the other tunnel at any time; the policies follow it."}},
+    {"aws-vgw",
+     "AWS virtual private gateway, BGP",
+     Cloud::aws,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
+     {{"asn", "65000"}},
+     {"Of equal routes it prefers one tunnel at random; a longer prefix, then AS_PATH and MED decide before that.",
+      "It replaces the end points of its tunnels one at a time, and carries no IPv6.", kProposals}},
+    {"aws-tgw",
+     "AWS transit gateway, BGP",
+     Cloud::aws_tgw,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
+     {{"asn", "65000"}},
+     {"It shares the traffic over both tunnels when both bring the same prefixes with the same AS_PATH.",
+      "A tunnel carries 1.25 Gbit/s.", kProposals}},
+    {"azure",
+     "Azure VPN gateway, BGP with APIPA addresses",
+     Cloud::azure,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp", "refuses_own"},
+     {{"address1", "169.254.21.2/30"},
+      {"peer1", "169.254.21.1"},
+      {"address2", "169.254.22.2/30"},
+      {"peer2", "169.254.22.1"}},
+     {"It refuses a prefix that is identical to one of its virtual network's.",
+      "APIPA addresses are 169.254.21.0 to 169.254.22.255. Without them its BGP address lies in the GatewaySubnet.",
+      kProposals}},
+    {"gcp-ha",
+     "Google Cloud HA VPN, BGP",
+     Cloud::gcp,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
+     {{"cloud_asn", "64514"},
+      {"address1", "169.254.0.2/30"},
+      {"peer1", "169.254.0.1"},
+      {"address2", "169.254.1.2/30"},
+      {"peer2", "169.254.1.1"}},
+     {"The AS number is chosen for each Cloud Router. How many routes it takes is a quota.",
+      "It has no BFD here. unverified: graceful restart 120 s with stale routes for 300 s; its MED is the base "
+      "priority plus the cost of the region.",
+      kProposals}},
+    {"oci",
+     "Oracle Cloud VPN, BGP",
+     Cloud::oci,
+     {"router", "networks", "tunnels", "dual", "bgp", "cloud_bgp"},
+     {},
+     {"It may answer through any tunnel that is up: traffic is asymmetric by design, and rp_filter must be loose.",
+      "unverified: its timers. 10s and 30s below are proposals of ours.", kProposals}},
+    {"bgp-only", "BGP without tunnels", Cloud::none, {"router", "networks", "bgp", "plain"}, {}, {}},
+};
+inline const std::vector<Preset>& presets() { return kPresets; }
 
 inline constexpr std::string_view kInitText = R"(# <title>.
 # Written by `bgplite init <preset>`. Every key is explained in bgplite.yaml(5);

@@ -144,6 +144,32 @@ std::string render_summary(const Json& answer, bool colors) {
 
 std::string yes(bool value) { return value ? "yes" : "no"; }
 
+std::string withheld_lines(const Json& peer, const Json& prefixes) {
+  std::string out;
+  std::size_t withheld = 0;
+  const Json by_reason = prefixes.value("withheld", Json::object());
+  for (const Json& count : by_reason) withheld += count.get<std::size_t>();
+  const Json& listed = list(peer, "withheld");
+  if (withheld != 0) out += line("not announced", std::to_string(withheld) + " that export policy accepts");
+  for (const Json& route : listed) out += line("", text(route, "prefix") + ": " + text(route, "reason"));
+  if (!listed.empty() && withheld > listed.size())
+    out += line("", "and " + std::to_string(withheld - listed.size()) + " more");
+  return out;
+}
+
+std::string capability_lines(const Json& capabilities, const Json& eor) {
+  std::string out;
+  out += line("graceful restart", flag(capabilities, "graceful_restart")
+                                      ? "yes, the peer needs " + text(capabilities, "peer_restart_time_s") + "s at most"
+                                      : "no");
+  out += line("capabilities", "4-octet AS " + yes(flag(capabilities, "four_octet_as")) + ", refresh " +
+                                  yes(flag(capabilities, "route_refresh")) + ", enhanced refresh " +
+                                  yes(flag(capabilities, "enhanced_refresh")));
+  out += line("", "extended messages " + yes(flag(capabilities, "extended_messages")));
+  out += line("end of RIB", "received: " + joined(list(eor, "received")) + "; sent: " + joined(list(eor, "sent")));
+  return out;
+}
+
 std::string render_peer(const Json& answer, bool colors) {
   std::string out;
   for (const Json& peer : list(answer, "peers")) {
@@ -151,7 +177,6 @@ std::string render_peer(const Json& answer, bool colors) {
     const Json prefixes = peer.value("prefixes", Json::object());
     const Json messages = peer.value("messages", Json::object());
     const Json capabilities = peer.value("capabilities", Json::object());
-    const Json eor = peer.value("end_of_rib", Json::object());
     const Json configured = peer.value("configured", Json::object());
     out += "peer " + text(peer, "peer") + (text(peer, "name").empty() ? "" : " (" + text(peer, "name") + ")") +
            ", AS " + text(peer, "asn") + ", " + text(peer, "type") + "\n";
@@ -180,14 +205,7 @@ std::string render_peer(const Json& answer, bool colors) {
     out += line("families", joined(list(peer, "families")));
     out += line("prefixes", text(prefixes, "received") + " received, " + text(prefixes, "accepted") + " accepted, " +
                                 text(prefixes, "best") + " in use, " + text(prefixes, "announced") + " announced");
-    std::size_t withheld = 0;
-    const Json by_reason = prefixes.value("withheld", Json::object());
-    for (const Json& count : by_reason) withheld += count.get<std::size_t>();
-    const Json& listed = list(peer, "withheld");
-    if (withheld != 0) out += line("not announced", std::to_string(withheld) + " that export policy accepts");
-    for (const Json& route : listed) out += line("", text(route, "prefix") + ": " + text(route, "reason"));
-    if (!listed.empty() && withheld > listed.size())
-      out += line("", "and " + std::to_string(withheld - listed.size()) + " more");
+    out += withheld_lines(peer, prefixes);
     out += line("limits", text(configured, "import_limit") + " in, " + text(configured, "export_limit") + " out");
     out += line("messages", text(messages, "received") + " received, " + text(messages, "sent") + " sent");
     out +=
@@ -196,17 +214,7 @@ std::string render_peer(const Json& answer, bool colors) {
       out += line("errors", text(peer, "treated_as_withdraw") + " updates treated as withdraw, " +
                                 text(peer, "attribute_discards") + " attributes discarded");
     out += line("sessions", text(peer, "established") + " established, " + text(peer, "dropped") + " dropped");
-    if (!capabilities.empty()) {
-      out += line("graceful restart",
-                  flag(capabilities, "graceful_restart")
-                      ? "yes, the peer needs " + text(capabilities, "peer_restart_time_s") + "s at most"
-                      : "no");
-      out += line("capabilities", "4-octet AS " + yes(flag(capabilities, "four_octet_as")) + ", refresh " +
-                                      yes(flag(capabilities, "route_refresh")) + ", enhanced refresh " +
-                                      yes(flag(capabilities, "enhanced_refresh")));
-      out += line("", "extended messages " + yes(flag(capabilities, "extended_messages")));
-      out += line("end of RIB", "received: " + joined(list(eor, "received")) + "; sent: " + joined(list(eor, "sent")));
-    }
+    if (!capabilities.empty()) out += capability_lines(capabilities, peer.value("end_of_rib", Json::object()));
     const Json policy = peer.value("policy", Json());
     if (policy.is_string()) out += line("policy", "accept_all: every route, both ways");
     if (policy.is_object())

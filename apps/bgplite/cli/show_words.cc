@@ -79,15 +79,9 @@ minibgp::Result<ShowRequest, std::string> peers(const Words& words, ShowRequest 
   return request;
 }
 
-}  // namespace
-
-minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
-  ShowRequest request;
-  if (!words.empty() && words.back() == "json") {
-    request.json = true;
-    words.pop_back();
-  }
-  // "show ip route" is zebra's: the kernel. "show ip bgp", "show bgp ipv4 unicast" are the BGP table.
+/// FRR's words in front of a view. "show ip route" is zebra's: the kernel. "show ip bgp", "show bgp ipv4 unicast" are
+/// the BGP table.
+void take_frr_words(Words& words, ShowRequest& request) {
   if (words.size() >= 2 && (words[0] == "ip" || words[0] == "ipv6") && words[1] == "route") {
     words.erase(words.begin());
     words[0] = "fib";
@@ -98,6 +92,59 @@ minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
     request.frr = true;
     words.erase(words.begin());
   }
+}
+
+minibgp::Result<ShowRequest, std::string> fib(const Words& words, ShowRequest request) {
+  request.verb = "show.fib";
+  for (const std::string& word : words) {
+    if (is_prefix(word)) {
+      request.arguments["prefix"] = word;
+    } else if (word == "longer") {
+      request.arguments["match"] = "longer";
+    } else {
+      return minibgp::unexpected("'" + word + "' is not a prefix");
+    }
+  }
+  return request;
+}
+
+/// The views that take one word at most: its argument, or none.
+minibgp::Result<ShowRequest, std::string> plain(const Words& words, ShowRequest request) {
+  struct Verb {
+    View view;
+    const char* verb;
+    const char* argument = nullptr;
+  };
+  static constexpr Verb kVerbs[] = {
+      {View::tunnels, "show.tunnels", "tunnel"},
+      {View::policy, "show.policy", "policy"},
+      {View::log, "show.log"},
+      {View::summary, "show.summary"},
+      {View::version, "show.version"},
+      {View::memory, "show.memory"},
+      {View::config, "show.config"},
+  };
+  std::size_t taken = 0;
+  for (const Verb& one : kVerbs) {
+    if (one.view != request.view) continue;
+    request.verb = one.verb;
+    if (one.argument == nullptr || words.empty()) break;
+    request.arguments[one.argument] = words[0];
+    taken = 1;
+  }
+  if (words.size() > taken) return minibgp::unexpected("'" + words[taken] + "' is not known here");
+  return request;
+}
+
+}  // namespace
+
+minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
+  ShowRequest request;
+  if (!words.empty() && words.back() == "json") {
+    request.json = true;
+    words.pop_back();
+  }
+  take_frr_words(words, request);
   if (words.empty()) {
     if (request.frr) return routes({}, std::move(request));
     request.verb = "show.summary";
@@ -114,54 +161,10 @@ minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
   }
   const Words rest{words.begin() + 1, words.end()};
   request.view = name->view;
-  switch (name->view) {
-    case View::routes:
-      return routes(rest, std::move(request));
-    case View::peers:
-      return peers(rest, std::move(request));
-    case View::fib:
-      request.verb = "show.fib";
-      for (const std::string& word : rest) {
-        if (is_prefix(word)) {
-          request.arguments["prefix"] = word;
-        } else if (word == "longer") {
-          request.arguments["match"] = "longer";
-        } else {
-          return minibgp::unexpected("'" + word + "' is not a prefix");
-        }
-      }
-      return request;
-    case View::tunnels:
-      request.verb = "show.tunnels";
-      if (!rest.empty()) request.arguments["tunnel"] = rest[0];
-      if (rest.size() > 1) return minibgp::unexpected("'" + rest[1] + "' is not known here");
-      return request;
-    case View::policy:
-      request.verb = "show.policy";
-      if (!rest.empty()) request.arguments["policy"] = rest[0];
-      if (rest.size() > 1) return minibgp::unexpected("'" + rest[1] + "' is not known here");
-      return request;
-    case View::log:
-      request.verb = "show.log";
-      break;
-    case View::summary:
-      request.verb = "show.summary";
-      break;
-    case View::version:
-      request.verb = "show.version";
-      break;
-    case View::memory:
-      request.verb = "show.memory";
-      break;
-    case View::config:
-      request.verb = "show.config";
-      break;
-    case View::peer:
-    case View::announced:
-      break;  // Never named by a word.
-  }
-  if (!rest.empty()) return minibgp::unexpected("'" + rest[0] + "' is not known here");
-  return request;
+  if (name->view == View::routes) return routes(rest, std::move(request));
+  if (name->view == View::peers) return peers(rest, std::move(request));
+  if (name->view == View::fib) return fib(rest, std::move(request));
+  return plain(rest, std::move(request));
 }
 
 }  // namespace bgplite::cli

@@ -6,14 +6,15 @@
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
-#include <bgp/engine.h>
 #include <bgp/path.h>
 #include <bgp/peer.h>
 #include <bgp/policy.h>
+#include <bgp/speaker_options.h>
 #include <bgp/types.h>
-#include <fib/fib.h>
+#include <fib/inputs.h>
+#include <fib/options.h>
+#include <xfrm/options.h>
 #include <xfrm/tunnel.h>
-#include <xfrm/tunnels.h>
 
 #include <chrono>
 #include <cstdint>

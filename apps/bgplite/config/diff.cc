@@ -1,6 +1,5 @@
 #include <apps/bgplite/config/diff.h>
 #include <apps/bgplite/config/reader.h>
-#include <bgp/engine.h>
 #include <bgp/policy.h>
 #include <bgp/text.h>
 

@@ -3,6 +3,7 @@
 #include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/config/schema.h>
 #include <bgp/text.h>
+#include <fib/status.h>
 
 #include <algorithm>
 #include <utility>

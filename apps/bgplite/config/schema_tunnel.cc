@@ -145,88 +145,84 @@ void read_action(const In& in, std::string& into) {
   into = before;
 }
 
-}  // namespace
-
-const Fields<IkeOptions>& ike_fields() {
-  static const Fields<IkeOptions> fields{
-      {integer("version", "2", 1, 2, Effect::tunnel, "IKE version."),
-       [](const In& in, IkeOptions& to) { in.number(to.version); }},
-      {value("local", Type::mapping, "", Effect::tunnel, "Our side: see `local` below."),
-       [](const In& in, IkeOptions& to) {
-         End end{to.local_addresses, to.local_id, to.local_auth};
-         in.mapping(end_fields(), end);
-       }},
-      {value("remote", Type::mapping, "", Effect::tunnel, "The peer's side: the same keys as `local`."),
-       [](const In& in, IkeOptions& to) {
-         End end{to.remote_addresses, to.remote_id, to.remote_auth};
-         in.mapping(end_fields(), end);
-       }},
-      {value(
-           "psk_file", Type::path, "", Effect::tunnel,
+const Fields<IkeOptions> kIkeFields{
+    {integer("version", "2", 1, 2, Effect::tunnel, "IKE version."),
+     [](const In& in, IkeOptions& to) { in.number(to.version); }},
+    {value("local", Type::mapping, "", Effect::tunnel, "Our side: see `local` below."),
+     [](const In& in, IkeOptions& to) {
+       End end{to.local_addresses, to.local_id, to.local_auth};
+       in.mapping(end_fields(), end);
+     }},
+    {value("remote", Type::mapping, "", Effect::tunnel, "The peer's side: the same keys as `local`."),
+     [](const In& in, IkeOptions& to) {
+       End end{to.remote_addresses, to.remote_id, to.remote_auth};
+       in.mapping(end_fields(), end);
+     }},
+    {value("psk_file", Type::path, "", Effect::tunnel,
            "File whose first line is the pre-shared key, readable by nobody else; a name without a slash is a systemd "
            "credential."),
-       [](const In& in, IkeOptions& to) { in.text(to.psk_file); }},
-      {value("certificates", Type::texts, "", Effect::tunnel, "Certificates of ours that charon shall use."),
-       [](const In& in, IkeOptions& to) { in.texts(to.certificates); }},
-      {value("proposals", Type::texts, "strongSwan's", Effect::tunnel, "IKE proposals in strongSwan's words."),
-       [](const In& in, IkeOptions& to) { read_proposals(in, to.proposals); }},
-      {value("esp_proposals", Type::texts, "strongSwan's", Effect::tunnel, "ESP proposals in strongSwan's words."),
-       [](const In& in, IkeOptions& to) { read_proposals(in, to.esp_proposals); }},
-      {flag("encap", "false", Effect::tunnel, "Always wrap ESP in UDP, as behind NAT."),
-       [](const In& in, IkeOptions& to) { in.flag(to.encap); }},
-      {flag("mobike", "false", Effect::tunnel,
-            "RFC 4555. Off: with two gateways behind one egress a peer moves a tunnel onto the other's address."),
-       [](const In& in, IkeOptions& to) { in.flag(to.mobike); }},
-      {duration("dpd_delay", "10s", 0, 86400, Effect::tunnel,
-                "Ask a silent peer whether it lives after this time. 0s: never."),
-       [](const In& in, IkeOptions& to) { in.duration(to.dpd_delay); }},
-      {duration("dpd_timeout", "0s", 0, 86400, Effect::tunnel, "IKEv1 only: the peer is dead after this time."),
-       [](const In& in, IkeOptions& to) { in.duration(to.dpd_timeout); }},
-      {duration("rekey_time", "0s", 0, 86400 * 365, Effect::tunnel,
-                "New IKE keys after this time. 0s: strongSwan's default."),
-       [](const In& in, IkeOptions& to) { in.duration(to.rekey_time); }},
-      {duration("reauth_time", "0s", 0, 86400 * 365, Effect::tunnel, "Authenticate again after this time. 0s: never."),
-       [](const In& in, IkeOptions& to) { in.duration(to.reauth_time); }},
-      {duration("over_time", "0s", 0, 86400 * 365, Effect::tunnel, "Time that rekeying may take beyond `rekey_time`."),
-       [](const In& in, IkeOptions& to) { in.duration(to.over_time); }},
-      {value("child", Type::mapping, "", Effect::tunnel, "Of the data's keys: see `child` below."),
-       [](const In& in, IkeOptions& to) { in.mapping(child_fields(), to); }},
-      {value("local_ts", Type::texts, "everything", Effect::tunnel,
-             "Traffic selectors of our side: a prefix or a list."),
-       [](const In& in, IkeOptions& to) { read_selectors(in, to.local_ts); }},
-      {value("remote_ts", Type::texts, "everything", Effect::tunnel, "Traffic selectors of the peer's side."),
-       [](const In& in, IkeOptions& to) { read_selectors(in, to.remote_ts); }},
-      {integer("keyingtries", "0", 0, 1000000, Effect::tunnel,
-               "Attempts to connect before charon gives up. 0: for ever."),
-       [](const In& in, IkeOptions& to) { in.number(to.keyingtries); }},
-      {integer("priority", "0", 0, 4294967295, Effect::tunnel,
-               "Of the kernel's policies; lower is preferred. 0: charon's."),
-       [](const In& in, IkeOptions& to) { in.number(to.priority); }},
-      {integer("replay_window", "0", 0, 4096, Effect::tunnel, "Packets of the replay window. 0: charon's."),
-       [](const In& in, IkeOptions& to) { in.number(to.replay_window); }},
-      {choice("unique", "strongSwan's", "no|never|keep|replace", Effect::tunnel,
-              "What a second IKE SA of the same peer does."),
-       [](const In& in, IkeOptions& to) { read_unique(in, to.unique); }},
-      {value("start_action", Type::text, "start", Effect::tunnel, "start: bring it up, and keep it up. trap, none."),
-       [](const In& in, IkeOptions& to) { read_action(in, to.start_action); }},
-      {value("dpd_action", Type::text, "restart", Effect::tunnel, "When the peer is dead: restart, trap or clear."),
-       [](const In& in, IkeOptions& to) { read_action(in, to.dpd_action); }},
-      {value("close_action", Type::text, "start", Effect::tunnel,
-             "When the peer closes the child: start, trap or none."),
-       [](const In& in, IkeOptions& to) { read_action(in, to.close_action); }},
-      {value("extra", Type::mapping, "", Effect::tunnel, "Other settings of the connection, in swanctl.conf's words."),
-       [](const In& in, IkeOptions& to) {
-         in.reader.entries(in.node, [&](const std::string& name, const YAML::Node& key, const YAML::Node& node) {
-           std::string text;
-           In{in.reader, node, in.key}.text(text);
-           if (text.empty()) return;
-           static_cast<void>(key);
-           to.extra.emplace_back(name, text);
-         });
-       }},
-  };
-  return fields;
-}
+     [](const In& in, IkeOptions& to) { in.text(to.psk_file); }},
+    {value("certificates", Type::texts, "", Effect::tunnel, "Certificates of ours that charon shall use."),
+     [](const In& in, IkeOptions& to) { in.texts(to.certificates); }},
+    {value("proposals", Type::texts, "strongSwan's", Effect::tunnel, "IKE proposals in strongSwan's words."),
+     [](const In& in, IkeOptions& to) { read_proposals(in, to.proposals); }},
+    {value("esp_proposals", Type::texts, "strongSwan's", Effect::tunnel, "ESP proposals in strongSwan's words."),
+     [](const In& in, IkeOptions& to) { read_proposals(in, to.esp_proposals); }},
+    {flag("encap", "false", Effect::tunnel, "Always wrap ESP in UDP, as behind NAT."),
+     [](const In& in, IkeOptions& to) { in.flag(to.encap); }},
+    {flag("mobike", "false", Effect::tunnel,
+          "RFC 4555. Off: with two gateways behind one egress a peer moves a tunnel onto the other's address."),
+     [](const In& in, IkeOptions& to) { in.flag(to.mobike); }},
+    {duration("dpd_delay", "10s", 0, 86400, Effect::tunnel,
+              "Ask a silent peer whether it lives after this time. 0s: never."),
+     [](const In& in, IkeOptions& to) { in.duration(to.dpd_delay); }},
+    {duration("dpd_timeout", "0s", 0, 86400, Effect::tunnel, "IKEv1 only: the peer is dead after this time."),
+     [](const In& in, IkeOptions& to) { in.duration(to.dpd_timeout); }},
+    {duration("rekey_time", "0s", 0, 86400 * 365, Effect::tunnel,
+              "New IKE keys after this time. 0s: strongSwan's default."),
+     [](const In& in, IkeOptions& to) { in.duration(to.rekey_time); }},
+    {duration("reauth_time", "0s", 0, 86400 * 365, Effect::tunnel, "Authenticate again after this time. 0s: never."),
+     [](const In& in, IkeOptions& to) { in.duration(to.reauth_time); }},
+    {duration("over_time", "0s", 0, 86400 * 365, Effect::tunnel, "Time that rekeying may take beyond `rekey_time`."),
+     [](const In& in, IkeOptions& to) { in.duration(to.over_time); }},
+    {value("child", Type::mapping, "", Effect::tunnel, "Of the data's keys: see `child` below."),
+     [](const In& in, IkeOptions& to) { in.mapping(child_fields(), to); }},
+    {value("local_ts", Type::texts, "everything", Effect::tunnel, "Traffic selectors of our side: a prefix or a list."),
+     [](const In& in, IkeOptions& to) { read_selectors(in, to.local_ts); }},
+    {value("remote_ts", Type::texts, "everything", Effect::tunnel, "Traffic selectors of the peer's side."),
+     [](const In& in, IkeOptions& to) { read_selectors(in, to.remote_ts); }},
+    {integer("keyingtries", "0", 0, 1000000, Effect::tunnel,
+             "Attempts to connect before charon gives up. 0: for ever."),
+     [](const In& in, IkeOptions& to) { in.number(to.keyingtries); }},
+    {integer("priority", "0", 0, 4294967295, Effect::tunnel,
+             "Of the kernel's policies; lower is preferred. 0: charon's."),
+     [](const In& in, IkeOptions& to) { in.number(to.priority); }},
+    {integer("replay_window", "0", 0, 4096, Effect::tunnel, "Packets of the replay window. 0: charon's."),
+     [](const In& in, IkeOptions& to) { in.number(to.replay_window); }},
+    {choice("unique", "strongSwan's", "no|never|keep|replace", Effect::tunnel,
+            "What a second IKE SA of the same peer does."),
+     [](const In& in, IkeOptions& to) { read_unique(in, to.unique); }},
+    {value("start_action", Type::text, "start", Effect::tunnel, "start: bring it up, and keep it up. trap, none."),
+     [](const In& in, IkeOptions& to) { read_action(in, to.start_action); }},
+    {value("dpd_action", Type::text, "restart", Effect::tunnel, "When the peer is dead: restart, trap or clear."),
+     [](const In& in, IkeOptions& to) { read_action(in, to.dpd_action); }},
+    {value("close_action", Type::text, "start", Effect::tunnel, "When the peer closes the child: start, trap or none."),
+     [](const In& in, IkeOptions& to) { read_action(in, to.close_action); }},
+    {value("extra", Type::mapping, "", Effect::tunnel, "Other settings of the connection, in swanctl.conf's words."),
+     [](const In& in, IkeOptions& to) {
+       in.reader.entries(in.node, [&](const std::string& name, const YAML::Node& key, const YAML::Node& node) {
+         std::string text;
+         In{in.reader, node, in.key}.text(text);
+         if (text.empty()) return;
+         static_cast<void>(key);
+         to.extra.emplace_back(name, text);
+       });
+     }},
+};
+
+}  // namespace
+
+const Fields<IkeOptions>& ike_fields() { return kIkeFields; }
 
 namespace {
 

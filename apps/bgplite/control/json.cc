@@ -38,6 +38,21 @@ Json withheld(const minibgp::PeerStatus& peer) {
   return json;
 }
 
+Json messages(const minibgp::Counters& counters) {
+  return {{"received", counters.messages_received},
+          {"sent", counters.messages_sent},
+          {"updates_received", counters.updates_received},
+          {"updates_sent", counters.updates_sent},
+          {"keepalives_received", counters.keepalives_received},
+          {"keepalives_sent", counters.keepalives_sent},
+          {"notifications_received", counters.notifications_received},
+          {"notifications_sent", counters.notifications_sent},
+          {"refreshes_received", counters.refreshes_received},
+          {"refreshes_sent", counters.refreshes_sent},
+          {"octets_received", counters.octets_received},
+          {"octets_sent", counters.octets_sent}};
+}
+
 }  // namespace
 
 double seconds(minibgp::Duration duration) {
@@ -115,19 +130,7 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
         {"best", peer.prefixes_best},
         {"announced", peer.prefixes_announced},
         {"withheld", withheld(peer)}}},
-      {"messages",
-       {{"received", counters.messages_received},
-        {"sent", counters.messages_sent},
-        {"updates_received", counters.updates_received},
-        {"updates_sent", counters.updates_sent},
-        {"keepalives_received", counters.keepalives_received},
-        {"keepalives_sent", counters.keepalives_sent},
-        {"notifications_received", counters.notifications_received},
-        {"notifications_sent", counters.notifications_sent},
-        {"refreshes_received", counters.refreshes_received},
-        {"refreshes_sent", counters.refreshes_sent},
-        {"octets_received", counters.octets_received},
-        {"octets_sent", counters.octets_sent}}},
+      {"messages", messages(counters)},
       {"attribute_discards", counters.attribute_discards},
       {"treated_as_withdraw", counters.treated_as_withdraw},
       {"established", counters.connections_established},

@@ -5,14 +5,18 @@
 #include <apps/bgplite/config/config.h>
 #include <apps/bgplite/config/diff.h>
 #include <apps/bgplite/gateway/drill.h>
-#include <bgp/engine.h>
 #include <bgp/log.h>
+#include <bgp/outputs.h>
+#include <bgp/path.h>
 #include <bgp/peer.h>
 #include <bgp/secret.h>
+#include <bgp/snapshots.h>
 #include <bgp/types.h>
-#include <fib/fib.h>
+#include <fib/inputs.h>
+#include <fib/options.h>
+#include <fib/status.h>
+#include <xfrm/options.h>
 #include <xfrm/tunnel.h>
-#include <xfrm/tunnels.h>
 
 #include <chrono>
 #include <cstdint>

@@ -63,6 +63,30 @@ class OwnershipTest : public ::testing::Test {
       now_ += std::chrono::milliseconds{10};
     }
   }
+  /// What a rim does in a turn, without the kernel's answers; whether the end came.
+  bool turn() {
+    bool stopped = false;
+    forwarder_->on_time(now_);
+    while (const auto output = forwarder_->poll()) {
+      if (const auto* objects = std::get_if<NextHopBatch>(&*output)) kernel_.send(objects->ops);
+      if (const auto* routes = std::get_if<RouteBatch>(&*output)) kernel_.send(routes->ops);
+      if (const auto* request = std::get_if<DumpRequest>(&*output)) kernel_.dump(*request);
+      stopped = stopped || std::holds_alternative<Stopped>(*output);
+    }
+    return stopped;
+  }
+  /// The time from input::Stop to the end; nothing: it never came.
+  std::optional<Duration> stop() {
+    forwarder_->input(fib::input::Stop{}, now_);
+    const Time began = now_;
+    while (now_ < began + std::chrono::seconds{60}) {
+      bool stopped = turn();
+      while (kernel_.deliver(now_)) stopped = turn() || stopped;
+      if (stopped) return now_ - began;
+      now_ += std::chrono::milliseconds{10};
+    }
+    return std::nullopt;
+  }
   void audit() {
     forwarder_->on_overrun();
     settle();
@@ -406,6 +430,52 @@ TEST_F(OwnershipTest, WhatTheKernelTakesAlongWithALinkIsBackAtOnceHoweverOften) 
     settle(20);
     ASSERT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol) << i;
   }
+}
+
+// --- The end -------------------------------------------------------------------------------------------------------
+
+TEST_F(OwnershipTest, AnEndThatKeepsFinishesWhatWasBegunAndNothingElse) {
+  start();
+  best("10.1.0.0/16", {0});
+  const auto want = [this](const std::string& network) {
+    const BestPath path{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 1};
+    const BestChange change{prefix(network), {&path, 1}, nullptr};
+    forwarder_->input(fib::input::BestChanged{{&change, 1}}, now_);
+  };
+  want("10.2.0.0/16");
+  EXPECT_FALSE(turn()) << "it was not asked to end";
+  want("10.3.0.0/16");
+  forwarder_->input(fib::input::Stop{}, now_);
+  EXPECT_FALSE(turn()) << "the kernel has not answered yet";
+  while (kernel_.deliver(now_)) continue;
+  EXPECT_TRUE(turn());
+  EXPECT_FALSE(turn()) << "once";
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol);
+  EXPECT_EQ(protocol_of(key("10.2.0.0/16")), kDefaultProtocol);
+  EXPECT_EQ(protocol_of(key("10.3.0.0/16")), -1);
+}
+
+TEST_F(OwnershipTest, AnEndThatRemovesComesWhenNothingOfOursIsLeft) {
+  options_.on_exit = FibOptions::OnExit::remove;
+  start();
+  best("10.1.0.0/16", {0});
+  best("10.2.0.0/16", {0, 1});
+  const auto took = stop();
+  ASSERT_TRUE(took);
+  EXPECT_LT(*took, std::chrono::seconds{1});
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), -1);
+  EXPECT_TRUE(kernel_.objects().empty());
+}
+
+TEST_F(OwnershipTest, AnEndWaitsTenSecondsForAKernelThatRemovesNothing) {
+  options_.on_exit = FibOptions::OnExit::remove;
+  start();
+  best("10.1.0.0/16", {0});
+  kernel_.refuse_one_in = 1;
+  const auto took = stop();
+  ASSERT_TRUE(took);
+  EXPECT_GE(*took, std::chrono::seconds{10});
+  EXPECT_LT(*took, std::chrono::seconds{11});
 }
 
 }  // namespace

@@ -518,6 +518,7 @@ TEST_F(Keeper, UnloadsAllAtTheEnd) {
   EXPECT_THAT(charon_.keys, IsEmpty());
   EXPECT_THAT(charon_.up, IsEmpty());
   EXPECT_TRUE(keeper_.unloaded());
+  EXPECT_EQ(keeper_.next_deadline(), kNever) << "nothing is due any more";
 }
 
 TEST_F(Keeper, UnloadsFromTheCharonThatComesBackWhenOneIsLostMeanwhile) {

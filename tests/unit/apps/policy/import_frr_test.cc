@@ -12,6 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 std::vector<std::string> left_out(const cli::Imported& imported) {
   std::vector<std::string> lines;
@@ -202,6 +203,37 @@ ip route 10.1.0.0/16 ipsec0
             "    - { name: good, match: { not: { prefix: good } }, reject: true }\n"
             "    - { name: path, match: { not: { as_path: '^65001_' } }, reject: true }\n"
             "    - { name: rest, call: rm }\n");
+}
+
+TEST(ImportFrr, EachWordOfANeighbor) {
+  const auto result = imported(R"(router bgp 65530
+ bgp router-id 192.0.2.1
+ no bgp ebgp-requires-policy
+ neighbor 192.0.2.2 remote-as 65001
+ neighbor 192.0.2.2 shutdown
+ no neighbor 192.0.2.2 shutdown
+ neighbor 192.0.2.2 passive
+ neighbor 192.0.2.2 port 1179
+ neighbor 192.0.2.2 local-as 65002
+ neighbor 192.0.2.2 ebgp-multihop
+ neighbor 192.0.2.2 enforce-first-as
+ neighbor 192.0.2.3 remote-as 65003
+ neighbor 192.0.2.3 ttl-security hops 2
+ neighbor 192.0.2.4 remote-as 65530
+ address-family ipv4 unicast
+  neighbor 192.0.2.2 next-hop-self
+  neighbor 192.0.2.2 allowas-in
+  neighbor 192.0.2.2 as-override
+  neighbor 192.0.2.2 remove-private-AS
+  neighbor 192.0.2.4 route-reflector-client
+ exit-address-family
+)");
+  EXPECT_THAT(left_out(result), IsEmpty());
+  for (const char* key : {"passive: true", "port: 1179", "local_asn: 65002", "ttl: 255", "ttl_security: 2",
+                          "enforce_first_as: true", "next_hop_self: true", "allow_as_in: 3", "as_override: true",
+                          "remove_private_as: true", "route_reflector_client: true"})
+    EXPECT_THAT(result.yaml, HasSubstr(key));
+  EXPECT_THAT(result.yaml, Not(HasSubstr("enabled"))) << "'no shutdown' is enabled";
 }
 
 TEST(ImportFrr, WhatIsNotCarriedOverIsListedAndErrsOnTheSideOfRefusing) {
