@@ -71,7 +71,7 @@ constexpr std::array kChecks = {
     Check{"kernel-refused", "The kernel takes the SAs", negotiation, negotiates},
     Check{"peer-silent", "The peer answers IKE", negotiation, negotiates},
     Check{"foreign-connections", "No other connection is on our tunnels", foreign_connections, charon_answers},
-    Check{"selectors-bgp", "The selectors let BGP through", selectors, charon_answers},
+    Check{"selectors-bgp", "The selectors let BGP and probes through", selectors, charon_answers},
     Check{"no-inbound", "Packets come back through the tunnels", no_inbound, charon_answers},
     Check{"xfrm-stat", "The kernel's XFRM error counters are quiet", template_mismatch, ipsec},
     Check{"forwarding", "IP forwarding is on", forwarding, routing},

@@ -169,17 +169,24 @@ void foreign_connections(const Check& check, const Config&, const Facts& facts, 
 void selectors(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
     const auto configured = config.tunnels.find(name);
-    const auto peer = parse_address(configured->second.peer);
-    if (!tunnel.child_installed || !peer || tunnel.remote_ts.empty()) return;
-    const bool covered = std::any_of(tunnel.remote_ts.begin(), tunnel.remote_ts.end(), [&](const std::string& text) {
-      const auto prefix = parse_prefix(text, minibgp::HostBits::mask);
-      return prefix && prefix->contains(*peer);
-    });
-    if (!covered)
-      report(out, check, Verdict::error, name,
-             {"the negotiated selectors leave out the BGP peer " + configured->second.peer,
-              "the tunnel is up, but BGP does not fit through it",
-              "leave out ike.local_ts and ike.remote_ts (0.0.0.0/0 on both ends), or add the tunnel's /30 to both"});
+    if (!tunnel.child_installed || tunnel.remote_ts.empty()) return;
+    const auto covered = [&](const minibgp::IpAddress& address) {
+      return std::any_of(tunnel.remote_ts.begin(), tunnel.remote_ts.end(), [&](const std::string& text) {
+        const auto prefix = parse_prefix(text, minibgp::HostBits::mask);
+        return prefix && prefix->contains(address);
+      });
+    };
+    const auto say = [&](const std::string& what) {
+      report(
+          out, check, Verdict::error, name,
+          {"the negotiated selectors leave out " + what, "the tunnel has SAs, but is not used: these packets stay out",
+           "leave out ike.local_ts and ike.remote_ts (0.0.0.0/0 on both ends), or add the tunnel's /30 to both"});
+    };
+    const auto& tunnel_config = configured->second;
+    if (const auto peer = parse_address(tunnel_config.peer); peer && !covered(*peer))
+      say("the BGP peer " + tunnel_config.peer);
+    else if (tunnel_config.probe_enabled && tunnel_config.probe.target.is_set() && !covered(tunnel_config.probe.target))
+      say("the probes' target " + to_text(tunnel_config.probe.target));
   });
 }
 

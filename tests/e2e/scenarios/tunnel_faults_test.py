@@ -460,6 +460,102 @@ def delay_and_loss(lab):
     wait_shown(s, "up", seconds=2 * PATIENCE)
 
 
+@case("mode: policy, equal selectors: rekeys of the standby lose nothing, with bgplite and without", full=True)
+def policy_standby(lab):
+    s = Scenario(lab, "policy standby", tunnels(2, local_ts=(ONPREM_NET,), remote_ts=(VPC_NET,)), bgp=False)
+    config = s.config()
+    for tunnel in config["tunnels"].values():
+        tunnel["mode"] = "policy"
+        del tunnel["if_id"]
+    # A route leads the traffic to the uplink, where the policies catch it.
+    s.onprem.batch(f"route add {VPC_NET} via {s.tunnels[0].gateway} dev eth0")
+    s.start(config)
+    cloud_sends_on(s, "ipsec0")
+    s.wait_sas()
+    s.wait_both_ways()
+
+    def rekeyed(what):
+        with s.traffic() as traffic:
+            for _ in range(4):
+                before = s.ipsec.spis(s.onprem)
+                s.ipsec.swanctl(s.cloud, "--rekey", "--child", "vco_child2", check=False)
+                wait_until(lambda: s.ipsec.spis(s.onprem) - before, PATIENCE, "SAs of the rekey")
+        forth, back = traffic.report.forth, traffic.report.back
+        measured(f"mode: policy, 4 rekeys of the standby, {what}", VM, f"out {forth.lost} of {forth.sent} lost",
+                 f"back {back.lost} of {back.sent}", "", "aim: none")
+        check_equal((forth.lost, back.lost), (0, 0), f"packets lost, {what}")
+
+    rekeyed("bgplite runs")
+    s.daemon.processes[0].kill()
+    rekeyed("bgplite is dead")
+
+
+@case("a connection of somebody's swanctl.conf on our tunnel is named; ours goes on", full=True)
+def foreign_connection(lab):
+    s = started(lab, "foreign connection")
+    t = s.tunnels[0]
+    path = s.onprem.dir / "guide.conf"
+    path.write_text(f"""connections {{ guide {{
+        version = 2
+        local_addrs = {t.local}
+        remote_addrs = {t.remote}
+        proposals = {t.proposals}
+        encap = yes
+        local {{
+            auth = psk
+            id = {t.egress}
+        }}
+        remote {{
+            auth = psk
+            id = {t.remote}
+        }}
+        children {{ guide {{
+            local_ts = 0.0.0.0/0
+            remote_ts = 0.0.0.0/0
+            esp_proposals = {t.esp_proposals}
+            if_id_in = {t.if_id}
+            if_id_out = {t.if_id}
+        }} }}
+    }} }}""")
+    with s.traffic() as traffic:
+        s.ipsec.swanctl(s.onprem, "--load-conns", "--file", path)
+        s.ipsec.swanctl(s.onprem, "--initiate", "--child", "guide", "--timeout", "20", check=False)
+        wait_until(lambda: "guide" in s.log(), PATIENCE, lambda: f"the log names it: {s.log()}")
+        findings = doctor_findings(s)
+        check("foreign-connections" in findings, f"doctor names {sorted(findings)}")
+        s.wait_both_ways()
+    forth, back = traffic.report.forth, traffic.report.back
+    measured("a foreign connection on our tunnel", VM, f"out {forth.lost} of {forth.sent} lost",
+             f"back {back.lost} of {back.sent}", f"doctor: {', '.join(sorted(findings))}", "named within a minute")
+    s.ipsec.swanctl(s.onprem, "--terminate", "--ike", "guide", check=False)
+    wait_shown(s, "up")
+    s.wait_both_ways()
+
+
+@case("our charon ends behind NAT: nothing comes in any more, and no tunnel is called usable", full=True)
+def charon_gone_behind_nat(lab):
+    s = started(lab, "charon gone behind NAT")
+    began = time.monotonic()
+    s.ipsec.charons[s.onprem.name].kill()
+    for t in s.tunnels:
+        wait_shown(s, "down", "charon is not running", tunnel=t.name)
+    noticed = time.monotonic() - began
+    s.ipsec.start_charon(s.onprem)
+    for t in s.tunnels:
+        wait_shown(s, "up", tunnel=t.name)
+    s.wait_both_ways()
+    measured("our charon gone, behind NAT", VM, "", "", f"both down after {noticed:.1f} s", "aim: < 2 s")
+
+
+def doctor_findings(s):
+    """The checks of doctor that are errors now."""
+    argv = s.daemon.processes[0].popen.args
+    program, path = argv[argv.index("run") - 1], argv[-1]
+    answer = s.onprem.run("env", f"STRONGSWAN_CONF={s.onprem.dir}/strongswan.conf", program, "-c", path, "doctor",
+                          "--json", check=False, timeout=300).stdout
+    return {f["check"] for f in json.loads(answer)["findings"] if f.get("verdict", "error") == "error"}
+
+
 def ours(**keys):
     def change(s, config):
         config["tunnels"]["ipsec0"]["ike"].update(keys)
@@ -501,8 +597,6 @@ WRONG = [
 @case("wrong key, proposals, selectors and ids on either side: what show, log and doctor say", full=True)
 def wrong_on_either_side(lab):
     s = started(lab, "wrong on either side", probe=FAST_PROBE)
-    argv = s.daemon.processes[0].popen.args
-    program, path = argv[argv.index("run") - 1], argv[-1]
     right = copy.deepcopy(s.daemon.value)
     plain = s.ipsec.cloud_config
     failed = []
@@ -522,9 +616,7 @@ def wrong_on_either_side(lab):
         wait_until(bad, PATIENCE, lambda: f"{what}: down with a reason; {shown(s)}")
         wait_until(lambda: [line for line in s.log()[said:].splitlines() if "ipsec0: " in line and
                             ("narrowed" in line or why()[1] in line)], PATIENCE, lambda: f"{what}: not in the log")
-        answer = s.onprem.run("env", f"STRONGSWAN_CONF={s.onprem.dir}/strongswan.conf", program, "-c", path, "doctor",
-                              "--json", check=False, timeout=300).stdout
-        found = {f["check"] for f in json.loads(answer)["findings"] if f.get("verdict", "error") == "error"}
+        found = doctor_findings(s)
         measured(f"wrong {what}", VM, f"show: {why()[0]}; {why()[1]}", f"doctor: {', '.join(sorted(found))}")
         if not found & findings:
             failed.append(f"{what}: doctor names {sorted(found)}, not one of {sorted(findings)}")

@@ -250,6 +250,17 @@ TEST(Doctor, RepairsTakeNothingAwayAndTouchNoKey) {
   EXPECT_GE(repairs, 4);
 }
 
+TEST(Doctor, SelectorsThatLeaveOutTheProbesTargetAreNamed) {
+  World world;
+  TunnelConfig& tunnel = world.config.tunnels["ipsec0"];
+  tunnel.probe_enabled = true;
+  tunnel.probe.target = IpAddress::v4(0xC0A80A0B);
+  world.tunnel().remote_ts = {"169.254.10.0/30"};
+  EXPECT_THAT(world.named(), Contains("selectors-bgp"));
+  world.tunnel().remote_ts = {"169.254.10.0/30", "192.168.0.0/16"};
+  EXPECT_THAT(world.named(), Not(Contains("selectors-bgp")));
+}
+
 TEST(Doctor, Table220IsNoFindingWhilePolicyTunnelsUseIt) {
   World world;
   world.facts.rule_220 = true;
