@@ -48,10 +48,26 @@ Json to_json(const std::vector<host::Finding>& findings, std::size_t checks, con
   return {{"checks", checks}, {"findings", list}, {"fixed", fixed}};
 }
 
+/// Of a configuration with mistakes: nothing else can be checked then.
+std::vector<host::Finding> findings_of(const Diagnostics& diagnostics) {
+  std::vector<host::Finding> findings;
+  for (const Diagnostic& one : diagnostics.all())
+    if (one.severity == Severity::error)
+      findings.push_back({"config",
+                          host::Verdict::error,
+                          one.file + ":" + std::to_string(one.line),
+                          one.text,
+                          "a start, a reload and an apply refuse it",
+                          one.hint.empty() ? "correct it; bgplite check " + one.file : one.hint,
+                          {}});
+  return findings;
+}
+
 Exit run_doctor(const Common& common, bool fix) {
   const Loaded loaded = load_config(common.config);
   if (loaded.diagnostics.has_errors()) {
     std::cerr << loaded.diagnostics.to_text();
+    if (common.json) std::cout << to_json(findings_of(loaded.diagnostics), 1, {}).dump(2) << '\n';
     return Exit::bad_input;
   }
   host::GatherOptions options;

@@ -327,7 +327,7 @@ class Checker {
     } else {
       if (!tunnel.peer.empty())
         error(path + ".peer", "tunnel " + name + " has mode policy: BGP needs an interface", "mode: interface");
-      if (options.ike && everything(options.ike->local_ts) && everything(options.ike->remote_ts))
+      if (takes_everything(options))
         warning(path + ".ike",
                 "tunnel " + name +
                     " has mode policy and takes everything to everywhere: this host's own traffic to its "
@@ -345,11 +345,6 @@ class Checker {
       warning(path + ".mtu", "mtu " + std::to_string(mtu) + " is more than the " + std::to_string(cloud.mtu_max) +
                                  " of " + std::string{cloud.name});
     if (tunnel.probe_enabled) probe(name, path + ".probe", tunnel);
-  }
-
-  static bool everything(const std::vector<std::string>& selectors) {
-    return std::any_of(selectors.begin(), selectors.end(),
-                       [](const std::string& one) { return one == "0.0.0.0/0" || one == "::/0"; });
   }
 
   void probe(const std::string& name, const std::string& path, const TunnelConfig& tunnel) {
@@ -523,6 +518,35 @@ class Checker {
 void check(const Config& config, const std::map<std::string, std::string>& peer_paths, const Places& places,
            Diagnostics& diagnostics) {
   Checker{config, peer_paths, places, diagnostics}.run();
+}
+
+namespace {
+
+/// Whether the selectors hold every address of a family. Halves join, from the smallest networks up.
+bool everything(const std::vector<std::string>& selectors, minibgp::Family family) {
+  std::set<Prefix> networks;
+  for (const std::string& one : selectors) {
+    if (one == "0.0.0.0-255.255.255.255" && family == minibgp::Family::ipv4) return true;
+    if (const auto prefix = minibgp::parse_prefix(one); prefix && prefix->family == family) networks.insert(*prefix);
+  }
+  for (int length = family == minibgp::Family::ipv4 ? 32 : 128; length > 0; --length) {
+    std::map<Prefix, int> halves;
+    for (const Prefix& network : networks)
+      if (network.length_bits == length) ++halves[Prefix::of(network.address(), static_cast<std::uint8_t>(length - 1))];
+    for (const auto& [whole, count] : halves)
+      if (count == 2) networks.insert(whole);
+  }
+  return std::any_of(networks.begin(), networks.end(), [](const Prefix& network) { return network.length_bits == 0; });
+}
+
+}  // namespace
+
+bool takes_everything(const minibgp::xfrm::TunnelOptions& tunnel) {
+  if (!tunnel.ike) return false;
+  const auto in = [&](minibgp::Family family) {
+    return everything(tunnel.ike->local_ts, family) && everything(tunnel.ike->remote_ts, family);
+  };
+  return in(minibgp::Family::ipv4) || in(minibgp::Family::ipv6);
 }
 
 }  // namespace bgplite

@@ -15,4 +15,7 @@ namespace bgplite {
 void check(const Config& config, const std::map<std::string, std::string>& peer_paths, const Places& places,
            Diagnostics& diagnostics);
 
+/// The tunnel's selectors are every address of a family on both sides, in one piece or in several.
+[[nodiscard]] bool takes_everything(const minibgp::xfrm::TunnelOptions& tunnel);
+
 }  // namespace bgplite

@@ -1,5 +1,6 @@
 #include <apps/bgplite/host/command.h>
 #include <apps/bgplite/host/doctor_checks.h>
+#include <apps/bgplite/host/host.h>
 
 #include <algorithm>
 #include <array>
@@ -9,11 +10,17 @@ namespace {
 
 // --- What applies where ----------------------------------------------------------------------------------------------
 
-bool tunnels(const Config& config, const Facts&) { return !config.tunnels.empty(); }
 bool ipsec(const Config& config, const Facts&) {
   return std::any_of(config.tunnels.begin(), config.tunnels.end(),
                      [](const auto& it) { return it.second.options.mode != Mode::link; });
 }
+bool always(const Config&, const Facts&) { return true; }
+bool answers(const Config&, const Facts& facts) { return facts.daemon_reachable; }
+bool linked(const Config& config, const Facts&) {
+  return std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                     [](const auto& it) { return it.second.options.mode == Mode::link; });
+}
+bool manages(const Config& config, const Facts& facts) { return facts.daemon_reachable && !wanted_of(config).empty(); }
 bool interfaces(const Config& config, const Facts&) { return any_interface(config); }
 bool charon_answers(const Config& config, const Facts& facts) { return ipsec(config, facts) && facts.vici_reachable; }
 bool negotiates(const Config& config, const Facts& facts) {
@@ -22,16 +29,21 @@ bool negotiates(const Config& config, const Facts& facts) {
 bool keys(const Config& config, const Facts& facts) { return ipsec(config, facts) || !facts.md5_keys.empty(); }
 bool several(const Config& config, const Facts&) { return config.tunnels.size() > 1; }
 bool routing(const Config& config, const Facts&) { return routes(config) && config.host.forwarding != Care::ignore; }
-bool firewalled(const Config& config, const Facts&) {
-  return !config.tunnels.empty() && config.host.firewall != Care::ignore;
+bool firewalled(const Config& config, const Facts& facts) {
+  return ipsec(config, facts) && config.host.firewall != Care::ignore;
 }
 bool firewall_read(const Config& config, const Facts& facts) { return firewalled(config, facts) && facts.nft_readable; }
+bool forwards(const Config& config, const Facts& facts) {
+  return !config.tunnels.empty() && config.host.firewall != Care::ignore && facts.nft_readable;
+}
 bool ruleset(const Config& config, const Facts& facts) { return !config.tunnels.empty() && facts.nft_readable; }
 bool clamped(const Config& config, const Facts& facts) {
-  return any_interface(config) && facts.nft_readable && config.host.mss_clamp != Care::ignore;
+  Config clamps = config;
+  clamps.host.mss_clamp = Care::manage;
+  return !wanted_nft_table(clamps).empty() && facts.nft_readable && config.host.mss_clamp != Care::ignore;
 }
 bool filtered(const Config& config, const Facts&) {
-  return any_interface(config) && config.host.rp_filter != Care::ignore;
+  return !config.tunnels.empty() && config.host.rp_filter != Care::ignore;
 }
 bool peers_known(const Config& config, const Facts& facts) { return !config.peers.empty() && facts.daemon_reachable; }
 bool tunnel_peers(const Config& config, const Facts& facts) {
@@ -50,8 +62,13 @@ bool certificates(const Config& config, const Facts&) {
 
 constexpr std::array kChecks = {
     Check{"daemon", "The daemon answers", daemon_runs, runs},
+    Check{"config-files", "The daemon can read its files", config_files, always},
+    Check{"state-dir", "The daemon can write its state", state_dir, always},
+    Check{"unconfirmed", "No change waits for its confirmation", unconfirmed, answers},
+    Check{"unapplied", "What the files hold is applied", unapplied, answers},
     Check{"kernel", "The kernel has XFRM interfaces", kernel, interfaces},
-    Check{"module", "The kernel's modules are there", module, tunnels},
+    Check{"module", "The kernel's modules are there", module, ipsec},
+    Check{"link", "The interfaces that tunnels run over are there", links, linked},
     Check{"charon", "strongSwan runs and can be talked to", charon, ipsec},
     Check{"charon-version", "strongSwan is new enough", charon_version, charon_answers},
     Check{"algorithms", "strongSwan has loaded what the proposals need", algorithms, charon_answers},
@@ -75,7 +92,8 @@ constexpr std::array kChecks = {
     Check{"no-inbound", "Packets come back through the tunnels", no_inbound, charon_answers},
     Check{"xfrm-stat", "The kernel's XFRM error counters are quiet", template_mismatch, ipsec},
     Check{"forwarding", "IP forwarding is on", forwarding, routing},
-    Check{"firewall-forward", "Forwarded packets pass the firewall", firewall, firewall_read},
+    Check{"firewall-forward", "Forwarded packets pass the firewall", firewall, forwards},
+    Check{"managed", "Settings of the host that the daemon manages are in force", managed, manages},
     Check{"rp-filter", "Reverse path filtering is loose on the tunnels", rp_filter, filtered},
     Check{"path-mtu", "Full packets get through the tunnels", path_mtu, charon_answers},
     Check{"mss", "TCP's segment size is clamped", mss, clamped},
@@ -86,6 +104,8 @@ constexpr std::array kChecks = {
     Check{"masquerade", "Tunnels' packets keep their source address", masquerade, ruleset},
     Check{"everything", "No tunnel takes all traffic of this host", everything, policy_mode},
     Check{"session", "Every session is established", sessions, peers_known},
+    Check{"withheld", "Routes are advertised as policy says", withheld, peers_known},
+    Check{"kernel-routes", "The kernel has the routes that it should", refused_routes, answers},
     Check{"clock", "The clock is right", clock_off, certificates},
 };
 

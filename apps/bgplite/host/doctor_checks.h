@@ -53,16 +53,28 @@ inline bool routes(const Config& config) {
   return !config.tunnels.empty() || (config.fib.enabled && !config.peers.empty());
 }
 
+/// Interface of a tunnel, by its options.
+inline std::string interface_name(const minibgp::xfrm::TunnelOptions& tunnel) {
+  return tunnel.interface.empty() ? tunnel.name : tunnel.interface;
+}
+
+/// Of a link that others make; of IPsec tunnels it says nothing.
+inline bool link_is_up(const minibgp::xfrm::TunnelOptions& tunnel, const Facts& facts) {
+  if (tunnel.mode != Mode::link) return true;
+  const auto link = facts.links.find(interface_name(tunnel));
+  return link != facts.links.end() && link->second.up;
+}
+
 using CheckBody = void(const Check& check, const Config& config, const Facts& facts, Out& out);
 
 // doctor_host.cc
-CheckBody kernel, module, forwarding, firewall, masquerade, mss, rp_filter, clock_off;
+CheckBody kernel, module, links, forwarding, firewall, masquerade, mss, managed, rp_filter, clock_off;
 // doctor_tunnel.cc
 CheckBody duplicates, charon, charon_version, algorithms, route, route_loop, negotiation, foreign_connections,
     selectors, no_inbound, template_mismatch, path_mtu, table_220, everything, detection, flapping;
 // doctor_bgp.cc
-CheckBody sessions, timers;
+CheckBody sessions, withheld, timers, refused_routes;
 // doctor_files.cc
-CheckBody daemon_runs, key_files;
+CheckBody daemon_runs, config_files, state_dir, unapplied, unconfirmed, key_files;
 
 }  // namespace bgplite::host

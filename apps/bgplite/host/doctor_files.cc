@@ -30,9 +30,54 @@ void key_file(const Check& check, const std::string& user, const std::string& su
 
 void daemon_runs(const Check& check, const Config& config, const Facts& facts, Out& out) {
   if (facts.daemon_reachable) return;
+  if (!facts.listener.empty()) {
+    const std::string port = std::to_string(config.listen.port);
+    return report(out, check, Verdict::error, "port " + port,
+                  {"the daemon does not answer at " + config.control.socket + ", and another process has its port " +
+                       port + ": " + facts.listener,
+                   "a start ends because it cannot listen",
+                   "end that process, or listen: { port: ANOTHER }; then systemctl start bgplite"});
+  }
   report(out, check, Verdict::not_checkable, {},
          {"the daemon does not answer at " + config.control.socket, "sessions and negotiations are not known",
           "systemctl start bgplite, or bgplite run; then ask again"});
+}
+
+void config_files(const Check& check, const Config&, const Facts& facts, Out& out) {
+  for (const std::string& path : facts.unreadable)
+    report(out, check, Verdict::error, path,
+           {"user " + facts.daemon_user + ", who runs the daemon, cannot read " + path,
+            "a reload, plan and apply are refused",
+            "chgrp $(id -g " + facts.daemon_user + ") " + path + " && chmod g+r " + path});
+}
+
+void state_dir(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  if (facts.state_problem.empty()) return;
+  const std::string& path = config.state_dir;
+  const bool full = facts.state_problem.find("free space") != std::string::npos;
+  report(out, check, Verdict::error, path,
+         {"the state directory " + path + " " + facts.state_problem,
+          "changes of the configuration are refused, and a start does not know what was confirmed",
+          full ? "free some space: df " + path
+               : "mkdir -p " + path + " && chown " + facts.daemon_user + " " + path + " && chmod u+rwx " + path});
+}
+
+void unapplied(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  if (facts.unapplied.empty()) return;
+  const std::string file = config.files.empty() ? "the configuration" : config.files.front();
+  const std::size_t count = facts.unapplied.size();
+  report(out, check, Verdict::warning, file,
+         {(count == 1 ? std::string{"a change"} : std::to_string(count) + " changes") + " of " + file +
+              " is not applied: " + facts.unapplied.front() + (count == 1 ? "" : ", ..."),
+          "what runs is not what the file says; the next start takes it", "bgplite plan, and then: bgplite apply"});
+}
+
+void unconfirmed(const Check& check, const Config&, const Facts& facts, Out& out) {
+  if (!facts.unconfirmed_for_s) return;
+  report(out, check, Verdict::warning, {},
+         {"the configuration that runs waits for its confirmation",
+          "it is taken back in " + std::to_string(*facts.unconfirmed_for_s) + " s",
+          "bgplite confirm  (or at once: bgplite rollback)"});
 }
 
 void key_files(const Check& check, const Config& config, const Facts& facts, Out& out) {

@@ -1,13 +1,15 @@
 /// Doctor's checks of the machine: kernel, modules, sysctls, firewall, clock.
 #include <apps/bgplite/host/doctor_checks.h>
+#include <apps/bgplite/host/host.h>
 
 #include <algorithm>
 #include <array>
 
 namespace bgplite::host {
-using minibgp::xfrm::TunnelOptions;
 
 namespace {
+
+constexpr const char* kSetAgain = "bgplite apply  (it sets what is managed again)";
 
 std::string sysctl_name(std::string path) {
   std::replace(path.begin(), path.end(), '/', '.');
@@ -39,7 +41,8 @@ constexpr std::array kDoors = {
          "firewall-cmd --permanent --add-protocol=esp && firewall-cmd --reload",
          "add '-A ufw-before-input -p esp -j ACCEPT' to /etc/ufw/before.rules, then: ufw reload"},
     Door{FirewallDrop::What::forward, "firewall-forward", "forwarded packets",
-         "packets between the LAN and the tunnels are dropped", "oifname ~TUNNELS accept; and: iifname ~TUNNELS accept",
+         "packets between the LAN and the tunnels are dropped",
+         "oifname ~TUNNELS accept && nft insert rule ~CHAIN iifname ~TUNNELS accept",
          "firewall-cmd --permanent --zone=trusted --add-interface=~TUNNELS && firewall-cmd --reload",
          "ufw route allow out on ~TUNNELS; ufw route allow in on ~TUNNELS"},
 };
@@ -94,6 +97,7 @@ void firewall(const Check& check, const Config& config, const Facts& facts, Out&
     std::string remedy{drop.manager == "firewalld" ? door->firewalld : drop.manager == "ufw" ? door->ufw : door->rule};
     const std::string chain = drop.family + " " + drop.table + " " + drop.chain;
     if (drop.manager != "firewalld" && drop.manager != "ufw") remedy = "nft insert rule " + chain + " " + remedy;
+    if (const auto at = remedy.find("~CHAIN"); at != std::string::npos) remedy.replace(at, 6, chain);
     const bool several = config.tunnels.size() > 1 && remedy.rfind("nft", 0) == 0;
     for (auto at = remedy.find("~TUNNELS"); at != std::string::npos; at = remedy.find("~TUNNELS"))
       remedy.replace(at, 8, several ? "{ " + tunnels + " }" : tunnels);
@@ -113,11 +117,61 @@ void masquerade(const Check& check, const Config&, const Facts& facts, Out& out)
 }
 
 void mss(const Check& check, const Config& config, const Facts& facts, Out& out) {
-  if (config.host.mss_clamp == Care::ignore || facts.mss_clamped || !facts.nft_readable || !any_interface(config))
-    return;
+  if (config.host.mss_clamp == Care::ignore || facts.mss_clamped) return;
   report(out, check, Verdict::warning, {},
          {"nothing lowers TCP's segment size for the tunnels",
-          "where ICMP is filtered, connections hang as soon as they carry data", "host: { mss_clamp: manage }"});
+          "where ICMP is filtered, connections hang as soon as they carry data",
+          config.host.mss_clamp == Care::manage ? kSetAgain : "host: { mss_clamp: manage }"});
+}
+
+/// Links that others make, and tunnels run over.
+void links(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  for (const auto& [name, tunnel] : config.tunnels) {
+    if (tunnel.options.mode != Mode::link) continue;
+    const std::string interface = interface_name(tunnel.options);
+    const auto link = facts.links.find(interface);
+    if (link == facts.links.end()) {
+      report(out, check, Verdict::error, name,
+             {"the tunnel's interface " + interface + " is not there", "nothing gets through the tunnel",
+              "make it (ip link add, or the program that owns it), or correct tunnels." + name + ".interface"});
+    } else if (!link->second.up) {
+      report(out, check, Verdict::error, name,
+             {"the tunnel's interface " + interface + " is down", "nothing gets through the tunnel",
+              "ip link set " + interface + " up"});
+    } else if (tunnel.options.mtu != 0 && link->second.mtu != tunnel.options.mtu) {
+      report(out, check, Verdict::warning, name,
+             {"the MTU of " + interface + " is " + std::to_string(link->second.mtu) + ", configured is " +
+                  std::to_string(tunnel.options.mtu),
+              "TCP's segment size is clamped to another size than the interface has",
+              "ip link set " + interface + " mtu " + std::to_string(tunnel.options.mtu)});
+    }
+  }
+}
+
+/// What the daemon set and others changed, where no other check names it.
+void managed(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  const ManagedFacts& found = facts.managed;
+  const std::string why = "the daemon sets it again by itself at the next audit (fib.audit_interval)";
+  for (const std::string& sysctl : found.sysctls)
+    if (sysctl.find("ip_forward is 0") == std::string::npos && sysctl.find("rp_filter is 1") == std::string::npos)
+      report(out, check, Verdict::warning, sysctl.substr(0, sysctl.find(' ')), {sysctl, why, kSetAgain});
+  if (!facts.nft_readable) return;
+  for (const std::string& rule : found.foreign_rules)
+    report(out, check, Verdict::warning, "table inet bgplite",
+           {"a rule that is not ours is in our table: " + rule, why, kSetAgain});
+  const std::string table = wanted_nft_table(config);
+  std::size_t clamps = 0;
+  for (auto at = table.find("size set"); at != std::string::npos; at = table.find("size set", at + 1)) ++clamps;
+  if (facts.mss_clamped && found.clamp_rules != clamps)
+    report(
+        out, check, Verdict::warning, "table inet bgplite",
+        {"it has " + std::to_string(found.clamp_rules) + " rules of the MSS clamp instead of " + std::to_string(clamps),
+         why, kSetAgain});
+  const std::size_t doors = wanted_firewall_rules(config).size();
+  if (found.door_rules != doors && facts.firewall_drops.empty())
+    report(out, check, Verdict::warning, "chain " + config.host.firewall_chain,
+           {"it has " + std::to_string(found.door_rules) + " rules of ours instead of " + std::to_string(doors), why,
+            kSetAgain});
 }
 
 void rp_filter(const Check& check, const Config& config, const Facts& facts, Out& out) {
@@ -126,16 +180,16 @@ void rp_filter(const Check& check, const Config& config, const Facts& facts, Out
     const auto found = facts.sysctls.find("net/ipv4/conf/" + name + "/rp_filter");
     return found == facts.sysctls.end() ? std::string{} : found->second;
   };
-  for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
-    if (!tunnel.interface_present) return;
-    // The larger of the two holds.
-    if (std::max(value("all"), value(tunnel.interface)) != "1") return;
-    const std::string path = "net/ipv4/conf/" + tunnel.interface + "/rp_filter";
+  for (const auto& [name, tunnel] : config.tunnels) {
+    const std::string interface = interface_name(tunnel.options);
+    // The larger of the two holds; without one of its own the interface is not there.
+    if (value(interface).empty() || std::max(value("all"), value(interface)) != "1") continue;
+    const std::string path = "net/ipv4/conf/" + interface + "/rp_filter";
     report(out, check, Verdict::error, name,
-           {"rp_filter is strict on " + tunnel.interface,
+           {"rp_filter is strict on " + interface,
             "packets that come back over another tunnel than they left by are dropped",
             "host: { rp_filter: manage }, or: sysctl -w " + sysctl_name(path) + "=2", set_sysctl(path, "2")});
-  });
+  }
 }
 
 void clock_off(const Check& check, const Config& config, const Facts& facts, Out& out) {

@@ -1,4 +1,5 @@
 /// Doctor's checks of each tunnel: what charon, the kernel and the way to the peer make of it.
+#include <apps/bgplite/config/check.h>
 #include <apps/bgplite/host/doctor_checks.h>
 #include <bgp/text.h>
 #include <xfrm/stat.h>
@@ -15,15 +16,6 @@ using minibgp::xfrm::IkeFailure;
 using minibgp::xfrm::TunnelOptions;
 
 namespace {
-
-/// Selectors of 0.0.0.0/0 or ::/0 on both sides.
-bool takes_everything(const TunnelOptions& tunnel) {
-  const auto all = [](const std::vector<std::string>& selectors) {
-    return std::any_of(selectors.begin(), selectors.end(),
-                       [](const std::string& one) { return one == "0.0.0.0/0" || one == "::/0"; });
-  };
-  return tunnel.ike && all(tunnel.ike->local_ts) && all(tunnel.ike->remote_ts);
-}
 
 std::string remote_of(const TunnelOptions& tunnel) {
   return tunnel.ike && !tunnel.ike->remote_addresses.empty() ? tunnel.ike->remote_addresses.front()

@@ -69,14 +69,47 @@ struct SessionFacts {
   bool enabled = true;
   double state_for_s = 0;
   std::string down_reason, down_detail;  ///< Of the last end or failure; empty: there was none.
+  unsigned code = 0, subcode = 0;        ///< Of its NOTIFICATION.
+  std::string attempt;                   ///< Why the last attempt since then led to no session.
+  std::map<std::string, std::uint64_t>
+      withheld;  ///< Routes that it does not get although policy accepts them, by reason.
   std::string tunnel, tunnel_state, tunnel_reason;
   std::string route_problem;  ///< What `ip route get` says where there is no route to it.
+};
+
+/// A network interface.
+struct LinkFacts {
+  bool up = false;
+  std::uint32_t mtu = 0;
+};
+
+/// A route that the daemon wants and the kernel does not have as it should.
+struct RouteFacts {
+  std::string prefix, reason, detail;
+  std::uint32_t table = 0, metric = 0;
+};
+
+/// What the daemon manages of the host, as found.
+struct ManagedFacts {
+  std::vector<std::string> sysctls;        ///< "net.ipv4.ip_forward is 0", of those that are not as set.
+  std::size_t clamp_rules = 0;             ///< In our table.
+  std::vector<std::string> foreign_rules;  ///< In our table and not ours: "inet bgplite mss_forward handle 4".
+  std::size_t door_rules = 0;              ///< Of ours, in the operator's chain.
 };
 
 struct Facts {
   std::string daemon_user;        ///< Who runs the daemon, or will by its configuration or its unit.
   bool daemon_reachable = false;  ///< It answers at its control socket.
   std::vector<SessionFacts> sessions;
+  std::string listener;  ///< The daemon does not answer, and this process has its port; as `ss` prints it.
+  std::optional<std::int64_t> unconfirmed_for_s;  ///< A change waits that long for its confirmation.
+  std::vector<std::string> unapplied;             ///< What the files change of what runs, a sentence each.
+  std::vector<RouteFacts> refused_routes;
+  std::string state_problem;               ///< Why the daemon's user cannot write to state_dir.
+  std::vector<std::string> unreadable;     ///< Files of the configuration that the daemon's user cannot read.
+  std::map<std::string, LinkFacts> links;  ///< By name.
+  std::vector<std::string> addresses;      ///< Of this host.
+  ManagedFacts managed;
   std::map<std::string, KeyFacts> md5_keys;  ///< By peer, of those that have one.
 
   std::string kernel_release;

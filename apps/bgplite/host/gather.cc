@@ -11,6 +11,7 @@
 #include <xfrm/vici/ike_config.h>
 #include <xfrm/vici/sa_view.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -24,6 +25,7 @@
 #include <nlohmann/json.hpp>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -100,7 +102,9 @@ class Charon final : private vici::ClientEvents {
 void gather_charon(const Config& config, const GatherOptions& options, Facts& facts) {
   struct stat status {};
   facts.vici_socket_present = ::stat(options.vici_socket.c_str(), &status) == 0;
-  if (config.tunnels.empty() || !facts.vici_socket_present) return;
+  const bool asked = std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                                 [](const auto& it) { return it.second.options.mode != Mode::link; });
+  if (!asked || !facts.vici_socket_present) return;
   constexpr std::chrono::milliseconds kLimit{3000};
   Charon charon(options.vici_socket, kLimit);
   facts.vici_reachable = charon.connected();
@@ -188,6 +192,14 @@ void gather_daemon(const Config& config, Facts& facts) {
     const Json down = row.value("last_down", Json::object());
     session.down_reason = down.value("reason", std::string{});
     session.down_detail = down.value("detail", std::string{});
+    session.code = down.value("code", 0U);
+    session.subcode = down.value("subcode", 0U);
+    session.attempt = row.value("last_attempt", std::string{});
+    const Json prefixes = row.value("prefixes", Json::object());
+    if (const auto withheld = prefixes.find("withheld"); withheld != prefixes.end())
+      for (auto it = withheld->begin(); it != withheld->end(); ++it)
+        if (const auto count = it->is_number_unsigned() ? it->get<std::uint64_t>() : 0U; count != 0)
+          session.withheld[it.key()] = count;
     if (const auto state = tunnel_states.find(session.tunnel); state != tunnel_states.end())
       std::tie(session.tunnel_state, session.tunnel_reason) = state->second;
     if (session.state != "Established" && session.enabled)
@@ -225,6 +237,63 @@ void gather_links(const Config& config, Facts& facts) {
   }
 }
 
+/// What the running daemon knows of its files, and of what the kernel refused.
+void gather_life(const Config& config, Facts& facts) {
+  if (!facts.daemon_reachable) {
+    if (!config.listen.enabled) return;
+    const std::string port = "sport = :" + std::to_string(config.listen.port);
+    const std::string taken = run_command({"ss", "-ltnpH", port}).output;
+    facts.listener = taken.substr(0, taken.find('\n'));
+    return;
+  }
+  if (const auto shown = control::ask(config.control.socket, "show.config"))
+    if (const auto left = shown->find("unconfirmed_for_s"); left != shown->end() && left->is_number_integer())
+      facts.unconfirmed_for_s = left->get<std::int64_t>();
+  if (const auto plan = control::ask(config.control.socket, "plan"))
+    for (const Json& step : plan->value("steps", Json::array()))
+      facts.unapplied.push_back(step.value("text", std::string{}));
+  if (const auto shown = control::ask(config.control.socket, "show.fib"))
+    for (const Json& route : shown->value("routes", Json::array()))
+      if (const auto refused = route.find("refused"); refused != route.end())
+        facts.refused_routes.push_back({route.value("prefix", std::string{}), refused->value("reason", std::string{}),
+                                        refused->value("detail", std::string{}), route.value("table", 0U),
+                                        route.value("metric", 0U)});
+}
+
+/// Interfaces and addresses of the host.
+void gather_interfaces(Facts& facts) {
+  for (const Json& link : parse(run_command({"ip", "-j", "address", "show"}).output)) {
+    if (!link.is_object() || !link.contains("ifname")) continue;
+    LinkFacts& found = facts.links[link.value("ifname", std::string{})];
+    found.mtu = link.value("mtu", 0U);
+    for (const Json& flag : link.value("flags", Json::array())) found.up = found.up || flag == "UP";
+    for (const Json& address : link.value("addr_info", Json::array()))
+      if (address.is_object()) facts.addresses.push_back(address.value("local", std::string{}));
+  }
+}
+
+/// What of the managed settings is not as it was set.
+void gather_managed(const Config& config, const std::string& ruleset, Facts& facts) {
+  for (const Sysctl& one : wanted_sysctls(config))
+    if (const auto now = read_sysctl(one.path); now && *now != one.wanted) {
+      std::string name = one.path;
+      std::replace(name.begin(), name.end(), '/', '.');
+      facts.managed.sysctls.push_back(name + " is " + *now + " instead of " + one.wanted);
+    }
+  for (const Json& object : parse(ruleset).value("nftables", Json::array())) {
+    const auto rule = object.find("rule");
+    if (rule == object.end()) continue;
+    const std::string chain = rule->value("family", std::string{}) + " " + rule->value("table", std::string{}) + " " +
+                              rule->value("chain", std::string{});
+    const bool clamps = rule->value("expr", Json{}).dump().find("maxseg") != std::string::npos;
+    if (chain == config.host.firewall_chain && rule->value("comment", std::string{}) == "bgplite")
+      ++facts.managed.door_rules;
+    if (chain.rfind("inet bgplite ", 0) != 0) continue;
+    clamps ? void(++facts.managed.clamp_rules)
+           : facts.managed.foreign_rules.push_back(chain + " handle " + std::to_string(rule->value("handle", 0U)));
+  }
+}
+
 /// Who runs the daemon: by the configuration, else the owner of its running socket, else the unit's user.
 std::string daemon_user(const Config& config) {
   if (!config.user.empty()) return config.user;
@@ -237,8 +306,8 @@ std::string daemon_user(const Config& config) {
 }
 
 /// As that user, without any right beyond its own.
-bool can_read(const std::string& user, const std::string& path) {
-  if (::geteuid() != 0) return ::access(path.c_str(), R_OK) == 0;
+bool may(const std::string& user, const char* test, const std::string& path) {
+  if (::geteuid() != 0) return ::access(path.c_str(), test[1] == 'w' ? W_OK : R_OK) == 0;
   std::vector<std::string> words{"setpriv", "--inh-caps=-all", "--bounding-set=-all"};
   const passwd* entry = ::getpwnam(user.c_str());
   if (entry == nullptr) {
@@ -246,18 +315,30 @@ bool can_read(const std::string& user, const std::string& path) {
   } else if (user != "root") {
     words.insert(words.end(), {"--reuid", user, "--regid", std::to_string(entry->pw_gid), "--init-groups"});
   }
-  words.insert(words.end(), {"test", "-r", path});
+  words.insert(words.end(), {"test", test, path});
   return run_command(words).ok();
 }
 
 KeyFacts key_facts(const std::string& user, const std::string& path) {
   struct stat status {};
   const bool exists = ::stat(path.c_str(), &status) == 0;
-  return {exists, exists && can_read(user, path), status.st_mode & 07777U};
+  return {exists, exists && may(user, "-r", path), status.st_mode & 07777U};
 }
 
-void gather_keys(const Config& config, Facts& facts) {
+/// What the daemon's user must read or write.
+void gather_files(const Config& config, Facts& facts) {
   facts.daemon_user = daemon_user(config);
+  for (const std::string& path : config.files)
+    if (!may(facts.daemon_user, "-r", path)) facts.unreadable.push_back(path);
+  struct statvfs room {};
+  struct stat status {};
+  if (::stat(config.state_dir.c_str(), &status) != 0) {
+    if (facts.daemon_reachable) facts.state_problem = "is not there";  // A first start makes it.
+  } else if (!may(facts.daemon_user, "-w", config.state_dir)) {
+    facts.state_problem = "cannot be written by user " + facts.daemon_user;
+  } else if (::statvfs(config.state_dir.c_str(), &room) == 0 && room.f_blocks != 0 && room.f_bavail == 0) {
+    facts.state_problem = "is on a disk without free space";
+  }
   for (const auto& [name, tunnel] : config.tunnels) {
     if (!tunnel.options.ike) continue;
     const std::string& path = tunnel.options.ike->psk_file;
@@ -305,8 +386,10 @@ Facts gather(const Config& config, const GatherOptions& options) {
   gather_charon(config, options, facts);
   gather_retransmission(facts);
   gather_links(config, facts);
-  gather_keys(config, facts);
+  gather_interfaces(facts);
   gather_daemon(config, facts);
+  gather_life(config, facts);
+  gather_files(config, facts);
 
   std::vector<std::string> interfaces;
   std::string device;
@@ -317,8 +400,9 @@ Facts gather(const Config& config, const GatherOptions& options) {
       interfaces.push_back(tunnel.options.underlay.device);
     if (device.empty()) device = tunnel.options.underlay.device;
   }
-  const FirewallFacts firewall =
-      read_firewall(run_command({"nft", "-j", "list", "ruleset"}).output, interfaces, device);
+  const std::string ruleset = run_command({"nft", "-j", "list", "ruleset"}).output;
+  const FirewallFacts firewall = read_firewall(ruleset, interfaces, device);
+  gather_managed(config, ruleset, facts);
   facts.nft_readable = firewall.readable;
   facts.firewall_drops = firewall.drops;
   facts.masquerades = firewall.masquerades;
@@ -329,6 +413,14 @@ Facts gather(const Config& config, const GatherOptions& options) {
   timex clock{};
   facts.clock_synchronized = ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) == 0;
 
+  for (const std::string& interface : interfaces) {
+    const std::string path = "net/ipv4/conf/" + interface + "/rp_filter";
+    if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
+  }
+  // What follows compares counters of IPsec, a moment apart.
+  const bool ipsec = std::any_of(config.tunnels.begin(), config.tunnels.end(),
+                                 [](const auto& it) { return it.second.options.mode != Mode::link; });
+  if (!ipsec) return facts;
   facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
   boost::asio::io_context idle;
   boost::asio::steady_timer observed(idle, options.observe);

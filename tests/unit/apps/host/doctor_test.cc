@@ -1,10 +1,14 @@
 // Every fault doctor knows, planted one by one into a healthy host, is named with a remedy; a healthy host has none;
 // and five pairs at once are named both.
+#include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/host/doctor.h>
 #include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
 #include <apps/bgplite/host/strongswan_conf.h>
+#include <bgp/text.h>
+#include <fib/fib.h>
 
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -68,7 +72,8 @@ struct World {
     facts.xfrm_interface_module = facts.esp4_module = facts.is_root = true;
     facts.vici_socket_present = facts.vici_reachable = true;
     facts.strongswan_version = "5.9.8";
-    facts.sysctls = {{"net/ipv4/ip_forward", "1"}, {"net/ipv4/conf/all/rp_filter", "0"}};
+    facts.sysctls = {
+        {"net/ipv4/ip_forward", "1"}, {"net/ipv4/conf/all/rp_filter", "0"}, {"net/ipv4/conf/ipsec0/rp_filter", "0"}};
     facts.nft_readable = facts.mss_clamped = true;
     facts.xfrm_stat = facts.xfrm_stat_later = {{"XfrmInTmplMismatch", 5}, {"XfrmInNoStates", 2}};
     facts.clock_synchronized = true;
@@ -85,6 +90,49 @@ struct World {
 };
 
 TEST(Doctor, FindsNothingOnAHealthySystem) { EXPECT_THAT(World{}.named(), IsEmpty()); }
+
+/// A machine on which a configuration works: everything is there, up, and as it was set.
+Facts healthy(const Config& config) {
+  Facts facts = World{}.facts;
+  const TunnelFacts works = facts.tunnels.at("ipsec0");
+  facts.tunnels.clear();
+  facts.sessions.clear();
+  for (const auto& [name, tunnel] : config.tunnels) {
+    TunnelFacts& found = facts.tunnels[name] = works;
+    found.interface = tunnel.options.interface.empty() ? name : tunnel.options.interface;
+    found.mtu = found.path_mtu = tunnel.options.mtu == 0 ? minibgp::xfrm::kDefaultMtu : tunnel.options.mtu;
+    found.route_device = tunnel.options.underlay.device;
+    if (tunnel.options.ike && !tunnel.options.ike->local_ts.empty()) found.local_ts = tunnel.options.ike->local_ts;
+    if (tunnel.options.ike && !tunnel.options.ike->remote_ts.empty()) found.remote_ts = tunnel.options.ike->remote_ts;
+    if (const auto peer = config.peers.find(tunnel.peer); peer != config.peers.end())
+      found.peer_hold_time = peer->second.options.timers.hold_s;
+    if (tunnel.options.mode == Mode::link) facts.links[found.interface] = {true, tunnel.options.mtu};
+  }
+  for (const auto& [key, peer] : config.peers) {
+    facts.sessions.emplace_back();
+    facts.sessions.back().peer = to_text(peer.options.address);
+    facts.sessions.back().state = "Established";
+  }
+  const std::string table = wanted_nft_table(config);
+  for (auto at = table.find("size set"); at != std::string::npos; at = table.find("size set", at + 1))
+    ++facts.managed.clamp_rules;
+  facts.managed.door_rules = wanted_firewall_rules(config).size();
+  return facts;
+}
+
+TEST(Doctor, FindsNothingWhereAnExampleWorks) {
+  std::size_t examples = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(BGPLITE_EXAMPLES)) {
+    if (entry.path().extension() != ".yaml") continue;
+    SCOPED_TRACE(entry.path().filename());
+    ++examples;
+    const Loaded loaded = load_config(entry.path());
+    ASSERT_FALSE(loaded.diagnostics.has_errors()) << loaded.diagnostics.to_text();
+    for (const Finding& finding : examine(loaded.config, healthy(loaded.config)))
+      ADD_FAILURE() << finding.check << ": " << finding.subject << ": " << finding.what;
+  }
+  EXPECT_GE(examples, 10U);
+}
 
 struct Fault {
   const char* check;
@@ -177,7 +225,7 @@ const std::vector<Fault> kFaults = {
        w.facts.sessions[0].down_reason = "NOTIFICATION received";
        w.facts.sessions[0].down_detail = "Bad Peer AS";
      },
-     "AS numbers"},
+     "THE AS NUMBER THAT THE PEER HAS"},
     {"session",
      [](World& w) {
        w.facts.sessions[0].state = "Connect";
@@ -205,6 +253,55 @@ const std::vector<Fault> kFaults = {
        options.ike->local_ts = options.ike->remote_ts = {"0.0.0.0/0"};
      },
      "mode: interface"},
+    {"session",
+     [](World& w) {
+       w.facts.sessions[0].state = "Active";
+       w.facts.sessions[0].attempt = "the peer sent OPEN Message Error / Bad Peer AS";
+     },
+     "peers.169.254.10.1.local_asn"},
+    {"session",
+     [](World& w) {
+       w.facts.sessions[0].state = "Idle";
+       w.facts.sessions[0].down_reason = "prefix limit exceeded";
+       w.facts.sessions[0].down_detail = "sent Cease / Maximum Number of Prefixes Reached";
+       w.facts.sessions[0].code = 6;
+       w.facts.sessions[0].subcode = 1;
+     },
+     "bgplite enable 169.254.10.1"},
+    {"withheld",
+     [](World& w) {
+       w.facts.sessions[0].withheld = {{"the export limit is reached", 7}};
+     },
+     "export_limit"},
+    {"kernel-routes",
+     [](World& w) {
+       w.facts.refused_routes = {
+           {"10.0.0.0/8", std::string{to_text(minibgp::fib::Refusal::foreign_route)}, "", 254, 20}};
+     },
+     "ip route del 10.0.0.0/8 table 254 metric 20"},
+    {"config-files", [](World& w) { w.facts.unreadable = {"/etc/bgplite/bgplite.yaml"}; }, "chmod g+r"},
+    {"state-dir", [](World& w) { w.facts.state_problem = "is on a disk without free space"; }, "df /var/lib/bgplite"},
+    {"state-dir", [](World& w) { w.facts.state_problem = "is not there"; }, "mkdir -p /var/lib/bgplite"},
+    {"unapplied", [](World& w) { w.facts.unapplied = {"network 10.0.0.0/8: announced"}; }, "bgplite plan"},
+    {"unconfirmed", [](World& w) { w.facts.unconfirmed_for_s = 30; }, "bgplite confirm"},
+    {"daemon",
+     [](World& w) {
+       w.facts.daemon_reachable = false;
+       w.facts.listener = "LISTEN 0 128 *:179 users:((bird))";
+     },
+     "end that process"},
+    {"link",
+     [](World& w) {
+       w.config.tunnels["wg0"].options.name = "wg0";
+       w.config.tunnels["wg0"].options.mode = Mode::link;
+     },
+     "tunnels.wg0.interface"},
+    {"managed",
+     [](World& w) {
+       w.config.host.multipath_hash = Care::manage;
+       w.facts.managed.sysctls = {"net.ipv4.fib_multipath_hash_policy is 0 instead of 1"};
+     },
+     "bgplite apply"},
     {"timers", [](World& w) { w.tunnel().peer_hold_time = 180; }, "hold: 180s"},
     {"clock",
      [](World& w) {
@@ -277,7 +374,7 @@ TEST(Doctor, CountsOnlyTheChecksThatApplyAndFindsWhatABgpOnlyHostLacks) {
   world.config.tunnels.clear();
   world.facts.tunnels.clear();
   EXPECT_THAT(world.named(), IsEmpty());
-  EXPECT_LT(applicable(world.config, world.facts), 5U);
+  EXPECT_LT(applicable(world.config, world.facts), 10U);
   EXPECT_GT(all, 25U);
   world.facts.sessions[0].state = "Active";
   world.facts.sessions[1].state = "Idle";
