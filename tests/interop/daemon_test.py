@@ -428,6 +428,21 @@ def early_reload(lab):
     a.run("mkdir", "-p", "/run/bgplite/state")
     a.write("/run/bgplite.yaml", config("192.0.2.1", "192.0.2.2", 65001, 65002, fib={"enabled": False}))
     binary = needs.built("bgplite")
+    # The configuration is a pipe without a writer: what the program does before it has read a word.
+    pipe = a.dir / "pipe"
+    os.mkfifo(pipe)
+
+    def writer():
+        try:
+            return os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError:
+            return None
+
+    process = a.start("bgplite", binary, "run", "-c", pipe)
+    with wait_until(writer, 10, "the program opens its configuration"):
+        process.send_signal(signal.SIGHUP)
+        holds_for(process.running, 0.3, "a SIGHUP before the configuration was read ended the daemon")
+        process.kill()
     for milliseconds in range(0, 40, 2):
         process = a.start("bgplite", binary, "run", "-c", "/run/bgplite.yaml")
         # Before main() begins the dynamic loader is at work, and no program can hold a signal back then.
