@@ -52,7 +52,7 @@ bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
       std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.route == route; });
   const bool changed = known == entries.end() || known->ahead != ahead;
   if (entries.size() == 1 && known != entries.end()) {
-    known->generation = generation_;
+    known->generation = known->dumped = generation_;
     set_ahead(*known, ahead);
     return changed;
   }
@@ -62,10 +62,23 @@ bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
     return entry.route.key.metric > route.key.metric ||
            (entry.route.key.metric == route.key.metric && entry.generation != generation_);
   });
-  const auto made = entries.insert(at, {route, generation_, false});
+  const auto made = entries.insert(at, {route, generation_, generation_, false});
   set_ahead(*made, ahead);
   ++size_;
   return changed;
+}
+
+const ForeignRoute* ForeignRoutes::on_ours_dumped(const RouteKey& key) {
+  if (lengths_[static_cast<std::size_t>(key.prefix.family)][key.prefix.length_bits] == 0) return nullptr;
+  const auto found = by_prefix_.find(key.prefix);
+  if (found == by_prefix_.end()) return nullptr;
+  const ForeignRoute* in_front = nullptr;
+  for (Entry& entry : found->second) {
+    if (entry.ahead || entry.dumped != generation_ || entry.route.key != key) continue;
+    set_ahead(entry, true);
+    if (in_front == nullptr) in_front = &entry.route;
+  }
+  return in_front;
 }
 
 bool ForeignRoutes::on_route(const ForeignRoute& route, Placement placement, bool ours_there) {
@@ -90,7 +103,7 @@ bool ForeignRoutes::on_route(const ForeignRoute& route, Placement placement, boo
   const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
     return entry.route.key.metric > route.key.metric || (in_front && entry.route.key.metric == route.key.metric);
   });
-  const auto made = entries.insert(at, {route, generation_, false});
+  const auto made = entries.insert(at, {route, generation_, 0, false});
   set_ahead(*made, in_front && ours_there);
   ++size_;
   return true;

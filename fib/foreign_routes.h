@@ -32,6 +32,9 @@ class ForeignRoutes {
   /// Of a dump: routes with one key come in the kernel's order. `ahead`: it comes before ours with the same key. Both
   /// return whether anything changed.
   bool on_dumped(const ForeignRoute& route, bool ahead);
+  /// A dump shows ours with this key: what it has shown before with the same key is in front of ours. Returns the first
+  /// of those that were not known to be; null: none.
+  const ForeignRoute* on_ours_dumped(const RouteKey& key);
   /// Of a notification. `ours_there`: the kernel has one of ours with this key.
   bool on_route(const ForeignRoute& route, Placement placement, bool ours_there);
   enum class Gone : std::uint8_t {
@@ -72,7 +75,8 @@ class ForeignRoutes {
  private:
   struct Entry {
     ForeignRoute route;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 0;  ///< Of the last dump that it was there in, or of a notification since.
+    std::uint32_t dumped = 0;      ///< Of the last dump that has shown it.
     bool ahead = false;
   };
   using Entries = std::vector<Entry>;  // By metric, then in the kernel's order; nearly always one.

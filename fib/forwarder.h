@@ -242,6 +242,7 @@ class Forwarder {
   [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;
   void on_link_or_address(bool changed);
   void note_repair(const RouteKey& key, std::string_view what, const Intrusion& by);
+  void note_ahead(const RouteKey& key, const std::string& what);
   void log(LogLevel level, std::string_view line) const;
 
   FibOptions options_;

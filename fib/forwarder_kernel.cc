@@ -76,6 +76,14 @@ void Forwarder::on_route(const KernelRoute& route, Heard heard) {
       return;
     }
   }
+  // A dump shows routes with one key in the kernel's order. A foreign one may come before a route of an earlier run of
+  // ours, which was not known then.
+  if (heard == Heard::dumped) {
+    if (const ForeignRoute* theirs = map_.foreign().on_ours_dumped(route.key)) {
+      mark(Stage::guard);
+      note_ahead(route.key, "a route of protocol " + std::to_string(theirs->protocol) + " is");
+    }
+  }
   // It may have taken the place of a foreign one.
   if (heard == Heard::notified && map_.foreign().occupies(route.key)) wanted_.routes = true;
   const Intrusion by{route.port_id, route.protocol, false};
@@ -93,9 +101,9 @@ void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
     ours_there = ours && ours->kernel != kNoForwarding && !forwardings_[ours->kernel].taken_over;
     if (heard == Heard::dumped) {
       // The kernel lists routes with one key in its order. Ours may follow; if it does not, this one replaced it.
-      const bool ahead = ours_there && !ours->seen && ours->target != kNoTarget;
+      const bool ahead = ours_there && !ours->seen;
       const bool replaces = ours && ours->kernel != kNoForwarding && !ours_there && ours->target != kNoTarget;
-      if (ahead || replaces) replaced_unseen_.push_back(route.key);
+      if (replaces || (ahead && ours->target != kNoTarget)) replaced_unseen_.push_back(route.key);
       mark(Stage::guard, map_.foreign().on_dumped(foreign, ahead || replaces));
       return;
     }
@@ -121,11 +129,7 @@ void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
     mark(Stage::guard, map_.foreign().on_route(foreign, route.placement, ours_there));
   }
   if (ours_there && heard == Heard::notified && map_.foreign().ahead(route.key) != nullptr)
-    log_bounded(ahead_logged_, LogLevel::warning,
-                "route " + to_text(route.key) + ": " + text_of_port(route.port_id) + " put a route of protocol " +
-                    std::to_string(route.protocol) +
-                    " in front of ours: packets follow that one until it goes ('ip route show " +
-                    to_text(route.key.prefix) + "')");
+    note_ahead(route.key, text_of_port(route.port_id) + " put a route of protocol " + std::to_string(route.protocol));
 }
 
 void Forwarder::on_route_gone(const KernelRoute& route) {
@@ -270,6 +274,14 @@ void Forwarder::note_repair(const RouteKey& key, std::string_view what, const In
   log_bounded(repairs_logged_, LogLevel::info,
               "route " + to_text(key) + " " + std::string(what) +
                   (by.port_id != 0 ? " by " + text_of_port(by.port_id) : std::string{}) + ": repaired");
+}
+
+void Forwarder::note_ahead(const RouteKey& key, const std::string& what) {
+  if (log_ == nullptr || !log_->wants(LogLevel::warning, LogArea::fib)) return;
+  log_bounded(ahead_logged_, LogLevel::warning,
+              "route " + to_text(key) + ": " + what +
+                  " in front of ours: packets follow that one until it goes ('ip route show " + to_text(key.prefix) +
+                  "')");
 }
 
 /// News that come in numbers: some lines of them, and how many there were.

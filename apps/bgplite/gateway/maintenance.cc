@@ -126,6 +126,12 @@ bool Gateway::tunnel_usable(const std::string& tunnel) const {
 void Gateway::on(input::Drain event) {
   const std::string* const key = peer_key(event.peer);
   if (key == nullptr) return;
+  // Beginning anew would forget that the drain stopped the session, which its undoing starts again.
+  if (const auto session = view_.session(event.peer);
+      drainer_.step(*key) == DrainStep::stopped && session && !session->enabled) {
+    log(LogLevel::info, LogArea::session, "peer " + *key + ": drained already: " + to_text(DrainStep::stopped));
+    return;
+  }
   drainer_.begin(*key, event.wait, now_);
   log(LogLevel::info, LogArea::session, "peer " + *key + ": drained: " + to_text(DrainStep::asked));
   update_peer(*key, config_.peers.at(*key));

@@ -304,6 +304,24 @@ TEST_F(GatewayTest, ADrainGoesOnInStepsAndCanBeUndoneAfterTheLast) {
   EXPECT_EQ(gateway.status().drained, 0U);
 }
 
+TEST_F(GatewayTest, ADrainOfAPeerThatADrainHasStoppedIsUndoneLikeTheFirst) {
+  establish("10.0.0.1");
+  feed(input::Drain{PeerId{1}, 10s});
+  advance_to(now + 25s);
+  statuses[PeerId{1}].enabled = false;
+  take();
+  feed(input::Drain{PeerId{1}, 10s});
+  EXPECT_EQ(gateway.drain_step(PeerId{1}), DrainStep::stopped);
+  feed(input::UndoDrain{PeerId{1}});
+  EXPECT_THAT(take(), ElementsAre("enable 1"));
+  // The operator enables the session of a peer that is drained: a drain begins anew.
+  feed(input::Drain{PeerId{1}, 10s});
+  advance_to(now + 25s);
+  statuses[PeerId{1}].enabled = true;
+  feed(input::Drain{PeerId{1}, 10s});
+  EXPECT_EQ(gateway.drain_step(PeerId{1}), DrainStep::asked);
+}
+
 TEST_F(GatewayTest, ADrillFailsATunnelAndTakesThatBack) {
   feed(input::StartDrill{"nothing", 1s});
   EXPECT_EQ(why, "no tunnel and no peer 'nothing'");

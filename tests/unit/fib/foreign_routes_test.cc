@@ -98,5 +98,24 @@ TEST(ForeignRoutes, ADumpTellsOrderAndWhatIsLeft) {
   EXPECT_EQ(routes.ahead_count(), 0U);
 }
 
+TEST(ForeignRoutes, WhatADumpShowsBeforeOursIsInFrontOfItAndWhatWasOnlyNotifiedIsNot) {
+  ForeignRoutes routes;
+  const auto front = route("10.0.0.0/8", 5, {"192.0.2.1"}), appended = route("10.0.0.0/8", 5, {"192.0.2.2"});
+  const auto other_metric = route("10.0.0.0/8", 4, {"192.0.2.3"});
+  routes.begin_dump();
+  EXPECT_EQ(routes.on_ours_dumped(front.key), nullptr) << "there is no foreign route";
+  routes.on_dumped(other_metric, false);
+  routes.on_dumped(front, false);
+  routes.on_route(appended, Placement::appended, false);
+  const ForeignRoute* found = routes.on_ours_dumped(front.key);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(*found, front);
+  EXPECT_EQ(routes.ahead_count(), 1U);
+  EXPECT_EQ(routes.on_ours_dumped(front.key), nullptr) << "known already";
+  routes.on_dumped(appended, false);
+  EXPECT_FALSE(routes.end_dump());
+  EXPECT_EQ(routes.ahead_count(), 1U);
+}
+
 }  // namespace
 }  // namespace minibgp::fib

@@ -365,6 +365,43 @@ TEST_F(OwnershipTest, AForeignRoutePrependedToOursIsSaidAndNeverTouched) {
   EXPECT_EQ(verify().difference_count, 0U);
 }
 
+TEST_F(OwnershipTest, AForeignRouteInFrontOfOneOfAnEarlierRunIsSaidOnceAndNeverTouched) {
+  start();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  best("10.1.0.0/16", {0});
+  kernel_.put_beside(key("10.1.0.0/16"), kBoot, via(1), Placement::created);
+  settle();
+  const std::size_t before = lines_.with("in front of ours");
+  start();
+  audit();  // Nothing is desired yet.
+  EXPECT_EQ(lines_.with("a route of protocol 3 is in front of ours"), 1U);
+  best("10.1.0.0/16", {1});
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  settle();
+  audit();
+  EXPECT_EQ(kernel_.foreign_harmed, 0U);
+  EXPECT_EQ(lines_.with("in front of ours"), before + 1);
+  kernel_.remove_beside(key("10.1.0.0/16"), via(1));
+  settle();
+  EXPECT_EQ(kernel_.ways(kernel_.routes().at(key("10.1.0.0/16"))).front().gateway, address("169.254.20.1"));
+  EXPECT_EQ(verify().difference_count, 0U);
+}
+
+TEST_F(OwnershipTest, AForeignRouteBehindOneOfAnEarlierRunStaysBehind) {
+  start();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  best("10.1.0.0/16", {0});
+  kernel_.put_beside(key("10.1.0.0/16"), kBoot, via(1), Placement::appended);
+  settle();
+  start();
+  best("10.1.0.0/16", {1});
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  settle();
+  EXPECT_EQ(lines_.with("in front of ours"), 0U);
+  EXPECT_EQ(kernel_.ways(kernel_.routes().at(key("10.1.0.0/16"))).front().gateway, address("169.254.20.1"));
+  EXPECT_EQ(kernel_.foreign_harmed, 0U);
+}
+
 TEST_F(OwnershipTest, ARouteThatWasOverwrittenUnnoticedIsFoundByTheDumpAndRepaired) {
   start();
   forwarder_->input(fib::input::FinishAdoption{}, now_);
