@@ -482,8 +482,8 @@ class Rig::Impl {
       for (const fib::Via& via : vias) {
         const std::size_t i = static_cast<std::size_t>(via.interface) - 1;
         const Peer& peer = peers_[i];
-        const bool spare = std::any_of(peers_.begin(), peers_.end(), [&](const Peer& other) {
-          return other.good_since + kSteady <= now && other.node->announcements().contains(key.prefix);
+        const bool spare = std::any_of(peers_.begin(), peers_.end(), [&, &prefix = key.prefix](const Peer& other) {
+          return other.good_since + kSteady <= now && other.node->announcements().contains(prefix);
         });
         if (!gateway_->usable(peer.ours.tunnel) && gateway_->settled())
           fail(2, minibgp::to_text(key.prefix) + " leads into " + peer.ours.tunnel + ", which is known to be down");
