@@ -369,6 +369,22 @@ std::uint32_t largest_through(const std::string& interface, const std::string& t
   return low;
 }
 
+/// Counters of IPsec, a moment apart.
+void gather_movement(const Config& config, const GatherOptions& options, Facts& facts) {
+  facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  boost::asio::io_context idle;
+  boost::asio::steady_timer observed(idle, options.observe);
+  observed.wait();
+  facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  Facts later;
+  for (const auto& [name, tunnel] : config.tunnels) later.tunnels[name];
+  gather_charon(config, options, later);
+  for (auto& [name, tunnel] : facts.tunnels) {
+    tunnel.packets_in_later = later.tunnels[name].packets_in;
+    tunnel.packets_out_later = later.tunnels[name].packets_out;
+  }
+}
+
 }  // namespace
 
 Facts gather(const Config& config, const GatherOptions& options) {
@@ -417,22 +433,10 @@ Facts gather(const Config& config, const GatherOptions& options) {
     const std::string path = "net/ipv4/conf/" + interface + "/rp_filter";
     if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
   }
-  // What follows compares counters of IPsec, a moment apart.
   const bool ipsec = std::any_of(config.tunnels.begin(), config.tunnels.end(),
                                  [](const auto& it) { return it.second.options.mode != Mode::link; });
   if (!ipsec) return facts;
-  facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
-  boost::asio::io_context idle;
-  boost::asio::steady_timer observed(idle, options.observe);
-  observed.wait();
-  facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
-  Facts later;
-  for (const auto& [name, tunnel] : config.tunnels) later.tunnels[name];
-  gather_charon(config, options, later);
-  for (auto& [name, tunnel] : facts.tunnels) {
-    tunnel.packets_in_later = later.tunnels[name].packets_in;
-    tunnel.packets_out_later = later.tunnels[name].packets_out;
-  }
+  gather_movement(config, options, facts);
   if (options.probe_path_mtu)
     for (auto& [name, tunnel] : facts.tunnels) {
       const std::string& peer = config.tunnels.at(name).peer;
