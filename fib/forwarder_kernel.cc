@@ -223,7 +223,7 @@ void Forwarder::end_dump(DumpPart part, bool complete, Time now) {
                     std::to_string(missing) + " routes of ours were missing: repaired");
       if (complete) {
         mark(Stage::guard, map_.foreign().end_dump());
-        mark(Stage::guard, injector_.claim_again());  // What was held back for that is judged again.
+        mark(Stage::guard, injector_.claim_again());  // Routes that were held back for that are evaluated again.
         look_for_clean_tables();
       }
       if (comparing_ && complete) {

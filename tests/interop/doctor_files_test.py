@@ -39,7 +39,7 @@ FAULTS = [
     Fault("state_dir is gone", "state-dir", "is not there", shell(f"mv {STATE} {STATE}.away"), None,
           shell(f"rm -r {STATE}; mv {STATE}.away {STATE}")),
     Fault("state_dir is full", "state-dir", "free space",
-          shell(f"mount -t tmpfs -o size=4k,mode=777 t {STATE}; cat /dev/zero > {STATE}/fill || true"),
+          shell(f"mount -t tmpfs -o size=4k,mode=777 t {STATE}; cat /dev/zero > {STATE}/fill; test -s {STATE}/fill"),
           shell(f"rm {STATE}/fill"), shell(f"umount {STATE}")),
     Fault("the file on disk differs from what runs", "unapplied", "172.16.22.0/24",
           written(networks=["172.16.20.0/24", "172.16.21.0/24", "172.16.22.0/24"]),

@@ -107,9 +107,11 @@ class System:
         files = f"stat -c '%n %U %G %a' {FILE} {STATE} {MD5}; ls -ln {STATE} | cut -c1-24"
         access = f"setpriv --reuid {USER} --regid nogroup --clear-groups --bounding-set=-all"
         files += "".join(f"; {access} test {test}; echo $?" for test in (f"-r {FILE}", f"-r {MD5}", f"-w {STATE}"))
-        rules = "nft list ruleset | sed 's/counter packets.*//'; ip route show table all; ip rule; ip link show far"
+        rules = "nft list ruleset > /run/rules && sed 's/counter packets.*//' /run/rules"
+        routes = "ip route show table all && ip rule"
         sysctls = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/rp_filter"
-        return self.shell(f"({files}; {rules}; {sysctls}) 2>&1 || true").stdout
+        # A file or the link may be missing; what is read behind them must be there.
+        return self.shell(f"exec 2>&1; {files}; ip link show far; {rules} && {routes} && {sysctls}").stdout
 
 
 class Fault:

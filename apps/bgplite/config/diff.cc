@@ -252,9 +252,7 @@ class Differ {
     live.enabled = a.enabled;
     live.next_hop_objects = a.next_hop_objects;
     live.protocol = a.protocol;
-    if (!(live == b))
-      add(Kind::needs_restart, "fib", Effect::restart,
-          "fib: takes effect with the next start");
+    if (!(live == b)) add(Kind::needs_restart, "fib", Effect::restart, "fib: takes effect with the next start");
     if (!(a == live)) add(Kind::fib, "fib", Effect::live, "fib: changed: kernel routes move");
     needs_restart(running_.listen == wanted_.listen, "listen");
     needs_restart(running_.control == wanted_.control, "control");

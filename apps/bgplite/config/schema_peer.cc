@@ -49,7 +49,7 @@ const Fields<PrefixLimit>& limit_fields() {
   return fields;
 }
 
-/// A policy by name, or written in place, which gets a name nobody can write.
+/// A policy by name, or written in place, which gets a name that no file can contain.
 void read_policy(const In& in, std::string& into) {
   if (!in.node.IsSequence()) return in.text(into);
   into = "(" + in.reader.path() + ")";
@@ -195,7 +195,7 @@ const Fields<PeerConfig> kPeerFields{
               "The kernel gives the connection up when data stays unacknowledged for so long. 0s: the hold time."),
      [](const In& in, PeerConfig& to) { in.milliseconds(to.options.tcp_user_timeout_ms); }},
     {value("md5_file", Type::path, "", Effect::reset,
-           "File that holds the TCP-MD5 key (RFC 2385), readable by nobody else. Read again by every apply, `reset` "
+           "File that holds the TCP-MD5 key (RFC 2385); only its owner may read it. Read again by every apply, `reset` "
            "and `enable`: with another key the session is opened anew."),
      [](const In& in, PeerConfig& to) { in.text(to.md5_file); }},
     {choice("session_on_tunnel_down", "keep", "keep|close", Effect::live,

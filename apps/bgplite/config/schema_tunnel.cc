@@ -31,6 +31,15 @@ void read_interface_addresses(const In& in, std::vector<InterfaceAddress>& into)
   }
 }
 
+/// Names and values in swanctl.conf's words, in the order of the file.
+void read_words(const In& in, std::vector<std::pair<std::string, std::string>>& into) {
+  in.reader.entries(in.node, [&](const std::string& name, const YAML::Node&, const YAML::Node& node) {
+    std::string text;
+    In{in.reader, node, in.key}.text(text);
+    if (!text.empty()) into.emplace_back(name, text);
+  });
+}
+
 const Fields<Underlay>& underlay_fields() {
   static const Fields<Underlay> fields{
       {value("device", Type::name, "", Effect::tunnel, "Interface that the encrypted packets leave by."),
@@ -73,15 +82,7 @@ const Fields<IkeOptions>& child_fields() {
       {duration("life_time", "0s", 0, 86400 * 365, Effect::tunnel, "Keys for the data are dead after this time."),
        [](const In& in, IkeOptions& to) { in.duration(to.child_life_time); }},
       {value("extra", Type::mapping, "", Effect::tunnel, "Other settings of the child, in swanctl.conf's words."),
-       [](const In& in, IkeOptions& to) {
-         in.reader.entries(in.node, [&](const std::string& name, const YAML::Node& key, const YAML::Node& node) {
-           std::string text;
-           In{in.reader, node, in.key}.text(text);
-           if (text.empty()) return;
-           static_cast<void>(key);
-           to.child_extra.emplace_back(name, text);
-         });
-       }},
+       [](const In& in, IkeOptions& to) { read_words(in, to.child_extra); }},
   };
   return fields;
 }
@@ -158,9 +159,10 @@ const Fields<IkeOptions> kIkeFields{
        End end{to.remote_addresses, to.remote_id, to.remote_auth};
        in.mapping(end_fields(), end);
      }},
-    {value("psk_file", Type::path, "", Effect::tunnel,
-           "File whose first line is the pre-shared key, readable by nobody else; a name without a slash is a systemd "
-           "credential."),
+    {value(
+         "psk_file", Type::path, "", Effect::tunnel,
+         "File whose first line is the pre-shared key; only its owner may read it; a name without a slash is a systemd "
+         "credential."),
      [](const In& in, IkeOptions& to) { in.text(to.psk_file); }},
     {value("certificates", Type::texts, "", Effect::tunnel, "Certificates of ours that charon shall use."),
      [](const In& in, IkeOptions& to) { in.texts(to.certificates); }},
@@ -209,15 +211,7 @@ const Fields<IkeOptions> kIkeFields{
     {value("close_action", Type::text, "start", Effect::tunnel, "When the peer closes the child: start, trap or none."),
      [](const In& in, IkeOptions& to) { read_action(in, to.close_action); }},
     {value("extra", Type::mapping, "", Effect::tunnel, "Other settings of the connection, in swanctl.conf's words."),
-     [](const In& in, IkeOptions& to) {
-       in.reader.entries(in.node, [&](const std::string& name, const YAML::Node& key, const YAML::Node& node) {
-         std::string text;
-         In{in.reader, node, in.key}.text(text);
-         if (text.empty()) return;
-         static_cast<void>(key);
-         to.extra.emplace_back(name, text);
-       });
-     }},
+     [](const In& in, IkeOptions& to) { read_words(in, to.extra); }},
 };
 
 }  // namespace

@@ -57,30 +57,7 @@ def own_swanctl_conf(lab):
     for t in s.tunnels:
         del config["tunnels"][t.name]["ike"]
         s.onprem.ip("route", "add", t.remote, "via", t.gateway, "dev", t.device)
-        connections.append(f"""mine{t.number} {{
-            version = 2
-            local_addrs = {t.local}
-            remote_addrs = {t.remote}
-            proposals = {t.proposals}
-            encap = yes
-            local {{
-                auth = psk
-                id = {t.egress}
-            }}
-            remote {{
-                auth = psk
-                id = {t.remote}
-            }}
-            children {{ mine-child{t.number} {{
-                local_ts = 0.0.0.0/0
-                remote_ts = 0.0.0.0/0
-                esp_proposals = {t.esp_proposals}
-                if_id_in = {t.if_id}
-                if_id_out = {t.if_id}
-                start_action = start
-                close_action = start
-            }} }}
-        }}""")
+        connections.append(s.ipsec.own_connection(t, f"mine{t.number}", "start_action = start", "close_action = start"))
         secrets.append(f"""ike-{t.number} {{
             id = {t.remote}
             secret = "{t.key}"

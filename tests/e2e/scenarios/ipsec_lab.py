@@ -197,6 +197,34 @@ class IpsecLab:
                 }}""")
         return f"connections {{ {''.join(connections)} }}\nsecrets {{ {''.join(secrets)} }}\n"
 
+    def own_connection(self, tunnel, name, *child):
+        """A connection of swanctl.conf as a user writes it for one tunnel, on our side; `child`: more lines of it."""
+        more = "\n".join(child)
+        return f"""
+            {name} {{
+                version = 2
+                local_addrs = {tunnel.local}
+                remote_addrs = {tunnel.remote}
+                proposals = {tunnel.proposals}
+                encap = yes
+                local {{
+                    auth = psk
+                    id = {tunnel.egress}
+                }}
+                remote {{
+                    auth = psk
+                    id = {tunnel.remote}
+                }}
+                children {{ {name}-child {{
+                    local_ts = 0.0.0.0/0
+                    remote_ts = 0.0.0.0/0
+                    esp_proposals = {tunnel.esp_proposals}
+                    if_id_in = {tunnel.if_id}
+                    if_id_out = {tunnel.if_id}
+                    {more}
+                }} }}
+            }}"""
+
     def start_cloud(self):
         lines = []
         for t in self.tunnels:

@@ -101,6 +101,17 @@ class Scenario:
         value.update(extra)
         return value
 
+    def policy_config(self, **extra):
+        """The same in mode: policy, and as in the document a route that leads the traffic to the uplink, where the
+        policies catch it."""
+        value = self.config(**extra)
+        for tunnel in value["tunnels"].values():
+            tunnel["mode"] = "policy"
+            del tunnel["if_id"]
+        first = self.tunnels[0]
+        self.onprem.ip("route", "add", VPC_NET, "via", first.gateway, "dev", first.device)
+        return value
+
     # --- the steps --------------------------------------------------------------------------------------------------
     def start(self, config=None):
         self.start_ends()

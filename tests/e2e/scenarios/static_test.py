@@ -94,13 +94,7 @@ def protected_flows_policy_cloud(lab):
 @case("4 the same in mode: policy: our policies follow the tunnel the cloud sends on")
 def protected_flows_by_policy(lab):
     s = Scenario(lab, "4 protected data flows, mode: policy", tunnels(1, **FLOWS), bgp=False)
-    config = s.config(metrics={"listen": "/run/bgplite/metrics.sock"})
-    for tunnel in config["tunnels"].values():
-        tunnel["mode"] = "policy"
-        del tunnel["if_id"]
-    # As in the document, a route leads the traffic to the uplink, where the policies catch it.
-    s.onprem.batch(f"route add {VPC_NET} via 172.16.20.253 dev eth0")
-    s.start(config)
+    s.start(s.policy_config(metrics={"listen": "/run/bgplite/metrics.sock"}))
     cloud_sends_on(s, "ipsec0")
     s.wait_sas()
     s.answers.add("sessions or routes up")

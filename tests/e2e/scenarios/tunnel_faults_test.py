@@ -463,13 +463,7 @@ def delay_and_loss(lab):
 @case("mode: policy, equal selectors: rekeys of the standby lose nothing, with bgplite and without", full=True)
 def policy_standby(lab):
     s = Scenario(lab, "policy standby", tunnels(2, local_ts=(ONPREM_NET,), remote_ts=(VPC_NET,)), bgp=False)
-    config = s.config()
-    for tunnel in config["tunnels"].values():
-        tunnel["mode"] = "policy"
-        del tunnel["if_id"]
-    # A route leads the traffic to the uplink, where the policies catch it.
-    s.onprem.batch(f"route add {VPC_NET} via {s.tunnels[0].gateway} dev eth0")
-    s.start(config)
+    s.start(s.policy_config())
     cloud_sends_on(s, "ipsec0")
     s.wait_sas()
     s.wait_both_ways()
@@ -490,36 +484,14 @@ def policy_standby(lab):
     rekeyed("bgplite is dead")
 
 
-@case("a connection of somebody's swanctl.conf on our tunnel is named; ours goes on", full=True)
+@case("a foreign connection on our tunnel is named, and ours goes on", full=True)
 def foreign_connection(lab):
     s = started(lab, "foreign connection")
-    t = s.tunnels[0]
     path = s.onprem.dir / "guide.conf"
-    path.write_text(f"""connections {{ guide {{
-        version = 2
-        local_addrs = {t.local}
-        remote_addrs = {t.remote}
-        proposals = {t.proposals}
-        encap = yes
-        local {{
-            auth = psk
-            id = {t.egress}
-        }}
-        remote {{
-            auth = psk
-            id = {t.remote}
-        }}
-        children {{ guide {{
-            local_ts = 0.0.0.0/0
-            remote_ts = 0.0.0.0/0
-            esp_proposals = {t.esp_proposals}
-            if_id_in = {t.if_id}
-            if_id_out = {t.if_id}
-        }} }}
-    }} }}""")
+    path.write_text(f"connections {{ {s.ipsec.own_connection(s.tunnels[0], 'guide')} }}\n")
     with s.traffic() as traffic:
         s.ipsec.swanctl(s.onprem, "--load-conns", "--file", path)
-        s.ipsec.swanctl(s.onprem, "--initiate", "--child", "guide", "--timeout", "20", check=False)
+        s.ipsec.swanctl(s.onprem, "--initiate", "--child", "guide-child", "--timeout", "20", check=False)
         wait_until(lambda: "guide" in s.log(), PATIENCE, lambda: f"the log names it: {s.log()}")
         findings = doctor_findings(s)
         check("foreign-connections" in findings, f"doctor names {sorted(findings)}")
