@@ -339,7 +339,8 @@ void IkeKeeper::judge_lists(const IkeReply& reply, Time now) {
         const bool was = tunnel.present;
         tunnel.present = tunnel.options.ike && connections_.contains(connection_name(tunnel.options));
         if (was && !tunnel.present)
-          log_.push_back("tunnel " + tunnel.options.name + ": somebody unloaded its connection; loading it again");
+          log_.push_back("tunnel " + tunnel.options.name +
+                         ": another program unloaded its connection; loading it again");
       }
       break;
     case Step::shared:
@@ -429,8 +430,12 @@ void IkeKeeper::judge_sas(std::vector<IkeView> all, Time now) {
 void IkeKeeper::note_foreign(const std::vector<IkeView>& all) {
   std::vector<TunnelOptions> tunnels;
   for (const Tunnel& tunnel : tunnels_) tunnels.push_back(tunnel.options);
-  foreign_.clear();
-  for (const Meddler& it : meddlers(all, tunnels)) foreign_.push_back("tunnel " + it.tunnel + ": " + it.text);
+  // The log has each once, for as long as it is there.
+  const std::vector<std::string> before = std::exchange(foreign_, {});
+  for (const Meddler& it : meddlers(all, tunnels)) {
+    const std::string& line = foreign_.emplace_back("tunnel " + it.tunnel + ": " + it.text);
+    if (std::find(before.begin(), before.end(), line) == before.end()) log_.push_back(line);
+  }
 }
 
 std::vector<std::string> IkeKeeper::warnings() const {

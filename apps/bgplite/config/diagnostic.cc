@@ -72,13 +72,18 @@ std::string Diagnostics::to_text() const {
   return text;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
+std::string_view nearest_of(std::string_view word, const std::vector<std::string_view>& candidates) {
   std::string_view nearest;
   std::size_t distance = std::max<std::size_t>(1, std::min<std::size_t>(3, word.size() / 2)) + 1;
   for (const std::string_view candidate : candidates) {
     const std::size_t d = edit_distance(word, candidate);
     if (d < distance) nearest = candidate, distance = d;
   }
+  return nearest;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
+  const std::string_view nearest = nearest_of(word, candidates);
   return nearest.empty() ? std::string{} : "did you mean '" + std::string{nearest} + "'?";
 }
 

@@ -51,6 +51,9 @@ class Diagnostics {
   std::vector<Diagnostic> all_;
 };
 
+/// The candidate that is a typing mistake away from `word`; empty: there is none.
+[[nodiscard]] std::string_view nearest_of(std::string_view word, const std::vector<std::string_view>& candidates);
+
 /// " (did you mean 'asn'?)" as a hint: the candidate nearest to `word` by edit distance, when it is near enough to be a
 /// typing mistake; otherwise empty.
 [[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);

@@ -151,6 +151,9 @@ void Reader::mapping(const YAML::Node& node, const Fields<T>& fields, T& into) {
     }
     std::vector<std::string_view> known;
     for (const Field<T>& field : fields) known.emplace_back(field.key.name);
+    // The key that was meant was written here, so no check says in addition that it is missing.
+    if (const std::string_view meant = nearest_of(name, known); !meant.empty())
+      const Step step{*this, std::string{meant}, key};
     error(key, "unknown key '" + name + "'", did_you_mean(name, known));
   });
 }

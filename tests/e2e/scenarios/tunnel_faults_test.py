@@ -491,7 +491,7 @@ def foreign_connection(lab):
     path.write_text(f"connections {{ {s.ipsec.own_connection(s.tunnels[0], 'guide')} }}\n")
     with s.traffic() as traffic:
         s.ipsec.swanctl(s.onprem, "--load-conns", "--file", path)
-        s.ipsec.swanctl(s.onprem, "--initiate", "--child", "guide-child", "--timeout", "20", check=False)
+        s.ipsec.swanctl(s.onprem, "--initiate", "--child", "guide-child", "--timeout", "60")
         wait_until(lambda: "guide" in s.log(), PATIENCE, lambda: f"the log names it: {s.log()}")
         findings = doctor_findings(s)
         check("foreign-connections" in findings, f"doctor names {sorted(findings)}")

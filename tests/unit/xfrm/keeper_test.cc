@@ -201,7 +201,7 @@ TEST_F(Keeper, LoadsAgainWhatSomebodyUnloadedAndLeavesTheSasAlone) {
   EXPECT_TRUE(charon_.connections.contains("bgplite-ipsec1"));
   EXPECT_EQ(charon_.keys.size(), 2U);
   EXPECT_THAT(charon_.initiated, IsEmpty());
-  EXPECT_THAT(keeper_.take_log(), Contains(HasSubstr("ipsec1: somebody unloaded its connection")));
+  EXPECT_THAT(keeper_.take_log(), Contains(HasSubstr("ipsec1: another program unloaded its connection")));
 }
 
 TEST_F(Keeper, UnloadsWhatIsOursAndGoneButNothingElse) {
@@ -484,6 +484,9 @@ TEST_F(Keeper, AForeignConnectionOnOurTunnelIsNamed) {
   pass(2s);
   EXPECT_THAT(keeper_.warnings(),
               ElementsAre(HasSubstr("connection vco1, which is not ours, has the tunnel's if_id 42")));
+  EXPECT_THAT(keeper_.take_log(), Contains(HasSubstr("vco1, which is not ours")));
+  pass(30s);
+  EXPECT_THAT(keeper_.take_log(), Not(Contains(HasSubstr("vco1")))) << "once, while it is there";
   Charon::if_ids.clear();
   pass(2s);
   EXPECT_THAT(keeper_.warnings(), ElementsAre(HasSubstr("leads to the same peer 203.0.113.151 without an if_id")));
