@@ -288,6 +288,9 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
   const auto error = [&](std::string_view key, std::string text, std::string_view hint = {}) {
     complaints.push_back({Complaint::Weight::error, key, std::move(text), hint});
   };
+  const auto missing = [&](std::string_view key, std::string text, std::string_view hint = {}) {
+    complaints.push_back({Complaint::Weight::error, key, std::move(text), hint, true});
+  };
   const auto warning = [&](std::string_view key, std::string text, std::string_view hint = {}) {
     complaints.push_back({Complaint::Weight::warning, key, std::move(text), hint});
   };
@@ -300,13 +303,13 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
   const IkeOptions& ike = *tunnel.ike;
 
   if (ike.version != 1 && ike.version != 2) error("ike.version", "the IKE version is 1 or 2");
-  if (ike.remote_addresses.empty()) error("ike.remote", name + " needs 'remote: { address: ... }'");
+  if (ike.remote_addresses.empty()) missing("ike.remote.address", name + " needs 'remote: { address: ... }'");
   if (ike.version == 1 && (ike.local_ts.size() > 1 || ike.remote_ts.size() > 1))
     error("ike.local_ts", "IKEv1 negotiates one CIDR block on each side", "version: 2");
   if (tunnel.mode == Mode::policy && (ike.local_ts.empty() || ike.remote_ts.empty()))
     error("ike.local_ts", name + " has mode policy and needs 'local_ts' and 'remote_ts'");
   if ((ike.local_auth == "psk" || ike.remote_auth == "psk") && ike.psk_file.empty())
-    error("ike.psk_file", name + " needs a 'psk_file'", "or auth: pubkey on both sides");
+    missing("ike.psk_file", name + " needs a 'psk_file'", "or auth: pubkey on both sides");
   if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
     error("ike.child.rekey_time", "child.rekey_time " + seconds(ike.child_rekey_time) +
                                       " is not before child.life_time " + seconds(ike.child_life_time));

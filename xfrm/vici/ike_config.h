@@ -44,6 +44,7 @@ struct Complaint {
   std::string_view key;  ///< The key it is about: "ike.local_ts".
   std::string text;
   std::string_view hint;  ///< What to write instead; may be empty.
+  bool missing = false;   ///< The key is not there.
   bool operator==(const Complaint&) const = default;
 };
 /// What is wrong with a tunnel's ike section: an error charon would refuse or a combination that cannot work, a warning

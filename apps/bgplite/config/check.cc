@@ -110,7 +110,7 @@ class Checker {
   }
 
   /// The key was written, and refused already: do not complain that it is missing.
-  [[nodiscard]] bool wrong(const std::string& path) const { return places_.has(path); }
+  [[nodiscard]] bool wrong(const std::string& path) const { return places_.written(path); }
 
   void networks() {
     std::set<Prefix> seen;
@@ -377,6 +377,7 @@ class Checker {
     using minibgp::xfrm::vici::Complaint;
     for (const Complaint& complaint : minibgp::xfrm::vici::check(tunnel.options)) {
       const std::string at = path + "." + std::string{complaint.key};
+      if (complaint.missing && wrong(at)) continue;
       if (complaint.weight == Complaint::Weight::error) {
         error(at, complaint.text, std::string{complaint.hint});
       } else {

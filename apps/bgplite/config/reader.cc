@@ -43,6 +43,16 @@ Place Places::of(std::string path) const {
   }
 }
 
+bool Places::written(std::string path) const {
+  if (has(path)) return true;
+  while (refused_.count(path) == 0) {
+    const std::size_t dot = path.rfind('.');
+    if (dot == std::string::npos) return false;
+    path.resize(dot);
+  }
+  return true;
+}
+
 Reader::Step::Step(Reader& reader, const std::string& key, const YAML::Node& at)
     : reader_(reader), length_(reader.path_.size()) {
   if (!reader_.path_.empty()) reader_.path_ += '.';
@@ -70,6 +80,7 @@ void Reader::entries(const YAML::Node& node,
   if (!node.IsMap()) {
     const std::string what = path_.empty() ? "the file" : "'" + path_.substr(path_.rfind('.') + 1) + "'";
     error(node, what + " must be a mapping of keys to values, not " + quoted(node));
+    places_.refuse(path_);
     return;
   }
   std::set<std::string> seen;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -27,11 +28,16 @@ class Places {
   /// Where a key was written first.
   void set(const std::string& path, Place place) { at_.emplace(path, std::move(place)); }
   [[nodiscard]] bool has(const std::string& path) const { return at_.count(path) != 0; }
+  /// The value of this key was refused as a whole: nothing below it was read.
+  void refuse(std::string path) { refused_.insert(std::move(path)); }
+  /// The key was written, or lies below one whose value was refused: no check says that it is missing.
+  [[nodiscard]] bool written(std::string path) const;
   /// Of the key, or of the nearest key around it that was written.
   [[nodiscard]] Place of(std::string path) const;
 
  private:
   std::map<std::string, Place> at_;
+  std::set<std::string> refused_;
 };
 
 class Reader {
@@ -151,9 +157,8 @@ void Reader::mapping(const YAML::Node& node, const Fields<T>& fields, T& into) {
     }
     std::vector<std::string_view> known;
     for (const Field<T>& field : fields) known.emplace_back(field.key.name);
-    // The key that was meant was written here, so no check says in addition that it is missing.
     if (const std::string_view meant = nearest_of(name, known); !meant.empty())
-      const Step step{*this, std::string{meant}, key};
+      places_.refuse(path_.empty() ? std::string{meant} : path_ + "." + std::string{meant});
     error(key, "unknown key '" + name + "'", did_you_mean(name, known));
   });
 }

@@ -163,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
     Rules, IkeCheckRule,
     ::testing::Values(
         Case{"version", kError, "ike.version", [](TunnelOptions& it) { it.ike->version = 3; }},
-        Case{"remote", kError, "ike.remote", [](TunnelOptions& it) { it.ike->remote_addresses.clear(); }},
+        Case{"remote", kError, "ike.remote.address", [](TunnelOptions& it) { it.ike->remote_addresses.clear(); }},
         Case{"ikev1_selectors", kError, "ike.local_ts",
              [](TunnelOptions& it) {
                it.ike->version = 1;
