@@ -64,11 +64,13 @@ Life::Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::strin
       timer_(io),
       background_(io) {
   static_cast<void>(::mkdir(daemon_.config().state_dir.c_str(), 0750));
-  const auto stored = replace_file(port_, state_file_, to_octets(keeper_.wanted()));
-  if (!stored)
-    log_.warning(LogArea::config,
-                 stored.error() + ": changes of the configuration are refused until it can be written");
-  keeper_.input(ConfigKeeper::Stored{stored ? std::string{} : stored.error()}, now());
+  // What the start chose goes to the disk before any request is begun, but no session waits for the disk: it is written
+  // beside the first turns of the loop.
+  waiting_.push_back({[this] { store_first(); }, [](const Outcome&) {}});
+  timer_.expires_after(std::chrono::seconds{0});
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !busy_) begin_next();
+  });
 }
 
 minibgp::Time Life::now() {
@@ -187,7 +189,8 @@ void Life::tell(ConfigKeeper::Event event) {
 void Life::pump() {
   const auto output = keeper_.poll();
   if (!output) return;
-  if (const auto* wanted = std::get_if<ConfigKeeper::Store>(&*output)) return store(wanted->stored);
+  if (const auto* wanted = std::get_if<ConfigKeeper::Store>(&*output))
+    return store(wanted->stored, [this](const std::string& error) { tell(ConfigKeeper::Stored{error}); });
   if (const auto* wanted = std::get_if<ConfigKeeper::Run>(&*output)) return run(*wanted);
   const auto& answer = std::get<ConfigKeeper::Answer>(*output);
   outcome_.failure = answer.text;
@@ -195,10 +198,19 @@ void Life::pump() {
   finish(outcome_);
 }
 
-void Life::store(const StoredConfig& stored) {
+void Life::store(const StoredConfig& stored, std::function<void(const std::string& error)> then) {
   auto result = std::make_shared<minibgp::Result<void, std::string>>();
   background_.run([this, stored, result] { *result = replace_file(port_, state_file_, to_octets(stored)); },
-                  [this, result] { tell(ConfigKeeper::Stored{*result ? std::string{} : result->error()}); });
+                  [result, then = std::move(then)] { then(*result ? std::string{} : result->error()); });
+}
+
+void Life::store_first() {
+  store(keeper_.wanted(), [this](const std::string& error) {
+    if (!error.empty())
+      log_.warning(LogArea::config, error + ": changes of the configuration are refused until it can be written");
+    keeper_.input(ConfigKeeper::Stored{error}, now());
+    finish(outcome_);
+  });
 }
 
 void Life::run(const ConfigKeeper::Run& run) {

@@ -87,7 +87,8 @@ class Life {
   void load(const Bundle& bundle, std::function<void()> then);
   void tell(ConfigKeeper::Event event);
   void pump();
-  void store(const StoredConfig& stored);
+  void store(const StoredConfig& stored, std::function<void(const std::string& error)> then);
+  void store_first();
   void run(const ConfigKeeper::Run& run);
   void carry_out();
   void arm();

@@ -6,9 +6,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <string>
 
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 namespace bgplite {
@@ -293,6 +295,7 @@ TEST_F(LifeTest, ASaveWhileAnApplyReadsIsNotForgotten) {
 
 TEST_F(LifeTest, RequestsAreAnsweredInTurnAndBeyondACrowdRefused) {
   Running run{path_};
+  EXPECT_EQ(run.plan().failure, "") << "what the start writes is written";
   int done = 0;
   int refused = 0;
   for (int i = 0; i < 30; ++i)
@@ -300,6 +303,44 @@ TEST_F(LifeTest, RequestsAreAnsweredInTurnAndBeyondACrowdRefused) {
   while (done + refused < 30) run.io.run_one();
   EXPECT_EQ(done, 17) << "the first, and sixteen that waited";
   EXPECT_EQ(run.plan().failure, "");
+}
+
+/// A disk that takes no octet before it may.
+class StuckDisk final : public FilePort {
+ public:
+  int create(const std::string& path) override {
+    may_go_.get_future().wait();
+    return host_file_port().create(path);
+  }
+  long write(int file, std::string_view text) override { return host_file_port().write(file, text); }
+  int sync(int file) override { return host_file_port().sync(file); }
+  int close(int file) override { return host_file_port().close(file); }
+  int rename(const std::string& from, const std::string& to) override { return host_file_port().rename(from, to); }
+  int sync_directory(const std::string& path) override { return host_file_port().sync_directory(path); }
+  int remove(const std::string& path) override { return host_file_port().remove(path); }
+  std::optional<std::string> read(const std::string& path, int& error) override {
+    return host_file_port().read(path, error);
+  }
+  void go() { may_go_.set_value(); }
+
+ private:
+  std::promise<void> may_go_;
+};
+
+TEST_F(LifeTest, AStartDoesNotWaitForTheDiskAndRequestsDo) {
+  StuckDisk disk;
+  Running run{path_};
+  run.life = std::make_unique<Life>(run.io, run.log, run.daemon, path_, run.start, disk);
+  bool planned = false;
+  run.life->plan([&](const Life::Outcome& outcome) { planned = outcome.failure.empty(); });
+  bool turned = false;
+  boost::asio::post(run.io, [&] { turned = true; });
+  while (!turned) run.io.run_one();
+  run.io.poll();
+  EXPECT_FALSE(planned) << "the request must know what the disk says";
+  disk.go();
+  while (!planned) run.io.run_one();
+  EXPECT_TRUE(std::filesystem::exists(directory_ + "/configuration"));
 }
 
 // --- What commands saved -------------------------------------------------------------------------------------------
