@@ -1,260 +1,173 @@
+// Forwarder: its turns: what follows from the inputs so far, what is handed out, and when it is to be asked again. What
+// each input means is in forwarder_inputs.cc.
 #include <bgp/text.h>
 #include <fib/forwarder.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 namespace minibgp::fib {
 namespace {
 
-/// An end does not wait for the kernel when nothing was removed for so long.
-constexpr Duration kStopPatience = std::chrono::seconds{10};
 /// A next hop the kernel refused is tried again after this, or when a link or address changes.
 constexpr Duration kRefusedViaRetry = std::chrono::seconds{5};
-/// Routes in one batch. A thread waits for the kernel, and the kernel takes its lock for each route anew, so nothing
-/// waits for a batch; from about 64 on the kernel's own work dominates, and 256 wake the two threads seldom.
-constexpr std::size_t kRoutesPerBatch = 256;
-/// In one turn, before others get theirs: one or two milliseconds where the port takes them at once.
-constexpr std::size_t kRoutesPerTurn = 16 * kRoutesPerBatch;
-constexpr std::size_t kNextHopsPerBatch = 64;
+/// Routes in one turn, before others get theirs: one or two milliseconds where the port takes them at once.
+constexpr std::size_t kRoutesPerTurn = 4096;
 
 std::uint32_t id_base(const FibOptions& options) {
   return options.next_hop_id_base != 0 ? options.next_hop_id_base : 0x62000000U + ((options.table & 0xFFU) << 16U);
 }
 
-Injector::Options injector_options(const FibOptions& options) {
-  return {options.table, options.metric, options.preferred_source};
+Injector::Objects use_of_objects(const FibOptions& options) {
+  return options.next_hop_objects == FibOptions::NextHopObjects::automatic ? Injector::Objects::used
+                                                                           : Injector::Objects::unused;
+}
+
+Reconciler::Foreign foreign_with(const RouteKey& key, const ForeignRoutes& foreign) {
+  if (foreign.ahead(key) != nullptr) return Reconciler::Foreign::ahead;
+  return foreign.occupies(key) ? Reconciler::Foreign::behind : Reconciler::Foreign::none;
+}
+
+bool all_usable(const std::vector<Via>& vias, const NextHopMap& map) {
+  return !vias.empty() &&
+         std::all_of(vias.begin(), vias.end(), [&map](const Via& via) { return map.interface_usable(via.interface); });
 }
 
 }  // namespace
 
 Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
     : options_(options),
+      now_(now),
       log_(log),
       map_(options.resolve_via_default),
-      id_base_(id_base(options)),
-      groups_({options.protocol, id_base_, 65536, {}}),
+      groups_({options.protocol, id_base(options), 65536, {}}),
       reconciler_(
-          forwardings_, [this](ForwardingId kernel, ForwardingId desired) { return same(kernel, desired); },
-          [this](const RouteKey& key) {
-            using Foreign = Reconciler::Foreign;
-            if (map_.foreign().ahead(key) != nullptr) return Foreign::ahead;
-            return map_.foreign().occupies(key) ? Foreign::behind : Foreign::none;
+          forwardings_,
+          [this](ForwardingId kernel, ForwardingId desired) {
+            return groups_.same(forwardings_[kernel], forwardings_[desired]);
           },
-          [this](ForwardingId kernel) { return viable(kernel); }),
-      injector_(injector_options(options), map_, groups_,
-                options.next_hop_objects == FibOptions::NextHopObjects::automatic ? Injector::Objects::used
-                                                                                  : Injector::Objects::unused,
+          [this](const RouteKey& key) { return foreign_with(key, map_.foreign()); },
+          [this](ForwardingId kernel) { return all_usable(injector_.vias_of(forwardings_[kernel]), map_); }),
+      injector_({options.table, options.metric, options.preferred_source}, map_, groups_, use_of_objects(options),
                 forwardings_, reconciler_),
-      use_groups_(options.next_hop_objects == FibOptions::NextHopObjects::automatic) {
-  wanted_ = {true, true, true};
-  next_dump_at_ = now_ = now;
+      ownership_({options.table, options.protocol, id_base(options)}, injector_.tables(), options.enabled),
+      dumps_(now),
+      route_news_({forwardings_, reconciler_, map_.foreign(), ownership_, dumps_, stages_, log_}),
+      watches_(map_) {
+  dumps_.set_audit_interval(options.audit_interval);
   injector_.set_allowed(options.allow);
   set_former(options.former);
 }
 
 void Forwarder::set_former(std::span<const OwnedTable> former) {
   groups_.set_former(former);
-  former_.clear();
-  for (const OwnedTable& one : former)
-    if (!options_.enabled || one.protocol != options_.protocol || !in_our_tables({{}, one.table, 0}) ||
-        one.next_hop_id_base != id_base_)
-      former_.push_back(one);
-  owned_changed_ = true;
+  ownership_.set_former(former);
 }
 
-void Forwarder::log(LogLevel level, std::string_view line) const {
-  if (log_ != nullptr && log_->wants(level, LogArea::fib)) log_->write(level, LogArea::fib, line);
+void Forwarder::on_time(Time now) {
+  see(now);
+  stages_.mark(Stage::next_hops, map_.expire_refusals(now));
+  routes_left_ = kRoutesPerTurn;
+  if (now >= adopt_until_) finish_adoption();
+  if (dumps_.begin_audit(now)) ++counters_.audits;
 }
 
-bool Forwarder::same(ForwardingId kernel, ForwardingId desired) const {
-  const Forwarding& a = forwardings_[kernel];
-  const Forwarding& b = forwardings_[desired];
-  return a.next_hop != kNoNextHopId && b.next_hop != kNoNextHopId && a.preferred_source == b.preferred_source &&
-         groups_.same(a.next_hop, b.next_hop);
-}
-
-bool Forwarder::viable(ForwardingId kernel) const {
-  const std::vector<Via> vias = injector_.vias_of(forwardings_[kernel]);
-  return !vias.empty() &&
-         std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.interface_usable(via.interface); });
-}
-
-void Forwarder::input(const Input& input, Time now) {
-  now_ = std::max(now_, now);
-  std::visit([this](const auto& in) { on(in); }, input);
-}
-
-void Forwarder::on(const input::SetOptions& in) {
-  FibOptions options = in.options;
-  if (options.table != options_.table && !injector_.use_table(options.table)) {
-    log(LogLevel::error,
-        "table " + std::to_string(options.table) + " is not taken: another process owns the routes of protocol " +
-            std::to_string(options_.protocol) + " there; routes stay in table " + std::to_string(options_.table));
-    options.table = options_.table;
-  }
-  options_.table = options.table;
-  options_.allow = options.allow;
-  injector_.set_allowed(options.allow);
-  owned_changed_ = true;
-  mark(Stage::guard);
-  options_.metric = options.metric;
-  options_.preferred_source = options.preferred_source;
-  options_.on_exit = options.on_exit;
-  options_.adopt_timeout = options.adopt_timeout;
-  options_.audit_interval = options.audit_interval;
-  injector_.set_options(injector_options(options));
-  mark(Stage::next_hops, map_.set_resolve_via_default(options.resolve_via_default));
-}
-
-void Forwarder::on(const input::BestChanged& in) {
-  if (options_.enabled) injector_.on_best_changed(in.changes);
-}
-void Forwarder::on(const input::SetStaticRoutes& in) {
-  if (options_.enabled) injector_.set_static_routes(in.routes);
-}
-void Forwarder::on(const input::SetRoute& in) {
-  if (options_.enabled) injector_.set_route(in.key, in.vias);
-}
-void Forwarder::on(const input::RemoveRoute& in) { injector_.remove_route(in.key); }
-void Forwarder::on(const input::SetUnderlayEndpoints& in) { injector_.set_underlay_endpoints(in.endpoints); }
-void Forwarder::on(const input::SetOwnNetworks& in) { injector_.set_own_networks(in.networks); }
-
-void Forwarder::on(const input::SetPeer& in) {
-  const bool changed = map_.set_peer(in.peer, in.binding);
-  mark(Stage::next_hops, changed);
-  mark(Stage::guard, changed);  // It looks after the peer's address.
-}
-void Forwarder::on(const input::RemovePeer& in) {
-  mark(Stage::next_hops, map_.remove_peer(in.peer));
-  mark(Stage::guard);
-}
-void Forwarder::on(const input::SetPeerUsable& in) { mark(Stage::next_hops, map_.set_peer_usable(in.peer, in.usable)); }
-void Forwarder::on(const input::SetInterfaceSuspect& in) {
-  mark(Stage::next_hops, map_.set_interface_suspect(in.interface, in.suspect));
-}
-void Forwarder::on(const input::SetInterfaceUsable& in) {
-  mark(Stage::guard, !map_.is_tunnel(in.interface));  // It judges static routes through it.
-  mark(Stage::next_hops, map_.set_interface_usable(in.interface, in.usable, in.reason));
-}
-void Forwarder::on(const input::ForgetInterface& in) { mark(Stage::next_hops, map_.forget_interface(in.interface)); }
-
-void Forwarder::on(const input::WatchNextHop& in) {
-  const auto [found, added] = watched_.try_emplace({in.peer, in.next_hop});
-  ++found->second.users;
-  if (!added) return;
-  TrackedNextHop tracked;
-  tracked.source = source_of(in.peer);
-  tracked.next_hop.address = in.next_hop;
-  found->second.ref = map_.track(tracked);
-  if (ready_) next_hop_changes_.push_back(state_of(in.peer, in.next_hop, map_.resolution(found->second.ref)));
-}
-
-void Forwarder::on(const input::UnwatchNextHop& in) {
-  const auto found = watched_.find({in.peer, in.next_hop});
-  if (found == watched_.end() || --found->second.users != 0) return;
-  map_.untrack(found->second.ref);
-  watched_.erase(found);
-}
-
-void Forwarder::on(const input::WatchNetwork& in) {
-  networks_[{in.prefix, in.watch}] = {};
-  mark(Stage::guard);
-}
-
-void Forwarder::on(const input::UnwatchNetwork& in) { networks_.erase({in.prefix, in.watch}); }
-
-void Forwarder::finish_adoption() {
-  adoption_over_ = true;
-  if (!ready_) return;
-  adopt_until_ = kNever;
-  const bool was_adopting = reconciler_.adopting();
-  reconciler_.finish_adoption();
-  if (was_adopting && reconciler_.counts().adopted != 0) {
-    log(LogLevel::info, "adoption is over: " + std::to_string(reconciler_.counts().adopted) +
-                            " routes of an earlier run were not confirmed and go");
-  }
-  groups_.sweep([this](NextHopId id) { return forwardings_.names(id); });
-}
-
-void Forwarder::on(const input::Stop&) {
-  end_ = options_.on_exit == FibOptions::OnExit::remove ? End::removing : End::finishing;
-  if (end_ == End::removing) remove_everything();
-}
-
-void Forwarder::remove_everything() {
-  injector_.clear();
-  finish_adoption();
-  networks_.clear();
-}
+// What is handed out
 
 std::optional<Output> Forwarder::poll() {
-  if (end_ == End::over) return std::nullopt;
-  settle(now_);
-  if (auto owned = take_owned_change()) return OwnedChanged{std::move(*owned)};
-  if (const auto batch = next_next_hop_batch(kNextHopsPerBatch, now_); !batch.empty()) return NextHopBatch{batch};
-  // A batch may be empty though there is work: the reconciler looks at so many routes at a time. And what backs off is
-  // no work before its time came, which the reconciler looks at.
-  while (room_for_routes_ && end_ != End::finishing && routes_left_ != 0) {
-    routes_left_ -= kRoutesPerBatch;
-    if (const auto batch = next_route_batch(kRoutesPerBatch, now_); !batch.empty()) return RouteBatch{batch};
-    if (!has_work()) break;
-  }
-  if (const DumpRequest request = take_dump_request(now_); request.any()) return request;
-  if (!next_hop_changes_.empty()) return NextHopsChanged{take_next_hop_changes()};
-  if (!network_changes_.empty()) {
-    const NetworkChange change = network_changes_.front();
-    network_changes_.erase(network_changes_.begin());
-    return change;
-  }
-  if (auto comparison = take_comparison()) return *std::move(comparison);
-  if (has_ended()) return Stopped{};
+  if (ending_.over()) return std::nullopt;
+  settle();
+  // Before the first operation: the program keeps on disk where we write.
+  if (auto owned = ownership_.take_change()) return OwnedChanged{std::move(*owned)};
+  if (const auto batch = next_next_hops(); !batch.empty()) return NextHopBatch{batch};
+  if (const auto batch = next_routes(); !batch.empty()) return RouteBatch{batch};
+  if (const DumpRequest request = dumps_.take(now_, injector_.kernel_has_objects()); request.any()) return request;
+  if (auto changes = watches_.take_next_hops(); !changes.empty()) return NextHopsChanged{std::move(changes)};
+  if (const auto change = watches_.take_network()) return *change;
+  if (auto comparison = std::exchange(comparison_, std::nullopt)) return *std::move(comparison);
+  if (ending_.comes({reconciler_.counts().installed, !reconciler_.waits_for_answers(), idle()}, now_)) return Stopped{};
   return std::nullopt;
 }
 
-bool Forwarder::has_ended() {
-  if (end_ == End::none) return false;
-  // Routes the kernel refuses to remove must not keep the program from ending; many routes may.
-  if (end_at_ == kNever || left_at_end_ != reconciler_.counts().installed) {
-    left_at_end_ = reconciler_.counts().installed;
-    end_at_ = now_ + kStopPatience;
-  }
-  const bool finished = end_ == End::finishing ? !reconciler_.waits_for_answers() : idle();
-  if (!finished && now_ < end_at_) return false;
-  end_ = End::over;
-  return true;
+std::optional<NextHopBatch> Forwarder::poll_next_hops(Time now) {
+  see(now);
+  settle();
+  const auto batch = next_next_hops();
+  if (batch.empty()) return std::nullopt;
+  return NextHopBatch{batch};
 }
 
+std::span<const NextHopOp> Forwarder::next_next_hops() {
+  if (!writing() || !injector_.kernel_has_objects() || room_.next_hops == 0) return {};
+  return groups_.next_batch(room_.next_hops, now_);
+}
+
+std::span<const RouteOp> Forwarder::next_routes() {
+  if (!writing()) return {};
+  // A batch may be empty though there is work: the reconciler looks at so many routes at a time. And what backs off is
+  // no work before its time came, which the reconciler looks at.
+  while (room_.routes != 0 && !ending_.finishing() && routes_left_ != 0) {
+    routes_left_ -= std::min(routes_left_, room_.routes);
+    if (const auto batch = reconciler_.next_batch(room_.routes, now_); !batch.empty()) return batch;
+    if (!has_work()) break;
+  }
+  return {};
+}
+
+Time Forwarder::next_deadline() const {
+  if (ending_.over()) return kNever;
+  if (routes_left_ == 0 && has_work()) return now_;
+  Time next = std::min({map_.next_deadline(), dumps_.next_deadline(), ending_.next_deadline()});
+  if (dumps_.ready()) next = std::min(next, adopt_until_);
+  if (writing()) next = std::min({next, groups_.next_deadline(), reconciler_.next_deadline()});
+  return next;
+}
+
+bool Forwarder::idle() const {
+  if (!options_.enabled && ownership_.former().empty()) return true;
+  return dumps_.ready() && settled() && dumps_.idle() && reconciler_.idle() &&
+         (!injector_.kernel_has_objects() || (groups_.idle() && !forwardings_.has_unused_next_hops()));
+}
+
+// What follows from the inputs
+
 bool Forwarder::is_due(Stage stage) const {
-  if (stage == Stage::refusals && kernel_has_objects_ && groups_.has_refused()) return true;
-  if (stage == Stage::objects && kernel_has_objects_ && groups_.has_news()) return true;
-  return (due_ & bit(stage)) != 0;
+  // What groups have to say comes with the kernel's answers, between two turns as well as within one.
+  if (stage == Stage::refusals && injector_.kernel_has_objects() && groups_.has_refused()) return true;
+  if (stage == Stage::objects && injector_.kernel_has_objects() && groups_.has_news()) return true;
+  return stages_.due(stage);
 }
 
 bool Forwarder::settled() const {
   return std::none_of(std::begin(kStages), std::end(kStages),
-                      [this](Stage stage) { return is_due(stage) && (ready_ || stage < Stage::guard); });
+                      [this](Stage stage) { return is_due(stage) && (dumps_.ready() || stage < Stage::guard); });
 }
 
-void Forwarder::settle(Time now) {
-  now_ = std::max(now_, now);
+void Forwarder::settle() {
+  const bool ready = dumps_.ready();
   // What is kept back until all of the kernel was read once may concern the next hops, too.
-  if (ready_) {
-    mark(Stage::refusals, is_due(Stage::parked));
-    mark(Stage::next_hops, is_due(Stage::guard));
+  if (ready) {
+    stages_.mark(Stage::refusals, is_due(Stage::parked));
+    stages_.mark(Stage::next_hops, is_due(Stage::guard));
   }
   for (const Stage stage : kStages) {
-    if (!ready_ && stage >= Stage::guard) break;
+    if (!ready && stage >= Stage::guard) break;
     if (!is_due(stage)) continue;
-    due_ &= ~bit(stage);
+    stages_.clear(stage);
     run(stage);
   }
-  if (!ready_) return;
-  if (injector_.take_new_table()) wanted_.routes = owned_changed_ = true;
-  if (reconciler_.take_resync()) wanted_.routes = wanted_.next_hops = true;
+  if (!ready) return;
+  if (injector_.take_new_table()) {
+    dumps_.ask_for_routes();
+    ownership_.note_change();
+  }
+  if (reconciler_.take_resync()) dumps_.ask_for_forwarding();
   injector_.collect();
-  log_news();
+  log_.contests(reconciler_.take_contests(), now_);
+  log_.held(injector_.take_held_news(), now_);
+  log_.summarize(now_);
 }
 
 void Forwarder::run(Stage stage) {
@@ -266,7 +179,8 @@ void Forwarder::run(Stage stage) {
     case Stage::objects:
       return settle_objects();
     case Stage::guard:
-      return settle_guard();
+      injector_.review_guard();
+      return watches_.look_at_networks();
     case Stage::sets:
       return injector_.settle_sets();
     case Stage::parked:
@@ -275,12 +189,13 @@ void Forwarder::run(Stage stage) {
 }
 
 void Forwarder::settle_refusals() {
-  if (is_due(Stage::parked) && ready_) mark(Stage::next_hops, map_.forget_refusals());
-  if (!kernel_has_objects_) return;
+  if (is_due(Stage::parked) && dumps_.ready()) stages_.mark(Stage::next_hops, map_.forget_refusals());
+  if (!injector_.kernel_has_objects()) return;
   for (const auto& refused : groups_.take_refused()) {
-    mark(Stage::next_hops, map_.refuse(refused.via, refused.error, now_ + kRefusedViaRetry));
-    log(LogLevel::warning, "the kernel refuses next hop " + to_text(refused.via.gateway) + " on " +
-                               std::string(map_.name_of(refused.via.interface)) + ": " + std::strerror(refused.error));
+    stages_.mark(Stage::next_hops, map_.refuse(refused.via, refused.error, now_ + kRefusedViaRetry));
+    log_.write(LogLevel::warning, "the kernel refuses next hop " + to_text(refused.via.gateway) + " on " +
+                                      std::string(map_.name_of(refused.via.interface)) + ": " +
+                                      std::strerror(refused.error));
   }
 }
 
@@ -288,64 +203,24 @@ void Forwarder::settle_next_hops() {
   const auto changes = map_.refresh();
   if (reconciler_.adopting()) reconciler_.rescan();  // A next hop that died ends the patience with its routes.
   counters_.failovers += injector_.on_next_hops_changed(changes);
-  for (const auto& change : changes) {
-    const TrackedNextHop& tracked = map_.tracked(change.ref);
-    const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
-    const auto watched = watched_.find({peer, tracked.next_hop.address});
-    if (watched == watched_.end() || watched->second.ref != change.ref || !ready_) continue;
-    const Resolution& now_is = map_.resolution(change.ref);
-    Resolution before = change.before;
-    before.suspect = now_is.suspect;  // Only shares follow from that.
-    if (before == now_is) continue;
-    next_hop_changes_.push_back(state_of(peer, tracked.next_hop.address, now_is));
-  }
+  watches_.on_next_hops_changed(changes);
 }
 
 void Forwarder::settle_objects() {
   for (const NextHopId gone : groups_.take_gone()) {
-    log(LogLevel::info, "next-hop object " + std::to_string(static_cast<std::uint32_t>(gone)) +
-                            " went, and its routes with it: repaired");
+    log_.write(LogLevel::info, "next-hop object " + std::to_string(static_cast<std::uint32_t>(gone)) +
+                                   " went, and its routes with it: repaired");
     reconciler_.on_next_hop_gone(gone);
-    mark(Stage::sets);
+    stages_.mark(Stage::sets);
   }
-  if (groups_.take_resync()) wanted_.next_hops = wanted_.routes = true;
+  if (groups_.take_resync()) dumps_.ask_for_forwarding();
   if (groups_.take_changed()) {
-    mark(Stage::sets);
+    stages_.mark(Stage::sets);
     reconciler_.rescan();
   }
 }
 
-void Forwarder::settle_guard() {
-  injector_.review_guard();
-  for (auto& [key, watched] : networks_) {
-    const bool is_present = present(key.first, key.second);
-    if (watched.reported && watched.present == is_present) continue;
-    watched = {is_present, true};
-    network_changes_.push_back({key.first, key.second, is_present});
-  }
-}
-
-void Forwarder::on_time(Time now) {
-  now_ = std::max(now_, now);
-  mark(Stage::next_hops, map_.expire_refusals(now));
-  routes_left_ = kRoutesPerTurn;
-  if (now >= adopt_until_) finish_adoption();
-  if (now >= next_audit_) {
-    next_audit_ = kNever;  // Set again when the dump ended.
-    ++counters_.audits;
-    wanted_.next_hops = wanted_.routes = true;
-  }
-}
-
-std::span<const NextHopOp> Forwarder::next_next_hop_batch(std::size_t limit, Time now) {
-  if (!writing() || !kernel_has_objects_) return {};
-  return groups_.next_batch(limit, now);
-}
-
-std::span<const RouteOp> Forwarder::next_route_batch(std::size_t limit, Time now) {
-  if (!writing()) return {};
-  return reconciler_.next_batch(limit, now);
-}
+// Answers
 
 void Forwarder::on_answers(std::span<const NextHopOp> batch, std::span<const OpError> errors, Time now) {
   groups_.on_answers(batch, errors, now);
@@ -353,72 +228,88 @@ void Forwarder::on_answers(std::span<const NextHopOp> batch, std::span<const OpE
     const NextHopOp& op = batch[error.index];
     if (op.kind == NextHopOp::Kind::remove && error.error == ENOENT) continue;
     ++counters_.kernel_refusals;
-    log(LogLevel::debug, "next-hop object " + std::to_string(static_cast<std::uint32_t>(op.next_hop.id)) +
-                             ": the kernel says " + std::strerror(error.error) +
-                             (error.text.empty() ? "" : " (" + error.text + ")"));
+    log_.refused(op, error);
   }
 }
 
 void Forwarder::on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now) {
   reconciler_.on_answers(batch, errors, now);
-  if (errors.empty()) {
-    refusal_logged_ = refusal_logged_ && reconciler_.refused() != 0;
-    return;
+  if (!errors.empty()) {
+    log_.refused(batch, errors);
+  } else if (reconciler_.refused() == 0) {
+    log_.calm();
   }
-  const OpError& first = errors.front();
-  if (refusal_logged_ || kernel_answer(batch[first.index].kind, first.error) == Answer::done) return;
-  refusal_logged_ = true;  // Once per episode; show tells each.
-  log(LogLevel::warning, "the kernel refuses route " + to_text(batch[first.index].key) + ": " +
-                             std::strerror(first.error) + (first.text.empty() ? "" : " (" + first.text + ")") +
-                             (errors.size() > 1 ? ", and " + std::to_string(errors.size() - 1) + " more" : ""));
 }
 
-DumpRequest Forwarder::take_dump_request(Time now) {
-  if (dumps_running_ != 0 || !wanted_.any() || (now < next_dump_at_ && !verify_wanted_)) return {};
-  DumpRequest request = std::exchange(wanted_, {});
-  // The kernel answers a dump of next hops under the lock that changes of links hold: after it, what they took along
-  // is gone from the routes as well. So it goes first, also for the sake of waiting.
-  if (!kernel_has_objects_) request.next_hops = false;
-  dumps_running_ = static_cast<unsigned>(request.links) + static_cast<unsigned>(request.next_hops) +
-                   static_cast<unsigned>(request.routes);
-  dump_began_ = now;
-  if (request.routes && std::exchange(verify_wanted_, false)) comparing_ = Comparison{};
-  return request;
+// Adoption, and the end
+
+/// Everything was read once: from now on it is known what the kernel lacks.
+void Forwarder::begin_to_write() {
+  stages_.mark(Stage::next_hops, map_.set_ready());
+  stages_.mark(Stage::guard);
+  stages_.mark(Stage::sets);
+  if (reconciler_.counts().adopted != 0)
+    log_.write(LogLevel::info,
+               std::to_string(reconciler_.counts().installed) + " routes of an earlier run are adopted");
+  watches_.begin();
+  if (adopt_until_ != kNever) {
+    finish_adoption();  // It was asked for before.
+  } else {
+    adopt_until_ = now_ + options_.adopt_timeout;
+  }
 }
 
-std::vector<NextHopState> Forwarder::take_next_hop_changes() { return std::exchange(next_hop_changes_, {}); }
-std::vector<NetworkChange> Forwarder::take_network_changes() { return std::exchange(network_changes_, {}); }
-
-Time Forwarder::next_deadline() const {
-  if (end_ == End::over) return kNever;
-  if (routes_left_ == 0 && has_work()) return now_;
-  Time next = std::min({map_.next_deadline(), adopt_until_, next_audit_, end_at_});
-  if (writing()) next = std::min({next, groups_.next_deadline(), reconciler_.next_deadline()});
-  if (wanted_.any() && dumps_running_ == 0) next = std::min(next, next_dump_at_);
-  return next;
+void Forwarder::finish_adoption() {
+  adopt_until_ = dumps_.ready() ? kNever : now_;
+  if (!dumps_.ready()) return;
+  const bool was_adopting = reconciler_.adopting();
+  reconciler_.finish_adoption();
+  if (was_adopting && reconciler_.counts().adopted != 0) {
+    log_.write(LogLevel::info, "adoption is over: " + std::to_string(reconciler_.counts().adopted) +
+                                   " routes of an earlier run were not confirmed and go");
+  }
+  groups_.sweep([this](NextHopId id) { return forwardings_.names(id); });
 }
 
-bool Forwarder::idle() const {
-  if (!options_.enabled && former_.empty()) return true;
-  return ready_ && settled() && dumps_running_ == 0 && !wanted_.any() && reconciler_.idle() &&
-         (!kernel_has_objects_ || (groups_.idle() && !forwardings_.has_unused_next_hops()));
+void Forwarder::remove_everything() {
+  injector_.clear();
+  finish_adoption();
+  watches_.forget_networks();
 }
 
-void Forwarder::start_verify() {
-  verify_wanted_ = true;
-  wanted_.next_hops = wanted_.routes = true;
+/// After a complete dump: tables that nothing is desired in, and where the kernel has nothing that a run of ours made.
+void Forwarder::forget_clean_tables() {
+  if (reconciler_.adopting() || dumps_.running() > 1) return;
+  std::vector<OwnedTable> unused = ownership_.former();
+  for (const std::uint32_t table : injector_.tables())
+    if (!injector_.uses(table)) unused.push_back(ownership_.present(table));
+  if (unused.empty()) return;
+  std::set<std::pair<std::uint32_t, std::uint8_t>> left;
+  reconciler_.for_each([&](const Reconciler::View& view) {
+    if (view.kernel == kNoForwarding && !view.in_flight) return;
+    const std::uint8_t former = view.kernel == kNoForwarding ? 0 : forwardings_[view.kernel].former_protocol;
+    left.insert({view.key.table, former != 0 ? former : options_.protocol});
+  });
+  for (const OwnedTable& one : unused) {
+    const bool in_use = options_.enabled && one.protocol == options_.protocol && ownership_.in_our_tables(one.table) &&
+                        injector_.uses(one.table);
+    if (!in_use && left.contains({one.table, one.protocol})) continue;
+    const bool present = ownership_.is_present(one);
+    if (!present && injector_.kernel_has_objects() && groups_.any_left(one.next_hop_id_base, one.protocol)) continue;
+    ownership_.forget(one);
+    if (present && one.table != options_.table) injector_.drop_table(one.table);
+  }
 }
 
-std::optional<std::vector<OwnedTable>> Forwarder::take_owned_change() {
-  if (!std::exchange(owned_changed_, false)) return std::nullopt;
-  std::vector<OwnedTable> owned = former_;
-  if (options_.enabled)
-    for (const std::uint32_t table : injector_.tables()) owned.push_back({table, options_.protocol, id_base_});
-  std::sort(owned.begin(), owned.end());
-  owned.erase(std::unique(owned.begin(), owned.end()), owned.end());
-  if (owned == owned_) return std::nullopt;
-  owned_ = owned;
-  return owned;
+FibStatus Forwarder::status() const {
+  FibStatus status = report().status();
+  status.synchronized = idle();
+  status.counters.failovers = counters_.failovers;
+  status.counters.overruns = counters_.overruns;
+  status.counters.kernel_refusals += counters_.kernel_refusals;
+  status.counters.audits = counters_.audits;
+  status.counters.dumps = counters_.dumps;
+  return status;
 }
 
 }  // namespace minibgp::fib

@@ -85,6 +85,8 @@ class Injector {
   void collect();
   /// From now on without next-hop objects.
   void give_up_groups();  ///< The kernel has none.
+  [[nodiscard]] bool kernel_has_objects() const { return groups_ != nullptr; }
+  [[nodiscard]] bool uses_objects() const { return use_groups_; }
 
   // --- Reading ----------------------------------------------------------------------------------------------------
   struct Held {

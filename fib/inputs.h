@@ -131,6 +131,8 @@ struct UnwatchNetwork {
 };
 /// Fib::finish_adoption().
 struct FinishAdoption {};
+/// Fib::verify().
+struct Verify {};
 /// Fib::stop().
 struct Stop {};
 
@@ -142,6 +144,6 @@ using Input =
                  input::SetStaticRoutes, input::SetRoute, input::RemoveRoute, input::SetInterfaceUsable,
                  input::SetInterfaceSuspect, input::ForgetInterface, input::SetUnderlayEndpoints, input::SetOwnNetworks,
                  input::WatchNextHop, input::UnwatchNextHop, input::WatchNetwork, input::UnwatchNetwork,
-                 input::FinishAdoption, input::Stop>;
+                 input::FinishAdoption, input::Verify, input::Stop>;
 
 }  // namespace minibgp::fib

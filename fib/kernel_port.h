@@ -1,16 +1,18 @@
 /// KernelPort: the seam between the pure part of fib/ and whatever keeps the routes: the kernel over netlink, a program
 /// that prints (dry run), or a fake in tests. Batches of operations go out, answers and what the kernel has come back.
 ///
-///   Forwarder::next_next_hop_batch(), next_route_batch()  ->  KernelPort::send()
-///   Forwarder::on_answers()                               <-  once for each batch, in order, at once or later
-///   Forwarder::on_route(), on_next_hop()                  <-  dumps and notifications
+///   Forwarder::poll()                          ->  KernelPort::send(), dump()
+///   Forwarder::on_answers()                    <-  once for each batch, in order, at once or later
+///   Forwarder::on_route(), input(KernelNews)   <-  dumps and notifications
 #pragma once
 
 #include <fib/route.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace minibgp::fib {
@@ -92,13 +94,71 @@ struct DumpRequest {
   [[nodiscard]] bool any() const { return links || next_hops || routes; }
 };
 
+/// The parts of the kernel's state that are dumped on their own.
+enum class DumpPart : std::uint8_t { links, next_hops, routes };
+
+/// A link as the kernel tells it.
+struct LinkInfo {
+  IfIndex index = kNoInterface;
+  std::string name;
+  bool up = false;  ///< Administratively up, and the carrier is there (or cannot be told).
+  bool operator==(const LinkInfo&) const = default;
+};
+
+/// An address on a link. `remote` is the other end of a point-to-point address and equals `local` otherwise.
+struct AddressInfo {
+  IfIndex interface = kNoInterface;
+  IpAddress local;
+  IpAddress remote;
+  std::uint8_t length_bits = 0;
+  bool tentative = false;  ///< IPv6, while duplicates are looked for: not usable as a source.
+  bool operator==(const AddressInfo&) const = default;
+};
+
+// The alternatives of KernelNews, beside KernelNextHop.
+
+struct LinkEvent {
+  LinkInfo link;
+  bool gone = false;
+};
+struct AddressEvent {
+  AddressInfo address;
+  bool gone = false;
+};
+struct NextHopGone {
+  NextHopId id = kNoNextHopId;
+};
+/// Notifications were lost: everything is read again.
+struct Overrun {};
+/// The kernel has no next-hop objects: routes carry their next hops themselves from now on.
+struct NoNextHopObjects {};
+struct DumpBegins {
+  DumpPart part{};
+};
+struct DumpEnded {
+  DumpPart part{};
+  bool complete = true;  ///< false: the kernel's table changed while it was read; what was not seen may still be there.
+};
+
+/// What the kernel says, but for routes: a dump of those has a million, and Forwarder has functions for them.
+using KernelNews =
+    std::variant<LinkEvent, AddressEvent, KernelNextHop, NextHopGone, Overrun, NoNextHopObjects, DumpBegins, DumpEnded>;
+
+/// How many operations a port takes in one batch; 0: none of the kind.
+struct Room {
+  std::size_t next_hops = 64;
+  /// A thread waits for the kernel, and the kernel takes its lock for each route anew, so nothing waits for a batch;
+  /// from about 64 on the kernel's own work dominates, and 256 wake the two threads seldom.
+  std::size_t routes = 256;
+};
+
 class KernelPort {
  public:
   virtual ~KernelPort() = default;
   virtual void send(std::span<const NextHopOp> batch) = 0;
   virtual void send(std::span<const RouteOp> batch) = 0;
-  /// Whether another batch of routes can be taken now; answers make room.
-  [[nodiscard]] virtual bool has_room() const { return true; }
+  /// Now; answers make room.
+  [[nodiscard]] virtual Room room() const { return {}; }
   virtual void dump(const DumpRequest& what) = 0;
 };
 

@@ -53,6 +53,11 @@ class NextHopGroups {
   [[nodiscard]] NextHopId acquire(std::span<const GroupMember> members, NextHopId hint);
   /// Whether two objects have the same members in effect; an adopted one nobody claimed matches by next hops alone.
   [[nodiscard]] bool same(NextHopId a, NextHopId b) const;
+  /// Whether two routes by objects go the same ways.
+  [[nodiscard]] bool same(const Forwarding& a, const Forwarding& b) const {
+    return a.next_hop != kNoNextHopId && b.next_hop != kNoNextHopId && a.preferred_source == b.preferred_source &&
+           same(a.next_hop, b.next_hop);
+  }
   [[nodiscard]] bool has_exactly(NextHopId id, std::span<const GroupMember> members) const;
   /// Takes `dead` (weights do not matter) out of every set that has another member left. An adopted, unclaimed set
   /// loses it only when `whoever` says that nobody can use that way any more. Returns how many members left.

@@ -21,24 +21,6 @@
 
 namespace minibgp::fib {
 
-/// A link as the kernel tells it.
-struct LinkInfo {
-  IfIndex index = kNoInterface;
-  std::string name;
-  bool up = false;  ///< Administratively up, and the carrier is there (or cannot be told).
-  bool operator==(const LinkInfo&) const = default;
-};
-
-/// An address on a link. `remote` is the other end of a point-to-point address and equals `local` otherwise.
-struct AddressInfo {
-  IfIndex interface = kNoInterface;
-  IpAddress local;
-  IpAddress remote;
-  std::uint8_t length_bits = 0;
-  bool tentative = false;  ///< IPv6, while duplicates are looked for: not usable as a source.
-  bool operator==(const AddressInfo&) const = default;
-};
-
 /// A next hop somebody tracks.
 enum class NextHopRef : std::uint32_t {};
 

@@ -9,11 +9,11 @@
 #include <apps/bgplite/logging.h>
 #include <apps/bgplite/owned_tables.h>
 #include <apps/bgplite/probes.h>
-#include <apps/bgplite/pump.h>
 #include <apps/bgplite/restart_marker.h>
 #include <bgp/speaker.h>
 #include <fib/fib.h>
 #include <fib/netlink/owner_lock.h>
+#include <fib/netlink/pump.h>
 #include <xfrm/tunnels.h>
 
 #include <chrono>
@@ -110,7 +110,7 @@ class Daemon final : private minibgp::Observer,
   boost::asio::io_context& io_;
   Logging& log_;
   Gateway gateway_;
-  Pump<Gateway, GatewayEffect> pump_;
+  minibgp::netlink::Pump<Gateway, GatewayEffect> pump_;
   RestartMarker marker_;
   OwnedTables owned_tables_;
   std::unique_ptr<minibgp::netlink::OwnerLock> charon_lock_;  ///< Held while we hand connections to charon.

@@ -1,7 +1,6 @@
 /// Peering: one peer at run time: its state, and the rules that need nothing but it: what is in force, which of two
 /// connections lives, what is logged. They answer; what follows from the answer is done by EngineImpl, in peers.cc
-/// (what the operator says), sessions.cc (connections), restart.cc (graceful restart and refresh) and engine.cc
-/// (turns).
+/// (what the operator says), sessions.cc (connections) and engine.cc (turns).
 #pragma once
 
 #include <bgp/inputs.h>
@@ -38,6 +37,11 @@ struct Connection {
   Time held_until{};        ///< A collision may keep it in OpenConfirm until then.
   bool write_told = false;  ///< Write was handed out and not answered by on_sent() yet.
   bool ended = false;       ///< Down was polled: only outgoing() is still asked.
+
+  /// What was received and not worked on stays for the next turn.
+  void end_turn() {
+    if (!ended) session->keep_unread();
+  }
 };
 
 struct Peering {

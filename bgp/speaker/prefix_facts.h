@@ -13,6 +13,7 @@ namespace minibgp::speaker {
 struct PrefixFacts {
   base::LpmTrie<std::uint8_t> own_networks;    ///< What we announce ourselves.
   std::vector<IpAddress> protected_addresses;  ///< IKE end points: a path over a tunnel to its own end would be a loop.
+  bool changed = false;                        ///< What policies said of others may be different now.
 
   void fill(PolicyContext& context) const {
     context.own_prefix = !own_networks.empty() && own_networks.covering(context.prefix) != nullptr;

@@ -1,7 +1,6 @@
 /// EngineImpl's sessions: connections that come and go, and what follows from the events of each.
 #include <bgp/base/assert.h>
 #include <bgp/speaker/engine_impl.h>
-#include <bgp/speaker/snapshot.h>
 #include <bgp/text.h>
 #include <bgp/wire/notification.h>
 
@@ -21,18 +20,6 @@ LimitVerdict judge(std::uint64_t received, const PrefixLimit& limit) {
 
 }  // namespace
 
-speaker::Connection& EngineImpl::add_connection(Peering& peering, session::Session::Side side, const IpAddress& local) {
-  const ConnId id{next_conn_++};
-  auto connection = std::make_unique<Connection>();
-  connection->id = id;
-  connection->peer = peering.id;
-  connection->local_address = local;
-  connection->session = std::make_unique<session::Session>(
-      id, side, peering.options, peering.identity(options_, defers_selection()), next_seed(), now_);
-  peering.connections.push_back(connection.get());
-  return *connections_.emplace(id, std::move(connection)).first->second;
-}
-
 void EngineImpl::dial_if_due(Peering& peering) {
   if (stopping_ || peering.removing) return;
   while (peering.connector.take_dial(now_)) {
@@ -40,7 +27,8 @@ void EngineImpl::dial_if_due(Peering& peering) {
     const std::vector<Connection*> connections = peering.connections;
     for (Connection* hanging : connections)
       if (hanging->session->state() == PeerState::connect) drop_silently(*hanging);
-    const Connection& dialed = add_connection(peering, session::Session::Side::dialed, {});
+    const session::LocalIdentity self = peering.identity(options_, deferral_.defers_selection());
+    const Connection& dialed = peers_.connect(peering, session::Session::Side::dialed, {}, self, now_);
     outputs_.emplace_back(Dial{dialed.id, peering.id});
   }
 }
@@ -48,97 +36,40 @@ void EngineImpl::dial_if_due(Peering& peering) {
 std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAddress& to, std::string_view device,
                                               Time now) {
   begin_turn(now);
-  for (const auto& peering : peers_) {
-    if (peering == nullptr || peering->removing || peering->options.address != from) continue;
-    // A link-local address means something on its link only.
-    if (from.is_link_local_v6() && peering->options.device != device) continue;
-    if (stopping_ || !peering->enabled) return std::nullopt;
-    if (!peering->connector.welcomes()) {
-      if (const auto line = peering->refusal_to_log(now_)) log(LogLevel::info, *peering, *line);
-      return std::nullopt;
-    }
-    // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN
-    // says more.
-    if (peering->established != nullptr && !peering->negotiated.peer_graceful_restart) return std::nullopt;
-    if (!peering->has_room()) {
-      Connection* const forgotten = peering->forgotten_connection();
-      if (forgotten == nullptr) return std::nullopt;
-      end_session(*forgotten, wire::cease(notify::kRejected, {}), DownReason::collision);
-    }
-    const Connection& accepted = add_connection(*peering, session::Session::Side::accepted, to);
-    peering->connector.on_session_up();
-    report_state(*peering, DownReason::none);
-    return accepted.id;
+  Peering* const peering = peers_.find_sender(from, device);
+  if (peering == nullptr || stopping_ || !peering->enabled) return std::nullopt;
+  if (!peering->connector.welcomes()) {
+    if (const auto line = peering->refusal_to_log(now_)) log(LogLevel::info, *peering, *line);
+    return std::nullopt;
   }
-  return std::nullopt;
-}
-
-void EngineImpl::on(const input::Connected& in) {
-  Connection* const connection = find_connection(in.conn);
-  if (connection == nullptr || connection->ended) return;
-  begin_turn(now_);
-  Peering& peering = *find_peer(connection->peer);
-  if (peering.established != nullptr) {
-    drop_silently(*connection);  // The peer's connection was faster.
-    return;
+  // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN says
+  // more.
+  if (peering->established != nullptr && !peering->negotiated.peer_graceful_restart) return std::nullopt;
+  if (!peering->has_room()) {
+    Connection* const forgotten = peering->forgotten_connection();
+    if (forgotten == nullptr) return std::nullopt;
+    end_session(*forgotten, wire::cease(notify::kRejected, {}), DownReason::collision);
   }
-  connection->local_address = in.local;
-  peering.connector.on_session_up();
-  connection->session->on_connected(now_);
-  drain(*connection);
-  report_state(peering, DownReason::none);
-}
-
-void EngineImpl::on(const input::SetLinkAddresses& in) {
-  Connection* const connection = find_connection(in.conn);
-  if (connection == nullptr || connection->ended || connection->link == in.addresses) return;
-  begin_turn(now_);
-  connection->link = in.addresses;
-  Peering& peering = *find_peer(connection->peer);
-  if (peering.established == connection) set_rules(peering);
+  const session::LocalIdentity self = peering->identity(options_, deferral_.defers_selection());
+  const Connection& accepted = peers_.connect(*peering, session::Session::Side::accepted, to, self, now_);
+  peering->connector.on_session_up();
+  report_state(*peering, DownReason::none);
+  return accepted.id;
 }
 
 /// Closes a connection on which nothing was said.
 void EngineImpl::drop_silently(Connection& connection) {
   connection.ended = true;
-  std::erase(find_peer(connection.peer)->connections, &connection);
+  std::erase(peers_.find(connection.peer)->connections, &connection);
   outputs_.emplace_back(Close{connection.id, Close::How::at_once});
-}
-
-void EngineImpl::on(const input::Received& in) {
-  Connection* const connection = find_connection(in.conn);
-  if (connection == nullptr || connection->ended) return;
-  begin_turn(now_);
-  connection->session->on_received(in.bytes, now_);
-  drain(*connection);
-  end_of_turn_of(*connection);
-}
-
-void EngineImpl::on(const input::Sent& in) {
-  Connection* const connection = find_connection(in.conn);
-  if (connection == nullptr) return;
-  connection->session->on_sent(in.count, now_);
-  if (connection->ended) return;
-  begin_turn(now_);
-  connection->write_told = false;
-}
-
-void EngineImpl::on(const input::Closed& in) {
-  Connection* const connection = find_connection(in.conn);
-  if (connection == nullptr || connection->ended) return;
-  begin_turn(now_);
-  work_left_ = SIZE_MAX;  // What came before the end counts, all of it: there is no later turn for it.
-  connection->session->on_closed(in.reason, now_);
-  drain(*connection);
-  work_left_ = 0;
 }
 
 /// Works through what the session has, as far as this turn's budget goes.
 void EngineImpl::drain(Connection& connection) {
-  while (work_left_ > 0 && !connection.ended && !held(connection)) {
+  while (turn_.work_left > 0 && !connection.ended && !held(connection)) {
     const auto event = connection.session->poll(now_);
     if (!event) return;
-    work_left_ -= std::min(work_left_, kWorkPerMessage);
+    turn_.work_left -= std::min(turn_.work_left, kWorkPerMessage);
     handle(connection, *event);
   }
 }
@@ -162,12 +93,12 @@ void EngineImpl::handle(Connection& connection, const session::Event& event) {
 bool EngineImpl::held(const Connection& connection) const {
   if (connection.session->state() >= PeerState::open_confirm && sweeper_.lag(connection.peer) > kRemovalLagMax)
     return true;
-  return find_peer(connection.peer)->holds_back(connection, options_, now_);
+  return peers_.find(connection.peer)->holds_back(connection, options_, now_);
 }
 
 /// The OPEN of a second connection decides which of the two lives (RFC 4271 s.6.8).
 void EngineImpl::on_open(Connection& connection) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   connection.held_until = now_ + kCollisionPatience;
   report_state(peering, DownReason::none);
   const auto other = std::find_if(peering.connections.begin(), peering.connections.end(), [&](Connection* known) {
@@ -187,7 +118,7 @@ void EngineImpl::on_open(Connection& connection) {
 }
 
 void EngineImpl::on_established(Connection& connection, const session::Negotiated& negotiated) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   // The peer restarted, and its new connection waited in on_open() until that was clear.
   if (peering.established != nullptr)
     end_session(*peering.established, wire::cease(notify::kCollision, {}), DownReason::collision);
@@ -211,19 +142,19 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
       end_session(*other, wire::cease(notify::kCollision, {}), DownReason::collision);
     }
   }
-  came_back(peering);
+  stale_routes_.came_back(peering, now_);
   set_rules(peering);
   report_state(peering, DownReason::none);
   log(LogLevel::info, peering, "session up");
 }
 
 void EngineImpl::on_update(Connection& connection, Bytes body) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   if (&connection != peering.established) return;
   const wire::Update& update =
       importer_.on_update(peering.import_rules, body, peering.negotiated.receive, connection.session->counters());
   const std::size_t prefixes = update.announced.size() + update.mp_announced.size() + update.withdrawn.size();
-  work_left_ -= std::min(work_left_, prefixes);
+  turn_.work_left -= std::min(turn_.work_left, prefixes);
   if (update.severity == wire::Severity::session_reset) {
     const wire::MessageError error = update.notification;
     end_session(connection, error, DownReason::notification_sent);
@@ -239,8 +170,51 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
   if (!update.announced.empty() || !update.mp_announced.empty()) check_import_limit(connection);
 }
 
+void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
+  const auto i = static_cast<std::size_t>(family);
+  if (!peering.negotiated.families[i]) return;
+  peering.end_of_rib_received[i] = true;
+  if (peering.stale[i]) stale_routes_.end(peering, family);
+  changes_.end_of_rib({peering.id, family});
+  check_restart_done();
+}
+
+/// RFC 2918, RFC 7313.
+void EngineImpl::on_refresh(Connection& connection, const wire::Refresh& refresh) {
+  Peering& peering = *peers_.find(connection.peer);
+  if (&connection != peering.established || !refresh.family) return;
+  const Family family = *refresh.family;
+  const auto i = static_cast<std::size_t>(family);
+  if (!peering.negotiated.families[i]) return;  // RFC 2918 s.4: ignored.
+  switch (refresh.kind) {
+    case wire::RefreshKind::request:
+      exporter_.refresh(peering.id, family, now_);
+      return;
+    case wire::RefreshKind::begin:
+      if (!peering.negotiated.enhanced_refresh) return;
+      // RFC 7313 s.4: before End-of-RIB it is ignored.
+      if (peering.negotiated.peer_graceful_restart && !peering.end_of_rib_received[i]) {
+        if (!std::exchange(peering.early_refresh_logged, true))
+          log(LogLevel::warning, peering, "ignored: a route refresh that the peer began before its End-of-RIB");
+        return;
+      }
+      // What is not announced again until EoRR goes. A second BoRR before that changes nothing: which of the two tables
+      // a route belongs to cannot be known, and keeping it is the safe side.
+      if (!peering.refreshing[i]) peering.refresh_epoch[i] = table_.begin_epoch(peering.id, family);
+      peering.refreshing[i] = true;
+      return;
+    case wire::RefreshKind::end:
+      if (!peering.refreshing[i]) return;
+      peering.refreshing[i] = false;
+      sweeper_.remove_old(peering.id, family, peering.refresh_epoch[i]);
+      return;
+    case wire::RefreshKind::unknown:
+      return;
+  }
+}
+
 void EngineImpl::check_import_limit(Connection& connection) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   // What is stale does not count: after a restart a peer may announce all of it under other prefixes.
   const std::uint32_t received = table_.counts(peering.id).current;
   const LimitVerdict verdict = judge(received, peering.options.import_limit);
@@ -253,7 +227,7 @@ void EngineImpl::check_import_limit(Connection& connection) {
 }
 
 void EngineImpl::end_over_limit(Connection& connection) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   peering.connector.stop();
   peering.over_limit_since = now_;
   end_sessions(peering, peering.goodbye(wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);
@@ -279,7 +253,7 @@ void EngineImpl::end_sessions(Peering& peering, const wire::MessageError& error,
 }
 
 void EngineImpl::on_down(Connection& connection, const session::Down& down) {
-  Peering& peering = *find_peer(connection.peer);
+  Peering& peering = *peers_.find(connection.peer);
   connection.ended = true;
   std::erase(peering.connections, &connection);
   Counters& counters = connection.session->counters();
@@ -295,7 +269,7 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   if (down.close_socket) {
     outputs_.emplace_back(Close{connection.id, down.flush ? Close::How::flush : Close::How::at_once});
   } else {
-    closing_.push_back(connection.id);
+    peers_.close(connection.id);
   }
   const auto in_state = [&](auto wanted) {
     return std::any_of(peering.connections.begin(), peering.connections.end(),
@@ -317,8 +291,8 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
 void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
   exporter_.leave(peering.id);
   peering.refreshing = {};
-  std::erase_if(ends_of_rib_, [&](const PendingEndOfRib& pending) { return pending.end.peer == peering.id; });
-  const bool keep = keeps_routes(peering, down);
+  changes_.forget(peering.id);
+  const bool keep = stale_routes_.are_kept(peering, down);
   const std::uint32_t routes = table_.counts(peering.id).received;
   std::string line = "session down: ";
   line += to_text(down.reason);
@@ -326,9 +300,9 @@ void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
   line += "; " + std::to_string(routes) + (keep ? " routes kept for a restart" : " routes withdrawn");
   log(LogLevel::warning, peering, line);
   if (keep) {
-    begin_stale(peering);
+    stale_routes_.begin(peering, now_);
   } else {
-    drop_routes(peering);
+    stale_routes_.drop_all(peering);
   }
 }
 

@@ -1,9 +1,19 @@
-/// Helpers of the read-only copies for "show".
+/// Snapshot: read-only copies of what an engine has, for "show".
 #pragma once
 
+#include <bgp/decide.h>
 #include <bgp/peer.h>
+#include <bgp/rib/attr_table.h>
+#include <bgp/rib/table.h>
 #include <bgp/snapshots.h>
+#include <bgp/speaker/export.h>
+#include <bgp/speaker/own_routes.h>
+#include <bgp/speaker/peer_table.h>
+#include <bgp/speaker_options.h>
 #include <bgp/types.h>
+
+#include <cstdint>
+#include <vector>
 
 namespace minibgp::speaker {
 
@@ -15,5 +25,33 @@ namespace minibgp::speaker {
 
 /// total += more, field by field.
 void add_counters(Counters& total, const Counters& more);
+
+class Snapshot {
+ public:
+  /// What it reads. All outlive it.
+  struct Parts {
+    const SpeakerOptions& options;
+    const PeerTable& peers;
+    const rib::AttrTable& attributes;
+    const rib::Table& table;
+    const Exporter& exporter;
+    const OwnRoutes& own_routes;
+  };
+  explicit Snapshot(const Parts& parts) : of_(parts) {}
+
+  [[nodiscard]] std::vector<PeerStatus> peers() const;
+  [[nodiscard]] PeerStatus status(const Peering& peering) const;
+  [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<WithheldSnapshot> withheld_from(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;
+  [[nodiscard]] std::vector<MemoryUse> memory() const;
+
+ private:
+  void add(rib::RouteId id, const RouteFilter& filter, std::vector<PathSnapshot>& out) const;
+  [[nodiscard]] Rule rule_for(const rib::Route& route, std::uint32_t index) const;
+
+  Parts of_;
+};
 
 }  // namespace minibgp::speaker

@@ -1,15 +1,20 @@
 minibgp_part(
   speaker
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/best_batch.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/change_report.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/deferral.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/engine.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/engine_inputs.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_group.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/export_rules.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/import.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/options.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/own_routes.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peer_table.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peering.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peers.cc
-  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/restart.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sessions.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/snapshot.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/stale_routes.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sweep.cc)

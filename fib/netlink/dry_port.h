@@ -14,9 +14,11 @@ namespace minibgp::netlink {
 
 class DryPort final : public fib::KernelPort {
  public:
-  /// `forwarder` outlives it.
+  /// `forwarder` outlives it. What earlier runs left is not touched.
   DryPort(fib::Forwarder& forwarder, std::function<void(std::string_view)> print, std::function<Time()> now)
-      : forwarder_(forwarder), print_(std::move(print)), now_(std::move(now)) {}
+      : forwarder_(forwarder), print_(std::move(print)), now_(std::move(now)) {
+    forwarder.set_former({});
+  }
   void send(std::span<const fib::NextHopOp> batch) override {
     for (const fib::NextHopOp& op : batch) print_(to_text(op, name_));
     forwarder_.on_answers(batch, {}, now_());

@@ -1,5 +1,6 @@
 #include <fib/netlink/kernel.h>
 #include <fib/netlink/link_watch.h>
+#include <fib/netlink/owner_lock.h>
 #include <fib/netlink/route_codec.h>
 
 #include <array>
@@ -17,7 +18,9 @@ constexpr std::size_t kBatchBytesMax = 64U << 10U;
 }  // namespace
 
 Kernel::Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers handlers)
-    : io_(io), forwarder_(forwarder), handlers_(std::move(handlers)) {}
+    : io_(io), forwarder_(forwarder), handlers_(std::move(handlers)) {
+  forwarder.set_port_name(port_text);
+}
 
 Kernel::~Kernel() {
   routes_.reset();
@@ -65,7 +68,7 @@ void Kernel::send(std::span<const fib::NextHopOp> batch) {
   const Transaction result = transact(*next_hops_, writer_.bytes(), first, batch.size());
   forwarder_.on_answers(batch, result.errors, handlers_.now());
   if (result.failure) return fail(result.failure);
-  if (!result.complete) forwarder_.on_overrun();  // What was done is unknown: the tables tell.
+  if (!result.complete) tell(fib::Overrun{});  // What was done is unknown: the tables tell.
 }
 
 void Kernel::send(std::span<const fib::RouteOp> batch) {
@@ -90,7 +93,7 @@ void Kernel::on_routes_written() {
   for (const RouteBatch& batch : routes_->take()) {
     forwarder_.on_answers(batch.ops, batch.result.errors, handlers_.now());
     if (batch.result.failure) return fail(batch.result.failure);
-    if (!batch.result.complete) forwarder_.on_overrun();
+    if (!batch.result.complete) tell(fib::Overrun{});
   }
   handlers_.on_input();
 }
@@ -117,7 +120,7 @@ void Kernel::dump(const fib::DumpRequest& what) {
   if (what.next_hops) waiting_.push_back(Table::next_hops);
   if (what.routes) waiting_.insert(waiting_.end(), {Table::routes_v4, Table::routes_v6});
   if (running || waiting_.empty()) return;
-  forwarder_.begin_dump(part_of(waiting_.front()));
+  tell(fib::DumpBegins{part_of(waiting_.front())});
   part_complete_ = true;
   request_next();
 }
@@ -183,7 +186,7 @@ void Kernel::finish_table(int error) {
   if (error != 0) {
     // Before 5.3 the kernel does not know the question.
     if (table == Table::next_hops && (error == EOPNOTSUPP || error == EINVAL)) {
-      forwarder_.no_next_hop_objects();
+      tell(fib::NoNextHopObjects{});
     } else if (table == Table::routes_v6 && (error == EOPNOTSUPP || error == EAFNOSUPPORT)) {
       // A kernel without IPv6 has no IPv6 routes.
     } else {
@@ -193,9 +196,9 @@ void Kernel::finish_table(int error) {
   waiting_.pop_front();
   const bool part_ends = waiting_.empty() || part_of(waiting_.front()) != part_of(table);
   if (part_ends) {
-    forwarder_.end_dump(part_of(table), part_complete_, handlers_.now());
+    tell(fib::DumpEnded{part_of(table), part_complete_});
     part_complete_ = true;
-    if (!waiting_.empty()) forwarder_.begin_dump(part_of(waiting_.front()));
+    if (!waiting_.empty()) tell(fib::DumpBegins{part_of(waiting_.front())});
   }
   if (!waiting_.empty()) request_next();
   if (part_ends) handlers_.on_input();
@@ -216,7 +219,7 @@ void Kernel::on_watch_readable() {
         fail(received.error);
         return;
       case Received::Kind::overrun:
-        forwarder_.on_overrun();
+        tell(fib::Overrun{});
         heard = true;
         break;
       case Received::Kind::datagram:
@@ -242,20 +245,13 @@ void Kernel::hear(const Message& message, fib::Heard heard) {
       }
       break;
     case RTM_NEWNEXTHOP:
-      if (const auto next_hop = parse_next_hop(message.payload)) forwarder_.on_next_hop(*next_hop);
+      if (const auto next_hop = parse_next_hop(message.payload)) tell(*next_hop);
       break;
     case RTM_DELNEXTHOP:
-      if (const auto next_hop = parse_next_hop(message.payload)) forwarder_.on_next_hop_gone(next_hop->id);
+      if (const auto next_hop = parse_next_hop(message.payload)) tell(fib::NextHopGone{next_hop->id});
       break;
-    default: {
-      const auto event = parse_link_event(message);
-      if (!event) break;
-      if (const auto* link = std::get_if<LinkEvent>(&*event)) {
-        link->gone ? forwarder_.on_link_gone(link->link.index) : forwarder_.on_link(link->link);
-      } else if (const auto* address = std::get_if<AddressEvent>(&*event)) {
-        address->gone ? forwarder_.on_address_gone(address->address) : forwarder_.on_address(address->address);
-      }
-    }
+    default:
+      if (auto event = parse_link_event(message)) std::visit([this](auto& what) { tell(std::move(what)); }, *event);
   }
 }
 

@@ -45,7 +45,9 @@ class Kernel final : public fib::KernelPort {
   /// The Forwarder has its answers when this returns.
   void send(std::span<const fib::NextHopOp> batch) override;
   void send(std::span<const fib::RouteOp> batch) override;
-  [[nodiscard]] bool has_room() const override { return !routes_ || routes_->has_room(); }
+  [[nodiscard]] fib::Room room() const override {
+    return !routes_ || routes_->has_room() ? fib::Room{} : fib::Room{.routes = 0};
+  }
   /// Every batch of routes was answered.
   [[nodiscard]] bool quiet() const { return !routes_ || routes_->quiet(); }
   void dump(const fib::DumpRequest& what) override;
@@ -62,6 +64,7 @@ class Kernel final : public fib::KernelPort {
   void finish_table(int error);
   void on_watch_readable();
   void hear(const Message& message, fib::Heard heard);
+  void tell(const fib::KernelNews& news) { forwarder_.input(news, handlers_.now()); }
   void fail(std::error_code error);
 
   boost::asio::io_context& io_;

@@ -9,6 +9,7 @@
 namespace minibgp::netlink {
 namespace {
 
+using fib::AddressEvent, fib::LinkEvent;
 using Event = std::variant<LinkEvent, AddressEvent>;
 
 std::optional<IpAddress> address_of(Family family, Bytes octets) {

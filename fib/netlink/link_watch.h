@@ -2,25 +2,16 @@
 /// of a link it keeps a hundred fields where we need three.
 #pragma once
 
+#include <fib/kernel_port.h>
 #include <fib/netlink/message.h>
-#include <fib/next_hop_map.h>
 
 #include <optional>
 #include <variant>
 
 namespace minibgp::netlink {
 
-struct LinkEvent {
-  fib::LinkInfo link;
-  bool gone = false;
-};
-struct AddressEvent {
-  fib::AddressInfo address;
-  bool gone = false;
-};
-
 /// What an RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR or RTM_DELADDR says; nothing for other messages, for those about a
 /// bridge's ports (they are of another family and say nothing of the link itself), and for malformed ones.
-[[nodiscard]] std::optional<std::variant<LinkEvent, AddressEvent>> parse_link_event(const Message& message);
+[[nodiscard]] std::optional<std::variant<fib::LinkEvent, fib::AddressEvent>> parse_link_event(const Message& message);
 
 }  // namespace minibgp::netlink

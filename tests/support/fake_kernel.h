@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -16,6 +15,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace minibgp::testing {
@@ -66,7 +66,7 @@ class FakeKernel final : public fib::KernelPort {
     for (const auto& known : addresses)
       if (known == address) return;
     addresses.push_back(address);
-    tell([address](fib::Forwarder& to) { to.on_address(address); });
+    tell(fib::AddressEvent{address, false});
   }
   void remove_address(const fib::AddressInfo& address) {
     auto& addresses = links_.at(address.interface).addresses;
@@ -74,7 +74,7 @@ class FakeKernel final : public fib::KernelPort {
     // Routes with it as their source go without a word.
     drop_routes([&](const Route& route) { return route.forwarding.preferred_source == address.local; });
     if (addresses.empty()) drop_routes([&](const Route& route) { return only_by(route, address.interface); });
-    tell([address](fib::Forwarder& to) { to.on_address_gone(address); });
+    tell(fib::AddressEvent{address, true});
   }
   /// As a user's `ip route replace`: whatever is there is overwritten, and everybody hears of the new one.
   void overwrite(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via) {
@@ -88,7 +88,7 @@ class FakeKernel final : public fib::KernelPort {
     fib::KernelRoute gone = told(key, found->second);
     gone.port_id = kUserPort;
     routes_.erase(found);
-    tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+    tell(RouteEvent{gone, true});
   }
   /// As `ip route append` and `ip route prepend` of IPv4: beside what has the same key, behind it or in front of it.
   void put_beside(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via, fib::Placement placement) {
@@ -96,7 +96,7 @@ class FakeKernel final : public fib::KernelPort {
     fib::KernelRoute made = told(key, beside_.back().route);
     made.placement = placement;
     made.port_id = kUserPort;
-    tell([made](fib::Forwarder& to) { to.on_route(made, fib::Heard::notified); });
+    tell(RouteEvent{made, false});
   }
   void remove_beside(const fib::RouteKey& key, const fib::Via& via) {
     for (auto at = beside_.begin(); at != beside_.end(); ++at) {
@@ -104,7 +104,7 @@ class FakeKernel final : public fib::KernelPort {
       fib::KernelRoute gone = told(key, at->route);
       gone.port_id = kUserPort;
       beside_.erase(at);
-      tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+      tell(RouteEvent{gone, true});
       return;
     }
   }
@@ -121,7 +121,7 @@ class FakeKernel final : public fib::KernelPort {
     std::erase_if(route.forwarding.vias,
                   [&](const fib::Via& one) { return one.gateway == via.gateway && one.interface == via.interface; });
     normalize(route.forwarding.vias);
-    tell([gone](fib::Forwarder& to) { to.on_route_gone(gone); });
+    tell(RouteEvent{gone, true});
   }
   /// What another run of ours wrote, with nothing told.
   void leave(const fib::RouteKey& key, std::uint8_t protocol, const fib::Forwarding& forwarding) {
@@ -161,7 +161,7 @@ class FakeKernel final : public fib::KernelPort {
       const std::size_t kind = random_() % 3;
       if (!waits[kind]) continue;
       if (kind == 0) deliver_answers(now);
-      if (kind == 1) deliver_event();
+      if (kind == 1) deliver_event(now);
       if (kind == 2) deliver_dump(now);
       return true;
     }
@@ -190,7 +190,11 @@ class FakeKernel final : public fib::KernelPort {
   [[nodiscard]] std::uint64_t writes() const { return writes_; }
 
  private:
-  using Event = std::function<void(fib::Forwarder&)>;
+  struct RouteEvent {
+    fib::KernelRoute route;
+    bool gone = false;
+  };
+  using Event = std::variant<RouteEvent, fib::KernelNews>;
   struct Answers {
     std::vector<fib::NextHopOp> next_hops;
     std::vector<fib::RouteOp> routes;
@@ -216,9 +220,7 @@ class FakeKernel final : public fib::KernelPort {
     }
   }
   [[nodiscard]] fib::LinkInfo told(fib::IfIndex index) const { return {index, names_.at(index), links_.at(index).up}; }
-  void tell_link(fib::IfIndex index) {
-    tell([link = told(index)](fib::Forwarder& to) { to.on_link(link); });
-  }
+  void tell_link(fib::IfIndex index) { tell(fib::LinkEvent{told(index), false}); }
   [[nodiscard]] static fib::KernelRoute told(const fib::RouteKey& key, const Route& route) {
     return {key, route.protocol, true, route.forwarding, fib::Placement::created, 0};
   }
@@ -239,7 +241,7 @@ class FakeKernel final : public fib::KernelPort {
     fib::KernelRoute route = told(key, routes_.at(key));
     route.placement = fib::Placement::replaced;
     route.port_id = kUserPort;
-    tell([route](fib::Forwarder& to) { to.on_route(route, fib::Heard::notified); });
+    tell(RouteEvent{route, false});
   }
 
   [[nodiscard]] bool link_usable(fib::IfIndex index) const {
@@ -282,14 +284,14 @@ class FakeKernel final : public fib::KernelPort {
   void remove_object(fib::NextHopId id, bool tell_it) {
     objects_.erase(id);
     drop_routes([id](const Route& route) { return route.forwarding.next_hop == id; });
-    if (tell_it) tell([id](fib::Forwarder& to) { to.on_next_hop_gone(id); });
+    if (tell_it) tell(fib::NextHopGone{id});
     std::vector<fib::NextHopId> empty;
     for (auto& [other, object] : objects_) {
       if (std::erase_if(object.entries, [id](const fib::GroupEntry& entry) { return entry.id == id; }) == 0) continue;
       if (object.entries.empty()) {
         empty.push_back(other);
       } else if (tell_it) {
-        tell([group = object](fib::Forwarder& to) { to.on_next_hop(group); });
+        tell(object);
       }
     }
     for (const auto other : empty) remove_object(other, tell_it);
@@ -358,20 +360,22 @@ class FakeKernel final : public fib::KernelPort {
       forwarder_->on_answers(answers.next_hops, answers.errors, now);
     }
   }
-  void deliver_event() {
+  void deliver_event(Time now) {
     if (events_.empty()) {
       overrun_ = false;
-      forwarder_->on_overrun();
+      forwarder_->input(fib::Overrun{}, now);
       return;
     }
     const Event event = std::move(events_.front());
     events_.pop_front();
-    event(*forwarder_);
+    if (const auto* news = std::get_if<fib::KernelNews>(&event)) return forwarder_->input(*news, now);
+    const auto& [route, gone] = std::get<RouteEvent>(event);
+    gone ? forwarder_->on_route_gone(route) : forwarder_->on_route(route, fib::Heard::notified);
   }
   /// A dump is read live, a few routes at a time, while the table changes under it.
   void deliver_dump(Time now) {
     Dump& dump = dump_.front();
-    if (!std::exchange(dump.begun, true)) forwarder_->begin_dump(dump.part);
+    if (!std::exchange(dump.begun, true)) forwarder_->input(fib::DumpBegins{dump.part}, now);
     if (dump.part == fib::DumpPart::routes) {
       auto at = dump.after ? routes_.upper_bound(*dump.after) : routes_.begin();
       for (int i = 0; i < 8 && at != routes_.end(); ++i, ++at) {
@@ -385,18 +389,18 @@ class FakeKernel final : public fib::KernelPort {
         if (!routes_.contains(one.key)) forwarder_->on_route(told(one.key, one.route), fib::Heard::dumped);
     }
     if (dump.part == fib::DumpPart::next_hops) {
-      if (!has_objects) forwarder_->no_next_hop_objects();
-      for (const auto& [id, object] : objects_) forwarder_->on_next_hop(object);
+      if (!has_objects) forwarder_->input(fib::NoNextHopObjects{}, now);
+      for (const auto& [id, object] : objects_) forwarder_->input(object, now);
     }
     if (dump.part == fib::DumpPart::links) {
       for (const auto& [index, link] : links_) {
-        forwarder_->on_link(told(index));
-        for (const auto& address : link.addresses) forwarder_->on_address(address);
+        forwarder_->input(fib::LinkEvent{told(index), false}, now);
+        for (const auto& address : link.addresses) forwarder_->input(fib::AddressEvent{address, false}, now);
       }
     }
     const fib::DumpPart part = dump.part;
     dump_.pop_front();
-    forwarder_->end_dump(part, true, now);
+    forwarder_->input(fib::DumpEnded{part, true}, now);
   }
 
   void dump_beside(const fib::RouteKey& key, bool in_front) {

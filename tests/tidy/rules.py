@@ -216,7 +216,7 @@ BANS = [
         LIBRARY,
         "take `Time now` as an argument; the rim asks bgp/net/clock.h",
         # The drivers of fib/ and xfrm/ may not include bgp/net/: each has its one function now().
-        r"bgp/net/clock\.h|fib/netlink/fib\.cc|fib/net/echo\.cc|xfrm/netlink/tunnels\.cc",
+        r"bgp/net/clock\.h|fib/netlink/clock\.h|fib/net/echo\.cc|xfrm/netlink/tunnels\.cc",
     ),
     Ban(
         r"\b(s?rand|random|drand48)\s*\(|\brandom_device\b|\bmt19937",

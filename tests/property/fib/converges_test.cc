@@ -87,7 +87,7 @@ class World {
     // one), and nothing else.
     std::size_t known = 0;
     std::size_t without_routes = 0;
-    for (const GroupStatus& group : forwarder_->groups()) {
+    for (const GroupStatus& group : forwarder_->report().groups()) {
       ASSERT_TRUE(kernel_.objects().contains(group.id)) << objects();
       known += 1 + kernel_.objects().at(group.id).entries.size();
       without_routes += group.routes == 0 ? 1U : 0U;
@@ -101,7 +101,7 @@ class World {
     EXPECT_TRUE(status.synchronized);
     EXPECT_EQ(status.installed, have.size());
     EXPECT_EQ(status.refused, 0U);
-    for (const RouteStatus& route : forwarder_->routes({}))
+    for (const RouteStatus& route : forwarder_->report().routes({}))
       EXPECT_TRUE(route.in_sync || !route.desired) << to_text(route.key.prefix);
   }
   /// A rest is a rest: nothing is written any more.
@@ -233,15 +233,20 @@ class World {
 
   void turn() {
     forwarder_->on_time(now_);
-    forwarder_->settle(now_);
-    EXPECT_TRUE(forwarder_->settled()) << "a stage of settle() made an earlier one due";
-    // A batch is sent when the one before is answered or not: the seam allows both.
-    if (const auto batch = forwarder_->next_next_hop_batch(1 + random(4), now_); !batch.empty()) kernel_.send(batch);
-    if (const auto batch = forwarder_->next_route_batch(1 + random(8), now_); !batch.empty()) kernel_.send(batch);
-    if (const DumpRequest request = forwarder_->take_dump_request(now_); request.any()) kernel_.dump(request);
+    // One batch of each kind in a turn. A batch is sent when the one before is answered or not: the seam allows both.
+    Room room;
+    room.next_hops = 1 + random(4);
+    room.routes = 1 + random(8);
+    forwarder_->set_room(room);
+    while (const auto output = forwarder_->poll()) {
+      EXPECT_TRUE(forwarder_->settled()) << "a stage made an earlier one due";
+      if (const auto* objects = std::get_if<NextHopBatch>(&*output)) kernel_.send(objects->ops), room.next_hops = 0;
+      if (const auto* routes = std::get_if<RouteBatch>(&*output)) kernel_.send(routes->ops), room.routes = 0;
+      if (const auto* request = std::get_if<DumpRequest>(&*output)) kernel_.dump(*request);
+      forwarder_->set_room(room);
+    }
     for (auto count = random(4); count > 0 && kernel_.deliver(now_); --count) {
     }
-    (void)forwarder_->take_next_hop_changes();
   }
 
   [[nodiscard]] IpAddress expected_source() const {
@@ -280,7 +285,7 @@ class World {
       if (object.entries.empty()) out << " " << to_text(object.via.gateway);
       for (const auto& entry : object.entries) out << " " << static_cast<std::uint32_t>(entry.id);
     }
-    for (const GroupStatus& group : forwarder_->groups())
+    for (const GroupStatus& group : forwarder_->report().groups())
       out << "\nset " << static_cast<std::uint32_t>(group.id) << " routes " << group.routes << " ways "
           << group.vias.size() << (group.adopted ? " adopted" : "");
     return out.str();

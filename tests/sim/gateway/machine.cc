@@ -376,41 +376,44 @@ void SimulatedGateway::on_best_changed(std::span<const minibgp::BestChange> chan
 
 /// The kernel's groups have lost the next hop when this returns.
 void SimulatedGateway::react() {
-  forwarder_->settle(now());
   send_next_hops();
   kernel_busy_ = true;
 }
 
 void SimulatedGateway::send_next_hops() {
-  for (;;) {
-    const auto batch = forwarder_->next_next_hop_batch(64, now());
-    if (batch.empty()) return;
-    around_.kernel.send(batch);
-    forwarder_->settle(now());
-  }
+  while (const auto batch = forwarder_->poll_next_hops(now())) around_.kernel.send(batch->ops);
 }
 
 void SimulatedGateway::work_kernel() {
   if (!forwarder_ || (!kernel_busy_ && forwarder_->next_deadline() > now())) return;
   forwarder_->on_time(now());
-  forwarder_->settle(now());
-  if (const auto owned = forwarder_->take_owned_change()) around_.disk.owned = *owned;
-  send_next_hops();
-  for (int i = 0; i < 4 && !(ending_ && !removing_); ++i) {
-    const auto batch = forwarder_->next_route_batch(8, now());
-    if (batch.empty()) break;
-    around_.kernel.send(batch);
+  // Four batches of eight routes at a time, so that what happens meanwhile meets routes on their way.
+  constexpr std::size_t kRoutes = 8;
+  fib::Room room;
+  room.routes = ending_ && !removing_ ? 0 : kRoutes;
+  std::size_t batches = 0;
+  std::vector<fib::NextHopState> next_hops;
+  std::vector<fib::NetworkChange> networks;
+  forwarder_->set_room(room);
+  while (const auto output = forwarder_->poll()) {
+    if (const auto* owned = std::get_if<fib::OwnedChanged>(&*output)) around_.disk.owned = owned->owned;
+    if (const auto* objects = std::get_if<fib::NextHopBatch>(&*output)) around_.kernel.send(objects->ops);
+    if (const auto* routes = std::get_if<fib::RouteBatch>(&*output)) {
+      around_.kernel.send(routes->ops);
+      if (++batches == 4) room.routes = 0;
+    }
+    if (const auto* request = std::get_if<fib::DumpRequest>(&*output)) around_.kernel.dump(*request);
+    if (const auto* changed = std::get_if<fib::NextHopsChanged>(&*output))
+      next_hops.insert(next_hops.end(), changed->states.begin(), changed->states.end());
+    if (const auto* changed = std::get_if<fib::NetworkChange>(&*output)) networks.push_back(*changed);
+    forwarder_->set_room(room);
   }
-  forwarder_->settle(now());
-  send_next_hops();
-  if (const auto request = forwarder_->take_dump_request(now()); request.any()) around_.kernel.dump(request);
   // What was delivered may make work: another round follows, until nothing comes any more.
   bool delivered = false;
   for (int i = 0; i < 16 && around_.kernel.deliver(now()); ++i) delivered = true;
-  forwarder_->settle(now());
   kernel_busy_ = delivered || (forwarder_->has_work() && !(ending_ && !removing_));
-  if (auto changes = forwarder_->take_next_hop_changes(); !changes.empty()) input(input::NextHops{std::move(changes)});
-  for (const fib::NetworkChange& change : forwarder_->take_network_changes())
+  if (!next_hops.empty()) input(input::NextHops{std::move(next_hops)});
+  for (const fib::NetworkChange& change : networks)
     input(input::NetworkChanged{change.prefix, change.watch, change.present});
 }
 

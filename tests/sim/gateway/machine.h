@@ -116,7 +116,9 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   [[nodiscard]] std::vector<minibgp::PeerStatus> sessions() const override;
   [[nodiscard]] std::optional<minibgp::PeerStatus> session(PeerId peer) const override;
   [[nodiscard]] bool has_fib() const override { return true; }
-  [[nodiscard]] std::vector<minibgp::fib::NextHopState> next_hops() const override { return forwarder_->next_hops(); }
+  [[nodiscard]] std::vector<minibgp::fib::NextHopState> next_hops() const override {
+    return forwarder_->report().next_hops();
+  }
   [[nodiscard]] minibgp::fib::FibCounters fib_counters() const override { return forwarder_->status().counters; }
   [[nodiscard]] bool has_tunnels() const override { return true; }
   [[nodiscard]] bool tunnel_usable(const std::string& tunnel) const override;

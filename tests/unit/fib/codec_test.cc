@@ -210,12 +210,12 @@ TEST(LinkWatch, ALinkIsUpWhenItIsAndItsCarrierIsThere) {
   for (const unsigned flags : {0U, unsigned{IFF_UP}, unsigned{IFF_RUNNING}, unsigned{IFF_UP | IFF_RUNNING}}) {
     const auto event = netlink::parse_link_event(only(link_message(RTM_NEWLINK, AF_UNSPEC, flags)));
     ASSERT_TRUE(event);
-    const auto& seen = std::get<netlink::LinkEvent>(*event);
+    const auto& seen = std::get<LinkEvent>(*event);
     EXPECT_EQ(seen.link, (LinkInfo{IfIndex{7}, "tun0", flags == (IFF_UP | IFF_RUNNING)}));
     EXPECT_FALSE(seen.gone);
   }
   const auto gone = netlink::parse_link_event(only(link_message(RTM_DELLINK, AF_UNSPEC, 0)));
-  EXPECT_TRUE(std::get<netlink::LinkEvent>(*gone).gone);
+  EXPECT_TRUE(std::get<LinkEvent>(*gone).gone);
   EXPECT_FALSE(netlink::parse_link_event(only(link_message(RTM_NEWLINK, AF_BRIDGE, IFF_UP)))) << "of a bridge's port";
 }
 
@@ -233,7 +233,7 @@ TEST(LinkWatch, AnAddressHasAnotherEndOrIsItsOwn) {
     writer.put(IFA_FLAGS, flags);
     writer.end();
     const auto event = netlink::parse_link_event(only(writer));
-    return event ? std::get<netlink::AddressEvent>(*event).address : AddressInfo{};
+    return event ? std::get<AddressEvent>(*event).address : AddressInfo{};
   };
   const IpAddress ours = address("169.254.10.2"), theirs = address("169.254.10.1"), v6 = address("2001:db8::2");
   EXPECT_EQ(read(AF_INET, 30, {{IFA_ADDRESS, ours}, {IFA_LOCAL, ours}}, 0),

@@ -3,6 +3,7 @@
 #include <bgp/text.h>
 #include <fib/route_guard.h>
 #include <tests/support/fake_kernel.h>
+#include <tests/support/forwarder_run.h>
 
 #include <algorithm>
 
@@ -12,6 +13,7 @@ namespace minibgp::fib {
 namespace {
 
 using minibgp::testing::FakeKernel;
+using minibgp::testing::ForwarderRun;
 using Origin = RouteGuard::Origin;
 
 Prefix prefix(const std::string& text) { return parse_prefix(text).value(); }
@@ -134,7 +136,6 @@ class HeldTest : public ::testing::Test {
     kernel_.add_link(IfIndex{1}, "tun0");
     kernel_.add_address(local("169.254.10.2", IfIndex{1}, 30));
     kernel_.add_link(kEth0, "eth0");
-    kernel_.attach(forwarder_);
     forwarder_.input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
     forwarder_.input(fib::input::SetInterfaceUsable{"tun0", true, ""}, now_);
     forwarder_.input(fib::input::FinishAdoption{}, now_);
@@ -143,18 +144,7 @@ class HeldTest : public ::testing::Test {
   static AddressInfo local(const std::string& own, IfIndex index, int length) {
     return {index, address(own), address(own), static_cast<std::uint8_t>(length), false};
   }
-  void settle() {
-    for (int i = 0; i < 50; ++i) {
-      forwarder_.on_time(now_);
-      forwarder_.settle(now_);
-      if (const auto batch = forwarder_.next_next_hop_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_.settle(now_);
-      if (const auto batch = forwarder_.next_route_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_.settle(now_);
-      if (const auto request = forwarder_.take_dump_request(now_); request.any()) kernel_.dump(request);
-      now_ += std::chrono::milliseconds{10};
-    }
-  }
+  void settle() { run_.turns(50, now_); }
   void best(const std::string& network) {
     const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 1}};
     const BestChange change{prefix(network), paths, nullptr};
@@ -172,6 +162,7 @@ class HeldTest : public ::testing::Test {
   FakeKernel kernel_{1};
   Lines lines_;
   Forwarder forwarder_{options(), &lines_, now_};
+  ForwarderRun run_{forwarder_, kernel_};
 };
 
 TEST_F(HeldTest, ARouteLeavesWhenAnAddressMakesItsPrefixPartOfANetworkOfOursAndComesBack) {

@@ -1,6 +1,7 @@
 // What is desired, and the guard: a Forwarder on a fake kernel that answers at once.
 #include <bgp/text.h>
 #include <tests/support/fake_kernel.h>
+#include <tests/support/forwarder_run.h>
 
 #include <algorithm>
 
@@ -10,6 +11,7 @@ namespace minibgp::fib {
 namespace {
 
 using minibgp::testing::FakeKernel;
+using minibgp::testing::ForwarderRun;
 
 Prefix prefix(const std::string& text) { return parse_prefix(text).value(); }
 IpAddress address(const std::string& text) { return parse_address(text).value(); }
@@ -25,25 +27,13 @@ class InjectorTest : public ::testing::Test {
       const IpAddress local = address(own);
       kernel_.add_address({index, local, local, static_cast<std::uint8_t>(length), false});
     }
-    kernel_.attach(forwarder_);
     kernel_.overwrite({prefix("0.0.0.0/0"), kMainTable, 0}, 3, {address("172.16.20.253"), kEth0, 1, false});
     forwarder_.input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
     forwarder_.input(fib::input::SetPeer{PeerId{1}, {address("169.254.20.1"), "tun1", true}}, now_);
     forwarder_.input(fib::input::FinishAdoption{}, now_);
     settle();
   }
-  void settle() {
-    for (int i = 0; i < 100; ++i) {
-      forwarder_.on_time(now_);
-      forwarder_.settle(now_);
-      if (const auto batch = forwarder_.next_next_hop_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_.settle(now_);
-      if (const auto batch = forwarder_.next_route_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_.settle(now_);
-      if (const auto request = forwarder_.take_dump_request(now_); request.any()) kernel_.dump(request);
-      now_ += std::chrono::milliseconds{10};
-    }
-  }
+  void settle() { run_.turns(100, now_); }
   void best(const std::string& network, std::vector<int> peers, const LocalAttributes* local = nullptr) {
     std::vector<BestPath> paths;
     for (const int peer : peers)
@@ -65,7 +55,7 @@ class InjectorTest : public ::testing::Test {
     return found == kernel_.routes().end() ? std::vector<Via>{} : kernel_.ways(found->second);
   }
   [[nodiscard]] Refusal refusal(const std::string& network) const {
-    for (const RouteStatus& route : forwarder_.routes({prefix(network)}))
+    for (const RouteStatus& route : forwarder_.report().routes({prefix(network)}))
       if (route.refusal != Refusal::none) return route.refusal;
     return Refusal::none;
   }
@@ -77,6 +67,7 @@ class InjectorTest : public ::testing::Test {
   Time now_{std::chrono::seconds{1000}};
   FakeKernel kernel_{1};
   Forwarder forwarder_{options(), nullptr, now_};
+  ForwarderRun run_{forwarder_, kernel_};
 };
 
 TEST_F(InjectorTest, ALearnedRouteOverTheIkeEndpointsPathIsRefusedUntilThePathIsPinned) {
@@ -198,7 +189,7 @@ TEST_F(InjectorTest, ASuspectTunnelKeepsASmallShareAndGetsItsOwnBack) {
   best("10.7.0.0/16", {0, 1});
   best("10.8.0.0/16", {0});
   settle();
-  static_cast<void>(forwarder_.take_next_hop_changes());
+  static_cast<void>(run_.take_next_hops());
   const auto weights = [this] {
     std::vector<unsigned> all;
     for (const auto& way : ways("10.7.0.0/16")) all.push_back(way.weight);
@@ -208,7 +199,7 @@ TEST_F(InjectorTest, ASuspectTunnelKeepsASmallShareAndGetsItsOwnBack) {
   settle();
   EXPECT_EQ(weights(), (std::vector<unsigned>{1, 16}));
   EXPECT_EQ(ways("10.8.0.0/16").size(), 1U) << "it is the only way: it stays";
-  EXPECT_TRUE(forwarder_.take_next_hop_changes().empty()) << "it is as usable as before";
+  EXPECT_TRUE(run_.take_next_hops().empty()) << "it is as usable as before";
   forwarder_.input(fib::input::SetInterfaceSuspect{"tun1", true}, now_);
   settle();
   EXPECT_EQ(weights(), (std::vector<unsigned>{1, 1}));
@@ -224,7 +215,7 @@ TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
   settle();
   const auto news = [this] {
     std::string text;
-    for (const NetworkChange& change : forwarder_.take_network_changes())
+    for (const NetworkChange& change : run_.take_networks())
       text += to_text(change.prefix) + (change.present ? "+ " : "- ");
     return text;
   };
@@ -241,18 +232,19 @@ TEST_F(InjectorTest, NetworksThatDependOnTheKernelAreReportedAsTheyComeAndGo) {
 TEST_F(InjectorTest, ANextHopsStateIsToldWithItsReason) {
   forwarder_.input(fib::input::WatchNextHop{PeerId{0}, address("169.254.10.1")}, now_);
   settle();
-  auto told = forwarder_.take_next_hop_changes();
+  auto told = run_.take_next_hops();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_TRUE(told[0].usable);
   EXPECT_EQ(told[0].interface, "tun0");
   forwarder_.input(fib::input::SetInterfaceUsable{"tun0", false, "SA expired"}, now_);
   settle();
-  told = forwarder_.take_next_hop_changes();
+  told = run_.take_next_hops();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].reason, NextHopReason::tunnel_down);
   EXPECT_EQ(told[0].detail, "SA expired");
   forwarder_.input(fib::input::WatchNextHop{PeerId{0}, address("8.8.8.8")}, now_);
-  told = forwarder_.take_next_hop_changes();
+  run_.poll();
+  told = run_.take_next_hops();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].reason, NextHopReason::only_default_route);
 }
@@ -261,10 +253,10 @@ TEST_F(InjectorTest, ADeadMemberLeavesTheGroupWithOneMessageAndNoRouteIsWritten)
   for (int i = 0; i < 50; ++i) best("10." + std::to_string(i) + ".0.0/16", {0, 1});
   const auto before = kernel_.writes();
   forwarder_.input(fib::input::SetInterfaceUsable{"tun1", false, "SA deleted"}, now_);
-  forwarder_.settle(now_);
-  const auto batch = forwarder_.next_next_hop_batch(64, now_);
-  ASSERT_EQ(batch.size(), 1U);
-  kernel_.send(batch);
+  const auto batch = forwarder_.poll_next_hops(now_);
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch->ops.size(), 1U);
+  kernel_.send(batch->ops);
   EXPECT_EQ(ways("10.7.0.0/16").size(), 1U);
   settle();
   EXPECT_EQ(kernel_.writes(), before + 1);

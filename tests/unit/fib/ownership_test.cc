@@ -2,6 +2,7 @@
 // of next-hop ids; foreign routes with our key; programs that fight over our routes. A Forwarder on a fake kernel.
 #include <bgp/text.h>
 #include <tests/support/fake_kernel.h>
+#include <tests/support/forwarder_run.h>
 
 #include <algorithm>
 #include <optional>
@@ -12,6 +13,7 @@ namespace minibgp::fib {
 namespace {
 
 using minibgp::testing::FakeKernel;
+using minibgp::testing::ForwarderRun;
 
 Prefix prefix(const std::string& text) { return parse_prefix(text).value(); }
 IpAddress address(const std::string& text) { return parse_address(text).value(); }
@@ -45,35 +47,16 @@ class OwnershipTest : public ::testing::Test {
   void start() {
     kernel_.forget_conversation();
     forwarder_.emplace(options_, &lines_, now_);
-    kernel_.attach(*forwarder_);
+    run_.emplace(*forwarder_, kernel_);
     forwarder_->input(fib::input::SetPeer{PeerId{0}, {address("169.254.10.1"), "tun0", true}}, now_);
     forwarder_->input(fib::input::SetPeer{PeerId{1}, {address("169.254.20.1"), "tun1", true}}, now_);
     settle();
   }
-  void settle(int turns = 50) {
-    for (int i = 0; i < turns; ++i) {
-      forwarder_->on_time(now_);
-      forwarder_->settle(now_);
-      if (const auto owned = forwarder_->take_owned_change()) owned_ = *owned;
-      if (const auto batch = forwarder_->next_next_hop_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_->settle(now_);
-      if (const auto batch = forwarder_->next_route_batch(64, now_); !batch.empty()) kernel_.send(batch);
-      while (kernel_.deliver(now_)) forwarder_->settle(now_);
-      if (const auto request = forwarder_->take_dump_request(now_); request.any()) kernel_.dump(request);
-      now_ += std::chrono::milliseconds{10};
-    }
-  }
+  void settle(int turns = 50) { run_->turns(turns, now_); }
   /// What a rim does in a turn, without the kernel's answers; whether the end came.
   bool turn() {
-    bool stopped = false;
-    forwarder_->on_time(now_);
-    while (const auto output = forwarder_->poll()) {
-      if (const auto* objects = std::get_if<NextHopBatch>(&*output)) kernel_.send(objects->ops);
-      if (const auto* routes = std::get_if<RouteBatch>(&*output)) kernel_.send(routes->ops);
-      if (const auto* request = std::get_if<DumpRequest>(&*output)) kernel_.dump(*request);
-      stopped = stopped || std::holds_alternative<Stopped>(*output);
-    }
-    return stopped;
+    run_->turn(now_);
+    return std::exchange(run_->stopped, false);
   }
   /// The time from input::Stop to the end; nothing: it never came.
   std::optional<Duration> stop() {
@@ -88,13 +71,13 @@ class OwnershipTest : public ::testing::Test {
     return std::nullopt;
   }
   void audit() {
-    forwarder_->on_overrun();
+    forwarder_->input(fib::Overrun{}, now_);
     settle();
   }
   Comparison verify() {
-    forwarder_->start_verify();
+    forwarder_->input(fib::input::Verify{}, now_);
     settle();
-    return forwarder_->take_comparison().value();
+    return std::exchange(run_->comparison, std::nullopt).value();
   }
   void best(const std::string& network, const std::vector<int>& peers) {
     std::vector<BestPath> paths;
@@ -119,7 +102,7 @@ class OwnershipTest : public ::testing::Test {
     return found == kernel_.routes().end() ? -1 : found->second.protocol;
   }
   [[nodiscard]] Refusal refusal(const std::string& network) const {
-    for (const RouteStatus& route : forwarder_->routes({prefix(network)}))
+    for (const RouteStatus& route : forwarder_->report().routes({prefix(network)}))
       if (route.refusal != Refusal::none) return route.refusal;
     return Refusal::none;
   }
@@ -138,7 +121,7 @@ class OwnershipTest : public ::testing::Test {
   FibOptions options_;
   Lines lines_;
   std::optional<Forwarder> forwarder_;
-  std::vector<OwnedTable> owned_;
+  std::optional<ForwarderRun> run_;
 };
 
 // --- What earlier runs left ----------------------------------------------------------------------------------------
@@ -162,7 +145,8 @@ TEST_F(OwnershipTest, AFormerTableIsForgottenOnceItIsClean) {
   options_.former = {{100, kDefaultProtocol, 0}};
   start();
   const auto has = [this](std::uint32_t table) {
-    return std::any_of(owned_.begin(), owned_.end(), [table](const OwnedTable& one) { return one.table == table; });
+    return std::any_of(run_->owned.begin(), run_->owned.end(),
+                       [table](const OwnedTable& one) { return one.table == table; });
   };
   EXPECT_TRUE(has(100));
   EXPECT_TRUE(has(kMainTable)) << "told before anything is written";
@@ -234,7 +218,7 @@ TEST_F(OwnershipTest, WithoutRoutesOfItsOwnARunStillRemovesWhatEarlierOnesLeft) 
   settle();
   audit();
   EXPECT_TRUE(kernel_.routes().empty());
-  EXPECT_TRUE(owned_.empty());
+  EXPECT_TRUE(run_->owned.empty());
 }
 
 TEST_F(OwnershipTest, ATableThatIsLeftWhileRunningIsCleanedAndForgotten) {
@@ -247,8 +231,8 @@ TEST_F(OwnershipTest, ATableThatIsLeftWhileRunningIsCleanedAndForgotten) {
   EXPECT_EQ(protocol_of(key("10.1.0.0/16", 100)), kDefaultProtocol);
   EXPECT_EQ(protocol_of(key("10.1.0.0/16")), -1);
   audit();
-  ASSERT_EQ(owned_.size(), 1U);
-  EXPECT_EQ(owned_[0].table, 100U);
+  ASSERT_EQ(run_->owned.size(), 1U);
+  EXPECT_EQ(run_->owned[0].table, 100U);
 }
 
 TEST_F(OwnershipTest, ATableThatAnotherProcessOwnsIsLeftAloneUntilItIsFree) {
@@ -288,18 +272,18 @@ TEST_F(OwnershipTest, ANextHopStaysUsableWhileOneOfTwoAppendedForeignRoutesToItI
   forwarder_->input(fib::input::WatchNextHop{PeerId{0}, address("10.50.0.9")}, now_);
   forwarder_->input(fib::input::WatchNetwork{prefix("10.50.0.0/24"), NetworkWatch::exact_route}, now_);
   settle();
-  static_cast<void>(forwarder_->take_next_hop_changes());
-  static_cast<void>(forwarder_->take_network_changes());
+  static_cast<void>(run_->take_next_hops());
+  static_cast<void>(run_->take_networks());
   kernel_.remove_beside(foreign, via(0));
   settle();
-  for (const NextHopState& state : forwarder_->take_next_hop_changes()) EXPECT_TRUE(state.usable);
-  EXPECT_TRUE(forwarder_->take_network_changes().empty());
+  for (const NextHopState& state : run_->take_next_hops()) EXPECT_TRUE(state.usable);
+  EXPECT_TRUE(run_->take_networks().empty());
   kernel_.remove_beside(foreign, via(1));
   settle();
-  const auto changes = forwarder_->take_next_hop_changes();
+  const auto changes = run_->take_next_hops();
   ASSERT_FALSE(changes.empty());
   EXPECT_FALSE(changes.back().usable);
-  ASSERT_EQ(forwarder_->take_network_changes().size(), 1U);
+  ASSERT_EQ(run_->take_networks().size(), 1U);
 }
 
 TEST_F(OwnershipTest, AForeignIpv6RouteThatLosesOneOfTwoNextHopsIsStillThere) {
@@ -315,15 +299,15 @@ TEST_F(OwnershipTest, AForeignIpv6RouteThatLosesOneOfTwoNextHopsIsStillThere) {
   forwarder_->input(fib::input::WatchNextHop{PeerId{0}, address("fd50::9")}, now_);
   forwarder_->input(fib::input::WatchNetwork{prefix("fd50::/64"), NetworkWatch::exact_route}, now_);
   settle();
-  static_cast<void>(forwarder_->take_network_changes());
-  ASSERT_TRUE(forwarder_->take_next_hop_changes().back().usable);
+  static_cast<void>(run_->take_networks());
+  ASSERT_TRUE(run_->take_next_hops().back().usable);
   kernel_.remove_leg(foreign, first);
   settle();
-  for (const NextHopState& state : forwarder_->take_next_hop_changes()) {
+  for (const NextHopState& state : run_->take_next_hops()) {
     EXPECT_TRUE(state.usable);
     EXPECT_EQ(state.interface, "tun1") << "the next hop that is left";
   }
-  EXPECT_TRUE(forwarder_->take_network_changes().empty());
+  EXPECT_TRUE(run_->take_networks().empty());
 }
 
 TEST_F(OwnershipTest, AForeignRouteAppendedToOursIsHarmlessAndLogsNothing) {
