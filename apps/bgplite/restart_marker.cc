@@ -1,4 +1,5 @@
 #include <apps/bgplite/restart_marker.h>
+#include <bgp/text.h>
 
 #include <cerrno>
 #include <fstream>
@@ -26,8 +27,10 @@ std::string network_namespace() {
 
 }  // namespace
 
-RestartMarker::RestartMarker(std::string path, std::string identity)
-    : path_(std::move(path)), identity_(std::move(identity)) {}
+RestartMarker::RestartMarker(const Config& config)
+    : path_(config.control.socket.substr(0, config.control.socket.rfind('/') + 1) + "forwarding"),
+      identity_("AS " + to_text(config.router.asn) + " table " + std::to_string(config.fib.table) + " protocol " +
+                std::to_string(config.fib.protocol)) {}
 
 std::string RestartMarker::contents() const {
   return "forwarding preserved\n" + identity_ + "\nnetns " + network_namespace() + "\nboot " +
