@@ -5,12 +5,12 @@
 namespace minibgp::fib {
 namespace {
 
-bool same_way(const Via& a, const Via& b) { return a.gateway == b.gateway && a.interface == b.interface; }
+bool same_gateway(const Via& a, const Via& b) { return a.gateway == b.gateway && a.interface == b.interface; }
 
 /// Whether each of `some` is one of `all`; the weight of a next hop is not told with it alone.
 bool contains(const std::vector<Via>& all, const std::vector<Via>& some) {
   return std::all_of(some.begin(), some.end(), [&](const Via& via) {
-    return std::any_of(all.begin(), all.end(), [&](const Via& other) { return same_way(via, other); });
+    return std::any_of(all.begin(), all.end(), [&](const Via& other) { return same_gateway(via, other); });
   });
 }
 

@@ -22,10 +22,8 @@ void merge_equal(std::vector<GroupMember>& members) {
     if (way(a) != way(b)) return way(a) < way(b);
     return std::tie(b.via.weight, a.source) < std::tie(a.via.weight, b.source);
   });
-  const auto same_way = [](const GroupMember& a, const GroupMember& b) {
-    return a.via.gateway == b.via.gateway && a.via.interface == b.via.interface && a.via.onlink == b.via.onlink;
-  };
-  members.erase(std::unique(members.begin(), members.end(), same_way), members.end());
+  const auto same = [](const GroupMember& a, const GroupMember& b) { return same_way(a.via, b.via); };
+  members.erase(std::unique(members.begin(), members.end(), same), members.end());
   if (members.size() == 1) members[0].via.weight = 1;
   std::sort(members.begin(), members.end());
 }

@@ -8,10 +8,6 @@
 namespace minibgp::fib {
 namespace {
 
-bool same_way(const Via& a, const Via& b) {
-  return a.gateway == b.gateway && a.interface == b.interface && a.onlink == b.onlink;
-}
-
 /// Whether the kernel will not have this next hop because of what it is, not because of how busy it is.
 bool about_the_next_hop(int error) {
   switch (error) {

@@ -8,10 +8,6 @@
 namespace minibgp::fib {
 namespace {
 
-bool same_way(const Via& a, const Via& b) {
-  return a.gateway == b.gateway && a.interface == b.interface && a.onlink == b.onlink;
-}
-
 bool is_default(const ForeignRoute& route) { return route.key.prefix.length_bits == 0; }
 
 Resolution unusable(NextHopReason reason, std::string detail = {}) {

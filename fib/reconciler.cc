@@ -29,6 +29,7 @@ std::uint64_t Reconciler::hash_of(const RouteKey& key, std::uint8_t table) const
 }
 
 std::uint8_t Reconciler::table_index(std::uint32_t table) const {
+  // A walk beats a map: nearly always there is one table, and this is asked for each route of a dump.
   for (std::size_t i = 0; i < tables_.size(); ++i)
     if (tables_[i] == table) return static_cast<std::uint8_t>(i);
   return 0xFF;
@@ -106,6 +107,7 @@ void Reconciler::release_target(TargetId target) {
 
 std::vector<TargetId> Reconciler::take_idle_targets() {
   std::vector<TargetId> idle;
+  // A target that was listed may have been released since, or have routes again: the list says only "look".
   for (const TargetId target : std::exchange(idle_targets_, {})) {
     if (!targets_.contains(index(target))) continue;
     targets_[index(target)].idle_listed = false;
@@ -313,6 +315,7 @@ std::optional<Intrusion> Reconciler::contested_by(const RouteKey& key) const {
 }
 
 void Reconciler::on_next_hop_gone(NextHopId next_hop) {
+  // The kernel says that the object went, and not one word about the routes that went with it.
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
     if (record.in_flight != 0) record.contradicted = 1;  // It may be on its way to this very object.
@@ -352,6 +355,7 @@ void Reconciler::end_dump(bool complete) {
 void Reconciler::rescan() { scan_left_ = records_.bound(); }
 
 void Reconciler::retry_parked() {
+  // The list may name a record that was freed, and given to another route since: its own bit says whether it waits.
   for (const std::uint32_t id : std::exchange(parked_, {})) {
     if (!records_.contains(id) || records_[id].parked == 0) continue;
     records_[id].parked = 0;
@@ -400,6 +404,7 @@ void Reconciler::forgive(std::uint32_t id, Record& record) {
 }
 
 void Reconciler::scan(std::size_t limit) {
+  // Goes round the slab from where the last call stopped, until each id was met once since the last rescan().
   for (; scan_left_ != 0 && limit != 0; --limit) {
     const std::uint32_t bound = records_.bound();
     if (bound == 0) {
@@ -474,7 +479,7 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
 }
 
 void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpError> errors, Time now) {
-  auto error = errors.begin();
+  auto error = errors.begin();  // In order of index: one walk beside that of the batch.
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const RouteOp& op = batch[i];
     Record& record = records_[op.record];

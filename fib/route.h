@@ -46,6 +46,10 @@ struct Via {
   bool onlink = false;       ///< The kernel need not find the gateway on the interface's own networks.
   auto operator<=>(const Via&) const = default;
 };
+/// Whether packets leave the same way, whatever the shares.
+[[nodiscard]] inline bool same_way(const Via& a, const Via& b) {
+  return a.gateway == b.gateway && a.interface == b.interface && a.onlink == b.onlink;
+}
 
 /// Where a route sends packets and with which source; what several routes share.
 struct Forwarding {

@@ -29,6 +29,7 @@ void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
     Entry entry{options, std::nullopt, {}, 0};
     const auto old = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const Entry& it) { return it.options.name == options.name; });
+    // An unchanged tunnel keeps the step under way. A changed one begins anew; the old answer finds nothing.
     if (old != entries_.end() && old->options == options) entry = *old;
     next.push_back(std::move(entry));
   }
@@ -38,6 +39,7 @@ void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
 
 void Interfaces::link(const Link& link) {
   links_[link.index] = link;
+  // A notification may come between the messages of a dump, which need not have it any more.
   if (dumping_) dumped_links_[link.index] = link;
 }
 
@@ -71,6 +73,7 @@ void Interfaces::dump_begins() {
 void Interfaces::dump_ended() {
   if (!dumping_) return;
   dumping_ = false;
+  // What the dump did not have is gone: the notification of it was lost, or came before we listened.
   links_ = std::exchange(dumped_links_, {});
   addresses_ = std::exchange(dumped_addresses_, {});
 }
@@ -104,6 +107,7 @@ void Interfaces::forget_routes() {
     return std::find(guarded.begin(), guarded.end(), it.first) == guarded.end() &&
            std::find(watched_.begin(), watched_.end(), it.first) == watched_.end();
   });
+  // Not erased: until the new answer comes, the old one is better than none.
   for (auto& [endpoint, looked_up] : routes_) looked_up.fresh = false;
 }
 
@@ -157,6 +161,7 @@ Interfaces::Wish Interfaces::link_wish(const Entry& entry) const {
     master = vrf->index;
   }
 
+  // One step at a time: each needs what the one before has made, and what the kernel then says of it.
   const Link* link = find_xfrm(options.if_id);
   const std::uint32_t mtu = options.mtu != 0 ? options.mtu : kDefaultMtu;
   if (!link) {
@@ -171,7 +176,7 @@ Interfaces::Wish Interfaces::link_wish(const Entry& entry) const {
   const bool ours = link->alias == kOurAlias || unmarked;
   std::string problem;
   if (link->underlying != underlying && underlying != 0) {
-    if (ours) return {DeleteLink{link->index}, {}};
+    if (ours) return {DeleteLink{link->index}, {}};  // The kernel cannot change it; the next step makes it anew.
     problem = "interface " + link->name + " is bound to another device than " + options.underlay.device +
               "; delete it and it is made anew";
   }
@@ -200,7 +205,7 @@ Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
     const Link* device = find_link(options.underlay.device);
     if (!device || !device->up) return {std::nullopt, "underlay device " + options.underlay.device + " is down"};
     const auto looked_up = routes_.find(endpoint);
-    if (looked_up == routes_.end() || !looked_up->second.fresh) continue;
+    if (looked_up == routes_.end() || !looked_up->second.fresh) continue;  // Asked for: nothing on old knowledge.
     const std::optional<RouteFound>& found = looked_up->second.found;
     const bool exact = found && found->prefix == Prefix::of(endpoint, address_bits(endpoint.family));
     if (exact && found->gateway == options.underlay.gateway && found->device == device->index) continue;
@@ -223,7 +228,7 @@ Interfaces::Wish Interfaces::wish(const Entry& entry) const {
 
 std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
   std::vector<Numbered> steps;
-  if (dumping_) return steps;
+  if (dumping_) return steps;  // In half a dump everything looks missing.
   for (LinkStep& step : unwanted_routes()) steps.push_back({++last_id_, std::move(step)});
   own_routes_.clear();  // Each is asked for once; the next dump says what is left.
   std::erase_if(deletion_at_, [&](const auto& it) { return !links_.contains(it.first); });

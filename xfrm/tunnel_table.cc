@@ -128,6 +128,7 @@ void TunnelTable::sa_added(const Sa& sa) {
   SaRecord& record = sas_[sa.key];
   const SaDirection known = record.sa.direction;
   record.sa = sa;
+  // Known again, by a dump or a renewed notification, which may lack the direction that was found before.
   if (sa.direction == SaDirection::unknown) record.sa.direction = known;
   record.in_dump = true;
 }
@@ -177,6 +178,7 @@ void TunnelTable::set_link(std::string_view tunnel, const TunnelLink* link) {
 
 void TunnelTable::charon_gone() {
   if (charon_ == Charon::answers) charon_ = Charon::silent;
+  // What it said does not hold any more: until it answers again the kernel's SAs are judged alone.
   children_.clear();
   for (Tunnel& tunnel : tunnels_) tunnel.retransmitting = false;
 }
@@ -213,6 +215,7 @@ void TunnelTable::forget_absent_children(Time now) {
       continue;
     }
     if (child.absent_since == kNever) child.absent_since = now;
+    // One list alone may have been made in the middle of a rekey.
     const bool forgotten = child.absent >= 2 && now - child.absent_since >= kConfirmGrace;
     if (!forgotten && child.absent >= 2) deadline_ = std::min(deadline_, child.absent_since + kConfirmGrace);
     it = forgotten ? children_.erase(it) : std::next(it);
@@ -266,6 +269,7 @@ void TunnelTable::set_counters(const SaKey& key, std::uint64_t packets, std::uin
   const auto found = sas_.find(key);
   if (found == sas_.end()) return;
   SaRecord& record = found->second;
+  // Fewer than before: the kernel has the same SA anew, and counts from 0.
   const std::uint64_t more = packets > record.packets ? packets - record.packets : 0;
   record.packets = packets;
   record.bytes = bytes;
@@ -342,6 +346,7 @@ void TunnelTable::count_sas(Time now) {
                      !std::all_of(tunnel.carries.begin(), tunnel.carries.end(),
                                   [&](const IpAddress& address) { return covers(child->sa.remote_ts, address); });
   }
+  // After all others, because what is known of them decides.
   for (const auto& [record, owner] : orphans) {
     SaCount& count = tunnels_[owner].count;
     if (count.known_in && count.known_out) {

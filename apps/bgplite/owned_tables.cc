@@ -1,9 +1,8 @@
 #include <apps/bgplite/owned_tables.h>
+#include <apps/bgplite/state_file.h>
 
 #include <cerrno>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <fcntl.h>
@@ -17,18 +16,6 @@ using minibgp::fib::OwnedTable;
 
 constexpr std::size_t kFileOctetsMax = 64U << 10U;
 constexpr const char* kFirstLine = "# Where bgplite put kernel routes: do not edit";
-
-std::string read_text(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  std::string text{std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
-  if (text.size() > kFileOctetsMax) text.resize(kFileOctetsMax);
-  return text;
-}
-
-std::string network_namespace() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? std::to_string(status.st_ino) : "0";
-}
 
 std::string boot_id() {
   std::string id = read_text("/proc/sys/kernel/random/boot_id");
@@ -106,7 +93,7 @@ OwnedTables::OwnedTables(const std::string& state_dir)
 
 const OwnedTables::Memory& OwnedTables::load() {
   std::size_t damaged = 0;
-  const std::string text = read_text(path_);
+  const std::string text = read_text(path_, kFileOctetsMax);
   memory_.tables = parse_owned_tables(text, boot_, damaged);
   memory_.if_ids = parse_owned_if_ids(text, boot_);
   memory_.damaged = damaged != 0;

@@ -1,31 +1,14 @@
 #include <apps/bgplite/restart_marker.h>
+#include <apps/bgplite/state_file.h>
 #include <bgp/text.h>
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace bgplite {
-namespace {
-
-std::string read_text(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
-}
-
-/// Routes belong to a network namespace; files may be shared between several.
-std::string network_namespace() {
-  struct stat status {};
-  if (::stat("/proc/self/ns/net", &status) != 0) return "?";
-  return std::to_string(status.st_ino);
-}
-
-}  // namespace
 
 RestartMarker::RestartMarker(const Config& config)
     : path_(config.control.socket.substr(0, config.control.socket.rfind('/') + 1) + "forwarding"),

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -88,6 +90,18 @@ minibgp::Result<void, std::string> replace_file(FilePort& port, const std::strin
   // Without it a crash of the machine may bring the old file back, which is whole as well; some file systems have none.
   static_cast<void>(port.sync_directory(path.substr(0, path.rfind('/') + 1)));
   return {};
+}
+
+std::string read_text(const std::string& path, std::size_t octets_max) {
+  std::ifstream in{path, std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
+  if (text.size() > octets_max) text.resize(octets_max);
+  return text;
+}
+
+std::string network_namespace() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/net", &status) == 0 ? std::to_string(status.st_ino) : "0";
 }
 
 }  // namespace bgplite

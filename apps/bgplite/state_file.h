@@ -4,6 +4,7 @@
 
 #include <bgp/result.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,5 +36,11 @@ class FilePort {
 /// was then.
 [[nodiscard]] minibgp::Result<void, std::string> replace_file(FilePort& port, const std::string& path,
                                                               std::string_view text);
+
+/// A file of the host; empty where it cannot be read, cut where it is longer.
+[[nodiscard]] std::string read_text(const std::string& path, std::size_t octets_max = std::string::npos);
+
+/// The number of this process's network namespace: routes belong to one, files may be shared between several.
+[[nodiscard]] std::string network_namespace();
 
 }  // namespace bgplite

@@ -61,7 +61,7 @@ endfunction()
 
 minibgp_library(
   minibgp EXPORT bgp DESCRIPTION "A BGP-4 speaker for your event loop" REQUIRES ""
-  OBJECTS minibgp_values minibgp_base minibgp_wire minibgp_session minibgp_rib minibgp_policy minibgp_speaker minibgp
+  OBJECTS ${MINIBGP_CORE_PARTS} minibgp
   LINK tl::expected Boost::headers)
 minibgp_library(
   minibgp_fib EXPORT fib DESCRIPTION "Routes into the Linux kernel" REQUIRES "minibgp = ${PROJECT_VERSION}"

@@ -15,10 +15,10 @@ namespace {
 /// RFC 5082 s.3: who is `hops` away and sends 255 arrives with at least this.
 [[nodiscard]] constexpr int minimum_ttl(std::uint8_t hops) { return 256 - hops; }
 
-[[nodiscard]] std::error_code last_error() { return {errno, std::system_category()}; }
+[[nodiscard]] std::error_code os_error() { return {errno, std::system_category()}; }
 
 [[nodiscard]] std::error_code set_int(int fd, int level, int name, int value) {
-  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) return last_error();
+  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) return os_error();
   return {};
 }
 
@@ -36,7 +36,7 @@ namespace {
 [[nodiscard]] std::error_code bind_device(int fd, const std::string& device) {
   if (device.empty()) return {};
   if (::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(), static_cast<socklen_t>(device.size())) != 0)
-    return last_error();
+    return os_error();
   return {};
 }
 
@@ -48,7 +48,7 @@ namespace {
   signature.tcpm_keylen = static_cast<std::uint16_t>(length);
   std::memcpy(signature.tcpm_key, key.data(), length);
   const int result = ::setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &signature, sizeof signature);
-  const std::error_code error = result == 0 ? std::error_code{} : last_error();
+  const std::error_code error = result == 0 ? std::error_code{} : os_error();
   ::explicit_bzero(&signature, sizeof signature);
   return error;
 }
@@ -71,7 +71,7 @@ namespace {
 
 [[nodiscard]] std::error_code open_socket(Family family, Socket& out) {
   out.reset(::socket(domain(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  return out.is_open() ? std::error_code{} : last_error();
+  return out.is_open() ? std::error_code{} : os_error();
 }
 
 using EndpointCall = int (*)(int, sockaddr*, socklen_t*);
@@ -141,7 +141,7 @@ std::error_code open_for_dial(const PeerOptions& peer, PeerType type, Socket& ou
     if (const auto error = set_md5(out.fd(), peer.address, peer.md5_key.view())) return error;
   if (!peer.local_address.is_set()) return {};
   const SocketAddress local = to_socket_address(peer.local_address, 0, peer.device);
-  if (::bind(out.fd(), local.get(), local.size) != 0) return last_error();
+  if (::bind(out.fd(), local.get(), local.size) != 0) return os_error();
   return {};
 }
 
@@ -159,8 +159,8 @@ std::error_code open_listener(const ListenOn& where, Socket& out) {
   }
   if (const auto error = bind_device(out.fd(), where.device)) return error;
   const SocketAddress local = to_socket_address(where.address, where.port, where.device);
-  if (::bind(out.fd(), local.get(), local.size) != 0) return last_error();
-  if (::listen(out.fd(), SOMAXCONN) != 0) return last_error();
+  if (::bind(out.fd(), local.get(), local.size) != 0) return os_error();
+  if (::listen(out.fd(), SOMAXCONN) != 0) return os_error();
   return {};
 }
 

@@ -1,5 +1,6 @@
 /// PolicyLibrary -> Program. Validation came first; what can still fail here are the limits.
 #include <bgp/base/assert.h>
+#include <bgp/base/overloaded.h>
 #include <bgp/policy.h>
 #include <bgp/policy/library_index.h>
 #include <bgp/policy/program.h>
@@ -12,12 +13,7 @@ namespace minibgp {
 namespace policy {
 namespace {
 
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+using base::Overloaded;
 
 /// A set this large gets an index of its own that policies share; smaller lists are walked together, in one index for
 /// up to PrefixIndex::kListsMax of them.

@@ -1,4 +1,5 @@
 /// Text of the policy language's values, behind bgp/policy_definition.h.
+#include <bgp/base/overloaded.h>
 #include <bgp/policy_definition.h>
 #include <bgp/text.h>
 
@@ -9,12 +10,7 @@
 namespace minibgp {
 namespace {
 
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+using base::Overloaded;
 
 /// Words between blanks.
 std::vector<std::string_view> words_of(std::string_view text) {

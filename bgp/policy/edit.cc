@@ -1,3 +1,4 @@
+#include <bgp/base/overloaded.h>
 #include <bgp/policy/edit.h>
 
 #include <algorithm>
@@ -6,12 +7,7 @@
 namespace minibgp::policy {
 namespace {
 
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+using base::Overloaded;
 
 constexpr std::uint32_t kDefaultLocalPref = 100;
 

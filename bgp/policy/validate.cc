@@ -1,3 +1,4 @@
+#include <bgp/base/overloaded.h>
 #include <bgp/policy/as_path_regex.h>
 #include <bgp/policy/validate.h>
 #include <bgp/text.h>
@@ -9,12 +10,7 @@
 namespace minibgp::policy {
 namespace {
 
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+using base::Overloaded;
 
 class Validator {
  public:

@@ -12,7 +12,7 @@ namespace {
 using fib::AddressEvent, fib::LinkEvent;
 using Event = std::variant<LinkEvent, AddressEvent>;
 
-std::optional<IpAddress> address_of(Family family, Bytes octets) {
+std::optional<IpAddress> address_in(Family family, Bytes octets) {
   if (octets.size() != (family == Family::ipv4 ? 4U : 16U)) return std::nullopt;
   IpAddress result;
   result.family = family;
@@ -47,8 +47,8 @@ std::optional<Event> address_event(const Message& message) {
   std::optional<IpAddress> local, remote;
   AttributeReader reader(message.payload, sizeof *header);
   while (const auto attribute = reader.next()) {
-    if (attribute->type == IFA_LOCAL) local = address_of(family, attribute->value);
-    if (attribute->type == IFA_ADDRESS) remote = address_of(family, attribute->value);
+    if (attribute->type == IFA_LOCAL) local = address_in(family, attribute->value);
+    if (attribute->type == IFA_ADDRESS) remote = address_in(family, attribute->value);
     if (attribute->type == IFA_FLAGS) flags = attribute->as<std::uint32_t>().value_or(flags);  // All 32 of them.
   }
   // IFA_ADDRESS is the other end of a point-to-point address. IPv6 has nothing else where there is no other end.

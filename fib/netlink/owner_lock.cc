@@ -30,7 +30,7 @@ class OwnedCategory final : public std::error_category {
 
 int unix_socket() { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
 
-std::error_code last_error() { return {errno, std::system_category()}; }
+std::error_code os_error() { return {errno, std::system_category()}; }
 
 /// Who listens there; 0 when nothing tells.
 int holder_of(const sockaddr_un& address, socklen_t size) {
@@ -79,9 +79,9 @@ Result<std::unique_ptr<OwnerLock>, std::error_code> OwnerLock::take(boost::asio:
   std::memcpy(address.sun_path + 1, name.data(), name.size());  // The first octet stays 0: an abstract name.
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   const int fd = unix_socket();
-  if (fd < 0) return unexpected(last_error());
+  if (fd < 0) return unexpected(os_error());
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd, kBacklog) != 0) {
-    const std::error_code error = last_error();
+    const std::error_code error = os_error();
     ::close(fd);
     return unexpected(error == std::errc::address_in_use ? owned_by(holder_of(address, size)) : error);
   }

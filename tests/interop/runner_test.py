@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # kind: default
 # seconds: 120
-"""tests/run.sh stops when it is told to: what runs is ended, nothing more is started."""
+"""tests/run.sh stops when it is told to: what runs is ended, nothing more is started; what it runs side by side."""
+import collections
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+import runner
 from cases import case, check, main
 from netlab import wait_until
 
@@ -75,6 +78,33 @@ def terminated(_):
 @case("scripts that run side by side end too")
 def side_by_side(_):
     stops("e2e", signal.SIGINT)
+
+
+@case("as many VMs as jobs at a time, and one script of namespaces beside them; each runs once")
+def lanes(_):
+    seen, most, running, lock = [], collections.Counter(), collections.Counter(), threading.Lock()
+    begun = threading.Barrier(3)
+
+    def run(script):
+        with lock:
+            seen.append(script.path)
+            running[script.where] += 1
+            most[script.where] = max(most[script.where], running[script.where])
+        # The first three are two VMs and one other, or this raises; the rest of them come in any order.
+        if len(seen) <= 3:
+            begun.wait(10)
+        with lock:
+            running[script.where] -= 1
+
+    found = [
+        runner.Script("e2e", f"{where}{number}", False, where, seconds, True)
+        for where, seconds in (("vm", 1000), ("here", 900))
+        for number in range(5)
+    ]
+    runner.run_side_by_side(found, 2, run)
+    check(sorted(seen) == sorted(script.path for script in found), f"ran: {seen}")
+    check(sorted(seen[:3]) == ["here0", "vm0", "vm1"], f"began with {seen[:3]}")
+    check(most["vm"] <= 2, f"VMs at a time: {most['vm']}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,12 @@ PROGRAM_KINDS = ("unit", "property", "sim", "replay")
 ALL_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e", "fuzz", "bench")
 DEFAULT_KINDS = (*PROGRAM_KINDS, "tidy", "interop", "e2e")
 SANITIZED_KINDS = ("unit", "property", "sim")
+# Programs that look at no clock but a virtual one: how long they take changes nothing.
+VIRTUAL_TIME_KINDS = ("property", "sim")
+# Who comes first when more wants to run than there are processors: scripts of namespaces, which have peers with timers;
+# virtual machines, which take what they get; what only computes.
+IN_VM = ("nice", "-n", "5")
+IN_BACKGROUND = ("nice", "-n", "19")
 # What interop scripts need of the sanitized build; with --full they run with it, too, those marked default.
 SANITIZED_INTEROP = ("bgplite", "all_interop", "all_examples")
 
@@ -42,8 +48,10 @@ Build = collections.namedtuple("Build", "name preset what options")
 RELEASE = Build("release", "release", "g++ release", [])
 SANITIZED = Build("debug", "debug", "clang ASan + UBSan", [])
 FUZZ = Build("fuzz", "fuzz", "clang libFuzzer", [])
+# Where each source is compiled by itself, with nothing but what it includes.
+ONE_BY_ONE = ["-DMINIBGP_UNITY=OFF", "-DMINIBGP_PRECOMPILE=OFF"]
 MORE_BUILDS = [
-    Build("debug-gcc", "release", "g++ debug", ["-DCMAKE_BUILD_TYPE=Debug"]),
+    Build("debug-gcc", "release", "g++ debug", ["-DCMAKE_BUILD_TYPE=Debug", *ONE_BY_ONE]),
     Build("release-clang", "release", "clang release", ["-DCMAKE_CXX_COMPILER=clang++"]),
 ]
 
@@ -218,6 +226,8 @@ def stop(number, _):
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + number))  # Who presses Ctrl-C again does not want to wait.
     # The lock may be held by the thread that this handler interrupted: the flag is set without it.
     _stopping = True
+    # A thread that is just starting a process adds it to those that are ended here; this one itself may be it.
+    _starting.acquire(timeout=1)
     say(f"\nstopped by {signal.Signals(number).name}: ending what runs (again: do not wait for it)")
     for how, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
         for process in list(_running):
@@ -256,7 +266,7 @@ def scripts(kinds, full, match):
     return found
 
 
-def run_script(script, full, with_frr, results, env, row=None):
+def run_script(script, full, with_frr, results, env, row=None, prefix=()):
     name = script.path.relative_to(ROOT / "tests" / script.kind).as_posix()
     row = row or (script.kind if script.where == "here" else f"{script.kind}, in a VM")
     more = ["--full"] + (["--with-frr"] if with_frr and "with_frr=True" in script.path.read_text() else [])
@@ -265,10 +275,11 @@ def run_script(script, full, with_frr, results, env, row=None):
     if script.where != "here":
         out = ROOT / "build" / "vm" / script.path.stem
         systemd = ["--systemd"] if script.where == "systemd" else []
+        prefix = prefix or IN_VM
         argv = [ROOT / "tests/e2e/vm/vm.py", "--out", out, "--timeout", seconds, "--cpus", 1, *systemd, "--", *argv]
         seconds += 60
     started = time.monotonic()
-    output, status = run_limited(argv, seconds, env=env)
+    output, status = run_limited([*prefix, *argv], seconds, env=env)
     results.spend(row, time.monotonic() - started)
     results.scenarios += scenario_table.read(output)
     counted = 0
@@ -300,6 +311,29 @@ def run_script(script, full, with_frr, results, env, row=None):
         results.add(row, "failed", name, "reported no case")
     if status not in (0, 77):
         say("\n".join("     " + line for line in output.splitlines()[-120:]))
+
+
+def run_side_by_side(found, jobs, run):
+    """`jobs` scripts at a time, in which namespaces and VMs do not meet, and one more beside VMs. Those that may take
+    longest first."""
+    queues = [collections.deque(), collections.deque()]
+    for script in sorted(found, key=lambda s: -s.seconds):
+        queues[script.where == "here"].append(script)
+    in_vms, here = queues
+
+    def work(*mine):
+        for queue in mine:
+            while True:
+                try:
+                    script = queue.popleft()
+                except IndexError:
+                    break
+                run(script)
+
+    workers = [(in_vms, here)] * jobs + ([(here,)] if in_vms else [])
+    with concurrent.futures.ThreadPoolExecutor(len(workers)) as pool:
+        for done in [pool.submit(work, *mine) for mine in workers]:
+            done.result()
 
 
 def run_sanitized_scripts(found, results):
@@ -358,9 +392,12 @@ def run_benchmarks(full, match, results):
 def run_clang_tidy(jobs, results):
     started = time.monotonic()
     sources = [p for top in ("bgp", "fib", "xfrm", "apps") for p in sorted((ROOT / top).rglob("*.cc"))]
+    # Never built: it says how each source is compiled.
+    folder = ROOT / "build" / "tidy"
+    run_limited(["cmake", "--preset", SANITIZED.preset, "-B", folder, *ONE_BY_ONE], 600)
 
     def one(path):
-        output, status = run_limited(["clang-tidy", "-p", ROOT / "build" / SANITIZED.name, "--quiet", path], 600)
+        output, status = run_limited(["clang-tidy", "-p", folder, "--quiet", path], 600)
         results.add("clang-tidy", "failed" if status else "passed", path.relative_to(ROOT), "see above")
         if status:
             say(output)
@@ -409,30 +446,40 @@ def main():
         only = [f"all_{k}" for k in wanted] if set(kinds) <= {*PROGRAM_KINDS, "tidy"} and not everything else []
         if build(RELEASE, only, options.jobs, results):
             run_programs(RELEASE, wanted, env=seeds)
-    # The second build goes on in the background while scripts wait for protocol timers.
+    # Scripts wait for protocol timers most of the time. What they leave of the processors makes and tests the sanitized
+    # build, and checks the rules.
     checked = [k for k in kinds if k in SANITIZED_KINDS] if sanitize else []
-    background = concurrent.futures.ThreadPoolExecutor(1)
     targets = [f"all_{k}" for k in checked]
     with_interop = sanitize and options.full and "interop" in kinds
     if with_interop:
         targets += SANITIZED_INTEROP
-    building = (
-        background.submit(build, SANITIZED, targets, options.jobs, results, ("nice", "-n", "15")) if targets else None
-    )
+    sanitized_env = {"MINIBGP_SEEDS": "2000" if options.full else "300"}
     env = {**os.environ, "MINIBGP_BUILD": str(ROOT / "build" / RELEASE.name)}
     todo = scripts(kinds, options.full, options.match)
-    # Namespaces and VMs do not meet, so scripts run side by side; those that may take longest first.
-    # Those that read every build come last.
-    last = [s for s in todo if s.kind in ("tidy", "replay")]
-    rest = sorted((s for s in todo if s not in last), key=lambda s: -s.seconds)
-    run_all([(run_script, script, options.full, options.with_frr, results, env) for script in rest])
-    if building and building.result():
-        more = ["interop"] if with_interop else []
-        run_programs(SANITIZED, checked + more, env={"MINIBGP_SEEDS": "2000" if options.full else "300"})
+    rules, replays = ([s for s in todo if s.kind == kind] for kind in ("tidy", "replay"))
+    rest = [s for s in todo if s not in rules and s not in replays]
+
+    def in_background():
+        """Whether the sanitized build is there."""
+        built = bool(targets) and build(SANITIZED, targets, options.jobs, results, IN_BACKGROUND)
+        if built:
+            virtual = [k for k in checked if k in VIRTUAL_TIME_KINDS]
+            run_programs(SANITIZED, virtual, env=sanitized_env, prefix=IN_BACKGROUND)
+        for script in rules:
+            run_script(script, options.full, options.with_frr, results, env, prefix=IN_BACKGROUND)
+        return built
+
+    with concurrent.futures.ThreadPoolExecutor(1) as background:
+        meanwhile = background.submit(in_background)
+        run_side_by_side(rest, options.jobs, lambda s: run_script(s, options.full, options.with_frr, results, env))
+        built = meanwhile.result()
+    if built:
+        timed = [k for k in checked if k not in VIRTUAL_TIME_KINDS] + (["interop"] if with_interop else [])
+        run_programs(SANITIZED, timed, env=sanitized_env)
         if with_interop:
             here = scripts(["interop"], False, options.match)
             run_sanitized_scripts([s for s in here if s.sanitized and s.where == "here"], results)
-    for script in last:
+    for script in replays:  # They compare the builds.
         run_script(script, options.full, options.with_frr, results, env)
     if "fuzz" in kinds and build(FUZZ, ["all_fuzz"], options.jobs, results):
         run_fuzzers(options.full, options.match, options.jobs, results)

@@ -20,6 +20,7 @@ bool ours(std::string_view name) { return name.starts_with(kOurPrefix); }
 
 /// Overwrites a key before its memory is given back.
 void wipe(std::string& secret) {
+  // Without volatile the compiler drops stores that nothing reads any more.
   volatile char* text = secret.data();
   for (std::size_t i = 0; i < secret.size(); ++i) text[i] = 0;
   secret.clear();
@@ -52,6 +53,7 @@ void IkeKeeper::set_tunnels(std::span<const TunnelOptions> tunnels, Time now) {
     Tunnel tunnel;
     if (Tunnel* old = find(options.name)) {
       tunnel = std::move(*old);
+      // Other settings may succeed where the old ones failed: their backoff and their failure say nothing any more.
       if (tunnel.options.ike != options.ike) {
         tunnel.tries = 0;
         tunnel.next_try = Time{};
@@ -66,11 +68,13 @@ void IkeKeeper::set_tunnels(std::span<const TunnelOptions> tunnels, Time now) {
   if (algorithms_) note_warnings(*algorithms_);
   if (!connected_) return;
   next_round_ = now;
+  // A round that is under way has passed the new tunnels by.
   round_again_ = step_ != Step::done;
 }
 
 void IkeKeeper::connected(Time now) {
   connected_ = asked_ = true;
+  // It may be another charon, of another version, without anything of ours: nothing that the last one said still holds.
   todo_.clear();
   under_way_.reset();
   version_.clear();
@@ -157,13 +161,13 @@ std::optional<IkeRequest> IkeKeeper::next_request(Time now) {
   under_way_ = std::move(todo_.front());
   todo_.pop_front();
   IkeRequest request = std::move(under_way_->request);
-  under_way_->request = {request.name, {}};
+  under_way_->request = {request.name, {}};  // The answer is read by its name; the message may hold a key.
   return request;
 }
 
 Time IkeKeeper::next_deadline() const {
   if (!connected_ || under_way_) return kNever;
-  if (!todo_.empty()) return Time{};
+  if (!todo_.empty()) return Time{};                    // At once: charon answers one request before it gets the next.
   return unload_ == Unload::no ? next_round_ : kNever;  // At the end no round begins any more.
 }
 
@@ -198,6 +202,7 @@ void IkeKeeper::plan_key(Tunnel& tunnel) {
 }
 
 void IkeKeeper::plan_loads() {
+  // First what is not wanted any more, so that the peer cannot begin a new SA with it.
   for (const std::string& name : connections_)
     if (!find_connection(name)) add(Step::load, "unload-conn", Section{}.add("name", name));
   for (const std::string& name : keys_loaded_)
@@ -279,6 +284,7 @@ void IkeKeeper::plan_initiates(Time now) {
     plan_ends(tunnel, now);
     if (tunnel.options.ike->start_action != "start") continue;
     if (is_due(tunnel, now)) {
+      // The shift ends at 2^10, long after kLastRetry is reached, before it would overflow.
       const auto wait = std::min<Duration>(kFirstRetry * (1 << std::min(tunnel.tries, 10U)), kLastRetry);
       ++tunnel.tries;
       tunnel.next_try = now + wait;
@@ -304,7 +310,7 @@ void IkeKeeper::note_load(const Todo& todo, const IkeReply& reply) {
   if (todo.request.name == "load-conn") {
     if (done && !tunnel->present) log_.push_back("tunnel " + todo.tunnel + ": connection loaded into charon");
     tunnel->present = done;
-    if (!done) tunnel->loaded_connection = {};
+    if (!done) tunnel->loaded_connection = {};  // So that the next round loads it again.
   }
   if (todo.request.name == "initiate" || done) return;
   const std::string problem = "charon refuses " + todo.request.name + ": " + std::string{reply.message.value("errmsg")};
@@ -395,6 +401,7 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
   if (tunnel.options.ike && tunnel.options.ike->version == 1) children.clear();
   note_since(tunnel.superseded, superseded_children(children), now);
   carrying.erase(newest);
+  // Ended is what two lists in a row show beside the newest: in one alone, a renewal may just be taking over.
   tunnel.end_of_list.clear();
   std::set_intersection(carrying.begin(), carrying.end(), tunnel.too_many.begin(), tunnel.too_many.end(),
                         std::inserter(tunnel.end_of_list, tunnel.end_of_list.end()));
@@ -534,6 +541,7 @@ void IkeKeeper::terminate(std::string_view name, Time now) {
   if (connection.empty()) return;
   add(Step::initiate, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
   tunnel->listed = false;
+  // start_action: start brings it back, but not before the peer has seen the end.
   tunnel->next_try = now + kFirstRetry;
 }
 

@@ -19,6 +19,7 @@ class Cursor {
   Cursor(Bytes bytes, Order order) : bytes_(bytes), order_(order) {}
 
   Bytes take(std::size_t count) {
+    // Once failed, always failed: callers read a whole header and ask once.
     if (count > bytes_.size()) failed_ = true;
     const Bytes taken = failed_ ? Bytes{} : bytes_.first(count);
     bytes_ = failed_ ? Bytes{} : bytes_.subspan(count);
@@ -72,6 +73,7 @@ Bytes netfilter_payload(Bytes frame) {
     if (length < kAttributeHeader || length > left.size()) return {};
     if (Cursor{left.subspan(2), order}.number(2) == kPayload)
       return left.subspan(kAttributeHeader, length - kAttributeHeader);
+    // Attributes begin at multiples of four; the last one's padding may be cut.
     left = left.subspan(std::min((length + 3U) / 4U * 4U, left.size()));
   }
   return {};
@@ -104,6 +106,7 @@ Bytes ip_packet(std::uint32_t link, Bytes frame) {
     default:
       return {};
   }
+  // Any number of VLAN tags may precede the type.
   for (std::size_t at = 12; frame.size() >= at + 2; at += 4) {
     const std::uint32_t type = big(frame, at, 2);
     if (type == kEtherIpv4 || type == kEtherIpv6) return after(at + 2);
@@ -133,7 +136,7 @@ std::optional<Segment> tcp_segment(Bytes ip) {
   Bytes tcp;
   if (ip.size() >= 20 && ip[0] >> 4U == 4) {
     const std::size_t head = (ip[0] & 0xFU) * 4U;
-    const std::size_t total = big(ip, 2, 2);
+    const std::size_t total = big(ip, 2, 2);  // Behind it is what Ethernet pads short frames with.
     const bool fragment = (big(ip, 6, 2) & 0x3FFFU) != 0;
     if (ip[9] != kTcp || fragment || head < 20 || total < head || ip.size() < total) return std::nullopt;
     out.key.source = address(ip.subspan(12, 4));
@@ -228,7 +231,7 @@ class Streams {
   void deliver_waiting(const FlowKey& key, Flow& flow) {
     while (!flow.waiting.empty()) {
       const auto first = first_waiting(flow);
-      if (distance(flow.next, first->first) > 0) break;
+      if (distance(flow.next, first->first) > 0) break;  // A gap.
       const auto [sequence, held] = std::move(*first);
       flow.waiting.erase(first);
       flow.waiting_octets -= held.octets.size();
@@ -261,11 +264,12 @@ class Streams {
     const std::int32_t ahead = distance(flow.next, sequence);
     if (ahead > 0) {
       auto& place = flow.waiting[sequence];
-      if (place.octets.size() >= payload.size()) return;
+      if (place.octets.size() >= payload.size()) return;  // Repeated; a repetition may also carry more.
       flow.waiting_octets += payload.size() - place.octets.size();
       place = {{payload.begin(), payload.end()}, time_us};
       return;
     }
+    // A repetition may begin before what was delivered and end behind it: only its new end counts.
     const auto repeated = static_cast<std::size_t>(-static_cast<std::int64_t>(ahead));
     if (repeated >= payload.size()) return;
     payload = payload.subspan(repeated);
@@ -286,8 +290,8 @@ std::optional<std::string> read_pcap(Bytes file, Streams& streams) {
   const auto order = magic == kMicro || magic == kNano ? Cursor::Order::big : Cursor::Order::little;
   Cursor cursor{file, order};
   const bool nano = cursor.number(4) == kNano;
-  cursor.take(16);  // Version, zone, accuracy, snap length.
-  const std::uint32_t link = cursor.number(4) & 0x0FFFFFFFU;
+  cursor.take(16);                                            // Version, zone, accuracy, snap length.
+  const std::uint32_t link = cursor.number(4) & 0x0FFFFFFFU;  // Above it are bits about frame check sequences.
   if (cursor.failed()) return "the file header is cut";
   while (!cursor.empty()) {
     const std::uint64_t seconds = cursor.number(4);
@@ -320,6 +324,7 @@ Interface read_interface(Bytes body, Cursor::Order order) {
     if (code == 0 || cursor.failed()) break;
     if (code != kResolution || value.empty()) continue;
     const bool binary = (value[0] & 0x80U) != 0;
+    // A larger exponent would overflow 64 bits; no clock is that fine.
     const unsigned exponent = std::min(value[0] & 0x7FU, binary ? 62U : 18U);
     out.ticks_per_second = 1;
     for (unsigned i = 0; i < exponent; ++i) out.ticks_per_second *= binary ? 2 : 10;
@@ -328,6 +333,7 @@ Interface read_interface(Bytes body, Cursor::Order order) {
 }
 
 std::uint64_t microseconds(std::uint64_t ticks, std::uint64_t per_second) {
+  // Whole seconds by integers, since ticks times a million may overflow.
   return ticks / per_second * 1'000'000U + static_cast<std::uint64_t>(static_cast<long double>(ticks % per_second) *
                                                                       1e6L / static_cast<long double>(per_second));
 }
@@ -340,7 +346,7 @@ std::optional<std::string> read_pcapng(Bytes file, Streams& streams) {
     if (file.size() < 12) return "the last block is cut";
     if (big(file, 0, 4) == kSectionHeader) {
       order = big(file, 8, 4) == kByteOrder ? Cursor::Order::big : Cursor::Order::little;
-      interfaces.clear();
+      interfaces.clear();  // Numbers of interfaces count within a section.
     }
     Cursor cursor{file, order};
     const std::uint32_t type = cursor.number(4);

@@ -25,12 +25,12 @@ nlohmann::ordered_json to_json(const Loaded& loaded) {
   return {{"ok", !loaded.diagnostics.has_errors()}, {"diagnostics", found}};
 }
 
-struct Options {
+struct CheckOptions {
   std::string file;
   bool strict = false, elsewhere = false;
 };
 
-Exit run_check(const std::string& file, const Options& options, bool json) {
+Exit run_check(const std::string& file, const CheckOptions& options, bool json) {
   Loaded loaded = load_config(file, options.elsewhere ? host_files() : host_files_and_keys());
   if (!options.elsewhere) check_machine(loaded, this_machine());
   const bool failed = loaded.diagnostics.has_errors() || (options.strict && !loaded.diagnostics.empty());
@@ -48,7 +48,7 @@ Exit run_check(const std::string& file, const Options& options, bool json) {
 }  // namespace
 
 void add_check(Verbs& verbs) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   CLI::App& verb = verbs.add("check", "Check a configuration file: every mistake with line, column and a hint");
   verb.add_option("FILE", options->file, "Configuration file; otherwise that of --config");
   verb.add_flag("--strict", options->strict, "Warnings fail too");

@@ -8,17 +8,17 @@
 namespace bgplite::cli {
 namespace {
 
-std::string text(const Json& json, const char* key) {
+std::string string_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-long long number(const Json& json, const char* key) {
+long long integer_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_number() ? found->get<long long>() : 0;
 }
 
-bool flag(const Json& json, const char* key) { return json.value(key, false); }
+bool is_true(const Json& json, const char* key) { return json.value(key, false); }
 
 /// FRR prints "never", "00:00:03" up to a day, "1d02h03m" up to a week, then "1w2d03h".
 std::string frr_time(long long seconds) {
@@ -34,13 +34,13 @@ std::string frr_time(long long seconds) {
   return out.data();
 }
 
-bool established(const Json& peer) { return text(peer, "state") == "Established"; }
+bool established(const Json& peer) { return string_at(peer, "state") == "Established"; }
 
 std::string frr_state(const Json& peer) {
-  if (!flag(peer, "enabled")) return "Idle (Admin)";
+  if (!is_true(peer, "enabled")) return "Idle (Admin)";
   const Json down = peer.value("last_down", Json::object());
-  if (text(peer, "state") == "Idle" && text(down, "reason") == "prefix limit") return "Idle (PfxCt)";
-  return text(peer, "state");
+  if (string_at(peer, "state") == "Idle" && string_at(down, "reason") == "prefix limit") return "Idle (PfxCt)";
+  return string_at(peer, "state");
 }
 
 bool carries(const Json& peer, const char* family) {
@@ -54,27 +54,27 @@ Json summary_peer(const Json& peer) {
   const bool up = established(peer);
   const Json prefixes = peer.value("prefixes", Json::object());
   const Json messages = peer.value("messages", Json::object());
-  const long long for_s = number(peer, "state_for_s");
-  const bool ever = up || number(peer, "established") > 0;
-  Json json{{"remoteAs", number(peer, "asn")},
-            {"localAs", number(peer, "local_asn")},
+  const long long for_s = integer_at(peer, "state_for_s");
+  const bool ever = up || integer_at(peer, "established") > 0;
+  Json json{{"remoteAs", integer_at(peer, "asn")},
+            {"localAs", integer_at(peer, "local_asn")},
             {"version", 4},
-            {"msgRcvd", number(messages, "received")},
-            {"msgSent", number(messages, "sent")},
+            {"msgRcvd", integer_at(messages, "received")},
+            {"msgSent", integer_at(messages, "sent")},
             {"tableVersion", 0},
             {"outq", 0},
             {"inq", 0},
             {"peerUptime", ever ? frr_time(for_s) : "never"},
             {"peerUptimeMsec", ever ? for_s * 1000 : 0}};
-  if (up) json["peerUptimeEstablishedEpoch"] = number(peer, "since_epoch");
-  json["pfxRcd"] = number(prefixes, "received");
-  json["pfxSnt"] = number(prefixes, "announced");
+  if (up) json["peerUptimeEstablishedEpoch"] = integer_at(peer, "since_epoch");
+  json["pfxRcd"] = integer_at(prefixes, "received");
+  json["pfxSnt"] = integer_at(prefixes, "announced");
   json["state"] = frr_state(peer);
-  json["peerState"] = !flag(peer, "enabled") ? "Admin" : "OK";
-  json["connectionsEstablished"] = number(peer, "established");
-  json["connectionsDropped"] = number(peer, "dropped");
-  if (!text(peer, "name").empty()) json["desc"] = text(peer, "name");
-  json["idType"] = text(peer, "peer").find(':') == std::string::npos ? "ipv4" : "ipv6";
+  json["peerState"] = !is_true(peer, "enabled") ? "Admin" : "OK";
+  json["connectionsEstablished"] = integer_at(peer, "established");
+  json["connectionsDropped"] = integer_at(peer, "dropped");
+  if (!string_at(peer, "name").empty()) json["desc"] = string_at(peer, "name");
+  json["idType"] = string_at(peer, "peer").find(':') == std::string::npos ? "ipv4" : "ipv6";
   return json;
 }
 
@@ -86,15 +86,15 @@ Json family_map(const Json& families, const Json& value) {
 
 Json capabilities(const Json& peer) {
   const Json has = peer.value("capabilities", Json::object());
-  const auto both = [&](const char* key) { return flag(has, key) ? "advertisedAndReceived" : "advertised"; };
+  const auto both = [&](const char* key) { return is_true(has, key) ? "advertisedAndReceived" : "advertised"; };
   return {
       {"4byteAs", both("four_octet_as")},
       {"extendedMessage", both("extended_messages")},
-      {"routeRefresh", flag(has, "route_refresh") ? "advertisedAndReceivedNew" : "advertised"},
+      {"routeRefresh", is_true(has, "route_refresh") ? "advertisedAndReceivedNew" : "advertised"},
       {"enhancedRouteRefresh", both("enhanced_refresh")},
       {"multiprotocolExtensions", family_map(peer.value("families", Json::array()), {{"advertisedAndReceived", true}})},
       {"gracefulRestart", both("graceful_restart")},
-      {"gracefulRestartRemoteTimerMsecs", number(has, "peer_restart_time_s") * 1000}};
+      {"gracefulRestartRemoteTimerMsecs", integer_at(has, "peer_restart_time_s") * 1000}};
 }
 
 Json neighbor(const Json& peer) {
@@ -102,57 +102,57 @@ Json neighbor(const Json& peer) {
   const Json prefixes = peer.value("prefixes", Json::object());
   const Json configured = peer.value("configured", Json::object());
   const Json eor = peer.value("end_of_rib", Json::object());
-  const bool ebgp = text(peer, "type") == "ebgp";
+  const bool ebgp = string_at(peer, "type") == "ebgp";
   const long long up_ms = established(peer) ? static_cast<long long>(peer.value("state_for_s", 0.0) * 1000) : 0;
-  Json json{{"remoteAs", number(peer, "asn")}, {"localAs", number(peer, "local_asn")}};
+  Json json{{"remoteAs", integer_at(peer, "asn")}, {"localAs", integer_at(peer, "local_asn")}};
   json[ebgp ? "nbrExternalLink" : "nbrInternalLink"] = true;
-  if (!text(peer, "name").empty()) json["nbrDesc"] = text(peer, "name");
+  if (!string_at(peer, "name").empty()) json["nbrDesc"] = string_at(peer, "name");
   json["bgpVersion"] = 4;
-  json["remoteRouterId"] = text(peer, "router_id").empty() ? "0.0.0.0" : text(peer, "router_id");
-  json["bgpState"] = text(peer, "state");
-  if (!flag(peer, "enabled")) json["adminShutDown"] = true;
+  json["remoteRouterId"] = string_at(peer, "router_id").empty() ? "0.0.0.0" : string_at(peer, "router_id");
+  json["bgpState"] = string_at(peer, "state");
+  if (!is_true(peer, "enabled")) json["adminShutDown"] = true;
   if (established(peer)) {
     json["bgpTimerUpMsec"] = up_ms;
     json["bgpTimerUpString"] = frr_time(up_ms / 1000);
-    json["bgpTimerUpEstablishedEpoch"] = number(peer, "since_epoch");
+    json["bgpTimerUpEstablishedEpoch"] = integer_at(peer, "since_epoch");
   }
-  json["bgpTimerConfiguredHoldTimeMsecs"] = number(configured, "hold_s") * 1000;
-  json["bgpTimerConfiguredKeepAliveIntervalMsecs"] = number(configured, "keepalive_s") * 1000;
-  json["bgpTimerHoldTimeMsecs"] = number(peer, "hold_s") * 1000;
-  json["bgpTimerKeepAliveIntervalMsecs"] = number(peer, "keepalive_s") * 1000;
+  json["bgpTimerConfiguredHoldTimeMsecs"] = integer_at(configured, "hold_s") * 1000;
+  json["bgpTimerConfiguredKeepAliveIntervalMsecs"] = integer_at(configured, "keepalive_s") * 1000;
+  json["bgpTimerHoldTimeMsecs"] = integer_at(peer, "hold_s") * 1000;
+  json["bgpTimerKeepAliveIntervalMsecs"] = integer_at(peer, "keepalive_s") * 1000;
   if (established(peer)) json["neighborCapabilities"] = capabilities(peer);
   json["gracefulRestartInfo"] = {{"endOfRibSend", family_map(eor.value("sent", Json::array()), true)},
                                  {"endOfRibRecv", family_map(eor.value("received", Json::array()), true)}};
-  json["messageStats"] = {{"notificationsSent", number(messages, "notifications_sent")},
-                          {"notificationsRecv", number(messages, "notifications_received")},
-                          {"updatesSent", number(messages, "updates_sent")},
-                          {"updatesRecv", number(messages, "updates_received")},
-                          {"keepalivesSent", number(messages, "keepalives_sent")},
-                          {"keepalivesRecv", number(messages, "keepalives_received")},
-                          {"routeRefreshSent", number(messages, "refreshes_sent")},
-                          {"routeRefreshRecv", number(messages, "refreshes_received")},
-                          {"totalSent", number(messages, "sent")},
-                          {"totalRecv", number(messages, "received")}};
-  json["addressFamilyInfo"] = family_map(
-      peer.value("families", Json::array()),
-      {{"acceptedPrefixCounter", number(prefixes, "accepted")}, {"sentPrefixCounter", number(prefixes, "announced")}});
-  json["connectionsEstablished"] = number(peer, "established");
-  json["connectionsDropped"] = number(peer, "dropped");
-  if (peer.contains("last_down")) json["lastResetDueTo"] = text(peer["last_down"], "reason");
-  if (!text(peer, "local_address").empty()) json["hostLocal"] = text(peer, "local_address");
-  json["hostForeign"] = text(peer, "peer");
+  json["messageStats"] = {{"notificationsSent", integer_at(messages, "notifications_sent")},
+                          {"notificationsRecv", integer_at(messages, "notifications_received")},
+                          {"updatesSent", integer_at(messages, "updates_sent")},
+                          {"updatesRecv", integer_at(messages, "updates_received")},
+                          {"keepalivesSent", integer_at(messages, "keepalives_sent")},
+                          {"keepalivesRecv", integer_at(messages, "keepalives_received")},
+                          {"routeRefreshSent", integer_at(messages, "refreshes_sent")},
+                          {"routeRefreshRecv", integer_at(messages, "refreshes_received")},
+                          {"totalSent", integer_at(messages, "sent")},
+                          {"totalRecv", integer_at(messages, "received")}};
+  json["addressFamilyInfo"] =
+      family_map(peer.value("families", Json::array()), {{"acceptedPrefixCounter", integer_at(prefixes, "accepted")},
+                                                         {"sentPrefixCounter", integer_at(prefixes, "announced")}});
+  json["connectionsEstablished"] = integer_at(peer, "established");
+  json["connectionsDropped"] = integer_at(peer, "dropped");
+  if (peer.contains("last_down")) json["lastResetDueTo"] = string_at(peer["last_down"], "reason");
+  if (!string_at(peer, "local_address").empty()) json["hostLocal"] = string_at(peer, "local_address");
+  json["hostForeign"] = string_at(peer, "peer");
   return json;
 }
 
 std::string frr_origin(const Json& path) {
-  const std::string origin = text(path, "origin");
+  const std::string origin = string_at(path, "origin");
   return origin == "igp" ? "IGP" : (origin == "egp" ? "EGP" : "incomplete");
 }
 
-bool is_local(const Json& path) { return text(path, "peer") == "local"; }
+bool is_local(const Json& path) { return string_at(path, "peer") == "local"; }
 
 std::string next_hop(const Json& path, const std::string& prefix) {
-  const std::string address = text(path, "next_hop");
+  const std::string address = string_at(path, "next_hop");
   if (!address.empty()) return address;
   return prefix.find(':') == std::string::npos ? "0.0.0.0" : "::";
 }
@@ -164,10 +164,10 @@ Json next_hops(const Json& path, const std::string& prefix) {
 }
 
 Json route_path(const Json& path, const std::string& prefix) {
-  Json json{{"valid", flag(path, "usable")}};
-  if (flag(path, "best")) json["bestpath"] = true, json["selectionReason"] = text(path, "rule");
-  if (flag(path, "multipath") && !flag(path, "best")) json["multipath"] = true;
-  if (flag(path, "stale")) json["stale"] = true;
+  Json json{{"valid", is_true(path, "usable")}};
+  if (is_true(path, "best")) json["bestpath"] = true, json["selectionReason"] = string_at(path, "rule");
+  if (is_true(path, "multipath") && !is_true(path, "best")) json["multipath"] = true;
+  if (is_true(path, "stale")) json["stale"] = true;
   const std::size_t slash = prefix.find('/');
   json["pathFrom"] = "external";
   json["prefix"] = prefix.substr(0, slash);
@@ -175,9 +175,9 @@ Json route_path(const Json& path, const std::string& prefix) {
   json["network"] = prefix;
   if (path.contains("med")) json["metric"] = path["med"];
   if (path.contains("local_pref")) json["locPrf"] = path["local_pref"];
-  json["weight"] = number(path, "weight");
-  json["peerId"] = is_local(path) ? "(unspec)" : text(path, "peer");
-  json["path"] = text(path, "as_path");
+  json["weight"] = integer_at(path, "weight");
+  json["peerId"] = is_local(path) ? "(unspec)" : string_at(path, "peer");
+  json["path"] = string_at(path, "as_path");
   json["origin"] = frr_origin(path);
   json["nexthops"] = next_hops(path, prefix);
   return json;
@@ -193,18 +193,18 @@ Json frr_summary(const Json& summary) {
     long long failed = 0;
     for (const Json& peer : summary.value("peers", Json::array())) {
       if (!carries(peer, family)) continue;
-      peers[text(peer, "peer")] = summary_peer(peer);
+      peers[string_at(peer, "peer")] = summary_peer(peer);
       failed += established(peer) ? 0 : 1;
     }
     if (peers.empty()) continue;
     const auto count = static_cast<long long>(peers.size());
-    all[std::string{family} + "Unicast"] = {{"routerId", text(router, "router_id")},
-                                            {"as", number(router, "asn")},
+    all[std::string{family} + "Unicast"] = {{"routerId", string_at(router, "router_id")},
+                                            {"as", integer_at(router, "asn")},
                                             {"vrfId", 0},
                                             {"vrfName", "default"},
                                             {"tableVersion", 0},
-                                            {"ribCount", number(summary, "routes")},
-                                            {"ribMemory", number(summary, "resident_octets")},
+                                            {"ribCount", integer_at(summary, "routes")},
+                                            {"ribMemory", integer_at(summary, "resident_octets")},
                                             {"peerCount", count},
                                             {"peerMemory", 0},
                                             {"peers", std::move(peers)},
@@ -219,14 +219,14 @@ Json frr_summary(const Json& summary) {
 
 Json frr_neighbors(const Json& peers) {
   Json all = Json::object();
-  for (const Json& peer : peers.value("peers", Json::array())) all[text(peer, "peer")] = neighbor(peer);
+  for (const Json& peer : peers.value("peers", Json::array())) all[string_at(peer, "peer")] = neighbor(peer);
   return all;
 }
 
 Json frr_routes(const Json& routes, const Json& router) {
   Json all = Json::object();
   for (const Json& route : routes.value("routes", Json::array())) {
-    const std::string prefix = text(route, "prefix");
+    const std::string prefix = string_at(route, "prefix");
     Json paths = Json::array();
     for (const Json& path : route.value("paths", Json::array())) paths.push_back(route_path(path, prefix));
     all[prefix] = std::move(paths);
@@ -234,9 +234,9 @@ Json frr_routes(const Json& routes, const Json& router) {
   return {{"vrfId", 0},
           {"vrfName", "default"},
           {"tableVersion", 0},
-          {"routerId", text(router, "router_id")},
+          {"routerId", string_at(router, "router_id")},
           {"defaultLocPrf", 100},
-          {"localAS", number(router, "asn")},
+          {"localAS", integer_at(router, "asn")},
           {"routes", std::move(all)}};
 }
 
@@ -244,17 +244,18 @@ Json frr_route(const Json& routes) {
   const Json all = routes.value("routes", Json::array());
   if (all.empty()) return Json::object();
   const Json& route = all.front();
-  const std::string prefix = text(route, "prefix");
+  const std::string prefix = string_at(route, "prefix");
   Json paths = Json::array();
   for (const Json& path : route.value("paths", Json::array())) {
-    Json one{
-        {"aspath", {{"string", text(path, "as_path")}}}, {"origin", frr_origin(path)}, {"valid", flag(path, "usable")}};
+    Json one{{"aspath", {{"string", string_at(path, "as_path")}}},
+             {"origin", frr_origin(path)},
+             {"valid", is_true(path, "usable")}};
     if (path.contains("med")) one["metric"] = path["med"];
     if (path.contains("local_pref")) one["locPrf"] = path["local_pref"];
-    if (flag(path, "best")) one["bestpath"] = {{"overall", true}, {"selectionReason", text(path, "rule")}};
-    if (flag(path, "multipath")) one["multipath"] = true;
+    if (is_true(path, "best")) one["bestpath"] = {{"overall", true}, {"selectionReason", string_at(path, "rule")}};
+    if (is_true(path, "multipath")) one["multipath"] = true;
     one["nexthops"] = next_hops(path, prefix);
-    one["peer"] = {{"peerId", is_local(path) ? "0.0.0.0" : text(path, "peer")}};
+    one["peer"] = {{"peerId", is_local(path) ? "0.0.0.0" : string_at(path, "peer")}};
     paths.push_back(std::move(one));
   }
   return {{"prefix", prefix}, {"paths", std::move(paths)}};

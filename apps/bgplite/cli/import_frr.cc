@@ -32,9 +32,9 @@ struct FrrNeighbor {
   bool soft_reconfiguration = false;
 };
 
-class Importer {
+class FrrImporter {
  public:
-  explicit Importer(std::string_view text)
+  explicit FrrImporter(std::string_view text)
       : text_(text), policies_([this](std::size_t line, const std::string& why) { report(line, why); }) {}
 
   Imported run() {
@@ -472,6 +472,6 @@ class Importer {
 
 }  // namespace
 
-Imported import_frr(std::string_view frr_conf) { return Importer(frr_conf).run(); }
+Imported import_frr(std::string_view frr_conf) { return FrrImporter(frr_conf).run(); }
 
 }  // namespace bgplite::cli

@@ -248,9 +248,9 @@ constexpr Refused kNotChild[] = {
     {"mark_out", "marks are for VTI devices; tunnels here have an 'if_id'"},
 };
 
-class Importer {
+class SwanctlImporter {
  public:
-  Importer(const Section& root, const std::vector<Include>& includes) : root_(root) {
+  SwanctlImporter(const Section& root, const std::vector<Include>& includes) : root_(root) {
     for (const Include& include : includes) leave(include.line, include.text, "import each of these files, too");
     for (const Section& section : root.sections)
       if (section.name == "secrets") secrets_ = &section;
@@ -512,7 +512,7 @@ minibgp::Result<Imported, std::string> import_swanctl(std::string_view swanctl_c
   Parser parser{swanctl_conf};
   const auto root = parser.run();
   if (!root) return minibgp::unexpected(root.error());
-  return Importer{*root, parser.includes()}.run();
+  return SwanctlImporter{*root, parser.includes()}.run();
 }
 
 }  // namespace bgplite::cli

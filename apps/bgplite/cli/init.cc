@@ -146,9 +146,9 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
 }
 
 /// Reads kInitText; the blocks nest.
-class Writer {
+class AnswersWriter {
  public:
-  Writer(Answers values, std::set<std::string, std::less<>> words)
+  AnswersWriter(Answers values, std::set<std::string, std::less<>> words)
       : values_(std::move(values)), words_(std::move(words)), lines_(split_lines(kInitText)) {}
 
   std::string run() {
@@ -280,7 +280,7 @@ std::string init_text(const Preset& preset, const Answers& answers) {
     if (values[id].find_first_of(":@") != std::string::npos) values[id] = "\"" + values[id] + "\"";
   std::set<std::string, std::less<>> words(preset.words.begin(), preset.words.end());
   derive(preset, values, words);
-  return Writer{std::move(values), std::move(words)}.run();
+  return AnswersWriter{std::move(values), std::move(words)}.run();
 }
 
 namespace {

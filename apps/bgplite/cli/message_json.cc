@@ -67,7 +67,7 @@ Json to_json(const Capabilities& c) {
   return json;
 }
 
-struct Writer {
+struct JsonWriter {
   Json operator()(std::monostate) const { return nullptr; }
   Json operator()(const KeepaliveMessage&) const { return Json::object(); }
   Json operator()(const OpenMessage& open) const {
@@ -397,8 +397,8 @@ nlohmann::ordered_json to_json(const DecodedMessage& decoded) {
   Json json{{"type", decoded.type},
             {"length", decoded.octets},
             {"verdict", minibgp::to_text(decoded.verdict)},
-            {"message", std::visit(Writer{}, decoded.value)}};
-  if (decoded.notification.code != 0) json["answer"] = Writer{}(decoded.notification);
+            {"message", std::visit(JsonWriter{}, decoded.value)}};
+  if (decoded.notification.code != 0) json["answer"] = JsonWriter{}(decoded.notification);
   for (const Finding& finding : decoded.findings) {
     Json one{{"offset", finding.offset}, {"cost", minibgp::to_text(finding.cost)}, {"what", finding.what}};
     if (finding.attribute != 0) one["attribute"] = finding.attribute;

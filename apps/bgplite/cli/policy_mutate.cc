@@ -64,6 +64,7 @@ std::vector<Variant<minibgp::AsnRange>> others(const minibgp::AsnRange& range) {
 }
 std::vector<Variant<minibgp::CommunityPattern>> others(const minibgp::CommunityPattern& pattern) {
   minibgp::CommunityPattern copy = pattern;
+  // A wildcard hides the lower half: then the AS differs.
   copy.value ^= (pattern.mask & 1U) != 0 ? 1U : 0x10000U;
   copy.value &= copy.mask;
   return {{"another value", copy}};
@@ -76,6 +77,7 @@ std::vector<Variant<minibgp::ExtendedCommunityPattern>> others(const minibgp::Ex
 }
 std::vector<Variant<minibgp::LargeCommunityPattern>> others(const minibgp::LargeCommunityPattern& pattern) {
   minibgp::LargeCommunityPattern copy = pattern;
+  // The last field that the pattern looks at.
   (pattern.mask.local2 != 0 ? copy.value.local2 : copy.value.global) ^= 1U;
   copy.value.global &= copy.mask.global;
   return {{"another value", copy}};
@@ -116,6 +118,7 @@ void vary_items(const List& list, Into& into) {
       copy.items[i] = other.thing;
       into.push_back({item + other.how, copy});
     }
+    // Without its only item it is no condition: dropping that is a mutant of its own.
     if (list.items.size() + list.sets.size() < 2) continue;
     List copy = list;
     copy.items.erase(copy.items.begin() + static_cast<std::ptrdiff_t>(i));
@@ -347,6 +350,7 @@ class Mutator {
   template <typename Thing>
   void with(Thing& at, Thing other, const std::string& text, const minibgp::SourceMark& mark) {
     std::swap(at, other);
+    // Two equal terms make equal texts; reports and baselines need each mutant's own.
     const std::size_t before = ++named_[text];
     mutant_.text = before == 1 ? text : text + " (" + std::to_string(before) + ")";
     mutant_.mark = mark;
@@ -356,6 +360,7 @@ class Mutator {
 
   void find(const std::string& name) {
     for (const PolicyDefinition& definition : mutant_.library.policies) {
+      // Policies may call each other: each is looked into once.
       if (definition.name != name || !policies_.insert(name).second) continue;
       for (const PolicyTerm& term : definition.terms) {
         if (term.call) find(term.call->name);
@@ -436,6 +441,7 @@ class Mutator {
   template <typename Item>
   void sets(std::vector<minibgp::NamedSet<Item>>& all) {
     for (minibgp::NamedSet<Item>& set : all) {
+      // Of a list with thousands of entries, as a registry gives them, each would be a run of all tests.
       if (sets_.count(set.name) == 0 || set.items.size() > set_entries_max_) continue;
       for (std::size_t i = 0; i < set.items.size(); ++i) {
         const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);

@@ -12,7 +12,7 @@
 namespace bgplite::cli {
 namespace {
 
-struct Options {
+struct ShowOptions {
   std::vector<std::string> words;
   std::optional<std::size_t> limit;
   std::optional<double> watch_s;
@@ -49,7 +49,7 @@ Exit show_once(const Common& common, const ShowRequest& request) {
   return print(how, *answer, [&](const Json& value) { return render(request.view, value, common.color); });
 }
 
-Exit run_show(const Common& common, const Options& options) {
+Exit run_show(const Common& common, const ShowOptions& options) {
   auto request = parse_show(options.words);
   if (!request) return fail(Exit::bad_input, request.error());
   if (options.limit) request->arguments["limit"] = *options.limit;
@@ -59,7 +59,7 @@ Exit run_show(const Common& common, const Options& options) {
 }  // namespace
 
 void add_show(Verbs& verbs) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowOptions>();
   CLI::App& verb =
       verbs.add("show", "Show the state: summary, peers, routes, fib, tunnels, policy, memory, config, version, log");
   verb.footer(

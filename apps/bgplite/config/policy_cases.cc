@@ -177,11 +177,6 @@ class CasesReader {
   PolicyTests& into_;
 };
 
-std::string beside(const std::string& file, const std::string& path) {
-  if (path.starts_with('/')) return path;
-  return file.substr(0, file.rfind('/') + 1) + path;
-}
-
 /// The one document of a text; what is wrong with it goes to `diagnostics`.
 std::optional<YAML::Node> parse(const std::string& text, const std::string& file, Diagnostics& diagnostics) {
   YamlText read = read_yaml(text, {.values = 2'000'000});

@@ -18,7 +18,7 @@ namespace match = minibgp::match;
 namespace edit = minibgp::edit;
 
 /// The value of a key being read, and the way back to the reader.
-struct In {
+struct PolicyIn {
   const PolicyReader& reader;
   const YAML::Node& node;
   unsigned depth = 0;
@@ -142,7 +142,7 @@ struct In {
 
 // --- Matches -------------------------------------------------------------------------------------------------------
 
-using ReadMatch = std::optional<PolicyMatch::Condition> (*)(const In&);
+using ReadMatch = std::optional<PolicyMatch::Condition> (*)(const PolicyIn&);
 struct MatchKey {
   const char* name;
   ReadMatch read;
@@ -157,7 +157,7 @@ std::optional<PolicyMatch::Condition> made(const std::optional<Value>& value) {
 constexpr std::pair<const char*, minibgp::Origin> kOrigins[] = {
     {"igp", minibgp::Origin::igp}, {"egp", minibgp::Origin::egp}, {"incomplete", minibgp::Origin::incomplete}};
 
-std::optional<PolicyMatch::Condition> read_any(const In& in) {
+std::optional<PolicyMatch::Condition> read_any(const PolicyIn& in) {
   match::AnyOf any;
   if (!in.node.IsSequence()) {
     in.reader.error(in.node, "must be a list of matches");
@@ -168,70 +168,74 @@ std::optional<PolicyMatch::Condition> read_any(const In& in) {
 }
 
 const MatchKey kMatches[] = {
-    {"prefix", [](const In& in) { return in.list<match::PrefixIn>(); }},
+    {"prefix", [](const PolicyIn& in) { return in.list<match::PrefixIn>(); }},
     {"family",
-     [](const In& in) {
+     [](const PolicyIn& in) {
        constexpr std::pair<const char*, minibgp::Family> kFamilies[] = {{"ipv4", minibgp::Family::ipv4},
                                                                         {"ipv6", minibgp::Family::ipv6}};
        return made<match::FamilyIs>(in.choice(kFamilies));
      }},
     {"as_path",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> {
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
        return match::AsPathRegex{in.texts("a regular expression")};
      }},
-    {"as_path_contains", [](const In& in) { return in.list<match::AsPathContains>(); }},
+    {"as_path_contains", [](const PolicyIn& in) { return in.list<match::AsPathContains>(); }},
     {"as_path_starts",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathStarts{in.sequence()}; }},
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathStarts{in.sequence()}; }},
     {"as_path_ends",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathEnds{in.sequence()}; }},
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathEnds{in.sequence()}; }},
     {"as_path_length",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> {
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
        const auto range = in.range_or_none();
        if (!range || !*range) return std::nullopt;
        return match::AsPathLength{**range};
      }},
-    {"neighbor_as", [](const In& in) { return in.list<match::NeighborAs>(); }},
-    {"origin_as", [](const In& in) { return in.list<match::OriginAs>(); }},
-    {"community", [](const In& in) { return in.communities<match::CommunityIn, Quantifier::any>(); }},
-    {"community_all", [](const In& in) { return in.communities<match::CommunityIn, Quantifier::all>(); }},
-    {"extended_community", [](const In& in) { return in.communities<match::ExtendedCommunityIn, Quantifier::any>(); }},
+    {"neighbor_as", [](const PolicyIn& in) { return in.list<match::NeighborAs>(); }},
+    {"origin_as", [](const PolicyIn& in) { return in.list<match::OriginAs>(); }},
+    {"community", [](const PolicyIn& in) { return in.communities<match::CommunityIn, Quantifier::any>(); }},
+    {"community_all", [](const PolicyIn& in) { return in.communities<match::CommunityIn, Quantifier::all>(); }},
+    {"extended_community",
+     [](const PolicyIn& in) { return in.communities<match::ExtendedCommunityIn, Quantifier::any>(); }},
     {"extended_community_all",
-     [](const In& in) { return in.communities<match::ExtendedCommunityIn, Quantifier::all>(); }},
-    {"large_community", [](const In& in) { return in.communities<match::LargeCommunityIn, Quantifier::any>(); }},
-    {"large_community_all", [](const In& in) { return in.communities<match::LargeCommunityIn, Quantifier::all>(); }},
-    {"med", [](const In& in) { return made<match::MedIs>(in.range_or_none()); }},
-    {"local_pref", [](const In& in) { return made<match::LocalPrefIs>(in.range_or_none()); }},
-    {"origin", [](const In& in) { return made<match::OriginIs>(in.choice(kOrigins)); }},
-    {"next_hop", [](const In& in) { return in.list<match::NextHopIn>(); }},
+     [](const PolicyIn& in) { return in.communities<match::ExtendedCommunityIn, Quantifier::all>(); }},
+    {"large_community", [](const PolicyIn& in) { return in.communities<match::LargeCommunityIn, Quantifier::any>(); }},
+    {"large_community_all",
+     [](const PolicyIn& in) { return in.communities<match::LargeCommunityIn, Quantifier::all>(); }},
+    {"med", [](const PolicyIn& in) { return made<match::MedIs>(in.range_or_none()); }},
+    {"local_pref", [](const PolicyIn& in) { return made<match::LocalPrefIs>(in.range_or_none()); }},
+    {"origin", [](const PolicyIn& in) { return made<match::OriginIs>(in.choice(kOrigins)); }},
+    {"next_hop", [](const PolicyIn& in) { return in.list<match::NextHopIn>(); }},
     {"peer",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> { return match::PeerIs{in.texts("a peer's name")}; }},
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
+       return match::PeerIs{in.texts("a peer's name")};
+     }},
     {"tunnel",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> {
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
        return match::TunnelIs{in.texts("a tunnel's name")};
      }},
     {"peer_type",
-     [](const In& in) {
+     [](const PolicyIn& in) {
        constexpr std::pair<const char*, minibgp::PeerType> kTypes[] = {{"ebgp", minibgp::PeerType::ebgp},
                                                                        {"ibgp", minibgp::PeerType::ibgp}};
        return made<match::PeerTypeIs>(in.choice(kTypes));
      }},
-    {"own_prefix", [](const In& in) { return made<match::OwnPrefix>(in.flag()); }},
-    {"covers_ike_endpoint", [](const In& in) { return made<match::CoversIkeEndpoint>(in.flag()); }},
+    {"own_prefix", [](const PolicyIn& in) { return made<match::OwnPrefix>(in.flag()); }},
+    {"covers_ike_endpoint", [](const PolicyIn& in) { return made<match::CoversIkeEndpoint>(in.flag()); }},
     {"rpki",
-     [](const In& in) {
+     [](const PolicyIn& in) {
        constexpr std::pair<const char*, minibgp::RpkiState> kStates[] = {{"valid", minibgp::RpkiState::valid},
                                                                          {"invalid", minibgp::RpkiState::invalid},
                                                                          {"not-found", minibgp::RpkiState::not_found}};
        return made<match::RpkiIs>(in.choice(kStates));
      }},
     {"policy",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> {
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
        const auto name = in.reader.scalar(in.node, "a policy's name");
        if (!name) return std::nullopt;
        return match::PolicyAccepts{{*name, in.reader.mark(in.node)}};
      }},
     {"not",
-     [](const In& in) -> std::optional<PolicyMatch::Condition> {
+     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
        return match::Not{in.reader.matches(in.node, in.depth + 1)};
      }},
     {"any", &read_any},
@@ -239,21 +243,21 @@ const MatchKey kMatches[] = {
 
 // --- Edits ---------------------------------------------------------------------------------------------------------
 
-using ReadEdit = std::optional<PolicyEdit::Action> (*)(const In&);
+using ReadEdit = std::optional<PolicyEdit::Action> (*)(const PolicyIn&);
 struct EditKey {
   const char* name;
   ReadEdit read;
 };
 
 template <typename Edit>
-std::optional<PolicyEdit::Action> changing(const In& in) {
+std::optional<PolicyEdit::Action> changing(const PolicyIn& in) {
   const auto change = in.change();
   if (!change) return std::nullopt;
   return Edit{*change};
 }
 
 template <typename Edit, edit::ListOp op>
-std::optional<PolicyEdit::Action> listing(const In& in) {
+std::optional<PolicyEdit::Action> listing(const PolicyIn& in) {
   Edit made;
   made.op = op;
   const bool none = op == edit::ListOp::set && in.node.IsScalar() && in.node.Scalar() == "none";
@@ -262,13 +266,13 @@ std::optional<PolicyEdit::Action> listing(const In& in) {
 }
 
 /// "65001", "own x3", or { asn: own, times: 3 }.
-std::optional<PolicyEdit::Action> read_prepend(const In& in) {
+std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
   edit::Prepend prepend;
   std::optional<AsnChoice> asn;
   if (in.node.IsMap()) {
     in.reader.entries(in.node, "asn and times",
                       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
-                        const In inner{in.reader, value};
+                        const PolicyIn inner{in.reader, value};
                         if (name == "asn") {
                           if (const auto text = in.reader.scalar(value, "an AS number, own or leftmost"))
                             asn = inner.asn_choice(*text);
@@ -296,7 +300,7 @@ std::optional<PolicyEdit::Action> read_prepend(const In& in) {
   return prepend;
 }
 
-std::optional<PolicyEdit::Action> read_replace(const In& in) {
+std::optional<PolicyEdit::Action> read_replace(const PolicyIn& in) {
   edit::ReplaceAsn replace;
   bool what = false;
   std::optional<AsnChoice> with;
@@ -305,7 +309,7 @@ std::optional<PolicyEdit::Action> read_replace(const In& in) {
         const auto text = in.reader.scalar(value, "an AS number or a word");
         if (!text) return;
         if (name == "with") {
-          with = In{in.reader, value}.asn_choice(*text);
+          with = PolicyIn{in.reader, value}.asn_choice(*text);
         } else if (name != "asn") {
           in.reader.error(key, "unknown key '" + name + "'", did_you_mean(name, {"asn", "with"}));
         } else if (*text == "private" || *text == "any") {
@@ -326,7 +330,7 @@ std::optional<PolicyEdit::Action> read_replace(const In& in) {
   return replace;
 }
 
-std::optional<PolicyEdit::Action> read_next_hop(const In& in) {
+std::optional<PolicyEdit::Action> read_next_hop(const PolicyIn& in) {
   using minibgp::NextHopChoice;
   const auto text = in.reader.scalar(in.node, "an address, self, unchanged or peer");
   if (!text) return std::nullopt;
@@ -338,7 +342,7 @@ std::optional<PolicyEdit::Action> read_next_hop(const In& in) {
 }
 
 template <typename Edit, typename Number>
-std::optional<PolicyEdit::Action> numbering(const In& in, Number min, Number max) {
+std::optional<PolicyEdit::Action> numbering(const PolicyIn& in, Number min, Number max) {
   const auto value = in.number<Number>(min, max);
   if (!value) return std::nullopt;
   return Edit{*value};
@@ -347,7 +351,7 @@ std::optional<PolicyEdit::Action> numbering(const In& in, Number min, Number max
 const EditKey kEdits[] = {
     {"local_pref", &changing<edit::LocalPref>},
     {"med",
-     [](const In& in) -> std::optional<PolicyEdit::Action> {
+     [](const PolicyIn& in) -> std::optional<PolicyEdit::Action> {
        if (in.node.IsScalar() && in.node.Scalar() == "none") return edit::Med{std::nullopt};
        const auto change = in.change();
        if (!change) return std::nullopt;
@@ -355,14 +359,14 @@ const EditKey kEdits[] = {
      }},
     {"weight", &changing<edit::Weight>},
     {"origin",
-     [](const In& in) -> std::optional<PolicyEdit::Action> {
+     [](const PolicyIn& in) -> std::optional<PolicyEdit::Action> {
        const auto origin = in.choice(kOrigins);
        if (!origin) return std::nullopt;
        return edit::SetOrigin{*origin};
      }},
     {"prepend", &read_prepend},
     {"strip_private",
-     [](const In& in) -> std::optional<PolicyEdit::Action> {
+     [](const PolicyIn& in) -> std::optional<PolicyEdit::Action> {
        if (in.flag() == true) return edit::StripPrivate{};
        in.reader.error(in.node, "strip_private can only be true");
        return std::nullopt;
@@ -378,20 +382,20 @@ const EditKey kEdits[] = {
     {"add_large_community", &listing<edit::LargeCommunities, edit::ListOp::add>},
     {"remove_large_community", &listing<edit::LargeCommunities, edit::ListOp::remove>},
     {"next_hop", &read_next_hop},
-    {"fib_metric", [](const In& in) { return numbering<edit::FibMetric, std::uint32_t>(in, 0, 0xFFFFFFFFU); }},
+    {"fib_metric", [](const PolicyIn& in) { return numbering<edit::FibMetric, std::uint32_t>(in, 0, 0xFFFFFFFFU); }},
     {"fib_table",
-     [](const In& in) {
+     [](const PolicyIn& in) {
        if (in.node.IsScalar() && in.node.Scalar() == "255")
          in.reader.error(in.node, "table 255 is the kernel's own: it says which addresses are this host's");
        return numbering<edit::FibTable, std::uint32_t>(in, 1, 0xFFFFFFFFU);
      }},
     {"fib_prefsrc",
-     [](const In& in) -> std::optional<PolicyEdit::Action> {
+     [](const PolicyIn& in) -> std::optional<PolicyEdit::Action> {
        const auto address = in.address();
        if (!address) return std::nullopt;
        return edit::FibPrefsrc{*address};
      }},
-    {"ecmp_weight", [](const In& in) { return numbering<edit::EcmpWeight, std::uint16_t>(in, 1, 256); }},
+    {"ecmp_weight", [](const PolicyIn& in) { return numbering<edit::EcmpWeight, std::uint16_t>(in, 1, 256); }},
 };
 
 template <typename Keys>
@@ -465,7 +469,7 @@ std::vector<PolicyMatch> PolicyReader::matches(const YAML::Node& node, unsigned 
     const auto row = std::find_if(std::begin(kMatches), std::end(kMatches),
                                   [&](const MatchKey& known) { return name == known.name; });
     if (row == std::end(kMatches)) return error(key, "unknown match '" + name + "'", unknown_key_hint(name, kMatches));
-    if (auto condition = row->read(In{*this, value, depth})) all.push_back({*std::move(condition), mark(value)});
+    if (auto condition = row->read(PolicyIn{*this, value, depth})) all.push_back({*std::move(condition), mark(value)});
   });
   return all;
 }
@@ -477,7 +481,7 @@ std::vector<PolicyEdit> PolicyReader::edits(const YAML::Node& node) const {
       const auto row =
           std::find_if(std::begin(kEdits), std::end(kEdits), [&](const EditKey& known) { return name == known.name; });
       if (row == std::end(kEdits)) return error(key, "unknown edit '" + name + "'", unknown_key_hint(name, kEdits));
-      if (auto action = row->read(In{*this, value})) all.push_back({*std::move(action), mark(value)});
+      if (auto action = row->read(PolicyIn{*this, value})) all.push_back({*std::move(action), mark(value)});
     });
   };
   // One mapping, or a list of them where an edit is needed twice.

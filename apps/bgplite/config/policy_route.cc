@@ -52,7 +52,7 @@ bool sorted_values(const Values& texts, std::optional<Value> (*parse)(std::strin
 }
 
 template <typename Value>
-std::string listed(const std::vector<Value>& values) {
+std::string spaced(const std::vector<Value>& values) {
   std::string text;
   for (const Value& value : values) text += (text.empty() ? "" : " ") + to_text(value);
   return text.empty() ? "none" : text;
@@ -71,14 +71,14 @@ bool truth(const std::string& text, std::optional<bool>& into) {
 
 /// One field: what a value must be, how it is set (from the first text, where one is enough), and, for attributes, what
 /// it reads as.
-struct Field {
+struct RouteField {
   std::string_view name;
   const char* what;
   bool (*set)(PolicyRoute& route, const Values& values);
   std::string (*text)(const PathAttributes& attributes);
 };
 
-const Field kFields[] = {
+const RouteField kRouteFields[] = {
     {"prefix", "a prefix",
      [](PolicyRoute& r, const Values& v) {
        r.prefix = minibgp::parse_prefix(v[0]);
@@ -130,17 +130,17 @@ const Field kFields[] = {
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_community, r.attributes.communities);
      },
-     [](const PathAttributes& a) { return listed(a.communities); }},
+     [](const PathAttributes& a) { return spaced(a.communities); }},
     {"extended_community", "extended communities such as rt:65001:100",
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_extended_community, r.attributes.extended_communities);
      },
-     [](const PathAttributes& a) { return listed(a.extended_communities); }},
+     [](const PathAttributes& a) { return spaced(a.extended_communities); }},
     {"large_community", "large communities such as 65001:1:2",
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_large_community, r.attributes.large_communities);
      },
-     [](const PathAttributes& a) { return listed(a.large_communities); }},
+     [](const PathAttributes& a) { return spaced(a.large_communities); }},
     {"fib_metric", "a number or none",
      [](PolicyRoute& r, const Values& v) { return optional_number(v[0], r.attributes.local.fib_metric); },
      [](const PathAttributes& a) { return number_text(a.local.fib_metric); }},
@@ -184,14 +184,14 @@ const Field kFields[] = {
      nullptr},
 };
 
-const Field* field_named(std::string_view name) {
+const RouteField* field_named(std::string_view name) {
   // Plurals are what `show routes --json` writes.
   if (name == "communities") name = "community";
   if (name == "extended_communities") name = "extended_community";
   if (name == "large_communities") name = "large_community";
-  const auto found =
-      std::find_if(std::begin(kFields), std::end(kFields), [&](const Field& field) { return field.name == name; });
-  return found == std::end(kFields) ? nullptr : found;
+  const auto found = std::find_if(std::begin(kRouteFields), std::end(kRouteFields),
+                                  [&](const RouteField& field) { return field.name == name; });
+  return found == std::end(kRouteFields) ? nullptr : found;
 }
 
 bool takes_many(std::string_view name) { return name == "as_path" || name.ends_with("community"); }
@@ -199,7 +199,7 @@ bool takes_many(std::string_view name) { return name == "as_path" || name.ends_w
 }  // namespace
 
 std::optional<std::string> set_route_field(PolicyRoute& route, std::string_view name, const Values& values) {
-  const Field* field = field_named(name);
+  const RouteField* field = field_named(name);
   if (field == nullptr) return "unknown field '" + std::string(name) + "'";
   const Values one = values.empty() ? Values{"none"} : values;
   const bool fits = one.size() == 1 || takes_many(field->name);
@@ -212,7 +212,7 @@ std::optional<std::string> set_route_field(PolicyRoute& route, std::string_view 
 const std::vector<std::string_view>& route_field_names() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> all;
-    for (const Field& field : kFields) all.push_back(field.name);
+    for (const RouteField& field : kRouteFields) all.push_back(field.name);
     return all;
   }();
   return names;
@@ -220,14 +220,14 @@ const std::vector<std::string_view>& route_field_names() {
 
 std::vector<AttributeText> attribute_texts(const PathAttributes& attributes) {
   std::vector<AttributeText> texts;
-  for (const Field& field : kFields)
+  for (const RouteField& field : kRouteFields)
     if (field.text != nullptr) texts.push_back({field.name, field.text(attributes)});
   return texts;
 }
 
 std::vector<AttributeChange> changes_between(const PathAttributes& before, const PathAttributes& after) {
   std::vector<AttributeChange> changes;
-  for (const Field& field : kFields) {
+  for (const RouteField& field : kRouteFields) {
     if (field.text == nullptr) continue;
     std::string old_text = field.text(before);
     std::string new_text = field.text(after);
@@ -237,7 +237,7 @@ std::vector<AttributeChange> changes_between(const PathAttributes& before, const
 }
 
 std::optional<std::string> expected_text(std::string_view name, const Values& values, std::string& error) {
-  const Field* field = field_named(name);
+  const RouteField* field = field_named(name);
   if (field == nullptr || field->text == nullptr) {
     error = "'" + std::string(name) + "' is no attribute";
     return std::nullopt;

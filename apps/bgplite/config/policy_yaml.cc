@@ -21,11 +21,6 @@ using minibgp::SourceMark;
 
 constexpr std::size_t kSetFileOctetsMax = 512UL * 1024 * 1024;
 
-std::string beside(const std::string& file, const std::string& path) {
-  if (path.starts_with('/')) return path;
-  return file.substr(0, file.rfind('/') + 1) + path;
-}
-
 class SourcesReader {
  public:
   SourcesReader(PolicySources& into, Diagnostics& diagnostics, const ReadSetFile& read)
@@ -259,6 +254,11 @@ class Canonical {
 };
 
 }  // namespace
+
+std::string beside(const std::string& file, const std::string& path) {
+  if (path.starts_with('/')) return path;
+  return file.substr(0, file.rfind('/') + 1) + path;
+}
 
 Place PolicySources::place(const SourceMark& mark) const {
   return {mark.file < files.size() ? files[mark.file] : std::string{}, mark.line, mark.column};

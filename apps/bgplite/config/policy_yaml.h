@@ -23,6 +23,9 @@ struct PolicyDocument {
   YAML::Node root;
 };
 
+/// What `path` means where `file` names it: relative to the folder of `file`.
+[[nodiscard]] std::string beside(const std::string& file, const std::string& path);
+
 /// Files that sets name (`file:`, `bgpq4:`), relative to the document's directory.
 using ReadSetFile = std::function<std::optional<std::string>(const std::string& path, std::string& error)>;
 /// The host's. One of more than 512 MiB is refused.

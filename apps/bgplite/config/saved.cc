@@ -81,7 +81,7 @@ void read_announcements(const In& in, Config& config) {
   }
 }
 
-void read_peers(const In& in, Config& config) {
+void read_saved_peers(const In& in, Config& config) {
   in.reader.entries(in.node, [&](const std::string& key, const YAML::Node& at, const YAML::Node& node) {
     const auto peer = config.peers.find(key);
     if (peer == config.peers.end())
@@ -100,7 +100,7 @@ const Fields<Config>& saved_fields() {
        read_announcements},
       {value("peers", Type::mapping, "", Effect::reset,
              "Peers that `bgplite enable --save` or `disable --save` changed."),
-       read_peers},
+       read_saved_peers},
   };
   return fields;
 }

@@ -31,15 +31,14 @@ namespace {
 namespace asio = boost::asio;
 using asio::local::stream_protocol;
 using Error = boost::system::error_code;
-using std::chrono::seconds;
 
 constexpr std::size_t kRequestOctetsMax = 64U << 10U;
 constexpr int kRequestDepthMax = 8;      ///< Values are copied and freed recursively.
 constexpr std::size_t kClientsMax = 32;  ///< More wait in the kernel's backlog.
 constexpr std::size_t kStreamsMax = 8;
 constexpr std::size_t kStreamLinesMax = 1024;  ///< Waiting for one client.
-constexpr seconds kRequestTimeout{2};
-constexpr seconds kAnswerTimeout{60};
+constexpr std::chrono::seconds kRequestTimeout{2};
+constexpr std::chrono::seconds kAnswerTimeout{60};
 /// An answer of this size left pages with the allocator that are worth giving back.
 constexpr std::size_t kLargeAnswer = 1U << 20U;
 
@@ -109,7 +108,7 @@ class Reply::Sink : public std::enable_shared_from_this<Reply::Sink> {
   void send(std::string text);
   void read();
   void on_line(std::string line);
-  void expire_after(seconds time);
+  void expire_after(std::chrono::seconds time);
   void write_next();
   void watch_for_close();
 
@@ -186,7 +185,7 @@ void Reply::Sink::start() {
   read();
 }
 
-void Reply::Sink::expire_after(seconds time) {
+void Reply::Sink::expire_after(std::chrono::seconds time) {
   deadline_.expires_after(time);
   deadline_.async_wait([self = shared_from_this()](const Error& error) {
     // Twice the same timer: before the request is complete it guards against silence, afterwards against a handler that
@@ -408,7 +407,7 @@ void Server::Impl::accept() {
     if (error) {
       // Out of descriptors: try again a little later instead of spinning.
       self->log_.warning(minibgp::LogArea::control, "control socket: accept: " + error.message());
-      self->retry_.expires_after(seconds{1});
+      self->retry_.expires_after(std::chrono::seconds{1});
       self->retry_.async_wait([self](const Error& stopped) { stopped ? void() : self->accept(); });
       return;
     }

@@ -5,6 +5,7 @@
 #include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
 #include <apps/bgplite/host/strongswan_conf.h>
+#include <apps/bgplite/state_file.h>
 #include <bgp/text.h>
 #include <xfrm/stat.h>
 #include <xfrm/vici/client.h>
@@ -39,11 +40,6 @@ using minibgp::xfrm::Mode;
 using minibgp::xfrm::TunnelOptions;
 namespace vici = minibgp::xfrm::vici;
 using Json = nlohmann::json;
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 Json parse(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
@@ -371,11 +367,11 @@ std::uint32_t largest_through(const std::string& interface, const std::string& t
 
 /// Counters of IPsec, a moment apart.
 void gather_movement(const Config& config, const GatherOptions& options, Facts& facts) {
-  facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(read_text("/proc/net/xfrm_stat"));
   boost::asio::io_context idle;
   boost::asio::steady_timer observed(idle, options.observe);
   observed.wait();
-  facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(slurp("/proc/net/xfrm_stat"));
+  facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(read_text("/proc/net/xfrm_stat"));
   Facts later;
   for (const auto& [name, tunnel] : config.tunnels) later.tunnels[name];
   gather_charon(config, options, later);

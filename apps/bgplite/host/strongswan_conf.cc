@@ -1,9 +1,8 @@
 #include <apps/bgplite/host/strongswan_conf.h>
+#include <apps/bgplite/state_file.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <glob.h>
@@ -76,11 +75,6 @@ class Parser {
   std::vector<std::string> sections_;
 };
 
-std::string slurp(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 }  // namespace
 
 Settings parse_strongswan_conf(const IncludedFile& file, const Includer& include) {
@@ -92,12 +86,13 @@ Settings parse_strongswan_conf(const IncludedFile& file, const Includer& include
 Settings read_strongswan_conf() {
   const char* given = ::secure_getenv("STRONGSWAN_CONF");
   const std::string path = given != nullptr ? given : "/etc/strongswan.conf";
-  return parse_strongswan_conf({path, slurp(path)}, [](const std::string& pattern, const std::string& from) {
+  return parse_strongswan_conf({path, read_text(path)}, [](const std::string& pattern, const std::string& from) {
     const std::string absolute = (std::filesystem::path(from).parent_path() / pattern).string();
     std::vector<IncludedFile> files;
     glob_t found{};
     if (::glob(absolute.c_str(), 0, nullptr, &found) == 0)
-      for (std::size_t i = 0; i < found.gl_pathc; ++i) files.push_back({found.gl_pathv[i], slurp(found.gl_pathv[i])});
+      for (std::size_t i = 0; i < found.gl_pathc; ++i)
+        files.push_back({found.gl_pathv[i], read_text(found.gl_pathv[i])});
     ::globfree(&found);
     return files;
   });

@@ -5,7 +5,7 @@
 namespace minibgp::testing {
 namespace {
 
-struct Case {
+struct MatchRow {
   std::string name;
   PolicyMatch match;
   PolicyRoute satisfies;
@@ -34,7 +34,7 @@ match::NextHopIn next_hop_in(std::string_view range) {
   return in;
 }
 
-std::vector<Case> cases() {
+std::vector<MatchRow> match_cases() {
   const auto any = Quantifier::any;
   const auto all = Quantifier::all;
   const PolicyMatch in_10 = when(prefix_in({"10.0.0.0/8 le 32"}));
@@ -119,7 +119,7 @@ std::vector<Case> cases() {
   };
 }
 
-class MatchCase : public ::testing::TestWithParam<Case> {};
+class MatchCase : public ::testing::TestWithParam<MatchRow> {};
 
 TEST_P(MatchCase, HoldsOfOneRouteAndNotOfTheOther) {
   const auto policy = compiled({term("only", {GetParam().match}, {}, TermVerdict::accept)});
@@ -132,7 +132,7 @@ TEST_P(MatchCase, NegationTurnsBothAround) {
   EXPECT_THAT(policy, Rejects(GetParam().satisfies));
   EXPECT_THAT(policy, Accepts(GetParam().does_not));
 }
-INSTANTIATE_TEST_SUITE_P(Table, MatchCase, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Table, MatchCase, ::testing::ValuesIn(match_cases()),
                          [](const auto& each) { return each.param.name; });
 
 TEST(Match, PeerMayBeMeantByAddress) {

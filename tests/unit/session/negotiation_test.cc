@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kV4 = 0, kV6 = 1;
 constexpr LocalIdentity kSelf{.asn = Asn{65001}, .router_id = RouterId{0x0A000001}};
 
-[[nodiscard]] PeerOptions options_for(Asn remote) {
+[[nodiscard]] PeerOptions peer_options_for(Asn remote) {
   PeerOptions options;
   options.address = IpAddress::v4(0xC0000202);
   options.remote_as = remote;
@@ -31,7 +31,7 @@ constexpr LocalIdentity kSelf{.asn = Asn{65001}, .router_id = RouterId{0x0A00000
 }
 
 TEST(MakeOpen, SaysWhatIsConfigured) {
-  PeerOptions options = options_for(Asn{65002});
+  PeerOptions options = peer_options_for(Asn{65002});
   options.families = {true, true};
   options.timers.hold_s = 30;
   options.add_path_receive = true;
@@ -55,19 +55,19 @@ TEST(MakeOpen, SaysWhatIsConfigured) {
 }
 
 TEST(MakeOpen, AFourOctetAsIsAsTransInTheOldField) {  // RFC 6793 s.9
-  const wire::Open open = make_open(options_for(Asn{65002}), {.asn = Asn{4200000001}, .router_id = RouterId{1}});
+  const wire::Open open = make_open(peer_options_for(Asn{65002}), {.asn = Asn{4200000001}, .router_id = RouterId{1}});
   EXPECT_EQ(open.asn_field, 23456);
   EXPECT_EQ(open.asn, Asn{4200000001});
 }
 
 TEST(MakeOpen, LocalAsReplacesTheSpeakersOwn) {
-  PeerOptions options = options_for(Asn{65002});
+  PeerOptions options = peer_options_for(Asn{65002});
   options.local_as = Asn{65100};
   EXPECT_EQ(make_open(options, kSelf).asn, Asn{65100});
 }
 
 TEST(MakeOpen, AHelperListsNoFamilyAndARestartSetsR) {  // RFC 4724 s.3, s.4.1
-  PeerOptions options = options_for(Asn{65002});
+  PeerOptions options = peer_options_for(Asn{65002});
   options.graceful_restart = GracefulRestart::helper;
   EXPECT_FALSE(make_open(options, kSelf).capabilities.graceful_restart->families[kV4]);
   options.graceful_restart = GracefulRestart::full;
@@ -82,7 +82,7 @@ TEST(MakeOpen, AHelperListsNoFamilyAndARestartSetsR) {  // RFC 4724 s.3, s.4.1
 }
 
 TEST(MakeOpen, TowardIbgpNoRoleIsSent) {
-  PeerOptions options = options_for(Asn{65001});
+  PeerOptions options = peer_options_for(Asn{65001});
   options.role = Role::peer;
   EXPECT_EQ(make_open(options, kSelf).capabilities.role, Role::none);
 }
@@ -94,7 +94,7 @@ TEST(Negotiate, TheSmallerHoldTimeHoldsAndKeepalivesAreAThird) {
   for (const Case& row :
        {Case{90, 180, 0, 90, 30}, Case{180, 30, 0, 30, 10}, Case{90, 90, 10, 90, 10}, Case{90, 30, 20, 30, 10},
         Case{0, 90, 0, 0, 0}, Case{90, 0, 10, 0, 0}, Case{3, 90, 0, 3, 1}}) {
-    PeerOptions options = options_for(Asn{65002});
+    PeerOptions options = peer_options_for(Asn{65002});
     options.timers.hold_s = row.ours;
     options.timers.keepalive_s = row.keepalive_wanted;
     wire::Open open = from_peer();
@@ -108,22 +108,22 @@ TEST(Negotiate, TheSmallerHoldTimeHoldsAndKeepalivesAreAThird) {
 }
 
 TEST(Negotiate, AnotherAsThanConfiguredIsBadPeerAs) {
-  EXPECT_EQ(refused(options_for(Asn{65003}), from_peer()), (wire::MessageError{2, 2, {}}));
+  EXPECT_EQ(refused(peer_options_for(Asn{65003}), from_peer()), (wire::MessageError{2, 2, {}}));
 }
 
 TEST(Negotiate, OurOwnIdentifierIsRefusedFromIbgpOnly) {  // RFC 6286 s.2.2
   wire::Open open = from_peer({}, Asn{65001});
   open.router_id = kSelf.router_id;
-  EXPECT_EQ(refused(options_for(Asn{65001}), open), (wire::MessageError{2, 3, {}}));
+  EXPECT_EQ(refused(peer_options_for(Asn{65001}), open), (wire::MessageError{2, 3, {}}));
   wire::Open external = from_peer();
   external.router_id = kSelf.router_id;
-  EXPECT_TRUE(negotiate(options_for(Asn{65002}), kSelf, external));
+  EXPECT_TRUE(negotiate(peer_options_for(Asn{65002}), kSelf, external));
 }
 
 TEST(Negotiate, WithoutMultiprotocolAPeerSpeaksIpv4) {  // RFC 4760 s.8
   wire::Open open = from_peer();
   open.capabilities = {};
-  const auto agreed = negotiate(options_for(Asn{65002}), kSelf, open);
+  const auto agreed = negotiate(peer_options_for(Asn{65002}), kSelf, open);
   ASSERT_TRUE(agreed);
   EXPECT_TRUE(agreed->families[kV4]);
   EXPECT_FALSE(agreed->families[kV6]);
@@ -134,7 +134,7 @@ TEST(Negotiate, WithoutMultiprotocolAPeerSpeaksIpv4) {  // RFC 4760 s.8
 }
 
 TEST(Negotiate, WithoutACommonFamilyTheNeededOnesAreNamed) {  // RFC 5492 s.3
-  PeerOptions ours = options_for(Asn{65002});
+  PeerOptions ours = peer_options_for(Asn{65002});
   ours.families = {false, true};
   EXPECT_EQ(refused(ours, from_peer()), (wire::MessageError{2, 7, {1, 4, 0, 2, 0, 1}}));
 }
@@ -142,7 +142,7 @@ TEST(Negotiate, WithoutACommonFamilyTheNeededOnesAreNamed) {  // RFC 5492 s.3
 TEST(Negotiate, BothSidesMustWantIt) {
   for (const bool ours : {false, true}) {
     for (const bool theirs : {false, true}) {
-      PeerOptions options = options_for(Asn{65002});
+      PeerOptions options = peer_options_for(Asn{65002});
       options.extended_messages = options.four_octet_as = options.extended_next_hop = ours;
       options.graceful_restart = ours ? GracefulRestart::full : GracefulRestart::off;
       PeerOptions peer;
@@ -163,7 +163,7 @@ TEST(Negotiate, BothSidesMustWantIt) {
 TEST(Negotiate, GracefulRestartCoversCommonFamiliesOnly) {
   PeerOptions peer;
   peer.families = {true, true};
-  const auto agreed = negotiate(options_for(Asn{65002}), kSelf, from_peer(peer));
+  const auto agreed = negotiate(peer_options_for(Asn{65002}), kSelf, from_peer(peer));
   ASSERT_TRUE(agreed && agreed->peer_graceful_restart);
   EXPECT_TRUE(agreed->peer_graceful_restart->families[kV4]);
   EXPECT_TRUE(agreed->peer_graceful_restart->forwarding_preserved[kV4]);
@@ -171,7 +171,7 @@ TEST(Negotiate, GracefulRestartCoversCommonFamiliesOnly) {
 }
 
 TEST(Negotiate, AddPathIsReadWhereThePeerSendsIt) {  // RFC 7911 s.4
-  PeerOptions options = options_for(Asn{65002});
+  PeerOptions options = peer_options_for(Asn{65002});
   options.add_path_receive = true;
   for (std::uint8_t says = 0; says <= 3; ++says) {
     wire::Open open = from_peer();
@@ -191,7 +191,7 @@ TEST(Negotiate, RolesMustGoTogether) {  // RFC 9234 s.4.2, table 2
       const bool pair = (ours == provider && theirs == customer) || (ours == customer && theirs == provider) ||
                         (ours == route_server && theirs == route_server_client) ||
                         (ours == route_server_client && theirs == route_server) || (ours == peer && theirs == peer);
-      PeerOptions options = options_for(Asn{65002});
+      PeerOptions options = peer_options_for(Asn{65002});
       options.role = ours;
       PeerOptions remote;
       remote.role = theirs;
@@ -206,7 +206,7 @@ TEST(Negotiate, RolesMustGoTogether) {  // RFC 9234 s.4.2, table 2
 }
 
 TEST(Negotiate, AMissingRoleMattersOnlyWhenStrictAndAConflictAlways) {
-  PeerOptions options = options_for(Asn{65002});
+  PeerOptions options = peer_options_for(Asn{65002});
   options.role = Role::customer;
   EXPECT_TRUE(negotiate(options, kSelf, from_peer()));
   options.role_strict = true;

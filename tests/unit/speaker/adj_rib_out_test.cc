@@ -178,7 +178,7 @@ TEST_F(AdjRibOut, AGroupThatSawAChangeBeforeAnotherIsNotTakenForIt) {
   EXPECT_EQ(bench.attribute_sets(), 0U);
 }
 
-struct Lines : LogSink {
+struct WithheldLines : LogSink {
   bool wants(LogLevel level, LogArea) const override { return level >= LogLevel::warning; }
   void write(LogLevel, LogArea, std::string_view line) override {
     if (line.find("routes not announced") != std::string_view::npos) lines.emplace_back(line);
@@ -187,7 +187,7 @@ struct Lines : LogSink {
 };
 
 TEST(Withheld, IsLoggedOnceAMinuteHoweverOftenItHappens) {
-  Lines log;
+  WithheldLines log;
   Bench bench{{.asn = Asn{65000}, .router_id = RouterId{0x0A000001}}, &log};
   RawPeer& a = bench.add(1, Asn{65001});
   RawPeer& b = bench.add(2, Asn{65002});

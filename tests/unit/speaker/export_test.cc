@@ -206,7 +206,7 @@ struct RuleCase {
 
 class ExportRule : public ::testing::TestWithParam<RuleCase> {};
 
-const RuleCase kRules[] = {
+const RuleCase kExportRules[] = {
     {"plain", [](PeerOptions&) {}, [](PathAttributes&) {}, "65000 65001 64512"},
     {"no_export", [](PeerOptions&) {}, [](PathAttributes& a) { a.communities = {kNoExport}; }, nullptr},
     {"no_export_subconfed", [](PeerOptions&) {}, [](PathAttributes& a) { a.communities = {kNoExportSubconfed}; },
@@ -243,7 +243,7 @@ TEST_P(ExportRule, SaysWhoHearsWhat) {
   ASSERT_TRUE(to.heard.contains(kPrefix));
   EXPECT_EQ(to_text(to.heard.at(kPrefix).as_path), GetParam().heard);
 }
-INSTANTIATE_TEST_SUITE_P(Rules, ExportRule, ::testing::ValuesIn(kRules),
+INSTANTIATE_TEST_SUITE_P(Rules, ExportRule, ::testing::ValuesIn(kExportRules),
                          [](const auto& test) { return std::string{test.param.name}; });
 
 TEST(Roles, WhatGoesToACustomerIsMarkedForCustomersOnly) {  // RFC 9234 s.5

@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const Prefix kPrefix = "203.0.113.0/24"_prefix;
+const Prefix kImported = "203.0.113.0/24"_prefix;
 
 struct ImportCase {
   const char* name;
@@ -22,7 +22,7 @@ struct ImportCase {
 
 class ImportRule : public ::testing::TestWithParam<ImportCase> {};
 
-const ImportCase kRules[] = {
+const ImportCase kImportRules[] = {
     {"plain", false, [](PeerOptions&) {}, [](PathAttributes&) {}, true},
     {"own_as", false, [](PeerOptions&) {}, [](PathAttributes& a) { a.as_path.append_sequence(Asn{65000}); }, false},
     {"own_as_allowed", false, [](PeerOptions& o) { o.allow_as_in = 1; },
@@ -69,12 +69,12 @@ TEST_P(ImportRule, SaysWhatIsAccepted) {
   PathAttributes sent = route_of(peer, row.internal ? "65009" : "65001");
   sent.local_pref = 100;
   row.sent(sent);
-  bench.announce(peer, sent, {kPrefix});
-  EXPECT_EQ(bench.best.contains(kPrefix), row.accepted);
+  bench.announce(peer, sent, {kImported});
+  EXPECT_EQ(bench.best.contains(kImported), row.accepted);
   EXPECT_EQ(bench.status(peer).prefixes_received, 1U) << "what is refused is kept all the same";
   EXPECT_EQ(bench.status(peer).prefixes_accepted, row.accepted ? 1U : 0U);
 }
-INSTANTIATE_TEST_SUITE_P(Rules, ImportRule, ::testing::ValuesIn(kRules),
+INSTANTIATE_TEST_SUITE_P(Rules, ImportRule, ::testing::ValuesIn(kImportRules),
                          [](const auto& test) { return std::string{test.param.name}; });
 
 struct One : ::testing::Test {
@@ -85,8 +85,8 @@ using Import = One;
 
 TEST_F(Import, AForeignFirstAsIsTreatedAsWithdrawn) {  // RFC 4271 s.6.3
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
-  bench.announce(peer, route_of(peer, "65002 65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kImported});
+  bench.announce(peer, route_of(peer, "65002 65001"), {kImported});
   EXPECT_THAT(bench.best, IsEmpty());
   EXPECT_EQ(bench.status(peer).prefixes_accepted, 0U);
   EXPECT_EQ(bench.status(peer).prefixes_received, 1U) << "kept for when the option changes, as all that is refused";
@@ -94,13 +94,13 @@ TEST_F(Import, AForeignFirstAsIsTreatedAsWithdrawn) {  // RFC 4271 s.6.3
   EXPECT_TRUE(bench.established(peer));
   peer.options.enforce_first_as = false;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
-  bench.announce(peer, route_of(peer, "65002 65001"), {kPrefix});
-  EXPECT_TRUE(bench.best.contains(kPrefix));
+  bench.announce(peer, route_of(peer, "65002 65001"), {kImported});
+  EXPECT_TRUE(bench.best.contains(kImported));
 }
 
 TEST_F(Import, AMalformedAttributeWithdrawsItsPrefixesAndKeepsTheSession) {  // RFC 7606
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kImported});
   // ORIGIN 9, AS_PATH 65001, NEXT_HOP 192.0.2.1; 203.0.113.0/24.
   bench.say(
       peer,
@@ -115,12 +115,12 @@ TEST_F(Import, GracefulShutdownMakesAPathTheLeastPreferred) {  // RFC 8326
   bench.establish(peer);
   bench.establish(other);
   PathAttributes leaving = route_of(peer, "65001");
-  bench.announce(peer, leaving, {kPrefix});
-  bench.announce(other, route_of(other, "65002 65003 65004"), {kPrefix});
-  EXPECT_EQ(bench.best.at(kPrefix)[0].peer, peer.id);
+  bench.announce(peer, leaving, {kImported});
+  bench.announce(other, route_of(other, "65002 65003 65004"), {kImported});
+  EXPECT_EQ(bench.best.at(kImported)[0].peer, peer.id);
   leaving.communities = {kGracefulShutdown};
-  bench.announce(peer, leaving, {kPrefix});
-  EXPECT_EQ(bench.best.at(kPrefix)[0].peer, other.id);
+  bench.announce(peer, leaving, {kImported});
+  EXPECT_EQ(bench.best.at(kImported)[0].peer, other.id);
 }
 
 TEST_F(Import, LeavingAPeerGracefullyTellsItAndPrefersTheOthers) {  // RFC 8326
@@ -129,13 +129,13 @@ TEST_F(Import, LeavingAPeerGracefullyTellsItAndPrefersTheOthers) {  // RFC 8326
   bench.establish(other);
   const Prefix own = "198.51.100.0/24"_prefix;
   bench.engine.announce(own, {}, bench.now);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
-  bench.announce(other, route_of(other, "65002 65003 65004"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kImported});
+  bench.announce(other, route_of(other, "65002 65003 65004"), {kImported});
   for (const bool leaves : {true, false}) {
     peer.options.graceful_shutdown = leaves;
     ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
     bench.pump();
-    EXPECT_EQ(bench.best.at(kPrefix)[0].peer, leaves ? other.id : peer.id);
+    EXPECT_EQ(bench.best.at(kImported)[0].peer, leaves ? other.id : peer.id);
     EXPECT_EQ(peer.heard.at(own).has(kGracefulShutdown), leaves);
     EXPECT_FALSE(other.heard.at(own).has(kGracefulShutdown));
     EXPECT_TRUE(bench.established(peer)) << "the session stays";
@@ -146,7 +146,7 @@ TEST_F(Import, AnUnmarkedPathOfAProviderIsMarked) {  // RFC 9234 s.5
   peer.options.role = Role::customer;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kImported});
   const auto paths = bench.engine.routes({});
   ASSERT_EQ(paths.size(), 1U);
   EXPECT_EQ(paths[0].accepted->only_to_customer, Asn{65001});
@@ -200,18 +200,18 @@ TEST_F(Import, NextHopsAreAskedForAndDecideWhatIsUsed) {
   Bench tracked{{.asn = Asn{65000}, .router_id = RouterId{1}, .next_hop_tracking = NextHopTracking::tracked}};
   RawPeer& from = tracked.add(1, Asn{65001});
   tracked.establish(from);
-  tracked.announce(from, route_of(from, "65001"), {kPrefix});
+  tracked.announce(from, route_of(from, "65001"), {kImported});
   EXPECT_THAT(tracked.best, IsEmpty());
   ASSERT_EQ(tracked.interests.size(), 1U);
   EXPECT_EQ(tracked.interests[0].next_hop, from.options.address);
   tracked.engine.set_next_hop(from.id, from.options.address, true, 0, tracked.now);
   tracked.pump();
-  EXPECT_TRUE(tracked.best.contains(kPrefix));
+  EXPECT_TRUE(tracked.best.contains(kImported));
   tracked.engine.set_next_hop(from.id, from.options.address, false, 0, tracked.now);
   tracked.pump();
   EXPECT_THAT(tracked.best, IsEmpty());
   EXPECT_TRUE(tracked.established(from)) << "the session is another matter";
-  tracked.withdraw(from, {kPrefix});
+  tracked.withdraw(from, {kImported});
   ASSERT_EQ(tracked.interests.size(), 2U);
   EXPECT_FALSE(tracked.interests[1].wanted);
 }
@@ -224,18 +224,18 @@ TEST_F(Import, EqualCostPathsShareByWeightOrBandwidth) {
   ecmp.establish(b);
   PathAttributes from_a = route_of(a, "65001");
   PathAttributes from_b = route_of(b, "65002");
-  ecmp.announce(a, from_a, {kPrefix});
-  ecmp.announce(b, from_b, {kPrefix});
-  ASSERT_EQ(ecmp.best.at(kPrefix).size(), 2U);
-  EXPECT_EQ(ecmp.best.at(kPrefix)[0].weight, 1U);
-  EXPECT_EQ(ecmp.best.at(kPrefix)[1].weight, 3U);
+  ecmp.announce(a, from_a, {kImported});
+  ecmp.announce(b, from_b, {kImported});
+  ASSERT_EQ(ecmp.best.at(kImported).size(), 2U);
+  EXPECT_EQ(ecmp.best.at(kImported)[0].weight, 1U);
+  EXPECT_EQ(ecmp.best.at(kImported)[1].weight, 3U);
   // 1 and 4 million octets a second (0x49742400, 0x4A742400 as IEEE floats).
   from_a.extended_communities = {ExtendedCommunity{0x4004FDE949742400U}};
   from_b.extended_communities = {ExtendedCommunity{0x4004FDEA4A742400U}};
-  ecmp.announce(a, from_a, {kPrefix});
-  ecmp.announce(b, from_b, {kPrefix});
-  EXPECT_EQ(ecmp.best.at(kPrefix)[0].weight, 64U);
-  EXPECT_EQ(ecmp.best.at(kPrefix)[1].weight, 255U);
+  ecmp.announce(a, from_a, {kImported});
+  ecmp.announce(b, from_b, {kImported});
+  EXPECT_EQ(ecmp.best.at(kImported)[0].weight, 64U);
+  EXPECT_EQ(ecmp.best.at(kImported)[1].weight, 255U);
 }
 
 TEST_F(Import, BandwidthsCountOnlyWhereEveryPathHasOneThatMakesSense) {
@@ -261,12 +261,12 @@ TEST_F(Import, BandwidthsCountOnlyWhereEveryPathHasOneThatMakesSense) {
     // Transitive from one, non-transitive from the other: both are in use.
     if (row.of_a) from_a.extended_communities = {ExtendedCommunity{0x4004FDE900000000U | *row.of_a}};
     if (row.of_b) from_b.extended_communities = {ExtendedCommunity{0x0004FDEA00000000U | *row.of_b}};
-    ecmp.announce(a, from_a, {kPrefix});
-    ecmp.announce(b, from_b, {kPrefix});
+    ecmp.announce(a, from_a, {kImported});
+    ecmp.announce(b, from_b, {kImported});
     SCOPED_TRACE(&row - rows.data());
-    ASSERT_EQ(ecmp.best.at(kPrefix).size(), 2U);
-    EXPECT_EQ(ecmp.best.at(kPrefix)[0].weight, row.a);
-    EXPECT_EQ(ecmp.best.at(kPrefix)[1].weight, row.b);
+    ASSERT_EQ(ecmp.best.at(kImported).size(), 2U);
+    EXPECT_EQ(ecmp.best.at(kImported)[0].weight, row.a);
+    EXPECT_EQ(ecmp.best.at(kImported)[1].weight, row.b);
   }
 }
 

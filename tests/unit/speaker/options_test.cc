@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::IsEmpty;
 
-const Prefix kPrefix = "203.0.113.0/24"_prefix;
+const Prefix kOffered = "203.0.113.0/24"_prefix;
 
 void offer_graceful_restart(wire::Open& open) {
   wire::GracefulRestartCapability capability;
@@ -30,7 +30,7 @@ struct Away : ::testing::Test {
     RawPeer& peer = bench.add(number, asn);
     peer.edit_open = offer_graceful_restart;
     bench.establish(peer);
-    bench.announce(peer, announced, {kPrefix});
+    bench.announce(peer, announced, {kOffered});
     bench.end_of_rib(peer);
     bench.run_for(1min);
     bench.cut(peer);
@@ -39,7 +39,7 @@ struct Away : ::testing::Test {
   }
   void come_back(RawPeer& peer, const PathAttributes& announced) {
     bench.establish(peer);
-    bench.announce(peer, announced, {kPrefix});
+    bench.announce(peer, announced, {kOffered});
     bench.end_of_rib(peer);
   }
   void update(RawPeer& peer, const std::function<void(PeerOptions&)>& edit) {
@@ -64,37 +64,37 @@ TEST_F(OptionsOfAPeerThatIsAway, ReflectionBeginsWithTheRoutesThatAreKept) {
   RawPeer& peer = come_and_go(1, Asn{65000}, route);
   EXPECT_THAT(other.heard, IsEmpty());
   update(peer, [](PeerOptions& options) { options.route_reflector_client = true; });
-  EXPECT_TRUE(other.heard.contains(kPrefix)) << "while the peer is away";
+  EXPECT_TRUE(other.heard.contains(kOffered)) << "while the peer is away";
   come_back(peer, route);
-  EXPECT_TRUE(other.heard.contains(kPrefix));
+  EXPECT_TRUE(other.heard.contains(kOffered));
   RawPeer& late = bench.add(3, Asn{65000});
   bench.establish(late);
-  EXPECT_TRUE(late.heard.contains(kPrefix));
+  EXPECT_TRUE(late.heard.contains(kOffered));
 }
 
 TEST_F(OptionsOfAPeerThatIsAway, LocalPrefIsThatOfTheRoutesThatAreKept) {
   RawPeer& other = bench.add(2, Asn{65002});
   bench.establish(other);
-  bench.announce(other, route_of(other, "65002"), {kPrefix});
+  bench.announce(other, route_of(other, "65002"), {kOffered});
   RawPeer& peer = bench.add(1, Asn{65001});
   const PathAttributes route = route_of(peer, "65001 65003");
   peer.edit_open = offer_graceful_restart;
   bench.establish(peer);
-  bench.announce(peer, route, {kPrefix});
+  bench.announce(peer, route, {kOffered});
   bench.end_of_rib(peer);
   bench.run_for(1min);
   bench.cut(peer);
-  ASSERT_EQ(bench.best.at(kPrefix)[0].peer, other.id);
+  ASSERT_EQ(bench.best.at(kOffered)[0].peer, other.id);
   update(peer, [](PeerOptions& options) { options.default_local_pref = 200; });
-  EXPECT_EQ(bench.best.at(kPrefix)[0].peer, peer.id) << "while the peer is away";
+  EXPECT_EQ(bench.best.at(kOffered)[0].peer, peer.id) << "while the peer is away";
   come_back(peer, route);
-  EXPECT_EQ(bench.best.at(kPrefix)[0].peer, peer.id);
+  EXPECT_EQ(bench.best.at(kOffered)[0].peer, peer.id);
 }
 
 TEST_F(OptionsOfAPeerThatIsAway, ItsIdentifierMayBeAnotherWhenItIsBack) {
   RawPeer& other = bench.add(2, Asn{65002});
   bench.establish(other);
-  bench.announce(other, route_of(other, "65002"), {kPrefix});
+  bench.announce(other, route_of(other, "65002"), {kOffered});
   RawPeer& peer = bench.add(1, Asn{65001});
   const auto with_id = [](std::uint32_t id) {
     return [id](wire::Open& open) {
@@ -104,21 +104,21 @@ TEST_F(OptionsOfAPeerThatIsAway, ItsIdentifierMayBeAnotherWhenItIsBack) {
   };
   peer.edit_open = with_id(999);
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kOffered});
   bench.end_of_rib(peer);
   bench.run_for(1min);
-  ASSERT_EQ(bench.best.at(kPrefix)[0].peer, other.id);
+  ASSERT_EQ(bench.best.at(kOffered)[0].peer, other.id);
   bench.cut(peer);
   peer.edit_open = with_id(1);
   come_back(peer, route_of(peer, "65001"));
-  EXPECT_EQ(bench.best.at(kPrefix)[0].peer, peer.id);
+  EXPECT_EQ(bench.best.at(kOffered)[0].peer, peer.id);
 }
 
 TEST_F(OptionsOfAPeerThatIsAway, OurIdentifierChangesWhatIsALoop) {
   PathAttributes route = internal("65009", 1);
   route.originator_id = RouterId{0x0A000002};
   RawPeer& peer = come_and_go(1, Asn{65000}, route);
-  ASSERT_TRUE(bench.best.contains(kPrefix));
+  ASSERT_TRUE(bench.best.contains(kOffered));
   SpeakerOptions options = bench.engine.options();
   options.router_id = RouterId{0x0A000002};
   static_cast<void>(bench.engine.set_options(options, bench.now));
@@ -156,7 +156,7 @@ TEST_F(OptionsOfAPeerThatIsAway, AFamilyThatIsNotWantedAnyMoreIsNotKept) {
 TEST_F(OptionsOfAPeerThatIsAway, ANewHoldTimeLeavesWhatIsKept) {
   RawPeer& peer = come_and_go(1, Asn{65001}, internal("65001", 1));
   update(peer, [](PeerOptions& options) { options.timers.hold_s = 30; });
-  EXPECT_TRUE(bench.best.contains(kPrefix));
+  EXPECT_TRUE(bench.best.contains(kOffered));
 }
 
 TEST_F(OptionsOfAPeerThatIsAway, AnAddressToProtectIsLookedForInWhatIsKept) {
@@ -165,11 +165,11 @@ TEST_F(OptionsOfAPeerThatIsAway, AnAddressToProtectIsLookedForInWhatIsKept) {
   });
   peer.edit_open = offer_graceful_restart;
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65001"), {kOffered});
   bench.end_of_rib(peer);
   bench.run_for(1min);
   bench.cut(peer);
-  ASSERT_TRUE(bench.best.contains(kPrefix));
+  ASSERT_TRUE(bench.best.contains(kOffered));
   bench.engine.set_protected_addresses({"203.0.113.7"_ip}, bench.now);
   bench.pump();
   EXPECT_THAT(bench.best, IsEmpty());
@@ -182,9 +182,9 @@ TEST_F(OptionsOfAPeerThatIsAway, AnotherLimitOrTimerLeavesWhatIsKept) {
     options.timers.connect_retry_s = 9;
     options.restart_time_s = 60;
   });
-  EXPECT_TRUE(bench.best.contains(kPrefix));
+  EXPECT_TRUE(bench.best.contains(kOffered));
   come_back(peer, internal("65001", 1));
-  EXPECT_TRUE(bench.best.contains(kPrefix));
+  EXPECT_TRUE(bench.best.contains(kOffered));
   EXPECT_FALSE(bench.status(peer).stale);
 }
 
@@ -199,24 +199,24 @@ using OptionsOfAPeerThatIsUp = AnUpPeer;
 TEST_F(OptionsOfAPeerThatIsUp, ItsWeightIsUsedAtOnce) {
   bench.establish(peer);
   bench.establish(other);
-  bench.announce(peer, route_of(peer, "65001"), {kPrefix});
-  bench.announce(other, route_of(other, "65002"), {kPrefix});
-  ASSERT_EQ(bench.best.at(kPrefix).size(), 2U);
+  bench.announce(peer, route_of(peer, "65001"), {kOffered});
+  bench.announce(other, route_of(other, "65002"), {kOffered});
+  ASSERT_EQ(bench.best.at(kOffered).size(), 2U);
   peer.options.ecmp_weight = 7;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
   bench.pump();
-  for (const BestPath& path : bench.best.at(kPrefix)) EXPECT_EQ(path.weight, path.peer == peer.id ? 7 : 1);
+  for (const BestPath& path : bench.best.at(kOffered)) EXPECT_EQ(path.weight, path.peer == peer.id ? 7 : 1);
   EXPECT_TRUE(bench.established(peer));
 }
 
 TEST_F(OptionsOfAPeerThatIsUp, AFirstAsThatIsNotThePeersIsTakenOnceThatIsAllowedAndRefusedOnceItIsNot) {
   bench.establish(peer);
-  bench.announce(peer, route_of(peer, "65002 65001"), {kPrefix});
+  bench.announce(peer, route_of(peer, "65002 65001"), {kOffered});
   ASSERT_THAT(bench.best, IsEmpty());
   peer.options.enforce_first_as = false;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
   bench.pump();
-  EXPECT_TRUE(bench.best.contains(kPrefix)) << "without a word of the peer";
+  EXPECT_TRUE(bench.best.contains(kOffered)) << "without a word of the peer";
   peer.options.enforce_first_as = true;
   ASSERT_TRUE(bench.engine.update_peer(peer.id, peer.options, bench.now).has_value());
   bench.pump();
@@ -377,12 +377,12 @@ TEST(UnusedAttributes, AMalformedOneReachesNoOtherPeer) {  // RFC 7606 s.7.15
     return octets;
   };
   announce_with(communities(0xC0, 20));
-  EXPECT_TRUE(other.heard.contains(kPrefix));
+  EXPECT_TRUE(other.heard.contains(kOffered));
   for (const auto& malformed : {communities(0xC0, 0), communities(0xC0, 21), communities(0x40, 20)}) {
     announce_with(communities(0xC0, 40));
-    EXPECT_TRUE(other.heard.contains(kPrefix));
+    EXPECT_TRUE(other.heard.contains(kOffered));
     announce_with(malformed);
-    EXPECT_FALSE(other.heard.contains(kPrefix));
+    EXPECT_FALSE(other.heard.contains(kOffered));
     EXPECT_TRUE(bench.established(peer));
     if (!bench.established(peer)) return;
   }

@@ -20,7 +20,7 @@ struct PathCase {
   const char* path;  ///< Meaningful without a fault.
 };
 
-const PathCase kCases[] = {
+const PathCase kPathCases[] = {
     {"", AsWidth::four, AsPathFault::none, ""},
     {"02 02 0000fde9 fa56ea01", AsWidth::four, AsPathFault::none, "65001 4200000001"},
     {"02 02 fde9 5ba0", AsWidth::two, AsPathFault::none, "65001 23456"},
@@ -48,7 +48,7 @@ const PathCase kCases[] = {
 };
 
 TEST(AsPathCodec, ReadsSegmentsAndNamesWhatIsWrong) {
-  for (const PathCase& c : kCases) {
+  for (const PathCase& c : kPathCases) {
     SCOPED_TRACE(c.value);
     AsPath out;
     EXPECT_EQ(decode_as_path(hex(c.value), c.width, out), c.fault);

@@ -30,7 +30,7 @@ struct NlriCase {
   const char* prefixes;
 };
 
-const NlriCase kCases[] = {
+const NlriCase kNlriCases[] = {
     {"", Family::ipv4, PathIds::absent, NlriFault::none, 0, ""},
     {"00", Family::ipv4, PathIds::absent, NlriFault::none, 0, "0.0.0.0/0"},
     {"08 0a 18 c00002 20 c0000201", Family::ipv4, PathIds::absent, NlriFault::none, 6,
@@ -51,7 +51,7 @@ const NlriCase kCases[] = {
 };
 
 TEST(NlriList, IsReadUntilTheFirstFault) {
-  for (const NlriCase& c : kCases) {
+  for (const NlriCase& c : kNlriCases) {
     SCOPED_TRACE(c.field);
     std::vector<Nlri> out;
     const auto field = hex(c.field);

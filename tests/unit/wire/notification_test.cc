@@ -11,7 +11,7 @@ namespace {
 
 using minibgp::testing::hex;
 
-std::vector<std::uint8_t> body_of(const std::vector<std::uint8_t>& message) {
+std::vector<std::uint8_t> notification_body(const std::vector<std::uint8_t>& message) {
   return {message.begin() + 19, message.end()};
 }
 
@@ -24,7 +24,7 @@ TEST(Notification, RoundTrips) {
   std::vector<std::uint8_t> out;
   encode_notification(error, out);
   EXPECT_EQ(out.size(), 24U);
-  EXPECT_EQ(decode_notification(body_of(out)), error);
+  EXPECT_EQ(decode_notification(notification_body(out)), error);
 }
 
 TEST(Notification, QuotesAtMostWhatFitsAMessage) {

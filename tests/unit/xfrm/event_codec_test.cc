@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ends.h"
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <linux/if_addr.h>
@@ -18,9 +19,6 @@ namespace minibgp::xfrm {
 namespace {
 
 using netlink::MessageWriter;
-
-const IpAddress kLocal = IpAddress::v4(0xAC101450);
-const IpAddress kRemote = IpAddress::v4(0xCB007197);
 
 xfrm_usersa_info info(std::uint8_t protocol = IPPROTO_ESP) {
   xfrm_usersa_info it{};

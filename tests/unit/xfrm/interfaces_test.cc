@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ends.h"
 #include <gtest/gtest.h>
 
 namespace minibgp::xfrm {
@@ -15,8 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint8_t kProtocol = 156;
-const IpAddress kGateway = IpAddress::v4(0xAC1014FD);
-const IpAddress kRemote = IpAddress::v4(0xCB007197);
 const InterfaceAddress kInner{IpAddress::v4(0xA9FE0A02), 30};
 
 TunnelOptions tunnel() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ends.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +24,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-const IpAddress kLocal = IpAddress::v4(0xAC101450);
 const std::array kRemotes{IpAddress::v4(0xCB007197), IpAddress::v4(0xC6336457)};
 constexpr std::uint32_t kDevice = 2;
 

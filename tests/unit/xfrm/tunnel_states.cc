@@ -7,13 +7,12 @@
 #include <map>
 #include <span>
 
+#include "ends.h"
+
 namespace minibgp::xfrm::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-const IpAddress kLocal = IpAddress::v4(0xAC101450);
-const IpAddress kRemote = IpAddress::v4(0xCB007197);
 
 /// A tunnel of ours whose peer it is of no use without, and hands that change one thing each.
 class Bench {

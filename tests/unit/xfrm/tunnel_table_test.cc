@@ -5,15 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "ends.h"
 #include <gtest/gtest.h>
 
 namespace minibgp::xfrm {
 namespace {
 
 using namespace std::chrono_literals;
-
-const IpAddress kLocal = IpAddress::v4(0xAC101450);
-const IpAddress kRemote = IpAddress::v4(0xCB007197);
 
 /// Two tunnels with interfaces that are there, a charon that answers, and shorthands.
 class Table : public ::testing::Test {

@@ -3,14 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "ends.h"
 #include <gtest/gtest.h>
 
 namespace minibgp::xfrm {
 namespace {
-
-const IpAddress kLocal = IpAddress::v4(0xAC101450);
-const IpAddress kGateway = IpAddress::v4(0xAC1014FD);
-const IpAddress kRemote = IpAddress::v4(0xCB007197);
 
 /// eth0 with the local address, a host route to the peer through the gateway, and a tunnel over it.
 class UnderlayOf : public ::testing::Test {

@@ -14,21 +14,21 @@ namespace {
 
 using minibgp::Multipath;
 
-std::string path_of(const std::string& name) { return std::string{DECODE_TEST_DATA} + "/golden/" + name; }
+std::string golden_path(const std::string& name) { return std::string{DECODE_TEST_DATA} + "/golden/" + name; }
 
-std::string content_of(const std::string& path) {
+std::string golden_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
 }
 
-struct GoldenCase {
+struct DecideCase {
   const char* golden;
   minibgp::SpeakerOptions options;
 };
 
-const GoldenCase kCases[] = {
+const DecideCase kDecideCases[] = {
     {"decide.json", {}},
     {"decide.ecmp.json", {.maximum_paths = 8, .multipath = Multipath::relax}},
     {"decide.one-as.json", {.maximum_paths = 8}},
@@ -36,12 +36,12 @@ const GoldenCase kCases[] = {
 };
 
 TEST(DecideVerbGolden, EachSetOfOptionsPrintsItsFile) {
-  for (const GoldenCase& c : kCases) {
+  for (const DecideCase& c : kDecideCases) {
     SCOPED_TRACE(c.golden);
     std::ostringstream out;
-    EXPECT_EQ(run_decide({path_of("paths.json"), c.options}, out), Exit::ok);
-    if (std::getenv("BGPLITE_WRITE_GOLDEN") != nullptr) std::ofstream(path_of(c.golden)) << out.str();
-    EXPECT_EQ(out.str(), content_of(path_of(c.golden)));
+    EXPECT_EQ(run_decide({golden_path("paths.json"), c.options}, out), Exit::ok);
+    if (std::getenv("BGPLITE_WRITE_GOLDEN") != nullptr) std::ofstream(golden_path(c.golden)) << out.str();
+    EXPECT_EQ(out.str(), golden_text(golden_path(c.golden)));
   }
 }
 

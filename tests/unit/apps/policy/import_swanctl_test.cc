@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::vector<std::string> left_out(const cli::Imported& imported) {
+std::vector<std::string> swanctl_left_out(const cli::Imported& imported) {
   std::vector<std::string> lines;
   for (const auto& one : imported.left_out)
     lines.push_back(std::to_string(one.line) + ": " + one.text + ": " + one.why);
@@ -30,7 +30,7 @@ Config loaded(const cli::Imported& imported) {
   return result.config;
 }
 
-cli::Imported imported(const std::string& conf) {
+cli::Imported imported_swanctl(const std::string& conf) {
   auto result = cli::import_swanctl(conf);
   EXPECT_TRUE(result) << result.error();
   return result ? *result : cli::Imported{};
@@ -124,7 +124,7 @@ secrets {
 )";
 
 TEST(ImportSwanctl, TheGuidesFileIsCarriedOverWhole) {
-  const cli::Imported result = imported(kGuide);
+  const cli::Imported result = imported_swanctl(kGuide);
   EXPECT_EQ(
       result.yaml,
       R"(# swanctl.conf does not know a tunnel's address: ADDRESS/30, underlay: { device: DEVICE, gateway: ADDRESS }
@@ -174,7 +174,7 @@ tunnels:
         life_time: 86400s
 )");
   EXPECT_THAT(
-      left_out(result),
+      swanctl_left_out(result),
       ElementsAre(
           "78: ike-vco1: secret = (not shown): write the key into /etc/bgplite/psk/vco1, owner bgplite, mode 0400",
           "82: ike-vco2: secret = (not shown): write the key into /etc/bgplite/psk/vco2, owner bgplite, mode 0400"));
@@ -188,7 +188,7 @@ tunnels:
 }
 
 TEST(ImportSwanctl, PoliciesWithoutInterfaces) {
-  const cli::Imported result = imported(R"(
+  const cli::Imported result = imported_swanctl(R"(
 connections { vco1 { version = 2
   local_addrs = 172.16.20.80
   remote_addrs = 203.0.113.151
@@ -210,11 +210,12 @@ connections { vco1 { version = 2
   EXPECT_EQ(tunnel.ike->dpd_delay, std::chrono::seconds{0});
   EXPECT_EQ(tunnel.ike->dpd_action, "clear");
   EXPECT_EQ(tunnel.ike->close_action, "none");
-  EXPECT_THAT(left_out(result), ElementsAre("2: vco1: no secret is for it: write its key into /etc/bgplite/psk/vco1"));
+  EXPECT_THAT(swanctl_left_out(result),
+              ElementsAre("2: vco1: no secret is for it: write its key into /etc/bgplite/psk/vco1"));
 }
 
 TEST(ImportSwanctl, WhatHasNoPlaceHereIsListedWithItsLine) {
-  const cli::Imported result = imported(R"(include conf.d/*.conf
+  const cli::Imported result = imported_swanctl(R"(include conf.d/*.conf
 connections {
   a-name-longer-than-an-interface {
     remote_addrs = gw.example.com, 2001:db8::1
@@ -249,7 +250,7 @@ secrets {
 }
 )");
   EXPECT_THAT(
-      left_out(result),
+      swanctl_left_out(result),
       ElementsAre("1: include conf.d/*.conf: import each of these files, too",
                   "3: a-name-longer-than-an-interface: it takes IKEv1 and IKEv2; imported as version 2",
                   "5: vips = 0.0.0.0: virtual addresses: give the tunnel an 'address'",
@@ -279,7 +280,7 @@ TEST(ImportSwanctl, TheSecretGoesToTheConnectionThatCharonWouldGiveItTo) {
   };
   const auto whys = [&](const std::string& secrets) {
     std::string all;
-    for (const auto& one : imported(conf(secrets)).left_out)
+    for (const auto& one : imported_swanctl(conf(secrets)).left_out)
       all += one.text.substr(0, one.text.find(':')) + ": " + one.why + "\n";
     return all;
   };
