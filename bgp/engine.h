@@ -124,7 +124,14 @@ class Engine {
   [[nodiscard]] std::vector<PeerStatus> peers() const;                              ///< Copies.
   [[nodiscard]] std::optional<PeerStatus> peer(PeerId peer) const;                  ///< Nothing for unknown ids.
   [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;  ///< Copies; walks the table.
+  /// The same in parts, for tables that take too long for one turn of a loop: looks at the next `steps` prefixes and
+  /// paths, and adds those that the filter chooses to `found`, unsorted and whatever filter.max is. `from` is 0 at
+  /// first; the answer is where the next part begins, 0 after the last one. Not for exact prefixes and lookups.
+  [[nodiscard]] std::uint32_t routes_part(const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                          std::vector<PathSnapshot>& found) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::uint32_t announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from,
+                                             std::size_t steps, std::vector<AnnouncedSnapshot>& found) const;
   /// What announced_to() lacks though export policy accepts it, and why.
   [[nodiscard]] std::vector<WithheldSnapshot> withheld_from(PeerId peer, const RouteFilter& filter) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;  ///< Our own.

@@ -143,9 +143,10 @@ struct PeerStatus {
   DownReason last_down = DownReason::none;
   std::string last_down_detail;                  ///< NOTIFICATION text, shutdown communication, errno text.
   std::uint8_t last_code = 0, last_subcode = 0;  ///< Of the NOTIFICATION that ended it, if one did.
-  std::uint16_t hold_s = 0, keepalive_s = 0;     ///< Negotiated.
-  std::uint16_t peer_hold_s = 0;                 ///< What the peer's OPEN said.
-  std::array<bool, kFamilies> families{};        ///< Negotiated.
+  std::string last_attempt;  ///< Why the last attempt since then led to no session; empty: none failed.
+  std::uint16_t hold_s = 0, keepalive_s = 0;  ///< Negotiated.
+  std::uint16_t peer_hold_s = 0;              ///< What the peer's OPEN said.
+  std::array<bool, kFamilies> families{};     ///< Negotiated.
   bool four_octet_as = false, route_refresh = false, enhanced_refresh = false, extended_messages = false;
   bool graceful_restart = false;
   std::uint16_t peer_restart_time_s = 0;

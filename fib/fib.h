@@ -137,11 +137,15 @@ class Fib {
   [[nodiscard]] FibStatus status() const;                                          ///< A copy.
   using RouteFilter = FibRouteFilter;                                              ///< Which routes routes() returns.
   [[nodiscard]] std::vector<RouteStatus> routes(const RouteFilter& filter) const;  ///< Copies.
-  [[nodiscard]] std::vector<GroupStatus> groups() const;                           ///< Next-hop groups; copies.
-  [[nodiscard]] std::vector<NextHopState> next_hops() const;                       ///< Watched next hops; copies.
-  [[nodiscard]] std::vector<InterfaceStatus> interfaces() const;                   ///< Copies.
-  [[nodiscard]] std::string interface_name(IfIndex index) const;                   ///< Empty when unknown.
-  [[nodiscard]] std::vector<MemoryUse> memory() const;                             ///< Octets by purpose.
+  /// The same in parts, for tables that take too long for one turn of a loop: looks at the next `steps` routes, moves
+  /// `at` on, and adds those that the filter chooses to `found`, unsorted and whatever filter.max is.
+  void routes_part(const RouteFilter& filter, RouteCursor& at, std::size_t steps,
+                   std::vector<RouteStatus>& found) const;
+  [[nodiscard]] std::vector<GroupStatus> groups() const;          ///< Next-hop groups; copies.
+  [[nodiscard]] std::vector<NextHopState> next_hops() const;      ///< Watched next hops; copies.
+  [[nodiscard]] std::vector<InterfaceStatus> interfaces() const;  ///< Copies.
+  [[nodiscard]] std::string interface_name(IfIndex index) const;  ///< Empty when unknown.
+  [[nodiscard]] std::vector<MemoryUse> memory() const;            ///< Octets by purpose.
 
  private:
   class Impl;

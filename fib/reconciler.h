@@ -195,7 +195,14 @@ class Reconciler {
   /// Calls visit(View) for each route, in no particular order. `visit` must not change the reconciler.
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) visit(view(id));
+    static_cast<void>(for_each(0, SIZE_MAX, visit));
+  }
+  /// The same from `first` on, for at most `most` routes. The answer is where to go on; 0: that was all.
+  template <typename Visit>
+  [[nodiscard]] std::uint32_t for_each(std::uint32_t first, std::size_t most, Visit visit) const {
+    std::uint32_t id = records_.next(first);
+    for (; id < records_.bound() && most != 0; id = records_.next(id + 1), --most) visit(view(id));
+    return id < records_.bound() ? id : 0;
   }
   struct Counts {
     std::size_t desired = 0, installed = 0, adopted = 0;

@@ -137,35 +137,55 @@ void Report::compare(const Reconciler::View& view, Comparison& into) const {
   }
 }
 
+bool shown_before(const RouteStatus& a, const RouteStatus& b) {
+  return std::tie(a.key.prefix.family, a.key) < std::tie(b.key.prefix.family, b.key);
+}
+
 std::vector<RouteStatus> Report::routes(const FibRouteFilter& filter) const {
   std::vector<RouteStatus> result;
+  RouteCursor all;
+  routes_part(filter, all, SIZE_MAX, result);
+  std::sort(result.begin(), result.end(), shown_before);
+  if (result.size() > filter.max) result.resize(filter.max);
+  return result;
+}
+
+void Report::routes_part(const FibRouteFilter& filter, RouteCursor& at, std::size_t steps,
+                         std::vector<RouteStatus>& found) const {
+  using Stage = RouteCursor::Stage;
   const auto matches = [&](const Prefix& prefix) {
     return !filter.prefix || (filter.longer ? filter.prefix->covers(prefix) : *filter.prefix == prefix);
   };
   const auto add = [&](RouteStatus status) {
     if (filter.only_out_of_sync && status.in_sync && status.refusal == Refusal::none) return;
-    result.push_back(std::move(status));
+    found.push_back(std::move(status));
   };
-  of_.reconciler.for_each([&](const Reconciler::View& view) {
-    if (matches(view.key.prefix)) add(status_of(view));
-  });
-  const auto add_held = [&](const RouteKey& key, const Injector::Held& held, bool from_static) {
-    if (!matches(key.prefix) || held.refusal == Refusal::static_route) return;
-    RouteStatus status;
-    status.key = key;
-    status.desired = true;
-    status.from_static = from_static;
-    status.refusal = held.refusal;
-    status.refusal_detail = held.detail;
-    add(std::move(status));
+  const auto add_held = [&](const std::map<RouteKey, Injector::Held>& all, bool from_static) {
+    // By key and not by iterator: the map may have changed since the part before.
+    auto next = at.after ? all.upper_bound(*at.after) : all.begin();
+    for (; next != all.end() && steps != 0; ++next, --steps) {
+      const auto& [key, held] = *next;
+      at.after = key;
+      if (!matches(key.prefix) || held.refusal == Refusal::static_route) continue;
+      RouteStatus status;
+      status.key = key;
+      status.desired = true;
+      status.from_static = from_static;
+      status.refusal = held.refusal;
+      status.refusal_detail = held.detail;
+      add(std::move(status));
+    }
+    return next == all.end();
   };
-  for (const auto& [key, held] : of_.injector.held()) add_held(key, held, false);
-  for (const auto& [key, held] : of_.injector.refused_static()) add_held(key, held, true);
-  std::sort(result.begin(), result.end(), [](const RouteStatus& a, const RouteStatus& b) {
-    return std::tie(a.key.prefix.family, a.key) < std::tie(b.key.prefix.family, b.key);
-  });
-  if (result.size() > filter.max) result.resize(filter.max);
-  return result;
+  if (at.stage == Stage::records) {
+    at.record = of_.reconciler.for_each(at.record, steps, [&](const Reconciler::View& view) {
+      --steps;
+      if (matches(view.key.prefix)) add(status_of(view));
+    });
+    if (at.record == 0) at.stage = Stage::held;
+  }
+  if (at.stage == Stage::held && add_held(of_.injector.held(), false)) at = {Stage::refused_static, 0, std::nullopt};
+  if (at.stage == Stage::refused_static && add_held(of_.injector.refused_static(), true)) at.stage = Stage::end;
 }
 
 std::vector<GroupStatus> Report::groups() const {

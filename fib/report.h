@@ -33,6 +33,9 @@ class Report {
   /// Without `synchronized` and the counters that the Forwarder has itself.
   [[nodiscard]] FibStatus status() const;
   [[nodiscard]] std::vector<RouteStatus> routes(const FibRouteFilter& filter) const;
+  /// See Fib::routes_part().
+  void routes_part(const FibRouteFilter& filter, RouteCursor& at, std::size_t steps,
+                   std::vector<RouteStatus>& found) const;
   [[nodiscard]] std::vector<GroupStatus> groups() const;
   [[nodiscard]] std::vector<NextHopState> next_hops() const;
   [[nodiscard]] std::vector<MemoryUse> memory() const;

@@ -167,4 +167,15 @@ struct FibRouteFilter {
   std::size_t max = SIZE_MAX;
 };
 
+/// Where a reading in parts goes on (Fib::routes_part()); as made, at the beginning.
+struct RouteCursor {
+  enum class Stage : std::uint8_t { records, held, refused_static, end } stage = Stage::records;
+  std::uint32_t record = 0;
+  std::optional<RouteKey> after;  ///< In the stages behind the records: the last one that was read.
+  [[nodiscard]] bool ended() const { return stage == Stage::end; }
+};
+
+/// The order in which routes are shown.
+[[nodiscard]] bool shown_before(const RouteStatus& a, const RouteStatus& b);
+
 }  // namespace minibgp::fib

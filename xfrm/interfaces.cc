@@ -210,7 +210,7 @@ Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
     const bool exact = found && found->prefix == Prefix::of(endpoint, address_bits(endpoint.family));
     if (exact && found->gateway == options.underlay.gateway && found->device == device->index) continue;
     if (exact && found->protocol != route_protocol_)
-      return {std::nullopt, "somebody else's route leads to " + to_text(endpoint) + " another way than through " +
+      return {std::nullopt, "another program's route leads to " + to_text(endpoint) + " another way than through " +
                                 to_text(options.underlay.gateway) + " on " + options.underlay.device};
     return {ChangeRoute{endpoint, options.underlay.gateway, device->index, true}, {}};
   }

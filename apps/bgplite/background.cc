@@ -14,7 +14,7 @@ Background::~Background() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Background::run(const std::function<void()>& job, std::function<void()> done) {
+void Background::run(std::function<void()> job, std::function<void()> done) {
   // The guard keeps the loop waiting until `done` is posted.
   auto guard = boost::asio::make_work_guard(io_);
   // Signals are the loop's: the thread inherits that none is delivered to it.
@@ -27,14 +27,19 @@ void Background::run(const std::function<void()>& job, std::function<void()> don
     if (thread_.joinable()) thread_.join();
     done();
   };
+  const auto kept = std::make_shared<std::function<void()>>(std::move(job));
+  const auto work = [kept] {
+    (*kept)();
+    *kept = nullptr;
+  };
   try {
-    thread_ = std::thread{[this, guard, job, finish]() mutable {
-      job();
+    thread_ = std::thread{[this, guard, work, finish]() mutable {
+      work();
       boost::asio::post(io_, std::move(finish));
     }};
   } catch (const std::system_error&) {
     // No more threads are allowed: late is better than never.
-    job();
+    work();
     boost::asio::post(io_, finish);
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -19,8 +19,9 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  /// Runs `job` in the thread, then `done` on the loop. Only when no other job runs.
-  void run(const std::function<void()>& job, std::function<void()> done);
+  /// Runs `job` in the thread, then `done` on the loop. Only when no other job runs. What `job` holds is freed in the
+  /// thread unless others hold it, too: to free a large table takes as long as to make it.
+  void run(std::function<void()> job, std::function<void()> done);
 
  private:
   boost::asio::io_context& io_;

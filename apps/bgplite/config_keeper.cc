@@ -15,6 +15,7 @@ StartChoice choose_at_start(const std::string& path, const Bundle& files, const 
 
 ConfigKeeper::ConfigKeeper(Bundle running, Bundle pending, std::int64_t confirm_by)
     : good_(std::move(running)), pending_(std::move(pending)), confirm_by_(confirm_by) {
+  // Most files are the same in both: their text is kept once.
   good_.share_with(pending_);
 }
 
@@ -38,11 +39,14 @@ void ConfigKeeper::refuse(std::string text) { outputs_.emplace_back(Answer{Answe
 
 /// Nothing changes before it is on disk.
 void ConfigKeeper::propose(Next next) {
+  // The same again (a second apply of the same files) needs no disk, and so cannot fail.
   if (on_disk_ == next.stored) return enter(std::move(next));
   outputs_.emplace_back(Store{next.stored});
   next_ = std::move(next);
 }
 
+/// The order is part of the contract: the configuration runs before its answer leaves, so that whoever reads the answer
+/// and asks again sees it.
 void ConfigKeeper::enter(Next next) {
   good_ = next.stored.good;
   pending_ = next.stored.pending;
@@ -62,6 +66,7 @@ void ConfigKeeper::on(Stored event, Time) {
   Next next = std::move(*next_);
   next_.reset();
   if (event.error.empty()) return enter(std::move(next));
+  // A write that failed may have replaced the file or not: the next proposal must write again, even the old value.
   on_disk_.reset();
   outputs_.emplace_back(Answer{Answer::Kind::not_stored, event.error + ": nothing was changed"});
 }
@@ -76,6 +81,7 @@ void ConfigKeeper::on(Apply event, Time now) {
     if (!pending_.empty() && pending_ == event.files)
       return refuse("exactly these files were taken back or never confirmed: 'bgplite apply' takes them all the same");
   }
+  // Three configurations are kept (running, good, the one before); of equal files all share one text.
   event.files.share_with(running());
   event.files.share_with(good_);
   Next next;
@@ -89,6 +95,8 @@ void ConfigKeeper::on(Apply event, Time now) {
     next.run.kind = Run::Kind::until_confirmed;
   } else {
     if (trial_) next.run.note = "applied for good: the change that waited for its confirmation waits no more";
+    // What a rollback goes back to. Applied twice, the same files are not their own predecessor: the one before them
+    // stays reachable.
     next.before = event.files == good_ ? before_ : good_;
     next.stored = {std::move(event.files), {}, 0};
   }
@@ -100,6 +108,7 @@ void ConfigKeeper::on(const Confirm&, Time) {
   Next next;
   next.stored = {trial_->files, {}, 0};
   next.before = good_;
+  // The trial runs already. Only the disk learns that a start may run it, too.
   next.runs = false;
   propose(std::move(next));
 }

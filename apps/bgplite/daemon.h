@@ -7,12 +7,12 @@
 #include <apps/bgplite/failovers.h>
 #include <apps/bgplite/gateway/gateway.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/machine_view.h>
 #include <apps/bgplite/owned_tables.h>
-#include <apps/bgplite/probes.h>
 #include <apps/bgplite/restart_marker.h>
+#include <apps/bgplite/running_tunnels.h>
 #include <bgp/speaker.h>
 #include <fib/fib.h>
-#include <fib/netlink/owner_lock.h>
 #include <fib/netlink/pump.h>
 #include <xfrm/tunnels.h>
 
@@ -31,8 +31,7 @@ namespace bgplite {
 /// Threads: none; everything on the io_context's thread. `io` and `log` outlive it.
 class Daemon final : private minibgp::Observer,
                      private minibgp::fib::FibObserver,
-                     private minibgp::xfrm::TunnelObserver,
-                     private GatewayView {
+                     private minibgp::xfrm::TunnelObserver {
  public:
   Daemon(boost::asio::io_context& io, Logging& log, Config config);
   ~Daemon() override;
@@ -45,10 +44,9 @@ class Daemon final : private minibgp::Observer,
   /// Ends sessions and leaves or removes kernel state as on_exit says; `done` runs when that is through.
   void stop(std::function<void()> done);
 
-  /// What would turn the running configuration into `wanted`.
-  [[nodiscard]] Plan plan(const Config& wanted) const { return gateway_.plan(wanted); }
-  /// Carries it out. Steps that need a restart are only logged.
-  Plan apply(Config wanted);
+  /// Carries a plan of gateway().running() and `wanted` out. Steps that need a restart are only logged. What is
+  /// announced may take several turns: until gateway().settled().
+  void apply(Config wanted, Plan plan) { pump_.input(input::Apply{std::move(wanted), std::move(plan)}); }
   /// What operators do at run time. The error, a sentence: it is not possible, and nothing was changed.
   [[nodiscard]] minibgp::Result<void, std::string> ask(Input wish);
   /// What the key file of a peer holds now, as inputs carry it. One that cannot be read is logged.
@@ -58,13 +56,13 @@ class Daemon final : private minibgp::Observer,
   [[nodiscard]] const Gateway& gateway() const { return gateway_; }
   [[nodiscard]] const Config& config() const { return gateway_.config(); }
   [[nodiscard]] std::optional<minibgp::PeerId> find_peer(std::string_view name) const {
-    return gateway_.find_peer(name);
+    return gateway_.peers().find(name, config());
   }
   [[nodiscard]] minibgp::Speaker& speaker() { return *speaker_; }
   [[nodiscard]] const minibgp::Speaker& speaker() const { return *speaker_; }
   [[nodiscard]] minibgp::fib::Fib* fib() { return fib_.get(); }               ///< Null: no kernel routes.
   [[nodiscard]] minibgp::xfrm::Tunnels* tunnels() { return tunnels_.get(); }  ///< Null: no tunnels.
-  [[nodiscard]] const Probes& probes() const { return probes_; }
+  [[nodiscard]] const Probes& probes() const { return tunnels_.probes(); }
   [[nodiscard]] const Failovers& failovers() const { return failovers_; }
   [[nodiscard]] std::chrono::seconds uptime() const;
 
@@ -88,38 +86,23 @@ class Daemon final : private minibgp::Observer,
   // minibgp::xfrm::TunnelObserver
   void on_tunnel_changed(const minibgp::xfrm::TunnelChange& change) override;
   void on_follow_changed(const minibgp::xfrm::FollowChange& change) override;
-  // GatewayView
-  [[nodiscard]] std::vector<minibgp::PeerStatus> sessions() const override;
-  [[nodiscard]] std::optional<minibgp::PeerStatus> session(minibgp::PeerId peer) const override;
-  [[nodiscard]] bool has_fib() const override { return fib_ != nullptr; }
-  [[nodiscard]] std::vector<minibgp::fib::NextHopState> next_hops() const override;
-  [[nodiscard]] minibgp::fib::FibCounters fib_counters() const override;
-  [[nodiscard]] bool has_tunnels() const override { return tunnels_ != nullptr; }
-  [[nodiscard]] bool tunnel_usable(const std::string& tunnel) const override;
-  [[nodiscard]] std::string followed(const std::string& group) const override;
 
-  class Performer;  ///< Carries effects out: perform.cc.
-  [[nodiscard]] minibgp::Result<void, std::string> open_listeners();
+  struct Perform;  ///< One function for each effect of the Gateway: perform.cc.
+  void perform(GatewayEffect& effect);
   [[nodiscard]] minibgp::Result<void, std::string> open_fib();
-  [[nodiscard]] minibgp::Result<void, std::string> open_tunnels();
-  [[nodiscard]] minibgp::Result<void, std::string> own_charon();
-  void set_tunnels(const effect::SetTunnels& setup);
-  void remember_tunnels();
   void guard_underlay();
 
   boost::asio::io_context& io_;
   Logging& log_;
+  MachineView view_;
   Gateway gateway_;
   minibgp::netlink::Pump<Gateway, GatewayEffect> pump_;
   RestartMarker marker_;
   OwnedTables owned_tables_;
-  std::unique_ptr<minibgp::netlink::OwnerLock> charon_lock_;  ///< Held while we hand connections to charon.
   std::chrono::steady_clock::time_point started_;
   std::unique_ptr<minibgp::fib::Fib> fib_;
-  std::unique_ptr<minibgp::xfrm::Tunnels> tunnels_;
-  Probes probes_;
+  RunningTunnels tunnels_;
   Failovers failovers_;
-  minibgp::Duration moved_in_{};  ///< What the last UseInterface took the kernel.
   std::unique_ptr<minibgp::Speaker> speaker_;
   std::optional<std::string> refused_;  ///< Of the wish that is asked now.
   std::function<void()> stopped_;

@@ -31,11 +31,15 @@ class Failovers {
     all_.push_back(std::move(failover));
     if (all_.size() > kKept) all_.pop_front();
   }
+  /// What it took the kernel to lose an interface, or to have it again, the last time.
+  void note_move(minibgp::Duration took) { last_move_ = took; }
+  [[nodiscard]] minibgp::Duration last_move() const { return last_move_; }
   /// Oldest first.
   [[nodiscard]] const std::deque<Failover>& all() const { return all_; }
 
  private:
   std::deque<Failover> all_;
+  minibgp::Duration last_move_{};
 };
 
 }  // namespace bgplite

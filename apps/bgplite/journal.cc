@@ -86,6 +86,8 @@ bool Journal::open(const std::string& socket) {
 }
 
 bool Journal::send(std::string_view record) {
+  // One datagram a record, never blocking: a journal that is stopped must not stop the daemon. What does not fit is
+  // written to standard error by the caller.
   return fd_ >= 0 && ::send(fd_, record.data(), record.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(record.size());
 }
 

@@ -81,6 +81,7 @@ minibgp::Time Life::now() {
 // --- One request after the other -----------------------------------------------------------------------------------
 
 void Life::enqueue(std::function<void()> action, const Done& done) {
+  // Each waiting request holds a client; without a limit a script that does not wait fills memory.
   if (waiting_.size() >= kWaitingMax) {
     Outcome refused;
     refused.failure = "too many requests wait for the configuration: try again";
@@ -95,43 +96,50 @@ void Life::begin_next() {
   if (!busy_) return arm();
   Request request = std::move(waiting_.front());
   waiting_.pop_front();
+  // One request at a time owns done_, outcome_ and candidate_; that is why they are members and not captured.
   done_ = std::move(request.done);
   outcome_ = {};
   request.action();
 }
 
-void Life::finish(const Outcome& outcome) {
-  candidate_.reset();
-  // The answer leaves in a turn of its own: it may ask for the next thing.
-  boost::asio::post(io_, [done = std::exchange(done_, {}), outcome] { done(outcome); });
-  begin_next();
+void Life::finish() {
+  auto answer = [this, done = std::exchange(done_, {}), outcome = std::exchange(outcome_, {})]() mutable {
+    // In a turn of its own: it may ask for the next thing.
+    boost::asio::post(io_,
+                      [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    begin_next();
+  };
+  // A configuration that was replaced is freed beside the loop, too.
+  if (!candidate_) return answer();
+  background_.run([old = std::move(candidate_)] {}, std::move(answer));
 }
 
 /// Reads the files into candidate_; with mistakes in them the request ends here.
 void Life::read(std::function<void()> then) {
-  auto candidate = std::make_shared<Candidate>();
-  candidate->saves = saves_;
-  candidate_ = candidate;
-  const auto job = [candidate, path = path_] {
-    candidate->loaded = load_config(path, recording(host_files_and_keys(), candidate->bundle));
+  candidate_ = std::make_shared<Candidate>();
+  // Taken before the files are read. Requests are worked on one after the other, so it still holds when this one is
+  // carried out; only an address that a session got meanwhile is not in it: then the plan has one change of an end
+  // point too many.
+  candidate_->running = daemon_.gateway().running();
+  const auto job = [candidate = candidate_, path = path_] {
+    candidate->load(load_config(path, recording(host_files_and_keys(), candidate->bundle)));
   };
-  background_.run(job, [this, then = std::move(then)]() mutable {
-    if (candidate_->saves != saves_) return read(std::move(then));
-    outcome_.diagnostics = candidate_->loaded.diagnostics;
-    outcome_.diagnostics.has_errors() ? finish(outcome_) : then();
+  background_.run(job, [this, then = std::move(then)] {
+    outcome_.diagnostics = candidate_->diagnostics;
+    outcome_.diagnostics.has_errors() ? finish() : then();
   });
 }
 
 /// Reads them from `bundle`.
 void Life::load(const Bundle& bundle, std::function<void()> then) {
-  auto candidate = std::make_shared<Candidate>();
-  candidate->bundle = bundle;
-  candidate->saves = saves_;
-  candidate_ = candidate;
-  const auto job = [candidate, path = path_] { candidate->loaded = load_config(path, from_bundle(candidate->bundle)); };
-  background_.run(job, [this, then = std::move(then)]() mutable {
-    if (candidate_->saves != saves_) return load(Bundle{candidate_->bundle}, std::move(then));
-    outcome_.diagnostics = candidate_->loaded.diagnostics;
+  candidate_ = std::make_shared<Candidate>();
+  candidate_->bundle = bundle;
+  candidate_->running = daemon_.gateway().running();
+  const auto job = [candidate = candidate_, path = path_] {
+    candidate->load(load_config(path, from_bundle(candidate->bundle)));
+  };
+  background_.run(job, [this, then = std::move(then)] {
+    outcome_.diagnostics = candidate_->diagnostics;
     then();
   });
 }
@@ -140,8 +148,8 @@ void Life::load(const Bundle& bundle, std::function<void()> then) {
 
 void Life::plan(Done done) {
   const auto compare = [this] {
-    outcome_.plan = daemon_.plan(candidate_->loaded.config);
-    finish(outcome_);
+    outcome_.plan = std::move(candidate_->plan);
+    finish();
   };
   enqueue([this, compare] { read(compare); }, done);
 }
@@ -149,10 +157,10 @@ void Life::plan(Done done) {
 void Life::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Origin origin, Done done) {
   const auto ask = [this, confirm, origin] {
     // A start after a crash would look for the trial in the other directory, and find none.
-    if (confirm && candidate_->loaded.config.state_dir != daemon_.config().state_dir) {
+    if (confirm && candidate_->config.state_dir != daemon_.config().state_dir) {
       outcome_.failure = "a change of state_dir cannot be taken back: apply it without --confirm";
       outcome_.impossible = true;
-      return finish(outcome_);
+      return finish();
     }
     tell(ConfigKeeper::Apply{candidate_->bundle, origin, confirm, wall_s()});
   };
@@ -160,9 +168,9 @@ void Life::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Orig
 }
 
 void Life::confirm(Done done) {
-  const auto told = [this, done = std::move(done)](const Outcome& outcome) {
+  const auto told = [this, done = std::move(done)](Outcome outcome) {
     if (outcome.failure.empty()) log_.info(LogArea::config, "the applied configuration is confirmed");
-    done(outcome);
+    done(std::move(outcome));
   };
   enqueue([this] { tell(ConfigKeeper::Confirm{}); }, told);
 }
@@ -173,8 +181,8 @@ void Life::rollback(const std::string& why, Done done) {
 
 void Life::plan_rollback(Done done) {
   const auto compare = [this] {
-    if (!outcome_.diagnostics.has_errors()) outcome_.plan = daemon_.plan(candidate_->loaded.config);
-    finish(outcome_);
+    outcome_.plan = std::move(candidate_->plan);
+    finish();
   };
   enqueue([this, compare] { load(keeper_.rollback_to(), compare); }, done);
 }
@@ -195,7 +203,7 @@ void Life::pump() {
   const auto& answer = std::get<ConfigKeeper::Answer>(*output);
   outcome_.failure = answer.text;
   outcome_.impossible = answer.kind == ConfigKeeper::Answer::Kind::refused;
-  finish(outcome_);
+  finish();
 }
 
 void Life::store(const StoredConfig& stored, std::function<void(const std::string& error)> then) {
@@ -209,7 +217,7 @@ void Life::store_first() {
     if (!error.empty())
       log_.warning(LogArea::config, error + ": changes of the configuration are refused until it can be written");
     keeper_.input(ConfigKeeper::Stored{error}, now());
-    finish(outcome_);
+    finish();
   });
 }
 
@@ -219,7 +227,8 @@ void Life::run(const ConfigKeeper::Run& run) {
   if (!note.empty())
     run.kind == ConfigKeeper::Run::Kind::applied ? log_.info(LogArea::config, note)
                                                  : log_.warning(LogArea::config, note);
-  if (candidate_ && candidate_->saves == saves_ && candidate_->bundle == run.files) return carry_out();
+  // What was just read and stored need not be parsed again. A rollback runs other files than were read, or none were.
+  if (candidate_ && candidate_->bundle == run.files) return carry_out();
   load(run.files, [this] {
     if (outcome_.diagnostics.has_errors()) {
       for (const Diagnostic& one : outcome_.diagnostics.all()) log_.error(LogArea::config, to_text(one));
@@ -231,9 +240,16 @@ void Life::run(const ConfigKeeper::Run& run) {
 }
 
 void Life::carry_out() {
-  outcome_.plan = daemon_.apply(std::move(candidate_->loaded.config));
+  outcome_.plan = candidate_->plan;
+  daemon_.apply(std::move(candidate_->config), std::move(candidate_->plan));
   if (at_host) at_host(daemon_.config());
-  pump();
+  settle();
+}
+
+/// What is answered has happened: many networks take the daemon a few turns.
+void Life::settle() {
+  if (daemon_.gateway().settled()) return pump();
+  boost::asio::post(io_, [this] { settle(); });
 }
 
 void Life::arm() {
@@ -242,6 +258,8 @@ void Life::arm() {
       std::chrono::duration_cast<std::chrono::steady_clock::duration>(keeper_.next_deadline().time_since_epoch())));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    // In front of what waits, but after what is under way: the time is up for the files that run, whichever these are
+    // by then; the keeper looks again.
     waiting_.push_front({[this] { tell(ConfigKeeper::TimeUp{}); }, [](const Outcome&) {}});
     if (!busy_) begin_next();
   });
@@ -249,13 +267,21 @@ void Life::arm() {
 
 // --- What commands saved -------------------------------------------------------------------------------------------
 
-minibgp::Result<void, std::string> Life::save(Saved saved) {
-  const std::string file = saved_file(daemon_.config().state_dir);
-  if (const auto stored = replace_file(port_, file, to_yaml(saved)); !stored)
-    return minibgp::unexpected(stored.error() + ": nothing was changed");
-  ++saves_;
-  static_cast<void>(daemon_.ask(input::Save{std::move(saved)}));
-  return {};
+/// In the queue of the others: none of them sees half of it, and two of them never write the same file at once.
+void Life::save(std::function<Saved(const Config&)> change, Done done) {
+  const auto write = [this, change = std::move(change)] {
+    const auto saved = std::make_shared<Saved>(change(daemon_.config()));
+    const auto result = std::make_shared<minibgp::Result<void, std::string>>();
+    const auto job = [this, saved, result, file = saved_file(daemon_.config().state_dir)] {
+      *result = replace_file(port_, file, to_yaml(*saved));
+    };
+    background_.run(job, [this, saved, result] {
+      if (*result) static_cast<void>(daemon_.ask(input::Save{std::move(*saved)}));
+      if (!*result) outcome_.failure = result->error() + ": nothing was changed";
+      finish();
+    });
+  };
+  enqueue(write, std::move(done));
 }
 
 std::optional<std::chrono::seconds> Life::unconfirmed_for() const {

@@ -54,7 +54,7 @@ class Life {
     std::string failure;      ///< Why nothing was changed besides errors in the file; empty: none.
     bool impossible = false;  ///< Of a failure: what was asked is not so (exit 1), not that the system refused (3).
   };
-  using Done = std::function<void(const Outcome&)>;
+  using Done = std::function<void(Outcome)>;
 
   // Each ends with a call of `done`, in a later turn of the loop. They happen one after the other.
   /// What apply would do now.
@@ -67,22 +67,31 @@ class Life {
   /// What rollback() would do now.
   void plan_rollback(Done done);
 
-  /// Keeps `saved` on disk for the next start. The error is a sentence; nothing was changed then.
-  [[nodiscard]] minibgp::Result<void, std::string> save(Saved saved);
+  /// Keeps what `change` makes of the saved settings on disk for the next start. Outcome::failure: nothing was changed.
+  void save(std::function<Saved(const Config&)> change, Done done);
   /// Time left to confirm; none when nothing waits.
   [[nodiscard]] std::optional<std::chrono::seconds> unconfirmed_for() const;
   /// The file it reads.
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  /// A configuration that was read beside the loop, with what would change.
   struct Candidate {
-    Loaded loaded;
+    Config config;
+    Diagnostics diagnostics;
     Bundle bundle;
-    std::uint64_t saves = 0;  ///< Life::saves_ when it was read.
+    Running running;  ///< When it was read. Until the request is answered nothing else changes it.
+    Plan plan;
+    /// In the thread: what of it is not needed any more is freed there, too.
+    void load(Loaded loaded) {
+      config = std::move(loaded.config);
+      diagnostics = std::move(loaded.diagnostics);
+      if (!diagnostics.has_errors()) plan = plan_of(running, config);
+    }
   };
   void enqueue(std::function<void()> action, const Done& done);
   void begin_next();
-  void finish(const Outcome& outcome);
+  void finish();
   void read(std::function<void()> then);
   void load(const Bundle& bundle, std::function<void()> then);
   void tell(ConfigKeeper::Event event);
@@ -91,6 +100,7 @@ class Life {
   void store_first();
   void run(const ConfigKeeper::Run& run);
   void carry_out();
+  void settle();
   void arm();
   [[nodiscard]] static minibgp::Time now();
 
@@ -108,7 +118,6 @@ class Life {
   };
   std::deque<Request> waiting_;
   bool busy_ = false;
-  std::uint64_t saves_ = 0;  ///< What commands saved so far: a candidate that was read before lacks it.
 
   // Of the request under way.
   Done done_;

@@ -111,6 +111,7 @@ Logging::Logging(LogFormat format, const std::string& journal) : format_(format)
   logger_->set_level(spdlog::level::debug);
   // The journal has its own time, and JSON lines carry theirs.
   logger_->set_pattern(format_ == LogFormat::text ? "%Y-%m-%dT%H:%M:%S.%e%z %l %v" : "%v");
+  // Each line at once: the last lines before a crash are the ones that matter.
   logger_->flush_on(spdlog::level::debug);
   levels_.fill(LogLevel::info);
 }
@@ -129,6 +130,8 @@ void Logging::write(LogLevel level, LogArea area, std::string_view line) {
   if (admit(area)) put(level, area, line);
 }
 
+/// A limit for each area, so that a peer that flaps cannot hide what the tunnels say. The count of what was held back
+/// is written with the next line that passes: no timer is needed, and a quiet area costs nothing.
 bool Logging::admit(LogArea area) {
   Rate& rate = rates_[static_cast<std::size_t>(area)];
   const auto at = now();
@@ -145,6 +148,7 @@ bool Logging::admit(LogArea area) {
 
 void Logging::put(LogLevel level, LogArea area, std::string_view line) {
   if (tap) tap(level, area, line);
+  // For `show log`: also what the journal has rotated away, and what was written where nothing keeps it.
   if (recent_.size() == kRecentLines) recent_.pop_front();
   recent_.push_back({std::chrono::system_clock::now(), level, area, std::string{line}});
   switch (format_) {

@@ -63,6 +63,8 @@ void Probes::set(const Config& config, const minibgp::xfrm::Tunnels& tunnels) {
       entries_.insert(old.extract(kept));
       continue;
     }
+    // Its sequence numbers and payload come from another seed than those of any probe before: a late answer to an old
+    // probe is none of ours.
     Entry& entry = entries_[name];
     entry.target = std::move(target);
     entry.options = options;
@@ -86,6 +88,7 @@ void Probes::on_tunnel_changed(std::string_view tunnel, TunnelState state, Reaso
 
 void Probes::note_tunnel(const std::string& tunnel, Entry& entry, TunnelState state, Reason reason) {
   const bool paused = !carries(state, reason);
+  // Only an edge resets the probe: a tunnel that changes its reason while it is down must not start it again.
   if (entry.paused == paused) {
     if (paused) entry.probe->pause("the tunnel is down: " + std::string{minibgp::xfrm::to_text(reason)});
     return;

@@ -1,5 +1,6 @@
 #include <apps/bgplite/restart_marker.h>
 #include <apps/bgplite/state_file.h>
+#include <bgp/text.h>
 
 #include <cerrno>
 #include <utility>
@@ -9,8 +10,10 @@
 
 namespace bgplite {
 
-RestartMarker::RestartMarker(std::string path, std::string identity)
-    : path_(std::move(path)), identity_(std::move(identity)) {}
+RestartMarker::RestartMarker(const Config& config)
+    : path_(config.control.socket.substr(0, config.control.socket.rfind('/') + 1) + "forwarding"),
+      identity_("AS " + to_text(config.router.asn) + " table " + std::to_string(config.fib.table) + " protocol " +
+                std::to_string(config.fib.protocol)) {}
 
 std::string RestartMarker::contents() const {
   return "forwarding preserved\n" + identity_ + "\nnetns " + network_namespace() + "\nboot " +

@@ -3,16 +3,16 @@
 /// after kill -9. A reboot empties /run, and with another boot id the file is not believed either.
 #pragma once
 
-#include <cstdint>
+#include <apps/bgplite/config/config.h>
+
 #include <string>
 
 namespace bgplite {
 
 class RestartMarker {
  public:
-  /// `path`: the file. `identity`: what must be the same for the routes to be ours: protocol, table, AS, network
-  /// namespace.
-  RestartMarker(std::string path, std::string identity);
+  /// Of the instance that has this control socket, AS, table and protocol.
+  explicit RestartMarker(const Config& config);
 
   /// Whether an earlier run left its routes here.
   [[nodiscard]] bool found() const;
@@ -24,7 +24,7 @@ class RestartMarker {
   [[nodiscard]] std::string contents() const;
 
   std::string path_;
-  std::string identity_;
+  std::string identity_;  ///< What must be the same for the routes to be ours, besides the network namespace.
 };
 
 }  // namespace bgplite

@@ -55,6 +55,7 @@ int fill(FilePort& port, const std::string& path, std::string_view text) {
   int error = 0;
   while (error == 0 && !text.empty()) {
     const long count = port.write(file, text);
+    // A signal may interrupt a write, and a full disk may take a part of it: it is tried again until nothing is taken.
     if (count < 0) {
       if (count != -EINTR) error = static_cast<int>(-count);
     } else if (count == 0) {
@@ -77,6 +78,8 @@ FilePort& host_file_port() {
 }
 
 minibgp::Result<void, std::string> replace_file(FilePort& port, const std::string& path, std::string_view text) {
+  // Written beside it, synced, then renamed over it: whenever we die, the name leads to the old text or to the new one,
+  // never to a part. Without the sync before the rename a crash of the machine could leave an empty file.
   const std::string fresh = path + ".new";
   int error = fill(port, fresh, text);
   if (error == 0) error = port.rename(fresh, path);

@@ -139,15 +139,23 @@ class AdjOut {
       if (ahead(id)) visit(id);
     });
   }
-  /// Visits the entries that are not empty.
+  /// Visits the entries that are not empty of the routes from `first` on, before `end`.
+  template <typename Visit>
+  void for_each_entry(RouteId first, RouteId end, Visit visit) const {
+    const std::uint32_t bound =
+        std::min<std::uint32_t>(static_cast<std::uint32_t>(end), static_cast<std::uint32_t>(chunks_.size()) * kChunk);
+    for (std::uint32_t id = static_cast<std::uint32_t>(first); id < bound; ++id) {
+      const Chunk* const chunk = chunks_[id / kChunk].get();
+      if (chunk == nullptr) {
+        id |= kChunk - 1;  // The rest of it is empty.
+      } else if (chunk->attributes[id % kChunk] != kNoAttributes) {
+        visit(RouteId{id}, OutEntry{chunk->attributes[id % kChunk], chunk->source[id % kChunk]});
+      }
+    }
+  }
   template <typename Visit>
   void for_each_entry(Visit visit) const {
-    for (std::uint32_t i = 0; i < chunks_.size(); ++i) {
-      if (chunks_[i] == nullptr) continue;
-      for (std::uint32_t j = 0; j < kChunk; ++j)
-        if (chunks_[i]->attributes[j] != kNoAttributes)
-          visit(RouteId{i * kChunk + j}, OutEntry{chunks_[i]->attributes[j], chunks_[i]->source[j]});
-    }
+    for_each_entry(RouteId{0}, RouteId{UINT32_MAX}, visit);
   }
   /// Every entry becomes empty, references are given back.
   void forget();

@@ -248,6 +248,14 @@ std::optional<PeerStatus> Engine::peer(PeerId peer) const {
   return impl_->snapshot().status(*peering);
 }
 std::vector<PathSnapshot> Engine::routes(const RouteFilter& filter) const { return impl_->snapshot().routes(filter); }
+std::uint32_t Engine::routes_part(const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                  std::vector<PathSnapshot>& found) const {
+  return impl_->snapshot().routes_part(filter, from, steps, found);
+}
+std::uint32_t Engine::announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                     std::vector<AnnouncedSnapshot>& found) const {
+  return impl_->snapshot().announced_part(peer, filter, from, steps, found);
+}
 std::vector<AnnouncedSnapshot> Engine::announced_to(PeerId peer, const RouteFilter& filter) const {
   return impl_->snapshot().announced_to(peer, filter);
 }

@@ -63,11 +63,15 @@ class Exporter {
   [[nodiscard]] std::optional<WithheldReport> next_report(Time now);
   [[nodiscard]] Time next_report_due() const;  ///< kNever: none waits.
   [[nodiscard]] std::array<bool, kFamilies> end_of_rib_sent(PeerId peer) const;
+  /// The routes from `first` on, before `end`.
+  struct Range {
+    rib::RouteId first{0}, end{UINT32_MAX};
+  };
   /// What was advertised to a peer, as it was sent, of the prefixes it `wants`.
   template <typename Wants, typename Visit>
-  void for_each_announced(PeerId peer, Wants wants, Visit visit) const;
+  void for_each_announced(PeerId peer, Range range, Wants wants, Visit visit) const;
   template <typename Wants, typename Visit>
-  void for_each_withheld(PeerId peer, Wants wants, Visit visit) const;
+  void for_each_withheld(PeerId peer, Range range, Wants wants, Visit visit) const;
 
   [[nodiscard]] std::size_t group_count() const { return groups_.size(); }
   [[nodiscard]] std::size_t octets() const;
@@ -102,12 +106,12 @@ class Exporter {
 };
 
 template <typename Wants, typename Visit>
-void Exporter::for_each_announced(PeerId peer, Wants wants, Visit visit) const {
+void Exporter::for_each_announced(PeerId peer, Range range, Wants wants, Visit visit) const {
   ExportGroup* const group = group_of(peer);
   if (group == nullptr) return;
   const OwnAddresses& own = group->member(peer)->own;
   PathAttributes attributes;
-  group->out().for_each_entry([&](rib::RouteId id, rib::OutEntry entry) {
+  group->out().for_each_entry(range.first, range.end, [&](rib::RouteId id, rib::OutEntry entry) {
     if (!entry.is_advertised() || entry.source == peer) return;
     const Prefix& prefix = table_.route(id).prefix;
     if (!wants(prefix)) return;
@@ -120,10 +124,10 @@ void Exporter::for_each_announced(PeerId peer, Wants wants, Visit visit) const {
 }
 
 template <typename Wants, typename Visit>
-void Exporter::for_each_withheld(PeerId peer, Wants wants, Visit visit) const {
+void Exporter::for_each_withheld(PeerId peer, Range range, Wants wants, Visit visit) const {
   const ExportGroup* const group = group_of(peer);
   if (group == nullptr) return;
-  group->out().for_each_entry([&](rib::RouteId id, rib::OutEntry entry) {
+  group->out().for_each_entry(range.first, range.end, [&](rib::RouteId id, rib::OutEntry entry) {
     if (!entry.is_withheld() || entry.source == peer) return;
     if (const Prefix& prefix = table_.route(id).prefix; wants(prefix)) visit(prefix, entry.why());
   });

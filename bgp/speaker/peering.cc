@@ -153,6 +153,7 @@ std::optional<std::string> Peering::failure_to_log(const session::Down& down, Ti
   // Of two connections one is closed, and what we ended ourselves was said where it was done.
   if (down.reason == DownReason::collision || !enabled || removing) return std::nullopt;
   if (down.reason == DownReason::admin_down || down.reason == DownReason::configuration_changed) return std::nullopt;
+  last_attempt = down.detail;
   const Duration interval = down.detail == logged_failure ? kSameFailureLogged : kFailureLogged;
   if (failure_logged_at != kNever && now - failure_logged_at < interval) return std::nullopt;
   logged_failure = down.detail;

@@ -61,6 +61,7 @@ struct Peering {
   Time since{};
   DownReason last_down = DownReason::none;
   std::string last_down_detail;
+  std::string last_attempt;        ///< See PeerStatus.
   bool last_down_matters = false;  ///< It ended a session, or the peer or we said why there is none.
   std::uint8_t last_code = 0, last_subcode = 0;
   Counters counters;  ///< Of sessions that ended.

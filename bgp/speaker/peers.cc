@@ -102,6 +102,7 @@ void EngineImpl::enable(Peering& peering) {
 void EngineImpl::start_again(Peering& peering) {
   peering.over_limit_since = kNever;
   peering.logged_failure.clear();
+  peering.last_attempt.clear();
   peering.failure_logged_at = peering.refusal_logged_at = kNever;
   peering.connector.stop();
   peering.connector.start(now_);

@@ -129,6 +129,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   peering.refreshing = {};
   peering.limit_warned = peering.early_refresh_logged = false;
   peering.logged_failure.clear();
+  peering.last_attempt.clear();
   peering.failure_logged_at = kNever;
   peering.connector.on_established(now_);
   ++connection.session->counters().connections_established;

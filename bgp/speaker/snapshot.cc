@@ -11,6 +11,16 @@ void sort_by_prefix(std::vector<PathSnapshot>& found) {
                    [](const PathSnapshot& a, const PathSnapshot& b) { return shown_before(a.prefix, b.prefix); });
 }
 
+/// What an answer shows of `found`: in order, of a lookup the longest, at most `max`.
+template <typename Snapshot>
+void in_order(const RouteFilter& filter, std::vector<Snapshot>& found) {
+  std::sort(found.begin(), found.end(),
+            [](const Snapshot& a, const Snapshot& b) { return shown_before(a.prefix, b.prefix); });
+  const bool lookup = filter.prefix && filter.match == RouteFilter::Match::lookup;
+  if (lookup && found.size() > 1) found.erase(found.begin(), found.end() - 1);  // The longest is the last.
+  if (found.size() > filter.max) found.resize(filter.max);
+}
+
 }  // namespace
 
 bool matches(const RouteFilter& filter, const Prefix& prefix) {
@@ -68,6 +78,7 @@ PeerStatus Snapshot::status(const Peering& peering) const {
   status.last_down_detail = peering.last_down_detail;
   status.last_code = peering.last_code;
   status.last_subcode = peering.last_subcode;
+  status.last_attempt = peering.last_attempt;
   status.stale = peering.any_stale();
   if (peering.enabled && peering.connections.empty())
     status.next_attempt = std::min(peering.connector.next_attempt(), peering.enable_at());
@@ -160,43 +171,65 @@ std::vector<PathSnapshot> Snapshot::routes(const RouteFilter& filter) const {
     }
     return found;
   }
-  RouteFilter all = filter;
-  all.max = SIZE_MAX;  // The first `max` in order, not the first met.
-  for (rib::RouteId id = of_.table.next(rib::RouteId{0}); id < of_.table.end();
-       id = of_.table.next(rib::RouteId{static_cast<std::uint32_t>(id) + 1}))
-    if (matches(filter, of_.table.route(id).prefix)) add(id, all, found);
+  static_cast<void>(routes_part(filter, 0, SIZE_MAX, found));
   sort_by_prefix(found);
-  if (found.size() > filter.max) found.resize(filter.max);
+  if (found.size() > filter.max) found.resize(filter.max);  // The first `max` in order, not the first met.
   return found;
+}
+
+std::uint32_t Snapshot::routes_part(const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                    std::vector<PathSnapshot>& found) const {
+  RouteFilter all = filter;
+  all.max = SIZE_MAX;
+  rib::RouteId id = of_.table.next(rib::RouteId{from});
+  for (; id < of_.table.end() && steps != 0; id = of_.table.next(rib::RouteId{static_cast<std::uint32_t>(id) + 1})) {
+    const rib::Route& route = of_.table.route(id);
+    if (matches(filter, route.prefix)) add(id, all, found);
+    steps -= std::min<std::size_t>(steps, 1 + route.path_count);
+  }
+  return id < of_.table.end() ? static_cast<std::uint32_t>(id) : 0;
+}
+
+/// The routes to look at for `filter`: all, or for an exact prefix that one, which a hash finds.
+Exporter::Range Snapshot::range_of(const RouteFilter& filter) const {
+  if (!filter.prefix || filter.match != RouteFilter::Match::exact) return {};
+  const auto id = of_.table.find(*filter.prefix);
+  if (!id) return {rib::RouteId{0}, rib::RouteId{0}};
+  return {*id, rib::RouteId{static_cast<std::uint32_t>(*id) + 1}};
 }
 
 std::vector<AnnouncedSnapshot> Snapshot::announced_to(PeerId peer, const RouteFilter& filter) const {
   std::vector<AnnouncedSnapshot> found;
+  append_announced(peer, range_of(filter), filter, found);
+  in_order(filter, found);
+  return found;
+}
+
+std::uint32_t Snapshot::announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                       std::vector<AnnouncedSnapshot>& found) const {
+  const auto bound = static_cast<std::uint32_t>(of_.table.end());
+  const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(bound, from + steps));
+  append_announced(peer, {rib::RouteId{from}, rib::RouteId{end}}, filter, found);
+  return end < bound ? end : 0;
+}
+
+void Snapshot::append_announced(PeerId peer, Exporter::Range range, const RouteFilter& filter,
+                                std::vector<AnnouncedSnapshot>& found) const {
   of_.exporter.for_each_announced(
-      peer, [&](const Prefix& prefix) { return matches(filter, prefix); },
+      peer, range, [&](const Prefix& prefix) { return matches(filter, prefix); },
       [&](const Prefix& prefix, const PathAttributes& attributes) {
         found.push_back({prefix, attributes});
       });
-  std::sort(found.begin(), found.end(),
-            [](const AnnouncedSnapshot& a, const AnnouncedSnapshot& b) { return shown_before(a.prefix, b.prefix); });
-  const bool lookup = filter.prefix && filter.match == RouteFilter::Match::lookup;
-  if (lookup && found.size() > 1) found.erase(found.begin(), found.end() - 1);  // The longest is the last.
-  if (found.size() > filter.max) found.resize(filter.max);
-  return found;
 }
 
 std::vector<WithheldSnapshot> Snapshot::withheld_from(PeerId peer, const RouteFilter& filter) const {
   std::vector<WithheldSnapshot> found;
   of_.exporter.for_each_withheld(
-      peer, [&](const Prefix& prefix) { return matches(filter, prefix); },
+      peer, range_of(filter), [&](const Prefix& prefix) { return matches(filter, prefix); },
       [&](const Prefix& prefix, Withheld why) {
         found.push_back({prefix, why});
       });
-  std::sort(found.begin(), found.end(),
-            [](const WithheldSnapshot& a, const WithheldSnapshot& b) { return shown_before(a.prefix, b.prefix); });
-  const bool lookup = filter.prefix && filter.match == RouteFilter::Match::lookup;
-  if (lookup && found.size() > 1) found.erase(found.begin(), found.end() - 1);  // The longest is the last.
-  if (found.size() > filter.max) found.resize(filter.max);
+  in_order(filter, found);
   return found;
 }
 

@@ -12,6 +12,7 @@
 #include <bgp/speaker_options.h>
 #include <bgp/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -42,13 +43,21 @@ class Snapshot {
   [[nodiscard]] std::vector<PeerStatus> peers() const;
   [[nodiscard]] PeerStatus status(const Peering& peering) const;
   [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;
+  /// See Engine::routes_part().
+  [[nodiscard]] std::uint32_t routes_part(const RouteFilter& filter, std::uint32_t from, std::size_t steps,
+                                          std::vector<PathSnapshot>& found) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  [[nodiscard]] std::uint32_t announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from,
+                                             std::size_t steps, std::vector<AnnouncedSnapshot>& found) const;
   [[nodiscard]] std::vector<WithheldSnapshot> withheld_from(PeerId peer, const RouteFilter& filter) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announcements() const;
   [[nodiscard]] std::vector<MemoryUse> memory() const;
 
  private:
   void add(rib::RouteId id, const RouteFilter& filter, std::vector<PathSnapshot>& out) const;
+  [[nodiscard]] Exporter::Range range_of(const RouteFilter& filter) const;
+  void append_announced(PeerId peer, Exporter::Range range, const RouteFilter& filter,
+                        std::vector<AnnouncedSnapshot>& found) const;
   [[nodiscard]] Rule rule_for(const rib::Route& route, std::uint32_t index) const;
 
   Parts of_;

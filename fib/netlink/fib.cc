@@ -140,6 +140,10 @@ FibStatus Fib::status() const { return impl_->status(); }
 std::vector<RouteStatus> Fib::routes(const RouteFilter& filter) const {
   return impl_->forwarder().report().routes(filter);
 }
+void Fib::routes_part(const RouteFilter& filter, RouteCursor& at, std::size_t steps,
+                      std::vector<RouteStatus>& found) const {
+  impl_->forwarder().report().routes_part(filter, at, steps, found);
+}
 std::vector<GroupStatus> Fib::groups() const { return impl_->forwarder().report().groups(); }
 std::vector<NextHopState> Fib::next_hops() const { return impl_->forwarder().report().next_hops(); }
 std::vector<InterfaceStatus> Fib::interfaces() const { return impl_->forwarder().map().interfaces(); }

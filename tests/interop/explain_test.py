@@ -178,7 +178,7 @@ def situations(lab):
     check_lines(speaker.explain(prefix(PEER_ADDRESS)), "  *> from 10.200.4.2, next hop 10.200.4.2",
                 "  *  from 10.200.5.2, next hop 10.200.5.2", "       lost by peer-address")  # fmt: skip
     done = speaker.cli("explain", "172.31.0.0/16", check=False)
-    nothing = "bgplite: nobody announced 172.31.0.0/16, nor a route that covers it\n"
+    nothing = "bgplite: no route to 172.31.0.0/16: neither it nor a prefix that covers it was announced\n"
     check_equal((done.returncode, done.stderr), (1, nothing), "nothing there")
 
 

@@ -194,6 +194,9 @@ std::string render_peer(const Json& answer, bool colors) {
       out += line("last down", text(down, "reason"));
       out += line("", text(down, "detail"));
     }
+    const std::string attempt = text(peer, "last_attempt");
+    if (!attempt.empty() && attempt != text(peer.value("last_down", Json::object()), "detail"))
+      out += line("last attempt", attempt);
     out += line("router id", text(peer, "router_id"));
     out += line("our address", text(peer, "local_address"));
     out += line("tunnel", text(peer, "tunnel"));

@@ -8,6 +8,7 @@
 #include <apps/bgplite/host/keeper.h>
 #include <apps/bgplite/life.h>
 #include <apps/bgplite/logging.h>
+#include <apps/bgplite/loop_turns.h>
 #include <apps/bgplite/metrics/responder.h>
 #include <apps/bgplite/metrics/text.h>
 #include <apps/bgplite/notify.h>
@@ -66,7 +67,7 @@ class Run {
                 }),
         daemon_(io_, log_, start.loaded.config),
         host_(io_, log_, start.loaded.config.state_dir + "/host"),
-        metrics_(io_, [this] { return metrics::to_text(daemon_, daemon_.config().metrics.names); }),
+        metrics_(io_, [this] { return metrics::to_text(daemon_, turns_, daemon_.config().metrics.names); }),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(io_) {
     log_.set_levels(start.loaded.config.log);
@@ -93,7 +94,7 @@ class Run {
     notify_systemd("READY=1\nSTATUS=running");
     feed_watchdog();
     wait_for_signal();
-    io_.run();
+    turns_.run(io_);
     return Exit::ok;
   }
 
@@ -116,7 +117,7 @@ class Run {
     if (auto started = daemon_.start(); !started) return server_.close(), started;
     life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(*start_));
     life_->at_host = [this](const Config& now) { host_.keep(now, now.fib.audit_interval); };
-    commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_});
+    commands_ = std::make_unique<control::Commands>(control::Context{daemon_, *life_, log_, turns_});
     host_.keep(config, config.fib.audit_interval);
     return {};
   }
@@ -183,6 +184,7 @@ class Run {
   std::unique_ptr<StartConfig> start_;  ///< Until everything runs; a configuration is large.
   std::string path_;
   boost::asio::io_context io_{1};
+  LoopTurns turns_;
   Logging log_;
   std::unique_ptr<control::Commands> commands_;
   control::Server server_;

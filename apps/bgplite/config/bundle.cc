@@ -87,6 +87,7 @@ const std::string* Bundle::find(const std::string& path) const {
 }
 
 void Bundle::share_with(const Bundle& other) {
+  // A set of 100 000 prefixes is kept once, however many configurations name it.
   for (auto& [path, text] : files_) {
     const auto same = other.files_.find(path);
     if (same != other.files_.end() && *same->second == *text) text = same->second;
@@ -105,6 +106,7 @@ FileSource recording(FileSource files, Bundle& into) {
     if (!read) return nullptr;
     return [read = std::move(read), &into](const std::string& path, std::string& error) {
       auto text = read(path, error);
+      // Only what was read: a file that was missing is missing again, and the same message is given.
       if (text) into.add(path, *text);
       return text;
     };
@@ -123,6 +125,7 @@ FileSource from_bundle(const Bundle& bundle, FileSource host) {
   };
   const auto list = [&bundle](const std::string& pattern) {
     std::vector<std::string> files;
+    // An include pattern matches what it matched then, not what lies on the disk today.
     for (const auto& [path, text] : bundle.files())
       if (::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0) files.push_back(path);
     return files;
@@ -150,6 +153,7 @@ std::optional<StoredConfig> parse_stored(std::string_view text) {
   stored.pending = parts.bundle("pending");
   parts.word("end ");
   const auto sum = parts.number<std::uint64_t>("\n");
+  // The digest covers everything in front of the last line, so that a file cut off anywhere is not believed.
   const std::size_t end = text.rfind("end ");
   if (!parts.done() || sum != digest(text.substr(0, end))) return std::nullopt;
   return stored;

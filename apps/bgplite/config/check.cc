@@ -118,7 +118,7 @@ class Checker {
       const std::string path = "networks." + to_text(network.prefix);
       if (!seen.insert(network.prefix).second) error(path, "network " + to_text(network.prefix) + " is given twice");
       if (kLinkLocalV4.covers(network.prefix))
-        warning(path, "network " + to_text(network.prefix) + " is link-local: nobody can route to it");
+        warning(path, "network " + to_text(network.prefix) + " is link-local: no other network has a route to it");
       for (const auto& [name, tunnel] : config_.tunnels) cloud_takes(network, path, tunnel);
     }
   }
@@ -260,7 +260,7 @@ class Checker {
     });
     if (others == 0)
       warning(at, "return_path of peer " + key + " does nothing: no other peer of AS " +
-                      to_text(peer.options.remote_as) + " has it, so nobody is told the halves");
+                      to_text(peer.options.remote_as) + " has it, so the halves are announced to no peer");
     std::size_t halves = 0;
     std::size_t too_long = 0;
     for (const Network& network : config_.networks) {
@@ -303,7 +303,7 @@ class Checker {
     if (peer.options.remote_as == config_.router.asn || peer.accept_all || (!any && refused)) return;
     if (!any) {
       warning(path,
-              "peer " + key + " has no policy: nothing is taken from it and nothing is announced to it (RFC 8212)",
+              "peer " + key + " has no policy: its routes are not accepted and nothing is announced to it (RFC 8212)",
               "give it 'import' and 'export', or 'accept_all: true'");
     } else if (peer.import_policy.empty() || peer.export_policy.empty()) {
       const bool import = peer.import_policy.empty();

@@ -56,8 +56,8 @@ struct PeerConfig {
 
 /// A prefix of ours.
 struct Network {
-  /// always: announced as long as the daemon runs. if_route: while somebody else's route with exactly this prefix is in
-  /// the kernel. if_reachable: while the kernel has any usable route to it other than ours and the default route.
+  /// always: announced as long as the daemon runs. if_route: while another program's route with exactly this prefix is
+  /// in the kernel. if_reachable: while the kernel has any usable route to it other than ours and the default route.
   enum class When : std::uint8_t { always, if_route, if_reachable };
   minibgp::Prefix prefix;
   When when = When::always;

@@ -102,6 +102,8 @@ class Differ {
   Differ(const Config& running, const Config& wanted) : running_(running), wanted_(wanted) {}
 
   Plan run() {
+    // The order in which each step is valid when those before it are done: a policy before the peers that name it, a
+    // tunnel before the peer behind it, a peer's removal before another peer may take its address.
     policies();
     router();
     tunnels();
@@ -157,6 +159,7 @@ class Differ {
         add(Kind::tunnels, name, Effect::tunnel, "tunnel " + name + ": changed: it is set up anew");
       } else if (!(old->second == tunnel)) {
         const bool group = old->second.options.group != tunnel.options.group;
+        // Neither of the two is known to charon or the kernel, so the SAs stay.
         add(Kind::tunnels, name, Effect::live, "tunnel " + name + (group ? ": group changed" : ": probe changed"));
       }
     }
@@ -211,6 +214,7 @@ class Differ {
       for (const Network& network : config.networks) index.emplace(network.prefix, &network);
       return index;
     };
+    // Two indexes instead of a search for each: files with very many networks are compared in linear time.
     const auto running = by_prefix(running_);
     const auto wanted = by_prefix(wanted_);
     for (const Network& network : running_.networks)
@@ -248,6 +252,8 @@ class Differ {
     if (running_.on_exit != wanted_.on_exit) add(Kind::on_exit, "on_exit", Effect::live, "on_exit: changed");
     const FibConfig& a = running_.fib;
     const FibConfig& b = wanted_.fib;
+    // What a start fixes is taken from `a`: what is left of the difference can be carried out now. So one change of
+    // several keys of the section gives two steps at most, each with its cost.
     FibConfig live = b;
     live.enabled = a.enabled;
     live.next_hop_objects = a.next_hop_objects;
@@ -270,6 +276,7 @@ class Differ {
 
   void static_routes() {
     if (running_.static_routes == wanted_.static_routes) return;
+    // Only a route that goes can take traffic with it; another gateway for the same prefix replaces it in one step.
     std::string gone;
     for (const StaticRoute& old : running_.static_routes)
       if (std::none_of(wanted_.static_routes.begin(), wanted_.static_routes.end(),

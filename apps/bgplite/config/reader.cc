@@ -216,7 +216,7 @@ void In::asn(minibgp::Asn& into) const {
   const auto read = minibgp::parse_asn(*text);
   if (!read || *read == minibgp::Asn{0}) return wrong(node, "an AS number 1..4294967295");
   if (*read == minibgp::Asn{23456})
-    return reader.error(node, "AS 23456 is AS_TRANS and belongs to nobody", "give the real AS number (RFC 6793)");
+    return reader.error(node, "AS 23456 is AS_TRANS, which is reserved", "give the real AS number (RFC 6793)");
   into = *read;
 }
 

@@ -143,6 +143,7 @@ Saved with_peer(const Config& config, const std::string& key, bool enabled) {
   Saved saved = config.saved;
   const auto present = saved.peers.find(key);
   const auto peer = config.peers.find(key);
+  if (present == saved.peers.end() && peer == config.peers.end()) return saved;  // It was removed.
   const bool in_file = present != saved.peers.end() ? present->second.in_file
                                                     : peer != config.peers.end() && peer->second.options.enabled;
   if (enabled == in_file) {

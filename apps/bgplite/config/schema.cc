@@ -80,9 +80,8 @@ const Fields<Network>& network_fields() {
       {value("prefix", Type::prefix, "required", Effect::live, "What is announced."),
        [](const In& in, Network& to) { in.prefix(to.prefix); }},
       {choice("when", "always", "always|if-route|if-reachable", Effect::live,
-              "always; if-route: while the kernel has somebody else's route with exactly this prefix; if-reachable: "
-              "while it "
-              "has any way there but ours and the default route."),
+              "always; if-route: while the kernel has another program's route with exactly this prefix; if-reachable: "
+              "while it has any way there but ours and the default route."),
        [](const In& in, Network& to) { in.choice(to.when); }},
       {integer("med", "", 0, 4294967295, Effect::live, "MED of the announcement."),
        [](const In& in, Network& to) { in.number(to.med); }},
@@ -548,7 +547,7 @@ std::vector<SectionDoc> sections() {
   all.push_back(
       describe("host",
                "manage: the daemon sets it, and puts it back when it stops. check: `bgplite doctor` and the log "
-               "complain. ignore: nobody looks.",
+               "complain. ignore: it is not looked at.",
                host_fields()));
   all.push_back(describe("host.firewall", "The long form.", firewall_fields()));
   all.push_back(describe("ipsec", "", ipsec_fields()));

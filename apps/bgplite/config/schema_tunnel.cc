@@ -244,7 +244,7 @@ const Fields<TunnelDraft>& tunnel_fields() {
       {choice(
            "mode", "interface", "interface|policy|link", Effect::tunnel,
            "interface: an XFRM interface whose if_id the SAs carry. policy: the kernel's policies choose the traffic. "
-           "link: a device that somebody else makes (WireGuard, GRE, a leased line), without SAs."),
+           "link: a device that another program makes (WireGuard, GRE, a leased line), without SAs."),
        [](const In& in, TunnelDraft& to) { in.choice(to.tunnel.options.mode); }},
       {value("interface", Type::name, "the tunnel's name", Effect::tunnel, "Name of the XFRM interface."),
        [](const In& in, TunnelDraft& to) { in.text(to.tunnel.options.interface); }},

@@ -70,7 +70,7 @@ minibgp::Result<Connection, Failure> connect(const std::string& path) {
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     std::string text = "no daemon answers at " + path + ": " + std::strerror(errno);
     if (errno == EACCES) text = "not allowed to use " + path + ": be root, or join the group 'bgplite'";
-    if (errno == ENOENT || errno == ECONNREFUSED) text = "bgplite does not run (nobody answers at " + path + ")";
+    if (errno == ENOENT || errno == ECONNREFUSED) text = "bgplite does not run (no answer at " + path + ")";
     return minibgp::unexpected(Failure{std::move(text), 3});
   }
   return made;

@@ -5,6 +5,7 @@
 #include <apps/bgplite/control/server.h>
 #include <apps/bgplite/daemon.h>
 #include <apps/bgplite/life.h>
+#include <apps/bgplite/loop_turns.h>
 
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ struct Context {
   Daemon& daemon;
   Life& life;
   Logging& log;
+  const LoopTurns& turns;
 };
 
 enum class Access : std::uint8_t { read, change };

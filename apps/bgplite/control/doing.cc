@@ -35,13 +35,14 @@ bool is_saved(const Context& context, const minibgp::Prefix& prefix) {
   return context.daemon.config().saved.announcements.count(prefix) != 0;
 }
 
-/// With "save" the change is written down before it is made, so that a death in between loses nothing. False: it could
-/// not be, and that was answered.
-bool kept(Context& context, const Request& request, const Reply& reply, Saved saved) {
-  const auto save = request.arguments.find("save");
-  if (save == request.arguments.end() || *save != true) return true;
-  if (const auto written = context.life.save(std::move(saved)); !written) return reply.error(written.error(), 3), false;
-  return true;
+/// With "save" the change is written down before it is made, so that a death in between loses nothing; where it cannot
+/// be, that is the answer and nothing is made.
+void keep_then(Context& context, const Request& request, const Reply& reply, std::function<Saved(const Config&)> change,
+               std::function<void()> then) {
+  if (!flag_argument(request, "save")) return then();
+  context.life.save(std::move(change), [reply, then = std::move(then)](const Life::Outcome& outcome) {
+    outcome.failure.empty() ? then() : reply.error(outcome.failure, 3);
+  });
 }
 
 void announce(Context& context, const Request& request, const Reply& reply) {
@@ -66,37 +67,55 @@ void announce(Context& context, const Request& request, const Reply& reply) {
       read_values(request, reply, "communities", attributes.communities, minibgp::parse_community) &&
       read_values(request, reply, "large_communities", attributes.large_communities, minibgp::parse_large_community);
   if (!read) return;
-  Saved saved = context.daemon.config().saved;
-  saved.announcements[*prefix] = attributes;
-  if (!kept(context, request, reply, std::move(saved))) return;
-  static_cast<void>(context.daemon.ask(input::Announce{*prefix, attributes}));
-  reply.result({{"announced", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
+  const auto change = [prefix = *prefix, attributes](const Config& config) {
+    Saved saved = config.saved;
+    saved.announcements[prefix] = attributes;
+    return saved;
+  };
+  keep_then(context, request, reply, change, [&context, reply, prefix = *prefix, attributes] {
+    static_cast<void>(context.daemon.ask(input::Announce{prefix, attributes}));
+    reply.result({{"announced", minibgp::to_text(prefix)}, {"saved", is_saved(context, prefix)}});
+  });
 }
 
 void withdraw(Context& context, const Request& request, const Reply& reply) {
   const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
-  Saved saved = context.daemon.config().saved;
+  // Asked before it is written: a refusal must not touch the file of saved changes.
   const bool known =
-      saved.announcements.erase(*prefix) != 0 || context.daemon.gateway().runtime_announcements().count(*prefix) != 0;
+      is_saved(context, *prefix) || context.daemon.gateway().announcements().by_command().count(*prefix) != 0;
   if (!known)
     return reply.error(
         minibgp::to_text(*prefix) + " was not announced by command (see 'networks' of the configuration)", 1);
-  if (!kept(context, request, reply, std::move(saved))) return;
-  static_cast<void>(context.daemon.ask(input::Withdraw{*prefix}));
-  reply.result({{"withdrawn", minibgp::to_text(*prefix)}, {"saved", is_saved(context, *prefix)}});
+  const auto change = [prefix = *prefix](const Config& config) {
+    Saved saved = config.saved;
+    saved.announcements.erase(prefix);
+    return saved;
+  };
+  keep_then(context, request, reply, change, [&context, reply, prefix = *prefix] {
+    static_cast<void>(context.daemon.ask(input::Withdraw{prefix}));
+    reply.result({{"withdrawn", minibgp::to_text(prefix)}, {"saved", is_saved(context, prefix)}});
+  });
 }
 
 void enable_or_disable(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
-  const std::string* key = peer ? context.daemon.gateway().peer_key(*peer) : nullptr;
-  if (key == nullptr) return;
+  const std::string* known = peer ? context.daemon.gateway().peers().key_of(*peer) : nullptr;
+  if (known == nullptr) return;
   const bool enabled = request.verb == "peer.enable";
-  if (!kept(context, request, reply, with_peer(context.daemon.config(), *key, enabled))) return;
-  static_cast<void>(enabled ? context.daemon.ask(input::EnablePeer{*peer, context.daemon.key_on_disk(*peer)})
-                            : context.daemon.ask(input::DisablePeer{*peer, text_argument(request, "reason")}));
-  reply.result({{enabled ? "enabled" : "disabled", peer_name(context.daemon, *peer)},
-                {"saved", context.daemon.config().peers.at(*key).options.enabled == enabled}});
+  const std::string key = *known;
+  const auto change = [key, enabled](const Config& config) { return with_peer(config, key, enabled); };
+  keep_then(context, request, reply, change,
+            [&context, reply, peer = *peer, key, enabled, reason = text_argument(request, "reason")] {
+              Daemon& daemon = context.daemon;
+              // A change of the configuration may have been in front of us.
+              const auto config = daemon.config().peers.find(key);
+              if (config == daemon.config().peers.end()) return reply.error("peer " + key + " was removed", 1);
+              static_cast<void>(enabled ? daemon.ask(input::EnablePeer{peer, daemon.key_on_disk(peer)})
+                                        : daemon.ask(input::DisablePeer{peer, reason}));
+              reply.result({{enabled ? "enabled" : "disabled", peer_name(daemon, peer)},
+                            {"saved", config->second.options.enabled == enabled}});
+            });
 }
 
 void reset(Context& context, const Request& request, const Reply& reply) {
@@ -212,11 +231,13 @@ void drill_stop(Context& context, const Request&, const Reply& reply) {
   reply.result(drill_json(context.daemon));
 }
 
-void answer(const Life::Outcome& outcome, const Reply& reply) {
+void answer(Life::Outcome outcome, const Reply& reply) {
   if (!outcome.failure.empty()) return reply.error(outcome.failure, outcome.impossible ? 1 : 3);
-  reply.result({{"ok", !outcome.diagnostics.has_errors()},
+  reply.result([outcome = std::move(outcome)] {
+    return Json{{"ok", !outcome.diagnostics.has_errors()},
                 {"diagnostics", to_json(outcome.diagnostics)},
-                {"steps", to_json(outcome.plan)}});
+                {"steps", to_json(outcome.plan)}};
+  });
 }
 
 bool same_file(const std::string& a, const std::string& b) {
@@ -239,7 +260,7 @@ bool reads_it(const Context& context, const Request& request, const Reply& reply
 
 void plan(Context& context, const Request& request, const Reply& reply) {
   if (!reads_it(context, request, reply)) return;
-  const auto done = [reply](const Life::Outcome& outcome) { answer(outcome, reply); };
+  const auto done = [reply](Life::Outcome outcome) { answer(std::move(outcome), reply); };
   request.verb == "plan.rollback" ? context.life.plan_rollback(done) : context.life.plan(done);
 }
 
@@ -249,17 +270,17 @@ void apply(Context& context, const Request& request, const Reply& reply) {
   if (confirm > 86'400) return reply.error("at most one day to confirm");
   context.life.apply(
       confirm == 0 ? std::nullopt : std::optional{std::chrono::seconds{static_cast<std::int64_t>(confirm)}},
-      ConfigKeeper::Origin::command, [reply](const Life::Outcome& outcome) { answer(outcome, reply); });
+      ConfigKeeper::Origin::command, [reply](Life::Outcome outcome) { answer(std::move(outcome), reply); });
 }
 
 void confirm(Context& context, const Request&, const Reply& reply) {
-  context.life.confirm([reply](const Life::Outcome& outcome) {
-    outcome.failure.empty() ? reply.result({{"confirmed", true}}) : answer(outcome, reply);
+  context.life.confirm([reply](Life::Outcome outcome) {
+    outcome.failure.empty() ? reply.result({{"confirmed", true}}) : answer(std::move(outcome), reply);
   });
 }
 
 void rollback(Context& context, const Request&, const Reply& reply) {
-  context.life.rollback("asked by the operator", [reply](const Life::Outcome& outcome) { answer(outcome, reply); });
+  context.life.rollback("asked by the operator", [reply](Life::Outcome outcome) { answer(std::move(outcome), reply); });
 }
 
 /// Until the next start, or until the configuration's levels change.

@@ -1,6 +1,7 @@
 /// The answers to `bgplite explain` and `bgplite verify`.
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/json.h>
+#include <apps/bgplite/control/parts.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -54,14 +55,25 @@ Json announced_json(Context& context, const minibgp::Prefix& prefix, const minib
   return to;
 }
 
-Json kernel_json(Context& context, const minibgp::Prefix& prefix) {
-  minibgp::fib::Fib* fib = context.daemon.fib();
-  Json routes = Json::array();
-  if (fib == nullptr) return routes;
+/// Any table of the kernel may have the prefix, so all of our routes are looked at.
+void answer_with_kernel(Context& context, const Reply& reply, const minibgp::Prefix& prefix, Json answer) {
+  const minibgp::fib::Fib* fib = context.daemon.fib();
+  if (fib == nullptr) return reply.result(std::move(answer));
+  using Rows = std::vector<minibgp::fib::RouteStatus>;
   minibgp::fib::Fib::RouteFilter exact;
   exact.prefix = prefix;
-  for (const minibgp::fib::RouteStatus& route : fib->routes(exact)) routes.push_back(to_json(route, *fib));
-  return routes;
+  const auto read = [fib, exact, at = minibgp::fib::RouteCursor{}](Rows& into) mutable {
+    fib->routes_part(exact, at, 10 * kStepsInATurn, into);  // Hardly one of them is copied.
+    return !at.ended();
+  };
+  const auto make = [answer = std::move(answer), names = interface_names(*fib)](std::vector<Rows>& parts) {
+    Json whole = answer;
+    for (const auto* route :
+         in_order(parts, minibgp::fib::shown_before, [](const auto&a, const auto&b) { return a.key == b.key; }))
+      whole["kernel"].push_back(to_json(*route, names));
+    return whole;
+  };
+  Parts<minibgp::fib::RouteStatus>::answer(reply, read, make);
 }
 
 void explain(Context& context, const Request& request, const Reply& reply) {
@@ -69,10 +81,12 @@ void explain(Context& context, const Request& request, const Reply& reply) {
   if (!wanted) return;
   const minibgp::Engine& engine = context.daemon.speaker().engine();
   auto paths = engine.routes(filter(*wanted, Match::exact));
-  // An address, or a prefix nobody announced: the route that covers it.
+  // By hash, a probe for each length: an explanation costs the same however large the table is.
+  // An address, or a prefix that was not announced: the route that covers it.
   if (paths.empty()) paths = engine.routes(filter(*wanted, Match::lookup));
   if (paths.empty())
-    return reply.error("nobody announced " + minibgp::to_text(*wanted) + ", nor a route that covers it", 1);
+    return reply.error(
+        "no route to " + minibgp::to_text(*wanted) + ": neither it nor a prefix that covers it was announced", 1);
   const minibgp::Prefix prefix = paths.front().prefix;
   std::stable_sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) {
     return std::make_pair(!a.best, !a.multipath) < std::make_pair(!b.best, !b.multipath);
@@ -91,12 +105,13 @@ void explain(Context& context, const Request& request, const Reply& reply) {
       for (const minibgp::PathSnapshot& path : paths)
         if (state.peer == path.peer && state.next_hop == path.received.next_hop.address)
           next_hops.push_back(to_json(state, peer_name(context.daemon, state.peer)));
-  reply.result({{"prefix", minibgp::to_text(prefix)},
-                {"asked", minibgp::to_text(*wanted)},
-                {"candidates", std::move(candidates)},
-                {"next_hops", std::move(next_hops)},
-                {"kernel", kernel_json(context, prefix)},
-                {"announced_to", announced_json(context, prefix, best)}});
+  Json answer{{"prefix", minibgp::to_text(prefix)},
+              {"asked", minibgp::to_text(*wanted)},
+              {"candidates", std::move(candidates)},
+              {"next_hops", std::move(next_hops)},
+              {"kernel", Json::array()},
+              {"announced_to", announced_json(context, prefix, best)}};
+  answer_with_kernel(context, reply, prefix, std::move(answer));
 }
 
 void verify(Context& context, const Request&, const Reply& reply) {

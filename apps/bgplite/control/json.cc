@@ -155,6 +155,7 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
     json["end_of_rib"] = {{"received", families(peer.end_of_rib_received)}, {"sent", families(peer.end_of_rib_sent)}};
   }
   if (peer.next_attempt != minibgp::kNever) json["next_attempt_in_s"] = std::max(0.0, seconds(peer.next_attempt - now));
+  if (!peer.last_attempt.empty()) json["last_attempt"] = peer.last_attempt;
   if (peer.last_down != minibgp::DownReason::none)
     json["last_down"] = {{"reason", minibgp::to_text(peer.last_down)},
                          {"detail", peer.last_down_detail},
@@ -163,10 +164,17 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
   return json;
 }
 
-Json to_json(const minibgp::fib::RouteStatus& route, const minibgp::fib::Fib& fib) {
+InterfaceNames interface_names(const minibgp::fib::Fib& fib) {
+  InterfaceNames names;
+  for (const minibgp::fib::InterfaceStatus& interface : fib.interfaces()) names[interface.index] = interface.name;
+  return names;
+}
+
+Json to_json(const minibgp::fib::RouteStatus& route, const InterfaceNames& names) {
   Json vias = Json::array();
   for (const minibgp::fib::Via& via : route.vias) {
-    Json one{{"gateway", address(via.gateway)}, {"interface", fib.interface_name(via.interface)}};
+    const auto name = names.find(via.interface);
+    Json one{{"gateway", address(via.gateway)}, {"interface", name == names.end() ? std::string{} : name->second}};
     if (via.weight != 1) one["weight"] = via.weight;
     vias.push_back(std::move(one));
   }

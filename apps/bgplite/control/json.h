@@ -7,6 +7,9 @@
 #include <fib/fib.h>
 #include <xfrm/tunnels.h>
 
+#include <map>
+#include <string>
+
 #include <nlohmann/json.hpp>
 
 namespace bgplite::control {
@@ -20,7 +23,9 @@ using Json = nlohmann::ordered_json;
 /// With its prefix; `peer` is the name of who it came from.
 [[nodiscard]] Json to_json(const minibgp::PathSnapshot& path, const std::string& peer);
 [[nodiscard]] Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp::Time now);
-[[nodiscard]] Json to_json(const minibgp::fib::RouteStatus& route, const minibgp::fib::Fib& fib);
+using InterfaceNames = std::map<minibgp::fib::IfIndex, std::string>;
+[[nodiscard]] InterfaceNames interface_names(const minibgp::fib::Fib& fib);
+[[nodiscard]] Json to_json(const minibgp::fib::RouteStatus& route, const InterfaceNames& names);
 [[nodiscard]] Json to_json(const minibgp::fib::NextHopState& state, const std::string& peer);
 [[nodiscard]] Json to_json(const minibgp::fib::FibStatus& status);
 [[nodiscard]] Json to_json(const minibgp::xfrm::TunnelStatus& tunnel, minibgp::Time now);

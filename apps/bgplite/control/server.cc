@@ -1,3 +1,4 @@
+#include <apps/bgplite/background.h>
 #include <apps/bgplite/control/server.h>
 #include <apps/bgplite/socket_path.h>
 
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,6 +41,16 @@ constexpr std::chrono::seconds kRequestTimeout{2};
 constexpr std::chrono::seconds kAnswerTimeout{60};
 /// An answer of this size left pages with the allocator that are worth giving back.
 constexpr std::size_t kLargeAnswer = 1U << 20U;
+
+/// More values than this in one list are not turned into text on the loop.
+constexpr std::size_t kSmallList = 256;
+
+/// Of an answer: a command's lists are what grows.
+bool is_small(const Json& answer) {
+  return !answer.is_structured() ||
+         (answer.size() <= kSmallList &&
+          std::all_of(answer.begin(), answer.end(), [](const Json& one) { return one.size() <= kSmallList; }));
+}
 
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -84,12 +96,16 @@ class Reply::Sink : public std::enable_shared_from_this<Reply::Sink> {
   void start();
   void close();
   void answer(const Json& value);
+  void answer_later(std::function<Json()> make);
+  void later(std::function<void()> next);
   bool begin_stream();
   void put_line(const Json& value);
-  [[nodiscard]] bool open() const { return socket_.is_open(); }
+  [[nodiscard]] bool open();
   [[nodiscard]] bool streaming() const { return streaming_; }
 
  private:
+  bool begin_answer();
+  void send(std::string text);
   void read();
   void on_line(std::string line);
   void expire_after(std::chrono::seconds time);
@@ -109,7 +125,7 @@ class Reply::Sink : public std::enable_shared_from_this<Reply::Sink> {
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
  public:
   Impl(asio::io_context& io, Logging& log, Handler handler)
-      : io_(io), log_(log), handler_(std::move(handler)), acceptor_(io), retry_(io) {}
+      : io_(io), log_(log), handler_(std::move(handler)), acceptor_(io), retry_(io), background_(io) {}
 
   minibgp::Result<void, std::string> reserve(const std::string& path);
   minibgp::Result<void, std::string> open(const std::string& path, const std::string& group);
@@ -120,6 +136,16 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     if (std::exchange(full_, false)) accept();
   }
   void handle(const Request& request, const Reply& reply) { handler_(request, reply); }
+  /// `job` in the thread, after those that were given before; then `done` on the loop. `wanted` is asked on the loop
+  /// when its turn has come: of what is not wanted any more, what it holds is only freed.
+  struct Job {
+    std::function<void()> work, done;
+    std::function<bool()> wanted;
+  };
+  void beside(Job job) {
+    jobs_.push_back(std::move(job));
+    if (jobs_.size() == 1) begin_next_job();
+  }
   [[nodiscard]] bool may_change(const Credentials& who) const {
     if (who.user == 0 || who.user == ::geteuid()) return true;
     if (!has_group_) return false;
@@ -132,6 +158,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   asio::io_context& io() { return io_; }
 
  private:
+  void begin_next_job();
+
   asio::io_context& io_;
   Logging& log_;
   Handler handler_;
@@ -143,6 +171,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   bool has_group_ = false;
   bool full_ = false;
   int lock_ = -1;
+  std::deque<Job> jobs_;   ///< The first is under way.
+  Background background_;  ///< Last: it ends first.
 };
 
 // --- One client ----------------------------------------------------------------------------------------------------
@@ -158,6 +188,8 @@ void Reply::Sink::start() {
 void Reply::Sink::expire_after(std::chrono::seconds time) {
   deadline_.expires_after(time);
   deadline_.async_wait([self = shared_from_this()](const Error& error) {
+    // Twice the same timer: before the request is complete it guards against silence, afterwards against a handler that
+    // never answers and a client that never reads.
     if (error || self->streaming_) return;
     if (!self->answered_ && self->request_.empty()) return self->close();
     if (!self->answered_) return self->answer({{"ok", false}, {"error", "no answer in time"}, {"exit", 3}});
@@ -207,18 +239,53 @@ void Reply::Sink::watch_for_close() {
   });
 }
 
-void Reply::Sink::answer(const Json& value) {
-  if (answered_ || !socket_.is_open()) return;
+/// A client that shut its own direction down may still read; one that closed does not, and reading says the same of
+/// both.
+bool Reply::Sink::open() {
+  if (!socket_.is_open()) return false;
+  pollfd state{socket_.native_handle(), 0, 0};
+  return ::poll(&state, 1, 0) <= 0 || (state.revents & (POLLHUP | POLLERR)) == 0;
+}
+
+bool Reply::Sink::begin_answer() {
+  if (answered_ || !socket_.is_open()) return false;
   answered_ = true;
   expire_after(kAnswerTimeout);
-  auto text = std::make_shared<std::string>(dump(value) + "\n");
-  const asio::const_buffer buffer = asio::buffer(*text);
-  asio::async_write(socket_, buffer, [self = shared_from_this(), text](const Error&, std::size_t) {
-    const bool large = text->size() >= kLargeAnswer;
-    text->clear();
-    text->shrink_to_fit();
+  return true;
+}
+
+void Reply::Sink::answer(const Json& value) {
+  if (begin_answer()) send(dump(value) + "\n");
+}
+
+void Reply::Sink::answer_later(std::function<Json()> make) {
+  const auto server = server_.lock();
+  if (!server) return;
+  // One thread for all answers, in their order: eight clients that ask for the whole table take turns, and need the
+  // memory of one text at a time.
+  // Without a client nothing is made, but what was read for it is freed beside the loop, too.
+  const bool begun = begin_answer();
+  const auto text = std::make_shared<std::string>();
+  server->beside({[make = std::move(make), text] { *text = dump(make()) + "\n"; },
+                  [self = shared_from_this(), text] { self->send(std::move(*text)); },
+                  [self = shared_from_this(), begun] { return begun && self->open(); }});
+}
+
+void Reply::Sink::later(std::function<void()> next) {
+  if (const auto server = server_.lock()) asio::post(server->io(), std::move(next));
+}
+
+void Reply::Sink::send(std::string text) {
+  if (!socket_.is_open()) return;
+  auto kept = std::make_shared<std::string>(std::move(text));
+  const asio::const_buffer buffer = asio::buffer(*kept);
+  asio::async_write(socket_, buffer, [self = shared_from_this(), kept](const Error&, std::size_t) {
+    const bool large = kept->size() >= kLargeAnswer;
+    kept->clear();
+    kept->shrink_to_fit();
     self->close();
-    if (large) ::malloc_trim(0);
+    if (const auto server = self->server_.lock(); server && large)
+      server->beside({[] { ::malloc_trim(0); }, {}, [] { return true; }});
   });
 }
 
@@ -232,6 +299,7 @@ bool Reply::Sink::begin_stream() {
 
 void Reply::Sink::put_line(const Json& value) {
   if (!streaming_ || !socket_.is_open()) return;
+  // A monitor that does not read loses lines and learns how many; it never delays the daemon nor fills its memory.
   if (lines_.size() >= kStreamLinesMax) return void(++dropped_);
   if (dropped_ != 0) lines_.push_back(dump({{"event", "lost"}, {"lines", std::exchange(dropped_, 0)}}) + "\n");
   lines_.push_back(dump(value) + "\n");
@@ -256,7 +324,19 @@ void Reply::Sink::close() {
   if (const auto server = server_.lock()) server->forget(shared_from_this());
 }
 
-void Reply::result(const Json& value) const { sink_->answer({{"ok", true}, {"result", value}}); }
+void Reply::result(Json value) const {
+  if (is_small(value)) return sink_->answer({{"ok", true}, {"result", std::move(value)}});
+  const auto kept = std::make_shared<Json>(std::move(value));
+  result(std::function<Json()>{[kept] { return std::move(*kept); }});
+}
+void Reply::result(std::function<Json()> make) const {
+  sink_->answer_later([make = std::move(make)] {
+    Json answer{{"ok", true}};
+    answer["result"] = make();
+    return answer;
+  });
+}
+void Reply::later(std::function<void()> next) const { sink_->later(std::move(next)); }
 void Reply::error(const std::string& text, int code) const {
   sink_->answer({{"ok", false}, {"error", text}, {"exit", code}});
 }
@@ -305,6 +385,19 @@ minibgp::Result<void, std::string> Server::Impl::open(const std::string& path, c
   if (error) return failed("listen", error.message());
   accept();
   return {};
+}
+
+void Server::Impl::begin_next_job() {
+  if (jobs_.empty()) return;
+  // The first job stays in the queue while it runs: that is what says that the thread is busy.
+  std::function<void()> work = std::exchange(jobs_.front().work, {});
+  // The closure goes to the thread either way, which frees it.
+  if (!jobs_.front().wanted()) work = [unwanted = std::move(work)] {};
+  background_.run(std::move(work), [this] {
+    if (const auto done = std::move(jobs_.front().done)) done();
+    jobs_.pop_front();
+    begin_next_job();
+  });
 }
 
 void Server::Impl::accept() {

@@ -1,7 +1,8 @@
 /// Control server: the Unix socket of `bgplite show` and the other commands. One connection, one request: a line of
 /// JSON, at most 64 KiB; one answer: a line of JSON (a stream for `monitor`), then the connection closes. What is no
 /// request gets an error and is closed; a client that is slow, silent or in a crowd is cut off. Nothing a client does
-/// delays routing: all is asynchronous, and answers are made one per turn of the loop.
+/// delays routing: all is asynchronous, answers are made one per turn of the loop, and large ones become text in a
+/// thread of their own.
 ///
 /// The socket has mode 0660 and the configured group. Who may change things is decided by SO_PEERCRED: root, the
 /// daemon's own user, and members of the group; everybody else who got in may only read.
@@ -29,7 +30,12 @@ class Reply {
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
 
   /// {"ok": true, "result": ...}
-  void result(const Json& value) const;
+  void result(Json value) const;
+  /// The same for an answer that takes long to make: `make` runs in a thread of its own, and touches nothing that the
+  /// loop uses.
+  void result(std::function<Json()> make) const;
+  /// `next` in a later turn of the loop, for work in parts.
+  void later(std::function<void()> next) const;
   /// {"ok": false, "error": text, "exit": code}; code as in cli/verbs.h: 1 what was asked is not so, 2 bad input.
   void error(const std::string& text, int code = 2) const;
   /// Begins a stream: lines follow until the client closes. False: the client has gone, or too many streams are open.

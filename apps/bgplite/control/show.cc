@@ -1,12 +1,16 @@
 /// The answers to `bgplite show`: copies of what the parts hold, as JSON.
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/json.h>
+#include <apps/bgplite/control/parts.h>
 #include <bgp/text.h>
 #include <bgp/version.h>
 
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <map>
+#include <memory>
+#include <tuple>
 
 #include <unistd.h>
 
@@ -56,6 +60,7 @@ void summary(Context& context, const Request&, const Reply& reply) {
   Json json{{"router", router_json(daemon)},
             {"routes", daemon.speaker().engine().route_count()},
             {"resident_octets", resident_octets()},
+            {"longest_turn_ms", std::chrono::duration<double, std::milli>{context.turns.longest()}.count()},
             {"peers", peers_json(daemon)}};
   std::size_t attribute_sets = 0;
   for (const minibgp::MemoryUse& use : daemon.speaker().engine().memory())
@@ -68,7 +73,7 @@ void summary(Context& context, const Request&, const Reply& reply) {
     json["tunnels"] = std::move(tunnels);
   }
   if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
-  reply.result(json);
+  reply.result(std::move(json));
 }
 
 /// Of the routes that a peer does not get although its export policy accepts them, so many are listed.
@@ -92,53 +97,109 @@ void peers(Context& context, const Request& request, const Reply& reply) {
   reply.result({{"peers", Json::array({std::move(json)})}});
 }
 
-minibgp::RouteFilter::Match match_argument(const Request& request) {
+using Match = minibgp::RouteFilter::Match;
+
+Match match_argument(const Request& request) {
   const std::string match = text_argument(request, "match");
-  if (match == "longer") return minibgp::RouteFilter::Match::longer;
-  if (match == "shorter") return minibgp::RouteFilter::Match::shorter;
-  if (match == "lookup") return minibgp::RouteFilter::Match::lookup;
-  return minibgp::RouteFilter::Match::exact;
+  if (match == "longer") return Match::longer;
+  if (match == "shorter") return Match::shorter;
+  if (match == "lookup") return Match::lookup;
+  return Match::exact;
 }
 
-/// Paths of one prefix next to each other, best first, prefixes in order.
-Json routes_json(Daemon& daemon, std::vector<minibgp::PathSnapshot> paths, std::size_t limit) {
-  std::stable_sort(paths.begin(), paths.end(), [](const minibgp::PathSnapshot& a, const minibgp::PathSnapshot& b) {
-    if (a.prefix.family != b.prefix.family) return a.prefix.family < b.prefix.family;
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    if (a.best != b.best) return a.best;
-    return a.multipath && !b.multipath;
+/// How people call the peers; looked up before the answer is made beside the loop.
+class PeerNames {
+ public:
+  explicit PeerNames(const Daemon& daemon) {
+    for (const minibgp::PeerStatus& peer : daemon.speaker().engine().peers())
+      names_.emplace(peer.id, peer_name(daemon, peer.id));
+  }
+  [[nodiscard]] std::string operator[](minibgp::PeerId peer) const {
+    if (peer == minibgp::kLocalPeer) return "local";
+    const auto found = names_.find(peer);
+    return found == names_.end() ? "removed" : found->second;
+  }
+
+ private:
+  std::map<minibgp::PeerId, std::string> names_;
+};
+
+using Paths = Parts<minibgp::PathSnapshot>;
+
+/// Which of the paths an answer shows.
+enum class Shown : std::uint8_t { accepted, received, refused };
+
+/// Those that are shown, paths of one prefix next to each other, best first, prefixes in order.
+std::vector<const minibgp::PathSnapshot*> shown_in_order(const Paths::Rows& parts, Shown shown) {
+  std::vector<const minibgp::PathSnapshot*> order;
+  for (const auto& part : parts)
+    for (const minibgp::PathSnapshot& path : part)
+      if (shown == Shown::received || path.accepted.has_value() == (shown == Shown::accepted)) order.push_back(&path);
+  std::stable_sort(order.begin(), order.end(), [](const minibgp::PathSnapshot* a, const minibgp::PathSnapshot* b) {
+    if (a->prefix.family != b->prefix.family) return a->prefix.family < b->prefix.family;
+    if (a->prefix != b->prefix) return a->prefix < b->prefix;
+    if (a->best != b->best) return a->best;
+    return a->multipath && !b->multipath;
   });
+  return order;
+}
+
+Json routes_json(const PeerNames& names, const Paths::Rows& parts, Shown shown, std::size_t limit) {
   Json routes = Json::array();
   std::size_t total = 0;
   const minibgp::Prefix* present = nullptr;
-  for (const minibgp::PathSnapshot& path : paths) {
-    const bool begins = present == nullptr || *present != path.prefix;
+  std::vector<std::pair<minibgp::PeerId, std::uint32_t>> of_prefix;
+  for (const minibgp::PathSnapshot* path : shown_in_order(parts, shown)) {
+    const bool begins = present == nullptr || *present != path->prefix;
     if (begins) ++total;
-    present = &path.prefix;
+    if (begins) of_prefix.clear();
+    present = &path->prefix;
     if (total > limit) continue;
-    if (begins) routes.push_back({{"prefix", minibgp::to_text(path.prefix)}, {"paths", Json::array()}});
-    routes.back()["paths"].push_back(to_json(path, peer_name(daemon, path.peer)));
+    // A prefix that was withdrawn and announced again between two parts was read twice.
+    const std::pair id{path->peer, path->path_id};
+    if (std::find(of_prefix.begin(), of_prefix.end(), id) != of_prefix.end()) continue;
+    of_prefix.push_back(id);
+    if (begins) routes.push_back({{"prefix", minibgp::to_text(path->prefix)}, {"paths", Json::array()}});
+    routes.back()["paths"].push_back(to_json(*path, names[path->peer]));
   }
   return {{"routes", std::move(routes)}, {"total", total}, {"complete", total <= limit}};
 }
 
-void routes_out(Context& context, const Request& request, const Reply& reply, minibgp::RouteFilter filter,
+/// Received as it came, before policy.
+void show_as_received(Paths::Rows& parts) {
+  for (auto& part : parts)
+    for (minibgp::PathSnapshot& path : part)
+      if (path.accepted) path.accepted = path.received;
+}
+
+void routes_out(Context& context, const Request& request, const Reply& reply, const minibgp::RouteFilter& filter,
                 std::size_t limit) {
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
-  filter.max = limit;
-  auto announced = context.daemon.speaker().engine().announced_to(*peer, filter);
-  std::sort(announced.begin(), announced.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.prefix.family, a.prefix) < std::tie(b.prefix.family, b.prefix);
+  using Rows = std::vector<minibgp::AnnouncedSnapshot>;
+  const bool whole = filter.prefix && (filter.match == Match::exact || filter.match == Match::lookup);
+  const auto read = [&engine = context.daemon.speaker().engine(), peer = *peer, filter, whole,
+                     at = std::uint32_t{0}](Rows& into) mutable {
+    if (whole) return into = engine.announced_to(peer, filter), false;
+    at = engine.announced_part(peer, filter, at, kStepsInATurn, into);
+    return at != 0;
+  };
+  Parts<minibgp::AnnouncedSnapshot>::answer(reply, read, [limit](std::vector<Rows>& parts) {
+    const auto order = in_order(
+        parts,
+        [](const auto& a, const auto& b) {
+          return std::tie(a.prefix.family, a.prefix) < std::tie(b.prefix.family, b.prefix);
+        },
+        [](const auto& a, const auto& b) { return a.prefix == b.prefix; });
+    const std::size_t shown = std::min(order.size(), limit);
+    Json routes = Json::array();
+    for (std::size_t i = 0; i < shown; ++i) {
+      Json json{{"prefix", minibgp::to_text(order[i]->prefix)}};
+      json.update(to_json(order[i]->attributes));
+      routes.push_back(std::move(json));
+    }
+    return Json{{"routes", std::move(routes)}, {"total", shown}, {"complete", shown < limit}};
   });
-  Json routes = Json::array();
-  for (const minibgp::AnnouncedSnapshot& route : announced) {
-    Json json{{"prefix", minibgp::to_text(route.prefix)}};
-    json.update(to_json(route.attributes));
-    routes.push_back(std::move(json));
-  }
-  const bool complete = announced.size() < limit;
-  reply.result({{"routes", std::move(routes)}, {"total", announced.size()}, {"complete", complete}});
 }
 
 void routes(Context& context, const Request& request, const Reply& reply) {
@@ -157,19 +218,35 @@ void routes(Context& context, const Request& request, const Reply& reply) {
     filter.peer = peer_argument(context, request, reply);
     if (!filter.peer) return;
   }
-  auto paths = context.daemon.speaker().engine().routes(filter);
-  if (filtered)
-    paths.erase(std::remove_if(paths.begin(), paths.end(), [](const auto& path) { return path.accepted.has_value(); }),
-                paths.end());
-  // The best of a table listing; refused paths are seen with `in` and `filtered` only.
-  if (direction.empty())
-    paths.erase(std::remove_if(paths.begin(), paths.end(), [](const auto& path) { return !path.accepted; }),
-                paths.end());
-  // Received as it came, before policy.
-  if (direction == "in")
-    for (minibgp::PathSnapshot& path : paths)
-      if (path.accepted) path.accepted = path.received;
-  reply.result(routes_json(context.daemon, std::move(paths), limit));
+  const Shown shown = filtered ? Shown::refused : direction == "in" ? Shown::received : Shown::accepted;
+  const bool whole = filter.prefix && (filter.match == Match::exact || filter.match == Match::lookup);
+  const auto read = [&engine = context.daemon.speaker().engine(), filter, whole,
+                     at = std::uint32_t{0}](std::vector<minibgp::PathSnapshot>& into) mutable {
+    if (whole) return into = engine.routes(filter), false;
+    at = engine.routes_part(filter, at, kStepsInATurn, into);
+    return at != 0;
+  };
+  Paths::answer(reply, read, [names = PeerNames{context.daemon}, shown, limit](Paths::Rows& parts) {
+    if (shown == Shown::received) show_as_received(parts);
+    return routes_json(names, parts, shown, limit);
+  });
+}
+
+Json next_hops_json(const Daemon& daemon, const minibgp::fib::Fib& fib) {
+  Json next_hops = Json::array();
+  for (const minibgp::fib::NextHopState& state : fib.next_hops())
+    next_hops.push_back(to_json(state, peer_name(daemon, state.peer)));
+  return next_hops;
+}
+
+Json groups_json(const minibgp::fib::Fib& fib) {
+  Json groups = Json::array();
+  for (const minibgp::fib::GroupStatus& group : fib.groups())
+    groups.push_back({{"id", static_cast<std::uint32_t>(group.id)},
+                      {"members", group.vias.size()},
+                      {"routes", group.routes},
+                      {"adopted", group.adopted}});
+  return groups;
 }
 
 void fib(Context& context, const Request& request, const Reply& reply) {
@@ -181,26 +258,27 @@ void fib(Context& context, const Request& request, const Reply& reply) {
     if (!filter.prefix) return;
     filter.longer = text_argument(request, "match") == "longer";
   }
-  const std::size_t limit = number_argument(request, "limit", kRoutesDefault);
-  filter.max = limit == 0 ? SIZE_MAX : limit + 1;
-  Json routes = Json::array();
-  const auto found = fib->routes(filter);
-  for (const minibgp::fib::RouteStatus& route : found)
-    if (limit == 0 || routes.size() < limit) routes.push_back(to_json(route, *fib));
-  Json next_hops = Json::array();
-  for (const minibgp::fib::NextHopState& state : fib->next_hops())
-    next_hops.push_back(to_json(state, peer_name(context.daemon, state.peer)));
-  Json groups = Json::array();
-  for (const minibgp::fib::GroupStatus& group : fib->groups())
-    groups.push_back({{"id", static_cast<std::uint32_t>(group.id)},
-                      {"members", group.vias.size()},
-                      {"routes", group.routes},
-                      {"adopted", group.adopted}});
-  reply.result({{"status", to_json(fib->status())},
-                {"routes", routes},
-                {"complete", limit == 0 || found.size() <= limit},
+  filter.only_out_of_sync = flag_argument(request, "out_of_sync");
+  std::size_t limit = number_argument(request, "limit", kRoutesDefault);
+  if (limit == 0) limit = SIZE_MAX;
+  using Rows = std::vector<minibgp::fib::RouteStatus>;
+  const auto read = [fib, filter, at = minibgp::fib::RouteCursor{}](Rows& into) mutable {
+    fib->routes_part(filter, at, kStepsInATurn, into);
+    return !at.ended();
+  };
+  const auto make = [limit, names = interface_names(*fib), status = to_json(fib->status()),
+                     next_hops = next_hops_json(context.daemon, *fib), groups = groups_json(*fib)](auto& parts) {
+    const auto order =
+        in_order(parts, minibgp::fib::shown_before, [](const auto& a, const auto& b) { return a.key == b.key; });
+    Json routes = Json::array();
+    for (std::size_t i = 0; i < std::min(order.size(), limit); ++i) routes.push_back(to_json(*order[i], names));
+    return Json{{"status", status},
+                {"routes", std::move(routes)},
+                {"complete", order.size() <= limit},
                 {"next_hops", next_hops},
-                {"groups", groups}});
+                {"groups", groups}};
+  };
+  Parts<minibgp::fib::RouteStatus>::answer(reply, read, make);
 }
 
 void tunnels(Context& context, const Request& request, const Reply& reply) {
@@ -243,35 +321,44 @@ void version(Context& context, const Request&, const Reply& reply) {
                 {"reloads", context.daemon.gateway().status().reloads}});
 }
 
+Json saved_json(const Saved& saved) {
+  Json json{{"announcements", Json::array()}, {"peers", Json::object()}};
+  for (const auto& [prefix, attributes] : saved.announcements)
+    json["announcements"].push_back(minibgp::to_text(prefix));
+  for (const auto& [key, peer] : saved.peers) json["peers"][key] = peer.enabled ? "enabled" : "disabled";
+  return json;
+}
+
 void config(Context& context, const Request&, const Reply& reply) {
-  const Config& config = context.daemon.config();
-  Json networks = Json::array();
-  for (const Network& network : config.networks) networks.push_back(minibgp::to_text(network.prefix));
-  Json runtime = Json::array();
-  for (const auto& [prefix, attributes] : context.daemon.gateway().runtime_announcements())
-    runtime.push_back(minibgp::to_text(prefix));
-  Json peers = Json::array();
-  for (const auto& [key, peer] : config.peers) peers.push_back(key);
-  Json tunnels = Json::array();
-  for (const auto& [name, tunnel] : config.tunnels) tunnels.push_back(name);
-  Json saved{{"announcements", Json::array()}, {"peers", Json::object()}};
-  for (const auto& [prefix, attributes] : config.saved.announcements)
-    saved["announcements"].push_back(minibgp::to_text(prefix));
-  for (const auto& [key, peer] : config.saved.peers) saved["peers"][key] = peer.enabled ? "enabled" : "disabled";
-  Json policies = Json::array();
-  for (const auto& [name, policy] : config.policies)
-    if (name.front() != '(') policies.push_back(name);
-  Json json{{"files", config.files},
-            {"router", router_json(context.daemon)},
-            {"networks", networks},
-            {"announced_by_command", runtime},
-            {"saved", saved},
-            {"peers", peers},
-            {"tunnels", tunnels},
-            {"policies", policies},
-            {"on_exit", config.on_exit == OnExit::keep ? "keep" : "remove"}};
-  if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
-  reply.result(json);
+  std::vector<minibgp::Prefix> by_command;
+  for (const auto& [prefix, attributes] : context.daemon.gateway().announcements().by_command())
+    by_command.push_back(prefix);
+  // The value is shared, not copied: a change meanwhile makes a new one, and this answer shows what ran when it was
+  // asked. A file may have very many networks.
+  reply.result([config = context.daemon.gateway().shared_config(), by_command, router = router_json(context.daemon),
+                left = context.life.unconfirmed_for()] {
+    const auto keys_of = [](const auto& map) {
+      Json keys = Json::array();
+      for (const auto& [key, value] : map) keys.push_back(key);
+      return keys;
+    };
+    Json networks = Json::array(), runtime = Json::array(), policies = Json::array();
+    for (const Network& network : config->networks) networks.push_back(minibgp::to_text(network.prefix));
+    for (const minibgp::Prefix& prefix : by_command) runtime.push_back(minibgp::to_text(prefix));
+    for (const auto& [name, policy] : config->policies)
+      if (name.front() != '(') policies.push_back(name);
+    Json json{{"files", config->files},
+              {"router", router},
+              {"networks", networks},
+              {"announced_by_command", runtime},
+              {"saved", saved_json(config->saved)},
+              {"peers", keys_of(config->peers)},
+              {"tunnels", keys_of(config->tunnels)},
+              {"policies", policies},
+              {"on_exit", config->on_exit == OnExit::keep ? "keep" : "remove"}};
+    if (left) json["unconfirmed_for_s"] = left->count();
+    return json;
+  });
 }
 
 /// Which peers' routes go through each policy.

@@ -1,5 +1,7 @@
 /// The part of Gateway that turns the running configuration into another one, step by step.
 #include <apps/bgplite/gateway/gateway.h>
+#include <apps/bgplite/gateway/on_input.h>
+#include <apps/bgplite/gateway/options.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -10,42 +12,17 @@ namespace bgplite {
 
 using minibgp::LogArea;
 using minibgp::LogLevel;
+using minibgp::Prefix;
 
-void Gateway::on(input::Save event) {
-  for (const auto& [key, peer] : config_.saved.peers)
-    if (const auto found = config_.peers.find(key); found != config_.peers.end())
-      found->second.options.enabled = peer.in_file;
-  config_.saved = std::move(event.saved);
-  for (const auto& [key, peer] : config_.saved.peers)
-    if (const auto found = config_.peers.find(key); found != config_.peers.end())
-      found->second.options.enabled = peer.enabled;
-}
-
-/// What runs, to be compared with `wanted`. Where our address is left to the kernel, the one that a session has is in
-/// force as if it had been written.
-Config Gateway::running_beside(const Config& wanted) const {
-  Config running = config_;
-  for (const minibgp::PeerStatus& status : view_.sessions()) {
-    const std::string* const key = peer_key(status.id);
-    if (key == nullptr || status.state != minibgp::PeerState::established) continue;
-    const auto old = running.peers.find(*key);
-    const auto now = wanted.peers.find(*key);
-    if (old == running.peers.end() || now == wanted.peers.end()) continue;
-    const minibgp::IpAddress& local = now->second.options.local_address;
-    if (!local.is_set() || local == status.local_address) old->second.options.local_address = local;
-  }
-  return running;
-}
-
-Plan Gateway::plan(const Config& wanted) const { return diff(running_beside(wanted), wanted); }
+namespace {
 
 /// One line a step; of networks, where many come or go at once, one line for all.
-void Gateway::log_plan(const Plan& plan) {
+template <typename Info>
+void log_plan(const Plan& plan, Info info) {
   constexpr std::ptrdiff_t kLinesMax = 20;
   const auto of_kind = [&](Step::Kind kind) {
     return std::count_if(plan.begin(), plan.end(), [&](const Step& step) { return step.kind == kind; });
   };
-  const auto info = [this](const std::string& line) { log(LogLevel::info, LogArea::config, line); };
   const std::ptrdiff_t announced = of_kind(Step::Kind::announce);
   const std::ptrdiff_t withdrawn = of_kind(Step::Kind::withdraw);
   if (announced > kLinesMax) info(std::to_string(announced) + " networks announced or changed");
@@ -57,84 +34,130 @@ void Gateway::log_plan(const Plan& plan) {
   }
 }
 
-/// What is fixed at the start stays as it runs, so that the next plan names it again.
-void Gateway::keep_what_needs_a_start(Config& wanted) const {
-  wanted.listen = config_.listen;
-  wanted.control = config_.control;
-  wanted.user = config_.user;
-  wanted.state_dir = config_.state_dir;
-  wanted.metrics.listen = config_.metrics.listen;
-  wanted.log.format = config_.log.format;
-  wanted.fib.enabled = config_.fib.enabled;
-  wanted.fib.next_hop_objects = config_.fib.next_hop_objects;
-  wanted.fib.protocol = config_.fib.protocol;
-  wanted.ipsec = config_.ipsec;
+/// A plan may have thousands of them.
+std::unordered_map<Prefix, const Network*> by_prefix(const std::vector<Network>& networks) {
+  std::unordered_map<Prefix, const Network*> index;
+  index.reserve(networks.size());
+  for (const Network& network : networks) index.emplace(network.prefix, &network);
+  return index;
 }
 
-void Gateway::on(input::Apply event) {
-  log_plan(event.plan);
-  const std::vector<Network> old_networks = std::move(config_.networks);
-  keep_what_needs_a_start(event.wanted);
-  config_ = std::move(event.wanted);
-  carry_out(event.plan, old_networks);
-  set_own_networks();
-  update_return_path();
-  ++reloads_;
+/// What is fixed at the start stays as it runs, so that the next plan names it again.
+void keep_what_needs_a_start(const Config& running, Config& wanted) {
+  wanted.listen = running.listen;
+  wanted.control = running.control;
+  wanted.user = running.user;
+  wanted.state_dir = running.state_dir;
+  wanted.metrics.listen = running.metrics.listen;
+  wanted.log.format = running.log.format;
+  wanted.fib.enabled = running.fib.enabled;
+  wanted.fib.next_hop_objects = running.fib.next_hop_objects;
+  wanted.fib.protocol = running.fib.protocol;
+  wanted.ipsec = running.ipsec;
+}
+
+}  // namespace
+
+void Gateway::On::operator()(input::Save event) const {
+  Config& config = my.own_config();
+  for (const auto& [key, peer] : config.saved.peers)
+    if (const auto found = config.peers.find(key); found != config.peers.end())
+      found->second.options.enabled = peer.in_file;
+  config.saved = std::move(event.saved);
+  for (const auto& [key, peer] : config.saved.peers)
+    if (const auto found = config.peers.find(key); found != config.peers.end())
+      found->second.options.enabled = peer.enabled;
+}
+
+Running Gateway::running() const {
+  Running running{config_, {}};
+  for (const minibgp::PeerStatus& status : view_.sessions())
+    if (const std::string* const key = peers_.key_of(status.id);
+        key != nullptr && status.state == minibgp::PeerState::established)
+      running.local_addresses.emplace(*key, status.local_address);
+  return running;
+}
+
+/// Where our address is left to the kernel, the one that a session has is in force as if it had been written.
+Plan plan_of(const Running& running, const Config& wanted) {
+  // A copy of everything for the sake of a few addresses: it is made beside the loop, and a change of the shared value
+  // would be seen there.
+  Config before = *running.config;
+  for (const auto& [key, address] : running.local_addresses) {
+    const auto old = before.peers.find(key);
+    const auto now = wanted.peers.find(key);
+    if (old == before.peers.end() || now == wanted.peers.end()) continue;
+    const minibgp::IpAddress& local = now->second.options.local_address;
+    if (!local.is_set() || local == address) old->second.options.local_address = local;
+  }
+  return diff(before, wanted);
+}
+
+void Gateway::On::operator()(input::Apply event) const {
+  log_plan(event.plan, [this](const std::string& line) { my.log(LogLevel::info, LogArea::config, line); });
+  keep_what_needs_a_start(*my.config_, event.wanted);
+  // The old one lives until the steps are through, which name what it had; who planned frees it beside the loop.
+  const std::shared_ptr<const Config> old =
+      std::exchange(my.config_, std::make_shared<Config>(std::move(event.wanted)));
+  my.carry_out(event.plan, old->networks);
+  my.set_own_networks();
+  my.update_return_path();
+  ++my.reloads_;
 }
 
 void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networks) {
-  // By the text that a step names them with: a plan may have thousands of them.
-  const auto by_text = [](const std::vector<Network>& networks) {
-    std::unordered_map<std::string, const Network*> index;
-    for (const Network& network : networks) index.emplace(to_text(network.prefix), &network);
-    return index;
-  };
-  const auto old_by_text = by_text(old_networks);
-  const auto new_by_text = by_text(config_.networks);
+  const auto old_by_prefix = by_prefix(old_networks);
+  const auto new_by_prefix = by_prefix(config_->networks);
+  const auto prefix_of = [](const Step& step) { return minibgp::parse_prefix(step.key).value_or(Prefix{}); };
+  // Sessions over tunnels that are set up anew end first, while the tunnels work (farewells.h). The tunnels then follow
+  // in a later turn, with everything else of this plan done.
   std::vector<std::string> set_up_anew;
   for (const Step& step : plan)
     if (step.kind == Step::Kind::tunnels && step.effect == Effect::tunnel) set_up_anew.push_back(step.key);
   const bool farewell = view_.has_tunnels() && leave_tunnels(set_up_anew, "tunnel is set up anew");
   if (farewell) farewells_.begin({}, now_);
+  // Several steps may concern tunnels and static routes; the whole setup is one value, handed over once.
   bool tunnels_done = farewell;
   for (const Step& step : plan) {
     switch (step.kind) {
       case Step::Kind::router:
-        emit(effect::SetRouter{speaker_options()});
+        emit(effect::SetRouter{router_options()});
         break;
       case Step::Kind::tunnels:
       case Step::Kind::static_routes:
-        if (!std::exchange(tunnels_done, true)) emit(tunnel_setup());
+        if (!std::exchange(tunnels_done, true)) emit(tunnel_setup(*config_));
         break;
       case Step::Kind::remove_peer:
         remove_peer(step.key);
         break;
       case Step::Kind::add_peer:
-        add_peer(step.key, config_.peers.at(step.key));
+        add_peer(step.key, config_->peers.at(step.key));
         break;
       case Step::Kind::update_peer:
-        update_peer(step.key, config_.peers.at(step.key));
+        update_peer(step.key, config_->peers.at(step.key));
         break;
       case Step::Kind::withdraw:
-        if (const auto old = old_by_text.find(step.key); old != old_by_text.end()) remove_network(*old->second);
+        if (const auto old = old_by_prefix.find(prefix_of(step)); old != old_by_prefix.end())
+          remove_network(*old->second);
         break;
       case Step::Kind::announce: {
-        const auto old = old_by_text.find(step.key);
-        const Network& now = *new_by_text.at(step.key);
-        if (old != old_by_text.end() && old->second->when != now.when) remove_network(*old->second);
+        const Prefix prefix = prefix_of(step);
+        const auto old = old_by_prefix.find(prefix);
+        const Network& now = *new_by_prefix.at(prefix);
+        if (old != old_by_prefix.end() && old->second->when != now.when) remove_network(*old->second);
         add_network(now);
         break;
       }
       case Step::Kind::saved_announcement:
         if (const auto prefix = minibgp::parse_prefix(step.key)) {
-          const auto saved = config_.saved.announcements.find(*prefix);
-          saved != config_.saved.announcements.end() ? on(input::Announce{*prefix, saved->second})
-                                                     : on(input::Withdraw{*prefix});
+          const auto saved = config_->saved.announcements.find(*prefix);
+          saved != config_->saved.announcements.end() ? On{*this}(input::Announce{*prefix, saved->second})
+                                                      : On{*this}(input::Withdraw{*prefix});
         }
         break;
       case Step::Kind::fib:
       case Step::Kind::on_exit:
-        emit(effect::SetFib{fib_options()});
+        emit(effect::SetFib{fib_options(*config_)});
         break;
       case Step::Kind::log:
         emit(effect::SetLogLevels{});

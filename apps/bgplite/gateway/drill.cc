@@ -64,11 +64,13 @@ Drill::Action Drill::on_time(Time now, std::optional<TrafficCounters> counters) 
     at_failure_ = last_;
     return Action::fail;
   }
+  // Sampled more often than that; the failure itself lasts as long as was asked for.
   if (now < failed_at_ + length_) return Action::none;
   return end(End::time, now) ? Action::restore : Action::none;
 }
 
 void Drill::count(Time now, const TrafficCounters& counters) {
+  // The differences of two samples say whether traffic still comes; the difference to the failure is what was lost.
   const TrafficCounters before = last_.value_or(counters);
   last_ = counters;
   if (report_.state != State::running || !at_failure_) return;

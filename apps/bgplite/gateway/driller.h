@@ -8,6 +8,7 @@
 #include <apps/bgplite/gateway/drill.h>
 #include <bgp/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,9 +50,12 @@ class Driller {
     due_ = drill_->next_deadline();
     return action;
   }
-  /// How long the kernel took for the failure that is played.
-  void note_failover(minibgp::Duration took) {
-    if (drill_ && drill_->failing()) drill_->failed(took);
+  /// The failure is played from now on. `failovers`: that the fib has counted until now.
+  void begin_failure(std::uint64_t failovers) { failovers_before_ = failovers; }
+  /// What the fib has counted by now, and how long the kernel took for the last one: that of the failure that is played
+  /// when there is one more.
+  void note_failovers(std::uint64_t failovers, minibgp::Duration took) {
+    if (failing() && failovers != failovers_before_) drill_->failed(took);
   }
   /// The answer is whether the failure was being played, and is to be taken back.
   [[nodiscard]] bool end(DrillReport::End why, minibgp::Time now) {
@@ -76,6 +80,7 @@ class Driller {
   minibgp::Duration length_{};
   std::optional<Drill> drill_;
   minibgp::Time due_ = minibgp::kNever;
+  std::uint64_t failovers_before_ = 0;
 };
 
 }  // namespace bgplite

@@ -1,6 +1,8 @@
 /// Gateway: its life, peers, own networks, and what follows from news of the speaker, the fib and the tunnels. The
 /// other parts are change.cc, maintenance.cc and options.cc.
 #include <apps/bgplite/gateway/gateway.h>
+#include <apps/bgplite/gateway/on_input.h>
+#include <apps/bgplite/gateway/options.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -14,63 +16,76 @@ using minibgp::PeerId;
 using minibgp::PeerState;
 using minibgp::Prefix;
 using minibgp::Time;
-using minibgp::fib::NetworkWatch;
 
-namespace {
-
-NetworkWatch watch_of(Network::When when) {
-  return when == Network::When::if_route ? NetworkWatch::exact_route : NetworkWatch::reachable;
+Config& Gateway::own_config() {
+  // Others who hold it read it in their threads, and their last hold ends on the loop: nobody can come to share it
+  // between the question and the change.
+  if (config_.use_count() != 1) config_ = std::make_shared<Config>(*config_);
+  return *config_;
 }
 
-minibgp::PathAttributes attributes_of(const Network& network) {
-  minibgp::PathAttributes attributes;
-  attributes.med = network.med;
-  attributes.communities = network.communities;
-  attributes.large_communities = network.large_communities;
-  return attributes;
+minibgp::SpeakerOptions Gateway::router_options() const {
+  minibgp::SpeakerOptions options = speaker_options(*config_);
+  options.seed = seed_;
+  options.forwarding_preserved = restarted_;
+  return options;
 }
-
-}  // namespace
 
 // The contract
 
 void Gateway::input(Input event, Time now) {
+  // Never back: a deadline that was met stays met, whatever clock a rim has.
   now_ = std::max(now_, now);
-  std::visit([this](auto&& one) { on(std::move(one)); }, std::move(event));
+  std::visit(On{*this}, std::move(event));
 }
 
+/// What was decided goes first: a tunnel that is lost does not wait for a thousand networks.
 std::optional<GatewayEffect> Gateway::poll() {
-  if (effects_.empty()) return std::nullopt;
-  GatewayEffect effect = std::move(effects_.front());
-  effects_.pop_front();
-  return effect;
+  if (!effects_.empty()) {
+    GatewayEffect effect = std::move(effects_.front());
+    effects_.pop_front();
+    return effect;
+  }
+  if (announcements_.settled()) {
+    room_ = kAnnouncedInATurn;
+    return std::nullopt;
+  }
+  if (room_ == 0) return std::nullopt;
+  --room_;
+  Announcements::Change change = *announcements_.next();
+  if (!change.attributes) return effect::Withdraw{change.prefix};
+  return effect::Announce{change.prefix, std::move(*change.attributes)};
 }
 
 Time Gateway::next_deadline() const {
   if (stopping_) return minibgp::kNever;
+  if (!announcements_.settled()) return now_;
   return std::min({arrivals_.next_deadline(), drainer_.next_deadline(), driller_.next_deadline(),
                    farewells_.next_deadline(), return_path_.next_deadline()});
 }
 
 void Gateway::on_time(Time now) {
   now_ = std::max(now_, now);
+  room_ = kAnnouncedInATurn;
   if (stopping_) return;
-  for (const PeerId peer : arrivals_.on_time(now_)) use_peer(peer);
+  for (const PeerId peer : arrivals_.on_time(now_)) emit(effect::UsePeer{peer, true});
   for (const std::string& key : drainer_.on_time(now_)) {
-    const auto peer = peers_.find(key);
-    if (peer == peers_.end()) continue;
+    const PeerTable::Peer* const peer = peers_.find(key);
+    if (peer == nullptr) continue;
+    // Each step is an update of the peer's options, which the speaker turns into announcements; only the last one ends
+    // the session.
     const DrainStep step = *drainer_.step(key);
     log(LogLevel::info, LogArea::session, "peer " + key + ": drained: " + to_text(step));
     if (step == DrainStep::stopped) {
-      emit(effect::DisablePeer{peer->second.id, "drained"});
+      emit(effect::DisablePeer{peer->id, "drained"});
     } else {
-      update_peer(key, config_.peers.at(key));
+      update_peer(key, config_->peers.at(key));
     }
   }
   if (driller_.wants_traffic(now_)) emit(effect::ReadTraffic{driller_.target().interface});
   const Farewells::Due due = farewells_.on_time(now_);
   for (const Farewells::Action& action : due.actions)
-    action.terminate.empty() ? emit(tunnel_setup()) : emit(effect::TerminateTunnel{action.terminate});
+    action.terminate.empty() ? emit(tunnel_setup(*config_)) : emit(effect::TerminateTunnel{action.terminate});
   if (due.resume) resume_transports();
   if (return_path_.next_deadline() <= now_) update_return_path();
 }
@@ -80,7 +95,7 @@ Gateway::Status Gateway::status() const {
   status.peers = peers_.size();
   status.arriving = arrivals_.count();
   for (const auto& [key, peer] : peers_) status.drained += drainer_.step(key) ? 1U : 0U;
-  status.parts = parts_.size();
+  status.parts = announcements_.parts().size();
   status.reloads = reloads_;
   status.drilling = driller_.running();
   status.stopping = stopping_;
@@ -88,36 +103,52 @@ Gateway::Status Gateway::status() const {
   return status;
 }
 
-void Gateway::on(input::Start) {
-  for (const Network& network : config_.networks) add_network(network);
-  for (const auto& [prefix, attributes] : config_.saved.announcements) {
-    runtime_[prefix] = attributes;
-    announce(prefix, attributes);
-  }
-  set_own_networks();
-  set_static_routes();
-  for (const auto& [key, peer] : config_.peers) add_peer(key, peer);
+void Gateway::On::operator()(input::Start) const {
+  // Networks and static routes before peers: the first UPDATE to a peer is complete.
+  // Before any peer asks: all of them in this turn.
+  my.room_ = SIZE_MAX;
+  for (const Network& network : my.config_->networks) my.add_network(network);
+  for (const auto& [prefix, attributes] : my.config_->saved.announcements)
+    my.announcements_.announce_by_command(prefix, attributes);
+  my.set_own_networks();
+  my.set_static_routes();
+  for (const auto& [key, peer] : my.config_->peers) my.add_peer(key, peer);
 }
 
-void Gateway::on(input::Stop) {
-  if (stopping_) return;
-  end_drill(DrillReport::End::asked);
-  stopping_ = true;
-  const bool keep = config_.on_exit == OnExit::keep;
+void Gateway::On::operator()(input::Stop) const {
+  if (my.stopping_) return;
+  my.end_drill(DrillReport::End::asked);
+  my.stopping_ = true;
+  const bool keep = my.config_->on_exit == OnExit::keep;
   std::string without;
-  for (const minibgp::PeerStatus& peer : view_.sessions())
-    if (peer.state == PeerState::established && !peer.graceful_restart) without += " " + name_of(peer.id);
+  for (const minibgp::PeerStatus& peer : my.view_.sessions())
+    if (peer.state == PeerState::established && !peer.graceful_restart) without += " " + my.peers_.name_of(peer.id);
   if (keep && !without.empty())
-    log(LogLevel::info, LogArea::session,
-        "stopping: without graceful restart, so told to withdraw our routes:" + without);
-  emit(effect::End{keep});
+    my.log(LogLevel::info, LogArea::session,
+           "stopping: without graceful restart, so told to withdraw our routes:" + without);
+  my.emit(effect::End{keep});
 }
 
 // Peers
 
+minibgp::PeerOptions Gateway::options_of(const std::string& key, const PeerConfig& peer) {
+  minibgp::PeerOptions options = options_in_force(*config_, peer);
+  if (peer.return_path.more_specifics) {
+    options.audience = return_path_.set_peer(key, return_path_options(*config_, peer));
+  } else {
+    return_path_.remove_peer(key);
+  }
+  drainer_.apply(key, options);
+  // The key was read with the configuration, which has said why it could not be.
+  if (!peer.md5_file.empty() && options.md5_key.empty())
+    log(LogLevel::error, LogArea::config,
+        "peer " + key + ": without the key of " + peer.md5_file + " the peer stays disabled");
+  return options;
+}
+
 void Gateway::add_peer(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_of(key, peer);
-  Peer& added = peers_[key];
+  PeerTable::Peer& added = peers_[key];
   added.audience = options.audience;
   added.tunnel = options.tunnel;
   // Its tunnel is down: added disabled, so that it does not dial before the speaker knows.
@@ -128,42 +159,38 @@ void Gateway::add_peer(const std::string& key, const PeerConfig& peer) {
   emit(effect::AddPeer{key, std::move(options)});
 }
 
-void Gateway::on(input::PeerAdded event) {
-  const auto peer = peers_.find(event.key);
-  const auto config = config_.peers.find(event.key);
-  if (peer == peers_.end() || config == config_.peers.end()) return;
-  peer->second.id = event.peer;
-  keys_[event.peer] = event.key;
-  emit(effect::BindPeer{event.peer, binding_of(config->second.options)});
-  emit(effect::UsePeer{event.peer, false});
-  if (auto options = std::exchange(peer->second.enable_with, std::nullopt)) {
-    emit(effect::SetTransport{event.peer, false});
-    emit(effect::UpdatePeer{event.key, event.peer, std::move(*options)});
+void Gateway::On::operator()(input::PeerAdded event) const {
+  PeerTable::Peer* const peer = my.peers_.find(event.key);
+  const auto config = my.config_->peers.find(event.key);
+  if (peer == nullptr || config == my.config_->peers.end()) return;
+  my.peers_.take(*peer, event.key, event.peer);
+  my.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->second.options)});
+  my.emit(effect::UsePeer{event.peer, false});
+  if (auto options = std::exchange(peer->enable_with, std::nullopt)) {
+    my.emit(effect::SetTransport{event.peer, false});
+    my.emit(effect::UpdatePeer{event.key, event.peer, std::move(*options)});
   }
 }
 
 void Gateway::update_peer(const std::string& key, const PeerConfig& peer) {
-  const auto found = peers_.find(key);
-  if (found == peers_.end() || found->second.id == minibgp::kLocalPeer) return add_peer(key, peer);
+  PeerTable::Peer* const found = peers_.find(key);
+  if (found == nullptr || !found->taken()) return add_peer(key, peer);
   minibgp::PeerOptions options = options_of(key, peer);
-  found->second.audience = options.audience;
-  found->second.tunnel = options.tunnel;
-  emit(effect::UpdatePeer{key, found->second.id, std::move(options)});
+  found->audience = options.audience;
+  found->tunnel = options.tunnel;
+  emit(effect::UpdatePeer{key, found->id, std::move(options)});
 }
 
-void Gateway::on(input::PeerUpdated event) {
-  if (const PeerConfig* config = peer_config(event.peer))
-    emit(effect::BindPeer{event.peer, binding_of(config->options)});
-  note_session(event.peer);
-  update_return_path();
+void Gateway::On::operator()(input::PeerUpdated event) const {
+  if (const PeerConfig* config = my.peer_config(event.peer))
+    my.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->options)});
+  my.note_session(event.peer);
+  my.update_return_path();
 }
 
 void Gateway::remove_peer(const std::string& key) {
-  const auto found = peers_.find(key);
-  if (found == peers_.end()) return;
-  const PeerId id = found->second.id;
-  peers_.erase(found);
-  keys_.erase(id);
+  if (peers_.find(key) == nullptr) return;
+  const PeerId id = peers_.remove(key);
   arrivals_.remove(id);
   return_path_.remove_peer(key);
   static_cast<void>(drainer_.end(key));
@@ -171,150 +198,122 @@ void Gateway::remove_peer(const std::string& key) {
   update_return_path();
 }
 
-std::optional<PeerId> Gateway::find_peer(std::string_view name) const {
-  const auto known = [this](const std::string& key) -> std::optional<PeerId> {
-    const auto found = peers_.find(key);
-    if (found == peers_.end() || found->second.id == minibgp::kLocalPeer) return std::nullopt;
-    return found->second.id;
-  };
-  if (const auto found = known(std::string{name})) return found;
-  for (const auto& [key, peer] : peers_) {
-    const minibgp::PeerOptions& options = config_.peers.at(key).options;
-    if (peer.id != minibgp::kLocalPeer && (options.name == name || (!options.tunnel.empty() && options.tunnel == name)))
-      return peer.id;
-  }
-  // Another spelling of the same IPv6 address.
-  const auto address = minibgp::parse_address(name);
-  return address ? known(to_text(*address)) : std::nullopt;
-}
-
-const std::string* Gateway::peer_key(PeerId peer) const {
-  const auto key = keys_.find(peer);
-  return key == keys_.end() ? nullptr : &key->second;
-}
-
 const PeerConfig* Gateway::peer_config(PeerId peer) const {
-  const std::string* key = peer_key(peer);
+  const std::string* key = peers_.key_of(peer);
   if (key == nullptr) return nullptr;
-  const auto found = config_.peers.find(*key);
-  return found == config_.peers.end() ? nullptr : &found->second;
-}
-
-std::string Gateway::name_of(PeerId peer) const {
-  const std::string* key = peer_key(peer);
-  return key == nullptr ? std::string{"?"} : *key;
+  const auto found = config_->peers.find(*key);
+  return found == config_->peers.end() ? nullptr : &found->second;
 }
 
 /// If the key in the peer's file is another one, it is used from now on, and the session begins anew with it.
 bool Gateway::use_new_key(const std::string& key, const std::optional<minibgp::Secret>& secret) {
-  PeerConfig& running = config_.peers.at(key);
+  const PeerConfig& running = config_->peers.at(key);
   if (!secret || running.md5_file.empty() || running.options.md5_key == *secret) return false;
-  running.options.md5_key = *secret;
-  update_peer(key, running);
+  PeerConfig& changed = own_config().peers.at(key);
+  changed.options.md5_key = *secret;
+  update_peer(key, changed);
   return true;
 }
 
-void Gateway::on(input::EnablePeer event) {
-  on(input::UndoDrain{event.peer});
-  if (const std::string* const key = peer_key(event.peer)) static_cast<void>(use_new_key(std::string{*key}, event.key));
-  emit(effect::EnablePeer{event.peer});
+void Gateway::On::operator()(input::EnablePeer event) const {
+  (*this)(input::UndoDrain{event.peer});
+  if (const std::string* const key = my.peers_.key_of(event.peer))
+    static_cast<void>(my.use_new_key(std::string{*key}, event.key));
+  my.emit(effect::EnablePeer{event.peer});
 }
 
-void Gateway::on(input::DisablePeer event) { emit(effect::DisablePeer{event.peer, std::move(event.reason)}); }
+void Gateway::On::operator()(input::DisablePeer event) const {
+  my.emit(effect::DisablePeer{event.peer, std::move(event.reason)});
+}
 
-void Gateway::on(input::ResetPeer event) {
-  const std::string* const key = peer_key(event.peer);
-  if (key != nullptr && use_new_key(std::string{*key}, event.key)) return;  // That reset it.
-  emit(effect::ResetPeer{event.peer, std::move(event.reason)});
+void Gateway::On::operator()(input::ResetPeer event) const {
+  const std::string* const key = my.peers_.key_of(event.peer);
+  if (key != nullptr && my.use_new_key(std::string{*key}, event.key)) return;  // That reset it.
+  my.emit(effect::ResetPeer{event.peer, std::move(event.reason)});
+}
+
+/// Of a follow group only the tunnel through which we send now.
+void Gateway::set_static_routes() {
+  emit(effect::SetStaticRoutes{
+      static_routes(*config_, [this](const std::string& group) { return view_.followed(group); })});
 }
 
 // Own networks
 
-void Gateway::announce(const Prefix& prefix, const minibgp::PathAttributes& attributes) {
-  own_[prefix] = attributes;
-  emit(effect::Announce{prefix, attributes});
-}
-
-void Gateway::withdraw(const Prefix& prefix) {
-  own_.erase(prefix);
-  emit(effect::Withdraw{prefix});
-}
-
 void Gateway::add_network(const Network& network) {
-  if (network.when == Network::When::always) return announce(network.prefix, attributes_of(network));
+  if (network.when == Network::When::always) return announcements_.announce(network.prefix, attributes_of(network));
   emit(effect::WatchNetwork{network.prefix, watch_of(network.when), true});
 }
 
 void Gateway::remove_network(const Network& network) {
   if (network.when != Network::When::always) emit(effect::WatchNetwork{network.prefix, watch_of(network.when), false});
-  if (runtime_.count(network.prefix) == 0) withdraw(network.prefix);
+  if (announcements_.by_command().count(network.prefix) == 0) announcements_.withdraw(network.prefix);
 }
 
-void Gateway::on(input::NetworkChanged event) {
-  const auto network = std::find_if(config_.networks.begin(), config_.networks.end(), [&](const Network& one) {
+void Gateway::On::operator()(input::NetworkChanged event) const {
+  const auto network = std::find_if(my.config_->networks.begin(), my.config_->networks.end(), [&](const Network& one) {
     return one.prefix == event.prefix && one.when != Network::When::always && watch_of(one.when) == event.watch;
   });
-  if (network == config_.networks.end() || stopping_) return;
-  event.present ? announce(event.prefix, attributes_of(*network)) : withdraw(event.prefix);
-  log(LogLevel::info, LogArea::rib,
-      "network " + to_text(event.prefix) + ": " +
-          (event.present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
-  update_return_path();
+  if (network == my.config_->networks.end() || my.stopping_) return;
+  event.present ? my.announcements_.announce(event.prefix, attributes_of(*network))
+                : my.announcements_.withdraw(event.prefix);
+  my.log(LogLevel::info, LogArea::rib,
+         "network " + to_text(event.prefix) + ": " +
+             (event.present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
+  my.update_return_path();
 }
 
-void Gateway::on(input::Announce event) {
-  runtime_[event.prefix] = event.attributes;
-  announce(event.prefix, event.attributes);
-  set_own_networks();
-  update_return_path();
+void Gateway::On::operator()(input::Announce event) const {
+  my.announcements_.announce_by_command(event.prefix, event.attributes);
+  my.set_own_networks();
+  my.update_return_path();
 }
 
-void Gateway::on(input::Withdraw event) {
-  if (runtime_.erase(event.prefix) == 0) return;
-  withdraw(event.prefix);
-  for (const Network& network : config_.networks)
-    if (network.prefix == event.prefix) add_network(network);
-  set_own_networks();
-  update_return_path();
+void Gateway::On::operator()(input::Withdraw event) const {
+  if (!my.announcements_.withdraw_by_command(event.prefix)) return;
+  for (const Network& network : my.config_->networks)
+    if (network.prefix == event.prefix) my.add_network(network);
+  my.set_own_networks();
+  my.update_return_path();
 }
 
 void Gateway::set_own_networks() {
   std::vector<Prefix> own;
-  for (const Network& network : config_.networks) own.push_back(network.prefix);
-  for (const auto& [prefix, attributes] : runtime_) own.push_back(prefix);
+  for (const Network& network : config_->networks) own.push_back(network.prefix);
+  for (const auto& [prefix, attributes] : announcements_.by_command()) own.push_back(prefix);
   emit(effect::SetOwnNetworks{std::move(own)});
 }
 
 // Tunnels
 
-void Gateway::on(input::TunnelsSet) { set_static_routes(); }
+void Gateway::On::operator()(input::TunnelsSet) const { my.set_static_routes(); }
 
-void Gateway::on(input::TunnelChanged event) {
+void Gateway::On::operator()(input::TunnelChanged event) const {
   const bool usable = minibgp::xfrm::usable(event.state);
-  if (driller_.fails(event.tunnel) && !usable) end_drill(DrillReport::End::failed);
-  carry(event.tunnel, tunnel_usable(event.tunnel), minibgp::xfrm::to_text(event.reason));
+  if (my.driller_.fails(event.tunnel) && !usable) my.end_drill(DrillReport::End::failed);
+  my.carry(event.tunnel, my.tunnel_usable(event.tunnel), minibgp::xfrm::to_text(event.reason));
   // The other hints are also what a healthy tunnel shows that is used in one direction: its share would come and go.
-  if (const std::string interface = interface_of(event.tunnel); !interface.empty())
-    emit(effect::SuspectInterface{interface, event.reason == minibgp::xfrm::Reason::retransmitting});
-  if (!usable && minibgp::xfrm::usable(event.previous)) emit(effect::NoteFailover{event.tunnel, event.reason});
-  emit(effect::Tell{"tunnel",
-                    {{"tunnel", event.tunnel},
-                     {"state", std::string{minibgp::xfrm::to_text(event.state)}},
-                     {"previous", std::string{minibgp::xfrm::to_text(event.previous)}},
-                     {"reason", std::string{minibgp::xfrm::to_text(event.reason)}}}});
+  if (const std::string interface = interface_of(*my.config_, event.tunnel); !interface.empty())
+    my.emit(effect::SuspectInterface{interface, event.reason == minibgp::xfrm::Reason::retransmitting});
+  if (!usable && minibgp::xfrm::usable(event.previous)) my.emit(effect::NoteFailover{event.tunnel, event.reason});
+  my.emit(effect::Tell{"tunnel",
+                       {{"tunnel", event.tunnel},
+                        {"state", std::string{minibgp::xfrm::to_text(event.state)}},
+                        {"previous", std::string{minibgp::xfrm::to_text(event.previous)}},
+                        {"reason", std::string{minibgp::xfrm::to_text(event.reason)}}}});
 }
 
 /// A tunnel begins or ceases to carry traffic, for whatever reason. Traffic first: the kernel's next-hop groups lose
 /// the interface before the speaker learns of it.
 void Gateway::carry(const std::string& tunnel, bool usable, std::string_view reason) {
-  if (const std::string interface = interface_of(tunnel); !interface.empty())
+  if (const std::string interface = interface_of(*config_, tunnel); !interface.empty())
     emit(effect::UseInterface{interface, usable, std::string{reason}});
+  // Endpoints of tunnels may have moved (DNS) with the change: routes to them must not lead into a tunnel.
   emit(effect::GuardUnderlay{});
   const bool rehearsed = driller_.fails(tunnel);
   for (const auto& [key, peer] : peers_) {
-    const auto config = config_.peers.find(key);
-    if (peer.id == minibgp::kLocalPeer || config == config_.peers.end() || config->second.options.tunnel != tunnel)
-      continue;
+    const auto config = config_->peers.find(key);
+    if (!peer.taken() || config == config_->peers.end() || config->second.options.tunnel != tunnel) continue;
     emit(effect::SetTransport{peer.id, usable});
     note_reachable(key, usable);
     if (!usable && !rehearsed && config->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
@@ -323,69 +322,70 @@ void Gateway::carry(const std::string& tunnel, bool usable, std::string_view rea
   update_return_path();
 }
 
-void Gateway::on(input::FollowChanged event) {
-  log(LogLevel::info, LogArea::tunnel,
-      event.group + ": " + (event.tunnel.empty() ? "no tunnel is usable" : "now through tunnel " + event.tunnel) +
-          ": " + event.why);
-  if (!event.previous.empty()) ++follow_moves_[event.group];
-  set_static_routes();
+void Gateway::On::operator()(input::FollowChanged event) const {
+  my.log(LogLevel::info, LogArea::tunnel,
+         event.group + ": " + (event.tunnel.empty() ? "no tunnel is usable" : "now through tunnel " + event.tunnel) +
+             ": " + event.why);
+  // The first tunnel after a start is no move.
+  if (!event.previous.empty()) ++my.follow_moves_[event.group];
+  my.set_static_routes();
 }
 
 // Sessions and next hops
 
-void Gateway::on(input::PeerChanged event) {
+void Gateway::On::operator()(input::PeerChanged event) const {
   const minibgp::PeerChanged& change = event.change;
-  if (view_.has_fib() && !stopping_) {
-    const auto status = view_.session(change.peer);
+  if (my.view_.has_fib() && !my.stopping_) {
+    const auto status = my.view_.session(change.peer);
     if (change.to == PeerState::established) {
-      if (!status || arrivals_.on_established(*status, view_.sessions(), now_)) use_peer(change.peer);
+      if (!status || my.arrivals_.on_established(*status, my.view_.sessions(), my.now_))
+        my.emit(effect::UsePeer{change.peer, true});
     } else if (change.from == PeerState::established) {
-      arrivals_.remove(change.peer);
+      my.arrivals_.remove(change.peer);
       // Stale: a graceful restart of the peer keeps its routes, and traffic keeps flowing through it.
-      if (!status || !status->stale) emit(effect::UsePeer{change.peer, false});
+      if (!status || !status->stale) my.emit(effect::UsePeer{change.peer, false});
     }
   }
+  // Attempts to connect are no events: a peer that is down for a day would fill every monitor.
   if (change.from != PeerState::established && change.to != PeerState::established) return;
-  note_session(change.peer);
-  update_return_path();
-  emit(effect::Tell{"peer",
-                    {{"peer", name_of(change.peer)},
-                     {"state", std::string{minibgp::to_text(change.to)}},
-                     {"previous", std::string{minibgp::to_text(change.from)}},
-                     {"reason", std::string{minibgp::to_text(change.reason)}}}});
+  my.note_session(change.peer);
+  my.update_return_path();
+  my.emit(effect::Tell{"peer",
+                       {{"peer", my.peers_.name_of(change.peer)},
+                        {"state", std::string{minibgp::to_text(change.to)}},
+                        {"previous", std::string{minibgp::to_text(change.from)}},
+                        {"reason", std::string{minibgp::to_text(change.reason)}}}});
 }
 
-void Gateway::on(input::EndOfRib event) {
-  if (const auto status = view_.session(event.end.peer); status && arrivals_.on_end_of_rib(*status))
-    use_peer(event.end.peer);
+void Gateway::On::operator()(input::EndOfRib event) const {
+  if (const auto status = my.view_.session(event.end.peer); status && my.arrivals_.on_end_of_rib(*status))
+    my.emit(effect::UsePeer{event.end.peer, true});
 }
 
-void Gateway::use_peer(PeerId peer) { emit(effect::UsePeer{peer, true}); }
-
-void Gateway::on(input::RestartComplete) {
-  arrivals_.on_restart_complete();
-  emit(effect::FinishAdoption{});
+void Gateway::On::operator()(input::RestartComplete) const {
+  my.arrivals_.on_restart_complete();
+  my.emit(effect::FinishAdoption{});
 }
 
-void Gateway::on(input::NextHopInterest event) { emit(effect::WatchNextHop{event.interest}); }
+void Gateway::On::operator()(input::NextHopInterest event) const { my.emit(effect::WatchNextHop{event.interest}); }
 
-void Gateway::on(input::NextHops event) {
+void Gateway::On::operator()(input::NextHops event) const {
   for (const minibgp::fib::NextHopState& state : event.states) {
-    emit(effect::SetNextHop{state.peer, state.next_hop, state.usable, state.cost});
-    emit(effect::Tell{"next-hop",
-                      {{"peer", name_of(state.peer)},
-                       {"next_hop", to_text(state.next_hop)},
-                       {"usable", state.usable ? "true" : "false"},
-                       {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
-    const PeerConfig* config = peer_config(state.peer);
+    my.emit(effect::SetNextHop{state.peer, state.next_hop, state.usable, state.cost});
+    my.emit(effect::Tell{"next-hop",
+                         {{"peer", my.peers_.name_of(state.peer)},
+                          {"next_hop", to_text(state.next_hop)},
+                          {"usable", state.usable ? "true" : "false"},
+                          {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
+    const PeerConfig* config = my.peer_config(state.peer);
     if (config == nullptr || config->options.address != state.next_hop) continue;
     // Other reasons say that the peer's session ended, or nothing about the next hop itself.
     using Reason = minibgp::fib::NextHopReason;
     const bool lost = state.reason == Reason::no_route || state.reason == Reason::interface_missing ||
                       state.reason == Reason::interface_down || state.reason == Reason::tunnel_down;
-    if (state.usable || lost) note_reachable(keys_.at(state.peer), state.usable);
+    if (state.usable || lost) my.note_reachable(*my.peers_.key_of(state.peer), state.usable);
   }
-  update_return_path();
+  my.update_return_path();
 }
 
 }  // namespace bgplite

@@ -1,6 +1,8 @@
 /// The part of Gateway that deals with tunnels and peers that are lost, given up on purpose, or rehearsed to be lost:
 /// what is announced for the return traffic, farewells, drains and drills.
 #include <apps/bgplite/gateway/gateway.h>
+#include <apps/bgplite/gateway/on_input.h>
+#include <apps/bgplite/gateway/options.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -19,11 +21,12 @@ using minibgp::Prefix;
 
 /// What the peer's session is now, for return_path_.
 void Gateway::note_session(PeerId peer) {
-  const std::string* const key = peer_key(peer);
+  const std::string* const key = peers_.key_of(peer);
   const auto status = view_.session(peer);
   if (key == nullptr || !status) return;
   if (status->state != PeerState::established) return return_path_.on_session_ended(*key);
-  const minibgp::PeerOptions& options = config_.peers.at(*key).options;
+  const minibgp::PeerOptions& options = config_->peers.at(*key).options;
+  // A helper keeps our routes after the hold timer, and sends to us for that much longer (RFC 4724, RFC 8538).
   const bool kept = status->graceful_restart && options.graceful_restart == minibgp::GracefulRestart::full;
   return_path_.on_established(*key, std::chrono::seconds{status->hold_s},
                               std::chrono::seconds{kept ? options.restart_time_s : 0});
@@ -34,53 +37,26 @@ void Gateway::note_reachable(const std::string& key, bool reachable) {
 }
 
 std::size_t Gateway::parts_for(PeerId peer) const {
-  const std::string* const key = peer_key(peer);
-  if (key == nullptr) return 0;
-  const std::uint64_t audience = peers_.at(*key).audience;
-  return static_cast<std::size_t>(std::count_if(
-      parts_.begin(), parts_.end(), [&](const auto& part) { return (part.second.local.audience & audience) != 0; }));
-}
-
-std::map<Prefix, minibgp::PathAttributes> Gateway::wanted_parts() {
-  std::map<Prefix, minibgp::PathAttributes> wanted;
-  std::vector<Prefix> networks;
-  for (const auto& [prefix, attributes] : own_) networks.push_back(prefix);
-  const auto announced_to = [&](const std::string& key) -> std::size_t {
-    const PeerId id = peers_.at(key).id;
-    const auto status = view_.session(id);
-    const std::size_t announced = status ? status->prefixes_announced : 0;
-    std::size_t& before = announced_before_parts_[key];
-    if (parts_.empty()) before = announced;
-    // An export policy may keep parts back, so the difference says too little at times; a new session says nothing yet.
-    return std::max({before, announced - std::min(announced, parts_for(id)), own_.size()});
-  };
-  for (const auto& [part, audience] : return_path_.parts(networks, announced_to)) {
-    const auto bits = static_cast<std::uint8_t>(part.length_bits - 1);
-    minibgp::PathAttributes attributes = own_.at(Prefix::of(part.address(), bits));
-    attributes.local.audience = audience;
-    attributes.local.network_bits = bits;
-    wanted.emplace(part, std::move(attributes));
-  }
-  return wanted;
+  const std::string* const key = peers_.key_of(peer);
+  return key == nullptr ? 0 : announcements_.parts_for(peers_.at(*key).audience);
 }
 
 /// Announces and withdraws what return_path_ wants now. Costs nothing while no tunnel is lost.
 void Gateway::update_return_path() {
-  if (stopping_ || (!return_path_.any_lost() && parts_.empty())) return;
+  if (stopping_ || (!return_path_.any_lost() && announcements_.parts().empty())) return;
   return_path_.on_time(now_);
-  std::map<Prefix, minibgp::PathAttributes> wanted = wanted_parts();
-  for (const auto& [part, attributes] : parts_)
-    if (wanted.count(part) == 0 && own_.count(part) == 0) emit(effect::Withdraw{part});
-  for (const auto& [part, attributes] : wanted)
-    if (const auto known = parts_.find(part); known == parts_.end() || !(known->second == attributes))
-      emit(effect::Announce{part, attributes});
-  if (wanted.size() != parts_.size())
-    log(LogLevel::warning, LogArea::session,
-        wanted.empty() ? "networks are not announced in halves any more: the lost tunnel is back, or its peer "
-                         "has forgotten it"
-                       : "a tunnel is lost and its peer does not know: " + std::to_string(wanted.size()) +
-                             " halves of our networks announced over the sessions that live");
-  parts_ = std::move(wanted);
+  const auto announced_to = [this](const std::string& key) -> std::size_t {
+    const PeerTable::Peer& peer = peers_.at(key);
+    const auto status = view_.session(peer.id);
+    return announcements_.without_parts(key, peer.audience, status ? status->prefixes_announced : 0);
+  };
+  const auto parts = return_path_.parts(announcements_.own_prefixes(), announced_to);
+  if (!announcements_.set_parts(parts)) return;
+  log(LogLevel::warning, LogArea::session,
+      parts.empty() ? "networks are not announced in halves any more: the lost tunnel is back, or its peer "
+                      "has forgotten it"
+                    : "a tunnel is lost and its peer does not know: " + std::to_string(parts.size()) +
+                          " halves of our networks announced over the sessions that live");
 }
 
 // A tunnel goes on purpose
@@ -90,7 +66,7 @@ void Gateway::update_return_path() {
 bool Gateway::leave_tunnels(const std::vector<std::string>& tunnels, std::string_view why) {
   bool any = false;
   for (const minibgp::PeerStatus& peer : view_.sessions()) {
-    const std::string* const key = peer_key(peer.id);
+    const std::string* const key = peers_.key_of(peer.id);
     if (key == nullptr || peer.state != PeerState::established) continue;
     const std::string& tunnel = peers_.at(*key).tunnel;
     if (tunnel.empty() || std::find(tunnels.begin(), tunnels.end(), tunnel) == tunnels.end()) continue;
@@ -105,16 +81,14 @@ bool Gateway::leave_tunnels(const std::vector<std::string>& tunnels, std::string
 
 void Gateway::resume_transports() {
   if (!view_.has_tunnels()) return;
-  for (const auto& [id, key] : keys_) {
-    const std::string& tunnel = peers_.at(key).tunnel;
-    if (!tunnel.empty()) emit(effect::SetTransport{id, tunnel_usable(tunnel)});
-  }
+  for (const auto& [key, peer] : peers_)
+    if (peer.taken() && !peer.tunnel.empty()) emit(effect::SetTransport{peer.id, tunnel_usable(peer.tunnel)});
 }
 
-void Gateway::on(input::TerminateTunnel event) {
-  if (!leave_tunnels({event.tunnel}, "tunnel is taken down"))
-    return emit(effect::TerminateTunnel{std::move(event.tunnel)});
-  farewells_.begin({std::move(event.tunnel)}, now_);
+void Gateway::On::operator()(input::TerminateTunnel event) const {
+  if (!my.leave_tunnels({event.tunnel}, "tunnel is taken down"))
+    return my.emit(effect::TerminateTunnel{std::move(event.tunnel)});
+  my.farewells_.begin({std::move(event.tunnel)}, my.now_);
 }
 
 bool Gateway::tunnel_usable(const std::string& tunnel) const {
@@ -123,34 +97,34 @@ bool Gateway::tunnel_usable(const std::string& tunnel) const {
 
 // Drains
 
-void Gateway::on(input::Drain event) {
-  const std::string* const key = peer_key(event.peer);
+void Gateway::On::operator()(input::Drain event) const {
+  const std::string* const key = my.peers_.key_of(event.peer);
   if (key == nullptr) return;
   // Beginning anew would forget that the drain stopped the session, which its undoing starts again.
-  if (const auto session = view_.session(event.peer);
-      drainer_.step(*key) == DrainStep::stopped && session && !session->enabled) {
-    log(LogLevel::info, LogArea::session, "peer " + *key + ": drained already: " + to_text(DrainStep::stopped));
+  if (const auto session = my.view_.session(event.peer);
+      my.drainer_.step(*key) == DrainStep::stopped && session && !session->enabled) {
+    my.log(LogLevel::info, LogArea::session, "peer " + *key + ": drained already: " + to_text(DrainStep::stopped));
     return;
   }
-  drainer_.begin(*key, event.wait, now_);
-  log(LogLevel::info, LogArea::session, "peer " + *key + ": drained: " + to_text(DrainStep::asked));
-  update_peer(*key, config_.peers.at(*key));
+  my.drainer_.begin(*key, event.wait, my.now_);
+  my.log(LogLevel::info, LogArea::session, "peer " + *key + ": drained: " + to_text(DrainStep::asked));
+  my.update_peer(*key, my.config_->peers.at(*key));
 }
 
-void Gateway::on(input::UndoDrain event) {
-  const std::string* const key = peer_key(event.peer);
+void Gateway::On::operator()(input::UndoDrain event) const {
+  const std::string* const key = my.peers_.key_of(event.peer);
   if (key == nullptr) return;
-  const auto step = drainer_.step(*key);
+  const auto step = my.drainer_.step(*key);
   if (!step) return;
-  static_cast<void>(drainer_.end(*key));
-  const PeerConfig& config = config_.peers.at(*key);
-  update_peer(*key, config);
-  if (*step == DrainStep::stopped && config.options.enabled) emit(effect::EnablePeer{event.peer});
-  log(LogLevel::info, LogArea::session, "peer " + *key + ": drained no more");
+  static_cast<void>(my.drainer_.end(*key));
+  const PeerConfig& config = my.config_->peers.at(*key);
+  my.update_peer(*key, config);
+  if (*step == DrainStep::stopped && config.options.enabled) my.emit(effect::EnablePeer{event.peer});
+  my.log(LogLevel::info, LogArea::session, "peer " + *key + ": drained no more");
 }
 
 std::optional<DrainStep> Gateway::drain_step(PeerId peer) const {
-  const std::string* const key = peer_key(peer);
+  const std::string* const key = peers_.key_of(peer);
   return key == nullptr ? std::nullopt : drainer_.step(*key);
 }
 
@@ -158,15 +132,15 @@ std::optional<DrainStep> Gateway::drain_step(PeerId peer) const {
 
 /// What a drill of `name` plays the failure of; nothing, and a sentence in `why`: that is not possible.
 std::optional<Driller::Target> Gateway::drill_target(const std::string& name, std::string& why) const {
-  Driller::Target target{name, {}, interface_of(name), {}};
+  Driller::Target target{name, {}, interface_of(*config_, name), {}};
   if (!target.interface.empty()) {
     if (!tunnel_usable(name)) return why = "tunnel " + name + " is down already", std::nullopt;
-    if (config_.tunnels.at(name).options.mode != minibgp::xfrm::Mode::interface)
+    if (config_->tunnels.at(name).options.mode != minibgp::xfrm::Mode::interface)
       return why = "tunnel " + name + " has no interface of its own", std::nullopt;
     target.tunnel = name;
     return target;
   }
-  const auto peer = find_peer(name);
+  const auto peer = peers_.find(name, *config_);
   if (!peer) return why = "no tunnel and no peer '" + name.substr(0, 64) + "'", std::nullopt;
   const PeerConfig& config = *peer_config(*peer);
   if (!config.options.tunnel.empty()) return drill_target(config.options.tunnel, why);
@@ -178,38 +152,40 @@ std::optional<Driller::Target> Gateway::drill_target(const std::string& name, st
   for (const minibgp::fib::NextHopState& state : states)
     if (state.usable && state.interface == target.interface) target.peers.push_back(state.peer);
   std::sort(target.peers.begin(), target.peers.end());
+  // A peer may have several next hops behind one interface, and has its part in the drill once.
   target.peers.erase(std::unique(target.peers.begin(), target.peers.end()), target.peers.end());
   return target;
 }
 
-void Gateway::on(input::StartDrill event) {
+void Gateway::On::operator()(input::StartDrill event) const {
   std::string why;
-  if (!view_.has_fib()) {
+  if (!my.view_.has_fib()) {
     why = "no routes go into the kernel: there is nothing to move";
-  } else if (driller_.running()) {
-    why = "a drill of " + driller_.target().name + " is running: 'bgplite drill --stop' ends it";
-  } else if (auto target = drill_target(event.name, why)) {
-    driller_.start(std::move(*target), event.length, now_);
-    return emit(effect::ReadTraffic{driller_.target().interface});
+  } else if (my.driller_.running()) {
+    why = "a drill of " + my.driller_.target().name + " is running: 'bgplite drill --stop' ends it";
+  } else if (auto target = my.drill_target(event.name, why)) {
+    my.driller_.start(std::move(*target), event.length, my.now_);
+    return my.emit(effect::ReadTraffic{my.driller_.target().interface});
   }
-  emit(effect::Refused{std::move(why)});
+  my.emit(effect::Refused{std::move(why)});
 }
 
-void Gateway::on(input::StopDrill) { end_drill(DrillReport::End::asked); }
+void Gateway::On::operator()(input::StopDrill) const { my.end_drill(DrillReport::End::asked); }
 
-void Gateway::on(input::Traffic event) {
-  const Drill::Action action = driller_.on_traffic(event.counters, now_);
-  if (action == Drill::Action::fail) play_failure();
-  if (action == Drill::Action::restore) take_failure_back();
-  const minibgp::fib::FibCounters counters = view_.fib_counters();
-  if (driller_.failing() && action == Drill::Action::none && counters.failovers != failovers_before_drill_)
-    driller_.note_failover(std::chrono::nanoseconds{counters.last_failover_ns});
+void Gateway::On::operator()(input::Traffic event) const {
+  const Drill::Action action = my.driller_.on_traffic(event.counters, my.now_);
+  if (action == Drill::Action::fail) my.play_failure();
+  if (action == Drill::Action::restore) my.take_failure_back();
+  const minibgp::fib::FibCounters counters = my.view_.fib_counters();
+  if (action == Drill::Action::none)
+    my.driller_.note_failovers(counters.failovers, std::chrono::nanoseconds{counters.last_failover_ns});
 }
 
 void Gateway::play_failure() {
   const Driller::Target& target = driller_.target();
   log(LogLevel::warning, LogArea::tunnel, "drill: " + target.name + " is treated as failed");
-  failovers_before_drill_ = view_.fib_counters().failovers;
+  // Read before the failure is played: whatever the fib counts from here on is its doing.
+  driller_.begin_failure(view_.fib_counters().failovers);
   if (!target.tunnel.empty()) return carry(target.tunnel, false, "drill");
   emit(effect::UseInterface{target.interface, false, "drill"});
   set_drilled_peers(false);
@@ -225,7 +201,7 @@ void Gateway::take_failure_back() {
 
 void Gateway::set_drilled_peers(bool usable) {
   for (const PeerId peer : driller_.target().peers) {
-    const std::string* const key = peer_key(peer);
+    const std::string* const key = peers_.key_of(peer);
     if (key == nullptr) continue;
     emit(effect::SetTransport{peer, usable});
     note_reachable(*key, usable);

@@ -73,7 +73,7 @@ constexpr std::array kChecks = {
     Check{"charon-version", "strongSwan is new enough", charon_version, charon_answers},
     Check{"algorithms", "strongSwan has loaded what the proposals need", algorithms, charon_answers},
     Check{"duplicates", "Each tunnel has its own if_id and addresses", duplicates, several},
-    Check{"psk-file", "Keys are there, and nobody else reads them", key_files, keys},
+    Check{"psk-file", "Keys are there, and no other user can read them", key_files, keys},
     Check{"route", "There is a route to each IPsec address", route, ipsec},
     Check{"route-loop", "No IPsec address is routed through a tunnel", route_loop, ipsec},
     Check{"firewall-ike", "UDP port 500 gets in", firewall, firewalled},

@@ -48,7 +48,7 @@ void charon(const Check& check, const Config& config, const Facts& facts, Out& o
   if (!facts.vici_socket_present) {
     report(out, check, Verdict::error, {},
            {"strongSwan is not running: " + socket + " is not there",
-            "nobody negotiates the tunnels",
+            "no tunnel is negotiated",
             "systemctl enable --now strongswan  (or set ipsec.vici_socket, if its socket is elsewhere)",
             {"systemctl", "start", "strongswan"}});
   } else {
@@ -214,7 +214,7 @@ void path_mtu(const Check& check, const Config& config, const Facts& facts, Out&
     if (!tunnel.path_mtu_probed || tunnel.path_mtu == 0 || tunnel.path_mtu >= tunnel.mtu) return;
     report(out, check, Verdict::error, name,
            {"packets of " + std::to_string(tunnel.mtu) + " octets do not get through " + tunnel.interface + ", " +
-                std::to_string(tunnel.path_mtu) + " do, and nobody says so",
+                std::to_string(tunnel.path_mtu) + " do, and no ICMP error reports it",
             "sessions come up, and data stalls as soon as packets are full",
             "tunnels." + name + ".mtu: " + std::to_string(tunnel.path_mtu)});
   });

@@ -248,7 +248,7 @@ void gather_life(const Config& config, Facts& facts) {
   if (const auto plan = control::ask(config.control.socket, "plan"))
     for (const Json& step : plan->value("steps", Json::array()))
       facts.unapplied.push_back(step.value("text", std::string{}));
-  if (const auto shown = control::ask(config.control.socket, "show.fib"))
+  if (const auto shown = control::ask(config.control.socket, "show.fib", {{"out_of_sync", true}}))
     for (const Json& route : shown->value("routes", Json::array()))
       if (const auto refused = route.find("refused"); refused != route.end())
         facts.refused_routes.push_back({route.value("prefix", std::string{}), refused->value("reason", std::string{}),

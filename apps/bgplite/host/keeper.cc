@@ -16,6 +16,7 @@ void Keeper::keep(const Config& config, std::chrono::seconds every) {
 }
 
 void Keeper::look() {
+  // One thread at a time; of several wishes meanwhile one more look is enough, because it uses the latest.
   if (looking_) return void(again_ = true);
   looking_ = true;
   again_ = false;
@@ -33,6 +34,7 @@ void Keeper::looked(const Host::Report& report) {
     if (std::find(problems_.begin(), problems_.end(), line) == problems_.end() &&
         log_.wants(LogLevel::warning, LogArea::config))
       log_.write(LogLevel::warning, LogArea::config, line);
+  // As they are now: a problem that went away and comes back is logged again.
   problems_ = report.problems;
   if (at_rest_) return std::exchange(at_rest_, {})();
   if (again_) return look();

@@ -54,11 +54,13 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
         : socket(std::move(taken)), impl(std::move(owner)), deadline(io) {
       ++impl->clients_;
     }
+    // Counted by its life and not by end(): the slot is free when the last operation of the client has returned.
     ~Client() { --impl->clients_; }
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
     void start() {
+      // One deadline for the whole exchange: a client that sends or reads a byte at a time is no exception.
       deadline.expires_after(kTimeout);
       deadline.async_wait([self = shared_from_this()](const Error& error) {
         Error ignored;
@@ -111,6 +113,7 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
     acceptor_.async_accept([self = shared_from_this()](const Error& error, Stream::socket socket) {
       if (error == asio::error::operation_aborted || !self->acceptor_.is_open()) return;
       if (error) return self->accept_later();
+      // One more than that is closed at once: a scraper tries again, and a crowd costs no memory.
       if (self->clients_ < kClientsMax) std::make_shared<Client>(std::move(socket), self, self->io_)->start();
       self->accept();
     });

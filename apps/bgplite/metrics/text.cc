@@ -189,6 +189,14 @@ void native_detection(Page& page, const Daemon& daemon, const std::vector<minibg
   }
 }
 
+/// Of the histogram's class `i`: in seconds, as Prometheus wants it; the last class has no bound.
+template <typename Bounds>
+std::string bound_text(const Bounds& upper_ms, std::size_t i) {
+  if (i == upper_ms.size()) return "+Inf";
+  const std::string whole = std::to_string(upper_ms[i] / 1000);
+  return upper_ms[i] < 1000 ? whole + "." + std::to_string(1000 + upper_ms[i]).substr(1) : whole;
+}
+
 void native_probes(Page& page, const Daemon& daemon, const std::vector<minibgp::xfrm::TunnelStatus>& tunnels) {
   std::vector<std::pair<std::string, const minibgp::fib::EchoProbe*>> probes;
   for (const auto& tunnel : tunnels)
@@ -219,14 +227,26 @@ void native_probes(Page& page, const Daemon& daemon, const std::vector<minibgp::
     std::uint64_t up_to = 0;
     for (std::size_t i = 0; i < trips.counts.size(); ++i) {
       up_to += trips.counts[i];
-      const bool last = i == trips.kUpperMs.size();
-      std::string bound = last ? "+Inf" : std::to_string(trips.kUpperMs[i] / 1000);
-      if (!last && trips.kUpperMs[i] < 1000) bound += "." + std::to_string(1000 + trips.kUpperMs[i]).substr(1);
-      page.sample(counter(up_to), {{"tunnel", tunnel}, {"le", std::move(bound)}}, "_bucket");
+      page.sample(counter(up_to), {{"tunnel", tunnel}, {"le", bound_text(trips.kUpperMs, i)}}, "_bucket");
     }
     page.sample(static_cast<double>(trips.sum.count()) / 1e9, {{"tunnel", tunnel}}, "_sum");
     page.sample(counter(trips.total), {{"tunnel", tunnel}}, "_count");
   }
+}
+
+void native_loop(Page& page, const LoopTurns& turns) {
+  const auto seconds_of = [](std::chrono::nanoseconds time) { return static_cast<double>(time.count()) / 1e9; };
+  page.family("bgplite_loop_turn_seconds", "histogram",
+              "Processor time of one turn of the daemon's loop, in which nothing else is served.");
+  std::uint64_t up_to = 0;
+  for (std::size_t i = 0; i < turns.counts().size(); ++i) {
+    up_to += turns.counts()[i];
+    page.sample(static_cast<double>(up_to), {{"le", bound_text(turns.kUpperMs, i)}}, "_bucket");
+  }
+  page.sample(seconds_of(turns.sum()), {}, "_sum");
+  page.sample(static_cast<double>(up_to), {}, "_count");
+  page.family("bgplite_loop_longest_turn_seconds", "gauge", "The longest of them since the start.");
+  page.sample(seconds_of(turns.longest()));
 }
 
 void native(Page& page, Daemon& daemon, const Peers& peers) {
@@ -316,10 +336,13 @@ void frr(Page& page, const Daemon& daemon, const Peers& peers) {
 
 }  // namespace
 
-std::string to_text(Daemon& daemon, MetricsConfig::Names names) {
+std::string to_text(Daemon& daemon, const LoopTurns& turns, MetricsConfig::Names names) {
   const Peers peers = daemon.speaker().engine().peers();
   Page page;
-  if (names != MetricsConfig::Names::frr) native(page, daemon, peers);
+  if (names != MetricsConfig::Names::frr) {
+    native(page, daemon, peers);
+    native_loop(page, turns);
+  }
   if (names != MetricsConfig::Names::native) frr(page, daemon, peers);
   return page.take();
 }

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <apps/bgplite/daemon.h>
+#include <apps/bgplite/loop_turns.h>
 
 #include <string>
 
 namespace bgplite::metrics {
 
 /// Every series now. The cost is that of the peers and tunnels, not of the routes.
-[[nodiscard]] std::string to_text(Daemon& daemon, MetricsConfig::Names names);
+[[nodiscard]] std::string to_text(Daemon& daemon, const LoopTurns& turns, MetricsConfig::Names names);
 
 }  // namespace bgplite::metrics

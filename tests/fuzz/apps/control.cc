@@ -31,6 +31,7 @@ FileSource files() {
 struct World {
   boost::asio::io_context io{1};
   Logging log{LogFormat::text};
+  LoopTurns turns;
   Daemon daemon{io, log, load_config("x.yaml", files()).config};
   std::string directory = "/tmp/bgplite-fuzz-XXXXXX";
   std::unique_ptr<Life> life;
@@ -44,7 +45,7 @@ struct World {
     log.set_levels(quiet);
     if (::mkdtemp(directory.data()) == nullptr || !daemon.start()) std::abort();
     life = std::make_unique<Life>(io, log, daemon, directory + "/none.yaml", StartConfig{});
-    commands = std::make_unique<control::Commands>(control::Context{daemon, *life, log});
+    commands = std::make_unique<control::Commands>(control::Context{daemon, *life, log, turns});
     if (!server.reserve(path()) || !server.open(path(), "")) std::abort();
   }
   ~World() { std::system(("rm -rf " + directory).c_str()); }

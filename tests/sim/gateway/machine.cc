@@ -1,4 +1,5 @@
 #include <apps/bgplite/config/bundle.h>
+#include <apps/bgplite/gateway/options.h>
 #include <tests/sim/gateway/machine.h>
 
 #include <algorithm>
@@ -200,7 +201,7 @@ void SimulatedGateway::start() {
   gateway_ = std::make_unique<Gateway>(config, static_cast<const GatewayView&>(*this), 1);
   gateway_->set_restarted(around_.disk.marker);
   around_.disk.marker = true;
-  forwarder_ = std::make_unique<fib::Forwarder>(gateway_->fib_options(), nullptr, now());
+  forwarder_ = std::make_unique<fib::Forwarder>(fib_options(gateway_->config()), nullptr, now());
   forwarder_->set_former(around_.disk.owned);
   around_.kernel.forget_conversation();
   around_.kernel.attach(*forwarder_);
@@ -208,7 +209,7 @@ void SimulatedGateway::start() {
   ending_ = removing_ = false;
   kernel_busy_ = true;
   around_.node.start(minibgp::testing::Node::Forwarding::preserved);
-  const effect::SetTunnels setup = gateway_->tunnel_setup();
+  const effect::SetTunnels setup = tunnel_setup(gateway_->config());
   table_->set_tunnels(setup.tunnels);
   table_->dump_begins();
   for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)

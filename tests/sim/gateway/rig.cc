@@ -114,7 +114,7 @@ class Rig::Impl {
     self.name = "gateway";
     self.own_peers = true;
     self.speaker = [this](minibgp::SpeakerOptions& options) {
-      if (gateway_ && gateway_->running()) options = gateway_->gateway().speaker_options();
+      if (gateway_ && gateway_->running()) options = gateway_->gateway().router_options();
     };
     node_ = &world_.add_node(self);
     const std::size_t count = 2 + random_.below(2);
@@ -436,7 +436,7 @@ class Rig::Impl {
   }
   [[nodiscard]] std::optional<PeerId> peer_id(std::size_t i) const {
     if (!gateway_->running()) return std::nullopt;
-    return gateway_->gateway().find_peer(minibgp::to_text(peers_[i].ours.address));
+    return gateway_->gateway().peers().find(minibgp::to_text(peers_[i].ours.address), gateway_->gateway().config());
   }
 
   // What must hold after every event
@@ -475,7 +475,7 @@ class Rig::Impl {
     std::set<Prefix> have;
     const bool running = gateway_->running();
     for (const auto& [key, route] : kernel_.routes()) {
-      if (!running || route.protocol != gateway_->gateway().fib_options().protocol) continue;
+      if (!running || route.protocol != gateway_->gateway().config().fib.protocol) continue;
       if (key.table == gateway_->gateway().config().fib.table) have.insert(key.prefix);
       if (!kernel_works() || now - started_ < 20s) continue;
       const std::vector<fib::Via> vias = kernel_.ways(route);
@@ -559,7 +559,7 @@ class Rig::Impl {
     for (const auto& [key, route] : kernel_.routes())
       fail(6, minibgp::to_text(key.prefix) + " is left in table " + std::to_string(key.table));
     if (!kernel_.objects().empty()) fail(6, std::to_string(kernel_.objects().size()) + " next-hop objects are left");
-    if (node_->engine().route_count() != gateway_->gateway().own().size())
+    if (node_->engine().route_count() != gateway_->gateway().announcements().own().size())
       fail(6, "routes are left in the table of the speaker");
   }
 
@@ -608,16 +608,16 @@ class Rig::Impl {
           fail(3, peers_[i].node->name() + " holds " + minibgp::to_text(path.prefix) +
                       (drained ? " without" : " with") + " GRACEFUL_SHUTDOWN");
       }
-      for (const auto& [prefix, attributes] : gateway_->gateway().own())
+      for (const auto& [prefix, attributes] : gateway_->gateway().announcements().own())
         if (!holds.contains(prefix)) fail(3, peers_[i].node->name() + " does not hold our " + minibgp::to_text(prefix));
       for (const Prefix& prefix : holds)
-        if (prefix.address().octets[0] == 10 && !gateway_->gateway().own().contains(prefix))
+        if (prefix.address().octets[0] == 10 && !gateway_->gateway().announcements().own().contains(prefix))
           fail(3, peers_[i].node->name() + " holds " + minibgp::to_text(prefix) + " of ours, which is not announced");
     }
     std::set<Prefix> wanted;
     for (const Network& network : gateway_->gateway().config().networks) wanted.insert(network.prefix);
-    for (const auto& [prefix, attributes] : gateway_->gateway().runtime_announcements()) wanted.insert(prefix);
-    for (const auto& [prefix, attributes] : gateway_->gateway().own())
+    for (const auto& [prefix, attributes] : gateway_->gateway().announcements().by_command()) wanted.insert(prefix);
+    for (const auto& [prefix, attributes] : gateway_->gateway().announcements().own())
       if (wanted.erase(prefix) == 0) fail(3, minibgp::to_text(prefix) + " is announced and not configured");
     if (!wanted.empty()) fail(3, minibgp::to_text(*wanted.begin()) + " is configured and not announced");
   }

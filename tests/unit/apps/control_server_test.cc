@@ -1,8 +1,10 @@
 /// The control socket against clients that err: over a real Unix socket, with a loop in a thread of its own.
 #include <apps/bgplite/control/client.h>
 #include <apps/bgplite/control/commands.h>
+#include <apps/bgplite/control/parts.h>
 #include <apps/bgplite/control/server.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -54,17 +56,59 @@ class ControlServer : public testing::Test {
   static void handle(const Request& request, const Reply& reply) {
     if (request.verb == "refuse") return reply.error("no such thing", 1);
     if (request.verb == "large") return reply.result(std::string(4U << 20U, 'x'));
+    if (request.verb == "list") return reply.result(Json(std::vector<int>(100'000, 7)));
+    if (request.verb == "made")
+      return reply.result([loop = std::this_thread::get_id()] {
+        return Json{{"beside", std::this_thread::get_id() != loop}};
+      });
+    if (request.verb == "parts") return parts(reply, 10);
+    if (request.verb == "endless") return parts(reply, SIZE_MAX);
     if (request.verb == "broken") return reply.result("not UTF-8: \xFF\xFE");
     reply.result({{"verb", request.verb}, {"arguments", request.arguments}, {"may_change", request.may_change}});
   }
 
-  /// Sends octets as they are and gives what comes back until the end.
-  [[nodiscard]] std::string raw(std::string_view octets) const {
+  /// Says in which thread it ended.
+  struct Row {
+    std::shared_ptr<void> end{nullptr, [loop = std::this_thread::get_id()](void*) {
+                                if (std::this_thread::get_id() == loop) ++freed_in_loop;
+                                ++freed;
+                              }};
+  };
+  /// A table of `count` rows, one in a turn.
+  static void parts(const Reply& reply, std::size_t count) {
+    freed = freed_in_loop = 0;
+    const auto read = [count, at = std::size_t{0}](std::vector<Row>& into) mutable {
+      into.emplace_back();
+      rows_read = ++at;
+      return at < count;
+    };
+    Parts<Row>::answer(reply, read, [loop = std::this_thread::get_id()](const std::vector<std::vector<Row>>& parts) {
+      return Json{{"parts", parts.size()}, {"beside", std::this_thread::get_id() != loop}};
+    });
+  }
+  static inline std::atomic<std::size_t> freed, freed_in_loop, rows_read;
+
+  [[nodiscard]] int connected() const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path_.data(), path_.size());
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  /// Asks and does not read the answer.
+  [[nodiscard]] int begin(const std::string& verb) const {
+    rows_read = 0;
+    const int fd = connected();
+    const std::string request = "{\"verb\": \"" + verb + "\"}\n";
+    EXPECT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    return fd;
+  }
+
+  /// Sends octets as they are and gives what comes back until the end.
+  [[nodiscard]] std::string raw(std::string_view octets) const {
+    const int fd = connected();
     while (!octets.empty()) {
       const ssize_t sent = ::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL);
       if (sent <= 0) break;  // It has heard enough.
@@ -139,14 +183,8 @@ TEST_F(ControlServer, ARequestWithoutEndIsCutOff) {
 
 TEST_F(ControlServer, ManySilentClientsDoNotKeepOthersOut) {
   std::vector<int> silent;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path_.data(), path_.size());
   // As many as are served at once: each is cut off after 2 s, and then the next is served.
-  for (int i = 0; i < 32; ++i) {
-    silent.push_back(::socket(AF_UNIX, SOCK_STREAM, 0));
-    ASSERT_EQ(::connect(silent.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  }
+  for (int i = 0; i < 32; ++i) silent.push_back(connected());
   EXPECT_TRUE(ask(path_, "show.summary"));
   for (const int fd : silent) ::close(fd);
 }
@@ -156,6 +194,61 @@ TEST_F(ControlServer, LargeAnswersAndBrokenTextArrive) {
   ASSERT_TRUE(large);
   EXPECT_EQ(large->get<std::string>().size(), 4U << 20U);
   EXPECT_TRUE(ask(path_, "broken"));
+}
+
+TEST_F(ControlServer, AnswersThatTakeLongAreMadeBesideTheLoop) {
+  std::vector<std::thread> others;
+  for (int i = 0; i < 8; ++i)
+    others.emplace_back([this] {
+      const auto list = ask(path_, "list");
+      ASSERT_TRUE(list);
+      EXPECT_EQ(list->size(), 100'000U);
+    });
+  const auto made = ask(path_, "made");
+  ASSERT_TRUE(made);
+  EXPECT_EQ((*made)["beside"], true);
+  for (std::thread& other : others) other.join();
+}
+
+TEST_F(ControlServer, ATableIsReadInPartsAndFreedBesideTheLoop) {
+  const auto answer = ask(path_, "parts");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)["parts"], 10);
+  EXPECT_EQ((*answer)["beside"], true);
+  while (freed != 10) std::this_thread::yield();
+  EXPECT_EQ(freed_in_loop, 0U);
+}
+
+TEST_F(ControlServer, AClientThatGoesAwayEndsTheReadingForIt) {
+  const int fd = begin("endless");
+  while (rows_read < 3) std::this_thread::yield();
+  EXPECT_TRUE(ask(path_, "show.summary")) << "others are served between the parts";
+  ::close(fd);
+  while (freed == 0 || freed != rows_read) std::this_thread::yield();
+  EXPECT_EQ(freed_in_loop, 0U);
+}
+
+TEST_F(ControlServer, AServerThatClosesEndsTheReading) {
+  const int fd = begin("endless");
+  while (rows_read < 3) std::this_thread::yield();
+  boost::asio::post(io_, [this] { server_.close(); });
+  char octet = 0;
+  EXPECT_EQ(::read(fd, &octet, 1), 0) << "the client sees the end";
+  ::close(fd);
+  while (freed == 0 || freed != rows_read) std::this_thread::yield();
+  EXPECT_EQ(freed_in_loop, 0U);
+}
+
+TEST_F(ControlServer, AReaderThatDoesNotReadDelaysNoOther) {
+  std::vector<int> idle;
+  for (int i = 0; i < 8; ++i) idle.push_back(begin("large"));
+  for (int i = 0; i < 4; ++i) {
+    const auto list = ask(path_, "list");
+    ASSERT_TRUE(list);
+    EXPECT_EQ(list->size(), 100'000U);
+  }
+  for (const int fd : idle) ::close(fd);
+  EXPECT_TRUE(ask(path_, "show.summary"));
 }
 
 TEST_F(ControlServer, ASecondDaemonOnTheSameSocketIsRefused) {
@@ -198,7 +291,7 @@ TEST(ControlClient, NobodyThereIsSaidSo) {
   const auto answer = ask("/nonexistent/control.sock", "show.summary");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().exit, 3);
-  EXPECT_EQ(answer.error().text, "bgplite does not run (nobody answers at /nonexistent/control.sock)");
+  EXPECT_EQ(answer.error().text, "bgplite does not run (no answer at /nonexistent/control.sock)");
 }
 
 }  // namespace

@@ -369,6 +369,48 @@ TEST_F(GatewayTest, AnApplyAnnouncesWhatIsNewWithdrawsWhatIsGoneAndThenNothingDi
   EXPECT_EQ(gateway.status().reloads, 1U);
 }
 
+TEST_F(GatewayTest, ManyNetworksAreAnnouncedInSeveralTurnsAndALostTunnelGoesInFront) {
+  constexpr std::uint32_t kMany = 5'000;
+  Config config = configuration();
+  for (std::uint32_t i = 0; i < kMany; ++i)
+    config.networks.emplace_back().prefix = Prefix::of(minibgp::IpAddress::v4(0x14000000U + i * 256), 24);
+  take();
+  feed(input::Apply{config, gateway.plan(config)});
+  EXPECT_EQ(take().size(), Gateway::kAnnouncedInATurn);
+  EXPECT_FALSE(gateway.settled());
+  EXPECT_EQ(gateway.next_deadline(), now) << "what is left is due at once";
+  // Changes back before it was given out: that costs nothing.
+  config.networks.pop_back();
+  feed(input::Apply{config, gateway.plan(config)});
+  tunnel("a", false);
+  const std::vector<std::string> urgent = take();
+  ASSERT_GE(urgent.size(), 2U);
+  EXPECT_EQ(urgent[0], "interface a down");
+  EXPECT_EQ(urgent[1], "transport 1 down");
+  std::size_t turns = 0, announced = Gateway::kAnnouncedInATurn;
+  for (; !gateway.settled() && turns < 100; ++turns) {
+    gateway.on_time(now);
+    run();
+    const std::vector<std::string> part = take();
+    EXPECT_LE(part.size(), Gateway::kAnnouncedInATurn);
+    announced += static_cast<std::size_t>(std::count_if(
+        part.begin(), part.end(), [](const std::string& one) { return one.rfind("announce 20.", 0) == 0; }));
+  }
+  EXPECT_EQ(turns, 2U);
+  EXPECT_EQ(announced, kMany - 1);
+  EXPECT_EQ(gateway.announcements().own().size(), kMany);
+}
+
+TEST_F(GatewayTest, AConfigurationThatWasSharedStaysAsItWasWhenSomethingIsSaved) {
+  const Running running = gateway.running();
+  Saved saved;
+  saved.peers["10.0.0.1"] = {false, true};
+  feed(input::Save{saved});
+  EXPECT_FALSE(gateway.config().peers.at("10.0.0.1").options.enabled);
+  EXPECT_TRUE(running.config->peers.at("10.0.0.1").options.enabled);
+  EXPECT_EQ(gateway.config().saved, saved);
+}
+
 TEST_F(GatewayTest, AStopEndsTheDrillAndLeavesOrRemovesWhatIsInTheKernel) {
   feed(input::StartDrill{"a", 10s});
   advance_to(now + 600ms);

@@ -65,6 +65,10 @@ class LifeTest : public testing::Test {
     Life::Outcome rollback() {
       return wait([&](auto done) { life->rollback("the test says so", done); });
     }
+    /// What `--save` does.
+    std::string save(std::function<Saved(const Config&)> change) {
+      return wait([&](auto done) { life->save(change, done); }).failure;
+    }
     [[nodiscard]] std::string announced() const {
       std::string all;
       for (const auto& one : daemon.speaker().engine().announcements()) all += minibgp::to_text(one.prefix) + " ";
@@ -286,9 +290,9 @@ TEST_F(LifeTest, ASaveWhileAnApplyReadsIsNotForgotten) {
   run.life->apply(std::nullopt, ConfigKeeper::Origin::command, [&](const auto& outcome) { answer = outcome; });
   Saved saved;
   saved.announcements[*minibgp::parse_prefix("10.9.0.0/16")];
-  ASSERT_TRUE(run.life->save(saved));
+  ASSERT_EQ(run.save([&](const Config&) { return saved; }), "");
+  EXPECT_TRUE(answer) << "they happen one after the other";
   ASSERT_TRUE(run.daemon.ask(input::Announce{*minibgp::parse_prefix("10.9.0.0/16"), {}}));
-  while (!answer) run.io.run_one();
   EXPECT_EQ(run.announced(), "10.2.0.0/16 10.9.0.0/16 ");
   EXPECT_EQ(run.daemon.config().saved, saved);
 }
@@ -348,25 +352,28 @@ TEST_F(LifeTest, AStartDoesNotWaitForTheDiskAndRequestsDo) {
 minibgp::Prefix prefix(const char* text) { return *minibgp::parse_prefix(text); }
 
 /// What `announce --save` does.
-void announce_saved(Daemon& daemon, Life& life, const char* text, const minibgp::PathAttributes& attributes = {}) {
-  Saved saved = daemon.config().saved;
-  saved.announcements[prefix(text)] = attributes;
-  const auto kept = life.save(std::move(saved));
-  ASSERT_TRUE(kept) << kept.error();
-  EXPECT_TRUE(daemon.ask(input::Announce{prefix(text), attributes}));
+template <typename Running>
+void announce_saved(Running& run, const char* text, const minibgp::PathAttributes& attributes = {}) {
+  const auto change = [&](const Config& config) {
+    Saved saved = config.saved;
+    saved.announcements[prefix(text)] = attributes;
+    return saved;
+  };
+  ASSERT_EQ(run.save(change), "");
+  EXPECT_TRUE(run.daemon.ask(input::Announce{prefix(text), attributes}).has_value());
 }
 
 TEST_F(LifeTest, WhatWasSavedIsThereAfterARestartAndIsNoDifference) {
   {
     Running run{path_};
-    announce_saved(run.daemon, *run.life, "10.9.0.0/16");
+    announce_saved(run, "10.9.0.0/16");
     EXPECT_TRUE(run.plan().plan.empty()) << "what is on disk is what runs";
   }
   Running again{path_};
   EXPECT_EQ(again.announced(), "10.1.0.0/16 10.9.0.0/16 ");
   EXPECT_EQ(again.daemon.config().files.back(), directory_ + "/runtime.yaml") << "read last";
   EXPECT_TRUE(again.daemon.ask(input::Withdraw{prefix("10.9.0.0/16")}));
-  ASSERT_TRUE(again.life->save({}));
+  ASSERT_EQ(again.save([](const Config&) { return Saved{}; }), "");
   Running third{path_};
   EXPECT_EQ(third.announced(), "10.1.0.0/16 ");
 }
@@ -389,7 +396,7 @@ TEST_F(LifeTest, ARollbackKeepsWhatWasSaved) {
     Running run{path_};
     write("10.2.0.0/16");
     run.apply(60s);
-    announce_saved(run.daemon, *run.life, "10.9.0.0/16");
+    announce_saved(run, "10.9.0.0/16");
     run.rollback();
     EXPECT_EQ(run.announced(), "10.1.0.0/16 10.9.0.0/16 ");
     run.apply(60s);
@@ -404,9 +411,8 @@ TEST_F(LifeTest, WhatCannotBeSavedIsSaidAndChangesNothing) {
   std::filesystem::create_directory(directory_ + "/runtime.yaml.new");
   Saved saved;
   saved.announcements[prefix("10.9.0.0/16")];
-  const auto kept = run.life->save(saved);
-  ASSERT_FALSE(kept);
-  EXPECT_EQ(kept.error(), "cannot write " + directory_ + "/runtime.yaml: Is a directory: nothing was changed");
+  EXPECT_EQ(run.save([&](const Config&) { return saved; }),
+            "cannot write " + directory_ + "/runtime.yaml: Is a directory: nothing was changed");
   EXPECT_TRUE(run.daemon.config().saved.announcements.empty());
 }
 

@@ -178,6 +178,29 @@ TEST_F(HeldTest, ARouteLeavesWhenAnAddressMakesItsPrefixPartOfANetworkOfOursAndC
   EXPECT_TRUE(installed("172.16.20.0/25"));
 }
 
+TEST_F(HeldTest, ReadInPartsTheTableIsTheSameInstalledOrHeld) {
+  kernel_.add_address(local("172.16.20.80", kEth0, 24));
+  settle();
+  for (const char* const held : {"172.16.20.0/25", "172.16.20.128/26", "172.16.20.192/26"}) best(held);
+  for (int i = 0; i < 10; ++i) best("10." + std::to_string(i) + ".0.0/16");
+  settle();
+  const std::vector<RouteStatus> whole = forwarder_.report().routes({});
+  ASSERT_EQ(whole.size(), 13U);
+  for (const std::size_t steps : {std::size_t{1}, std::size_t{3}, std::size_t{4}, std::size_t{100}}) {
+    std::vector<RouteStatus> found;
+    RouteCursor at;
+    for (int parts = 0; !at.ended() && parts < 100; ++parts) {
+      const std::size_t before = found.size();
+      forwarder_.report().routes_part({}, at, steps, found);
+      EXPECT_LE(found.size() - before, steps);
+    }
+    EXPECT_TRUE(at.ended());
+    std::sort(found.begin(), found.end(), shown_before);
+    ASSERT_EQ(found.size(), whole.size()) << steps;
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].key, whole[i].key);
+  }
+}
+
 TEST_F(HeldTest, AKeyThatAllowsItTakesEffectAtOnceAndSoDoesItsRemoval) {
   kernel_.add_address(local("172.16.20.80", kEth0, 24));
   settle();

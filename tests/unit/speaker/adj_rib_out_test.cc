@@ -44,6 +44,18 @@ struct AdjRibOut : ::testing::Test {
       for (UnknownAttribute& unknown : announced[route.prefix].unknown) unknown.flags |= 0x20;  // Partial.
     }
     EXPECT_EQ(peer.heard, announced);
+    std::vector<AnnouncedSnapshot> in_parts;
+    std::uint32_t next = 0;
+    do {
+      next = bench.engine.announced_part(peer.id, {}, next, 1, in_parts);
+    } while (next != 0);
+    EXPECT_EQ(in_parts.size(), announced.size()) << "read in parts it is the same";
+    for (const AnnouncedSnapshot& route : in_parts) {
+      EXPECT_TRUE(announced.contains(route.prefix));
+      RouteFilter exact;
+      exact.prefix = route.prefix;
+      EXPECT_EQ(bench.engine.announced_to(peer.id, exact).size(), 1U);
+    }
     EXPECT_EQ(bench.status(peer).prefixes_announced, announced.size());
   }
 };

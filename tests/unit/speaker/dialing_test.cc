@@ -145,6 +145,19 @@ TEST_F(Dialing, BeginsAnewWhenTheOperatorEnablesOrResetsThePeer) {
   }
 }
 
+TEST_F(Dialing, WhyTheLastAttemptFailedIsShownUntilOneSucceedsOrTheOperatorBeginsAnew) {
+  const auto attempt = [&] { return bench.engine.peer(peer.id)->last_attempt; };
+  EXPECT_EQ(attempt(), "");
+  run(10s, [](std::size_t) { return Answer::bad_peer_as; });
+  EXPECT_THAT(attempt(), HasSubstr("Bad Peer AS"));
+  EXPECT_EQ(attempt(), bench.engine.peer(peer.id)->last_down_detail);
+  run(60s, [](std::size_t) { return Answer::refuses; });
+  EXPECT_THAT(attempt(), HasSubstr("refused"));
+  EXPECT_THAT(bench.engine.peer(peer.id)->last_down_detail, HasSubstr("Bad Peer AS")) << "what the peer said stays";
+  bench.engine.reset_peer(peer.id, {}, bench.now);
+  EXPECT_EQ(attempt(), "");
+}
+
 TEST_F(Dialing, APassivePeerIsTakenAgainAtOnceWhenEnabled) {
   RawPeer& passive = bench.add(2, Asn{65002});
   std::vector<std::uint8_t> octets;

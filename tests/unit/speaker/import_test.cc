@@ -153,6 +153,28 @@ TEST_F(Import, AnUnmarkedPathOfAProviderIsMarked) {  // RFC 9234 s.5
   EXPECT_FALSE(paths[0].received.only_to_customer.has_value());
 }
 
+TEST_F(Import, TheTableReadInPartsIsTheTable) {
+  bench.establish(peer);
+  std::vector<Prefix> prefixes;
+  for (std::uint32_t i = 0; i < 1000; ++i) prefixes.push_back(Prefix::of(IpAddress::v4(0x0A000000U + i * 256), 24));
+  bench.announce(peer, route_of(peer, "65001"), prefixes);
+  RouteFilter filter;
+  for (const bool longer : {false, true}) {
+    if (longer) filter.prefix = "10.0.2.0/23"_prefix;
+    if (longer) filter.match = RouteFilter::Match::longer;
+    std::vector<PathSnapshot> found;
+    std::size_t parts = 0;
+    for (std::uint32_t next = 0; parts == 0 || next != 0; ++parts)
+      next = bench.engine.routes_part(filter, next, 600, found);
+    EXPECT_EQ(parts, 4U);
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
+    const std::vector<PathSnapshot> whole = bench.engine.routes(filter);
+    ASSERT_EQ(found.size(), longer ? 2U : 1000U);
+    ASSERT_EQ(whole.size(), found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].prefix, whole[i].prefix);
+  }
+}
+
 TEST_F(Import, ANewPolicyJudgesWhatWasReceivedWithoutAskingThePeer) {
   bench.establish(peer);
   std::vector<Prefix> prefixes;

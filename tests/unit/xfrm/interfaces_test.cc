@@ -208,7 +208,7 @@ TEST_F(Desired, SomebodyElsesRouteIsNotReplaced) {
   kernel_.routes[kRemote] = RouteFound{Prefix::of(kRemote, 32), IpAddress::v4(0x0A000001), 2, 4};
   kernel_.settle(now_);
   EXPECT_EQ(kernel_.routes[kRemote].protocol, 4);
-  EXPECT_NE(interfaces_.problem("ipsec0").find("somebody else's route"), std::string::npos);
+  EXPECT_NE(interfaces_.problem("ipsec0").find("another program's route"), std::string::npos);
   kernel_.routes[kRemote] = RouteFound{Prefix::of(kRemote, 32), kGateway, 2, 4};
   interfaces_.forget_routes();
   EXPECT_EQ(kernel_.settle(now_ + 2s), 0U) << "their route is as good as ours";
