@@ -194,6 +194,12 @@ const ForeignRoute* ForeignRoutes::with_key(const RouteKey& key) const {
   return nullptr;
 }
 
+bool ForeignRoutes::knows(const ForeignRoute& route) const {
+  const auto found = by_prefix_.find(route.key.prefix);
+  return found != by_prefix_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const Entry& entry) { return entry.route == route; });
+}
+
 const ForeignRoute* ForeignRoutes::ahead(const RouteKey& key) const {
   if (ahead_ == 0) return nullptr;
   const auto found = by_prefix_.find(key.prefix);

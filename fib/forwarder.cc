@@ -281,10 +281,12 @@ void Forwarder::on_foreign_route(const KernelRoute& route, Heard heard) {
     const auto ours = reconciler_.find(route.key);
     ours_there = ours && ours->kernel != kNoForwarding && !forwardings_[ours->kernel].taken_over;
     if (heard == Heard::dumped) {
-      // The kernel lists routes with one key in its order. Ours may follow; if it does not, this one replaced it.
+      // The kernel lists routes with one key in its order. Ours may follow; if it does not, this one replaced it,
+      // unless it was known beside ours before: then ours was removed.
       const bool ahead = ours_there && !ours->seen;
       const bool replaces = ours && ours->kernel != kNoForwarding && !ours_there && ours->target != kNoTarget;
-      if (replaces || (ahead && ours->target != kNoTarget)) replaced_unseen_.push_back(route.key);
+      if (replaces || (ahead && ours->target != kNoTarget && !map_.foreign().knows(foreign)))
+        replaced_unseen_.push_back(route.key);
       mark(Stage::guard, map_.foreign().on_dumped(foreign, ahead || replaces));
       return;
     }

@@ -378,6 +378,23 @@ TEST_F(OwnershipTest, AForeignRouteBehindOneOfAnEarlierRunStaysBehind) {
   EXPECT_EQ(kernel_.foreign_harmed, 0U);
 }
 
+TEST_F(OwnershipTest, AForeignRouteInFrontStaysWhenOursIsRemovedUnnoticed) {
+  start();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  best("10.1.0.0/16", {0});
+  kernel_.put_beside(key("10.1.0.0/16"), kBoot, via(1), Placement::created);
+  settle();
+  kernel_.lose_one_in = 1;
+  kernel_.remove_by_user(key("10.1.0.0/16"));
+  kernel_.lose_one_in = 0;
+  settle();
+  EXPECT_EQ(kernel_.foreign_harmed, 0U);
+  EXPECT_EQ(lines_.with("was overwritten"), 0U);
+  kernel_.remove_beside(key("10.1.0.0/16"), via(1));
+  settle();
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol);
+}
+
 TEST_F(OwnershipTest, ARouteThatWasOverwrittenUnnoticedIsFoundByTheDumpAndRepaired) {
   start();
   forwarder_->input(fib::input::FinishAdoption{}, now_);
