@@ -1,4 +1,5 @@
 #include <apps/bgplite/config/bundle.h>
+#include <bgp/text.h>
 #include <tests/sim/gateway/machine.h>
 
 #include <algorithm>
@@ -103,6 +104,9 @@ struct SimulatedGateway::Perform {
     fib(minibgp::fib::input::SetPeer{effect.peer, effect.binding});
   }
   void operator()(const effect::UsePeer& effect) const {
+    if (my.tracing)
+      my.trace.push_back("  " + my.around_.node.engine().options_of(effect.peer)->name +
+                         (effect.usable ? " is used" : " is not used"));
     fib(minibgp::fib::input::SetPeerUsable{effect.peer, effect.usable});
     my.react();
   }
@@ -207,12 +211,15 @@ void SimulatedGateway::start() {
   table_ = std::make_unique<xfrm::TunnelTable>();
   ending_ = removing_ = false;
   kernel_busy_ = true;
+  established_.clear();
   around_.node.start(minibgp::testing::Node::Forwarding::preserved);
   const effect::SetTunnels setup = gateway_->tunnel_setup();
   table_->set_tunnels(setup.tunnels);
   table_->dump_begins();
   for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
     if (around_.charon.tunnels[i].child != 0) sa_added(i, around_.charon.tunnels[i].child);
+  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
+    for (const std::uint32_t orphan : around_.charon.tunnels[i].orphans) sa_added(i, orphan);
   table_->dump_ended();
   if (around_.charon.running) charon_snapshot();
   table_touched_ = true;
@@ -225,6 +232,7 @@ void SimulatedGateway::start() {
 void SimulatedGateway::kill() {
   if (!running()) return;
   around_.node.kill();
+  established_.clear();
   inbox_.clear();
   gateway_.reset();
   forwarder_.reset();
@@ -333,12 +341,16 @@ void SimulatedGateway::settle_tunnels() {
     const bool up = around_.kernel.link(index_of(i)).up;
     const xfrm::TunnelLink link{static_cast<std::uint32_t>(i + 1), up, true, true};
     table_->set_link(tunnel_name(i), &link);
-    table_->set_underlay(tunnel_name(i), xfrm::Reason::ready);
+    table_->set_underlay(tunnel_name(i),
+                         around_.charon.tunnels[i].uplink ? xfrm::Reason::ready : xfrm::Reason::underlay_no_carrier);
   }
   std::vector<input::TunnelChanged> changed;
   for (const xfrm::TunnelChange& change : table_->settle(now()))
     changed.push_back({std::string{change.tunnel}, change.state, change.previous, change.reason});
-  for (const xfrm::SaKey& dead : table_->take_dead()) table_->sa_gone(dead, xfrm::Reason::sa_deleted);
+  for (const xfrm::SaKey& dead : table_->take_dead()) {
+    table_->sa_gone(dead, xfrm::Reason::sa_deleted);
+    for (ModelCharon::Tunnel& tunnel : around_.charon.tunnels) std::erase(tunnel.orphans, dead.spi / 2);
+  }
   for (input::TunnelChanged& change : changed) {
     if (tracing)
       trace.push_back("  tunnel " + change.tunnel + " " + std::string{xfrm::to_text(change.state)} + " " +
@@ -347,7 +359,23 @@ void SimulatedGateway::settle_tunnels() {
   }
 }
 
+void SimulatedGateway::ike_repeats(std::size_t tunnel) {
+  if (!table_) return;
+  table_->set_retransmitting("bgplite-" + tunnel_name(tunnel), true);
+  table_touched_ = true;
+}
+
 // The pump
+
+void SimulatedGateway::on_peer_changed(const minibgp::PeerChanged& change) {
+  if (change.to == minibgp::PeerState::established) {
+    established_[change.peer] = now();
+  } else {
+    established_.erase(change.peer);
+  }
+  if (change.to == minibgp::PeerState::connect) ++counts_.dials;
+  input(input::PeerChanged{change});
+}
 
 void SimulatedGateway::input(Input event) {
   if (!gateway_) return;
@@ -370,6 +398,12 @@ void SimulatedGateway::on_engine(std::function<void(Engine&)> call) { inbox_.pus
 
 void SimulatedGateway::on_best_changed(std::span<const minibgp::BestChange> changes) {
   if (!gateway_ || !gateway_->forwards()) return;
+  for (const minibgp::BestChange& change : changes) {
+    if (!tracing) break;
+    std::string line = "  best " + minibgp::to_text(change.prefix);
+    for (const minibgp::BestPath& path : change.paths) line += " " + minibgp::to_text(path.next_hop.address);
+    trace.push_back(std::move(line));
+  }
   forwarder_->input(fib::input::BestChanged{changes}, now());
   kernel_busy_ = true;
 }

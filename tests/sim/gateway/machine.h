@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +38,12 @@ struct Disk {
 /// charon and the kernel's SAs, for all tunnels.
 struct ModelCharon {
   struct Tunnel {
-    std::uint32_t child = 0;        ///< 0: there is no pair.
-    std::uint32_t known_child = 0;  ///< As charon knows it; differs after a crash of charon.
+    std::uint32_t child = 0;                  ///< 0: there is no pair.
+    std::uint32_t known_child = 0;            ///< As charon knows it; differs after a crash of charon.
+    std::vector<std::uint32_t> orphans = {};  ///< Pairs of an earlier charon beside the present one.
+    bool forgotten = false;                   ///< The peer has none of them.
+    bool uplink = true;
+    Time refused_until{};  ///< The peer agrees on none.
   };
   bool running = true;
   std::uint32_t next_id = 1;
@@ -80,6 +85,7 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   void charon_gone();
   void charon_snapshot();
   void probe(std::size_t tunnel, minibgp::xfrm::ProbeResult result);
+  void ike_repeats(std::size_t tunnel);
   void kernel_touched() { kernel_busy_ = true; }
   void table_changed() { table_touched_ = true; }
 
@@ -90,9 +96,20 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   [[nodiscard]] const minibgp::fib::Forwarder& forwarder() const { return *forwarder_; }
   [[nodiscard]] const ConfigKeeper& keeper() const { return *keeper_; }
   [[nodiscard]] bool usable(const std::string& tunnel) const { return tunnel_usable(tunnel); }
-  [[nodiscard]] bool settled() const { return !kernel_busy_ && inbox_.empty(); }
+  [[nodiscard]] minibgp::xfrm::TunnelState tunnel_state(std::size_t tunnel) const {
+    return table_->state(tunnel_name(tunnel));
+  }
+  [[nodiscard]] minibgp::xfrm::Need need(std::size_t tunnel) const {
+    return table_ ? table_->need(tunnel_name(tunnel)) : minibgp::xfrm::Need::nothing;
+  }
+  [[nodiscard]] bool settled() const { return !kernel_busy_ && !table_touched_ && inbox_.empty(); }
+  /// The session is up since; kNever: it is not.
+  [[nodiscard]] Time established_since(PeerId peer) const {
+    const auto found = established_.find(peer);
+    return found == established_.end() ? minibgp::kNever : found->second;
+  }
   struct Counts {
-    std::uint64_t inputs = 0, effects = 0, logs = 0, turns = 0;
+    std::uint64_t inputs = 0, effects = 0, logs = 0, turns = 0, dials = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
   std::vector<std::string> trace;  ///< What it logged, when asked for.
@@ -105,7 +122,7 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
 
  private:
   // minibgp::Observer
-  void on_peer_changed(const minibgp::PeerChanged& change) override { input(input::PeerChanged{change}); }
+  void on_peer_changed(const minibgp::PeerChanged& change) override;
   void on_best_changed(std::span<const minibgp::BestChange> changes) override;
   void on_next_hop_interest(const minibgp::NextHopInterest& interest) override {
     input(input::NextHopInterest{interest});
@@ -141,6 +158,7 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   std::unique_ptr<ConfigKeeper> keeper_;
   std::unique_ptr<minibgp::xfrm::TunnelTable> table_;
   std::vector<std::function<void(minibgp::Engine&)>> inbox_;  ///< For the engine, when it was polled empty.
+  std::map<PeerId, Time> established_;
   bool performing_ = false, kernel_busy_ = false, table_touched_ = false, in_turn_ = false;
   bool ending_ = false, removing_ = false;
   std::uint64_t life_ = 0;

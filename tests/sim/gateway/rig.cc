@@ -29,13 +29,25 @@ using minibgp::testing::World;
 namespace fib = minibgp::fib;
 namespace xfrm = minibgp::xfrm;
 
-constexpr std::size_t kPrefixes = 4;
-constexpr std::size_t kVariants = 16;
+constexpr std::size_t kPrefixes = 6;
+/// A peer announces no more than this, and its limit is the same.
+constexpr std::size_t kAnnouncedMax = 4;
+constexpr std::size_t kVariants = 20;
 constexpr std::uint32_t kOurAs = 65010;
+/// Says what is in force without it, too.
+constexpr std::size_t kInForce = 19;
 /// So long everything a route depends on has held: the kernel has it.
 constexpr Duration kSteady = 12s;
 /// Packets go into a tunnel that died without a word at most so long: the longest hold time, or what probes take.
 constexpr Duration kDetection = 95s;
+/// A peer that is lost takes its routes along at once; within this the others' are there.
+constexpr Duration kReplaced = 100ms;
+/// A route that another program removed again and again is back within this after the last time.
+constexpr Duration kRepaired = 65s;
+/// charon knows of no SAs that carry packets: so long after that the tunnel is not used any more.
+constexpr Duration kNoSas = 15s;
+/// What a peer lacks of our networks it gets within this, whatever else waits after a restart.
+constexpr Duration kAnnounced = 10s;
 
 Prefix learned(std::size_t number) {
   return Prefix::of(IpAddress::v4(0x14000000U + (static_cast<std::uint32_t>(number) << 8U)), 24);
@@ -43,6 +55,68 @@ Prefix learned(std::size_t number) {
 Prefix own_network(std::size_t number) {
   return Prefix::of(IpAddress::v4(0x0A640000U + (static_cast<std::uint32_t>(number) << 8U)), 24);
 }
+
+/// Fits a message of 4096 octets, and does not with one more AS.
+minibgp::PathAttributes large_attributes() {
+  minibgp::PathAttributes attributes;
+  attributes.unknown.push_back({0xC0, 250, std::vector<std::uint8_t>(4043)});
+  return attributes;
+}
+
+/// Whether the session of a peer is up, as the peer knows it.
+struct Session final : minibgp::Observer {
+  bool up = false;
+  void on_peer_changed(const minibgp::PeerChanged& change) override { up = change.to == PeerState::established; }
+};
+
+/// Which configuration is to run, from what the operator did: knows nothing of ConfigKeeper.
+struct Promise {
+  std::string good, before, taken_back, trial;  ///< Empty: there is none.
+  Time until = minibgp::kNever;                 ///< Of the trial.
+  std::string stored_good, stored_taken_back;   ///< What a start finds.
+
+  void start(const std::string& files, bool disk_full) {
+    const bool refused = !stored_taken_back.empty() && stored_taken_back == files;
+    good = refused ? stored_good : files;
+    if (!refused) taken_back.clear();
+    if (refused) taken_back = files;
+    before.clear();
+    trial.clear();
+    if (!disk_full) store();
+  }
+  void store() {
+    stored_good = good;
+    stored_taken_back = taken_back;
+  }
+  void apply(const std::string& files, std::optional<std::chrono::seconds> confirm, bool signal, Time now) {
+    if (signal && (!trial.empty() || files == taken_back)) return;
+    if (confirm) {
+      taken_back = trial = files;  // Until it is confirmed, a start does not run it.
+      until = now + *confirm;
+    } else {
+      if (files != good) before = good;
+      good = files;
+      taken_back.clear();
+      trial.clear();
+    }
+    store();
+  }
+  void confirm() {
+    if (trial.empty()) return;
+    before = std::exchange(good, trial);
+    trial.clear();
+    taken_back.clear();
+    store();
+  }
+  void rollback(bool disk_full) {
+    if (!trial.empty()) return trial.clear();
+    if (disk_full || before.empty()) return;
+    taken_back = std::exchange(good, before);
+    before.clear();
+    store();
+  }
+  [[nodiscard]] const std::string& running() const { return trial.empty() ? good : trial; }
+};
 
 enum class Going : std::uint8_t {
   starting,
@@ -77,10 +151,12 @@ class Rig::Impl {
   std::string run() {
     world_.check_always([this] { after_event(); });
     gateway_->start();
+    promise_.start(files_, false);
     world_.run_for(15s);
     for (const Step& step : script_.steps) {
       world_.run_for(std::chrono::milliseconds{step.after_ms});
       if (!wrong_.empty()) return wrong_;
+      if (gateway_->running() && node_->engine().next_deadline() > world_.now()) check_decisions();
       note(step.act);
       if (gateway_->tracing)
         gateway_->trace.push_back(seconds() + " " + std::string{sim::to_text(step.act)} + " " + std::to_string(step.a) +
@@ -88,6 +164,7 @@ class Rig::Impl {
       act(step);
       gateway_->turn();
       after_event();
+      check_promise();
     }
     if (wrong_.empty()) calm();
     return wrong_;
@@ -97,14 +174,28 @@ class Rig::Impl {
   [[nodiscard]] std::uint64_t turns() const { return gateway_->counts().turns; }
 
  private:
+  static constexpr std::array<Time, kPrefixes> never() {
+    std::array<Time, kPrefixes> times{};
+    times.fill(minibgp::kNever);
+    return times;
+  }
   struct Peer {
     Node* node = nullptr;
     Link* link = nullptr;
     bool reachable = true;  ///< The path through the Internet.
     PeerOptions ours;       ///< How we are configured toward it, before the variant.
-    Time good_since{};      ///< Session, tunnel and path have been up since.
+    std::string key;        ///< Of its configuration.
+    std::unique_ptr<Session> session;
+    Time good_since{};     ///< Session, tunnel and path have been up since.
+    Time listens_since{};  ///< The session has been up at both ends, and the peer reads, since.
+    Time paused_until{};
     Time dead_since = minibgp::kNever;
-    std::array<Time, kPrefixes> announced{};
+    Time no_sas_since = minibgp::kNever;
+    Time pair_since{};       ///< The pair of SAs that works.
+    bool may_trust = false;  ///< Nothing says that an older pair is dead, too.
+    Time used_since = minibgp::kNever;
+    Time lost{};  ///< Its session or tunnel ended; it may have been back at once.
+    std::array<Time, kPrefixes> announced = never();
     bool stopped_by_operator = false;
   };
 
@@ -118,11 +209,13 @@ class Rig::Impl {
     };
     node_ = &world_.add_node(self);
     const std::size_t count = 2 + random_.below(2);
-    const bool one_as = !random_.one_in(4);
+    const std::size_t as_step = random_.below(3);  // All of one AS, two of one beside another, or each of its own.
+    const bool short_messages = random_.one_in(2);
     files_ = "variant 0";
     for (std::size_t i = 0; i < count; ++i) {
       minibgp::testing::NodeOptions other;
-      other.as = one_as ? 64512U : 64512U + static_cast<std::uint32_t>(i);
+      const auto number = static_cast<std::uint32_t>(i);
+      other.as = 64512U + (as_step == 0 ? 0U : as_step == 1 ? (number + 1U) / 2U : number);
       Node& node = world_.add_node(other);
       minibgp::testing::LinkOptions options;
       options.latency = random_.up_to(40ms);
@@ -135,6 +228,7 @@ class Rig::Impl {
         peer.timers.hold_s = hold;
         peer.passive = passive;
         peer.restart_time_s = 30;
+        peer.extended_messages = !short_messages;
       };
       Link& link = world_.connect(*node_, node, options);
       Peer& peer = peers_.emplace_back();
@@ -148,6 +242,11 @@ class Rig::Impl {
       peer.ours.device = peer.ours.tunnel;
       peer.ours.timers.hold_s = 30;
       peer.ours.restart_time_s = 30;
+      peer.ours.extended_messages = !short_messages;
+      peer.ours.import_limit.max = kAnnouncedMax;
+      peer.key = minibgp::to_text(peer.ours.address);
+      peer.session = std::make_unique<Session>();
+      node.set_observer(peer.session.get());
       charon_.tunnels.push_back({charon_.next_id, charon_.next_id});
       ++charon_.next_id;
       kernel_.add_link(SimulatedGateway::index_of(i), peer.ours.tunnel);
@@ -166,38 +265,77 @@ class Rig::Impl {
     world_.at(world_.now() + 2s, [this] {
       if (charon_.running) {
         for (std::size_t i = 0; i < peers_.size(); ++i)
-          if (charon_.tunnels[i].known_child == 0 && peers_[i].reachable) establish(i);
+          if (needs_pair(i)) establish(i);
+        for (std::size_t i = 0; i < peers_.size(); ++i)
+          if (charon_.tunnels[i].forgotten && world_.now() - peers_[i].dead_since > 3s)
+            gateway_->probe(i, xfrm::ProbeResult::lost);
         gateway_->charon_snapshot();
       }
       tick();
     });
   }
+  [[nodiscard]] bool needs_pair(std::size_t i) const {
+    const ModelCharon::Tunnel& tunnel = charon_.tunnels[i];
+    if (!peers_[i].reachable || !tunnel.uplink || tunnel.refused_until > world_.now()) return false;
+    return tunnel.known_child == 0 || gateway_->need(i) == xfrm::Need::new_sas;
+  }
+  /// Beside what there is: charon ends the pair that it knows, and does not know those of an earlier charon.
   void establish(std::size_t i) {
-    const std::uint32_t orphan = charon_.tunnels[i].child;
+    ModelCharon::Tunnel& tunnel = charon_.tunnels[i];
+    const std::uint32_t old = tunnel.child;
     const std::uint32_t child = charon_.next_id++;
-    charon_.tunnels[i] = {child, child};
+    const bool known = tunnel.known_child != 0;
+    tunnel.child = tunnel.known_child = child;
+    tunnel.forgotten = false;
+    peers_[i].pair_since = world_.now();
+    peers_[i].may_trust = false;
     gateway_->sa_added(i, child);
     gateway_->child_up(i, child);
-    if (orphan != 0) gateway_->sa_gone(i, orphan);
+    if (old != 0 && known) {
+      gateway_->child_down(i, old);
+      gateway_->sa_gone(i, old);
+    } else if (old != 0) {
+      tunnel.orphans.push_back(old);
+    }
     update_link(i);
+    if (peers_[i].link->passes()) gateway_->probe(i, xfrm::ProbeResult::answered);
   }
   /// Packets pass when the path does and the kernel has SAs and an interface.
   void update_link(std::size_t i) {
-    const bool passes =
-        peers_[i].reachable && charon_.tunnels[i].child != 0 && kernel_.link(SimulatedGateway::index_of(i)).up;
+    const ModelCharon::Tunnel& tunnel = charon_.tunnels[i];
+    const bool passes = peers_[i].reachable && tunnel.child != 0 && !tunnel.forgotten && tunnel.uplink &&
+                        kernel_.link(SimulatedGateway::index_of(i)).up;
     if (passes == peers_[i].link->passes()) return;
     passes ? peers_[i].link->heal() : peers_[i].link->blackhole();
+  }
+  /// Of a peer's address on another link: what is never to be installed.
+  [[nodiscard]] Prefix guarded(std::size_t peer) const {
+    return Prefix::of(peers_[(peer + 1) % peers_.size()].ours.address, 32);
+  }
+  void announce(std::size_t peer, const Prefix& prefix, const minibgp::PathAttributes& attributes) {
+    Node& node = *peers_[peer].node;
+    while (node.announcements().size() >= kAnnouncedMax && !node.announcements().contains(prefix)) {
+      const Prefix other =
+          std::next(node.announcements().begin(), static_cast<long>(random_.below(node.announcements().size())))->first;
+      for (std::size_t i = 0; i < kPrefixes; ++i)
+        if (other == learned(i)) peers_[peer].announced[i] = minibgp::kNever;
+      node.withdraw(other);
+    }
+    node.announce(prefix, attributes);
   }
   void announce(std::size_t peer, std::size_t prefix) {
     minibgp::PathAttributes attributes;
     attributes.med = static_cast<std::uint32_t>(random_.below(3));
-    peers_[peer].node->announce(learned(prefix), attributes);
+    announce(peer, learned(prefix), attributes);
     peers_[peer].announced[prefix] = world_.now();
   }
 
+  [[nodiscard]] static std::size_t variant_of(const std::string& files) {
+    return static_cast<std::size_t>(std::strtoul(files.c_str() + 8, nullptr, 10));
+  }
   /// The configuration that a variant's files hold. Variant 0 is what the script begins with.
   [[nodiscard]] Config config(const std::string& files) const {
-    const auto variant = static_cast<std::size_t>(std::strtoul(files.c_str() + 8, nullptr, 10));
+    const std::size_t variant = variant_of(files);
     Config config;
     config.router.asn = minibgp::Asn{kOurAs};
     config.router.router_id = minibgp::RouterId{0x0AFF0001U};
@@ -209,6 +347,7 @@ class Rig::Impl {
     if (variant == 4) config.fib.table = 100;
     if (variant == 5) config.fib.metric = 50;
     if (variant == 15) config.fib.protocol = 160;
+    if (variant == 18) config.fib.next_hop_objects = false;
     for (std::size_t i = 0; i < 2 + (variant == 6 ? 1U : 0U); ++i)
       config.networks.emplace_back().prefix = own_network(i);
     if (variant == 7) config.networks.front().med = 70;
@@ -222,6 +361,12 @@ class Rig::Impl {
       if (variant == 11 && i == 1) peer.options.enabled = false;
       if (variant == 12) peer.options.graceful_restart = minibgp::GracefulRestart::off;
       if (variant == 13) peer.on_tunnel_down = PeerConfig::OnTunnelDown::close;
+      if (variant == 16 && i == 1) peer.options.remote_as = minibgp::Asn{64999};
+      if (variant == 17 && i == 0) peer.options.import_limit.max = 1;
+      if (variant == kInForce) {
+        peer.options.timers.keepalive_s = 10;
+        peer.options.local_as = minibgp::Asn{kOurAs};
+      }
       if (variant == 14) peer.options.default_local_pref = 100 + static_cast<std::uint32_t>(i) * 10;
       const std::string key = minibgp::to_text(peer.options.address);
       TunnelConfig tunnel;
@@ -245,9 +390,13 @@ class Rig::Impl {
     const std::optional<PeerId> id = peer_id(i);
     switch (step.act) {
       case Act::peer_announce:
-        return announce(i, step.b % kPrefixes);
+        return step.b >= 18 ? announce(i, guarded(i), {}) : announce(i, step.b % kPrefixes);
+      case Act::peer_large:
+        announce(i, learned(step.b % kPrefixes), large_attributes());
+        peer.announced[step.b % kPrefixes] = world_.now();
+        return;
       case Act::peer_withdraw:
-        peer.announced[step.b % kPrefixes] = {};
+        peer.announced[step.b % kPrefixes] = minibgp::kNever;
         return peer.node->withdraw(learned(step.b % kPrefixes));
       case Act::peer_stop:
         return peer.node->stop();
@@ -266,27 +415,37 @@ class Rig::Impl {
       case Act::peer_slow:
         if (!peer.node->is_running()) return;
         peer.node->pause_reading();
+        peer.paused_until = std::max(peer.paused_until, world_.now() + std::chrono::seconds{step.b});
         return world_.at(world_.now() + std::chrono::seconds{step.b}, [node = peer.node] {
           if (node->is_running()) node->resume_reading();
         });
       case Act::path_cut:
         peer.reachable = false;
         update_link(i);
-        if (step.b % 2 == 1)
-          world_.at(world_.now() + 3s, [this, i] {
-            if (!peers_[i].link->passes()) gateway_->probe(i, xfrm::ProbeResult::lost);
-          });
+        if (step.b % 2 == 1) probe_fails(i);
         return;
       case Act::path_heal:
         return heal(i);
       case Act::tcp_reset:
         return peer.link->reset();
       case Act::intruder:
-        return peer.link->connect_silently();
+        return peer.link->connect_silently(step.b % 2 == 1 ? *node_ : *peer.node);
       case Act::sa_lost:
+        if (step.b > 7) charon_.tunnels[i].refused_until = world_.now() + std::chrono::seconds{4 * step.b};
         return lose_sa(i, step.b % 2 == 1);
       case Act::sa_rekey:
         return rekey(i, step.b % 2 == 1);
+      case Act::ike_forgot:
+        charon_.tunnels[i].forgotten = charon_.tunnels[i].child != 0;
+        update_link(i);
+        return probe_fails(i);
+      case Act::ike_repeats:
+        return gateway_->ike_repeats(i);
+      case Act::uplink_down:
+      case Act::uplink_up:
+        charon_.tunnels[i].uplink = step.act == Act::uplink_up;
+        update_link(i);
+        return gateway_->table_changed();
       case Act::charon_kill:
         charon_.running = false;
         for (ModelCharon::Tunnel& tunnel : charon_.tunnels) tunnel.known_child = 0;
@@ -311,6 +470,12 @@ class Rig::Impl {
         kernel_.remove_object_by_user(
             std::next(kernel_.objects().begin(), static_cast<long>(step.b % kernel_.objects().size()))->first);
         return gateway_->kernel_touched();
+      case Act::opponent:
+        opponent_until_ = world_.now() + 20s;
+        opponent_prefix_ = learned(step.b % kPrefixes);
+        return;
+      case Act::foreign:
+        return put_foreign(i, learned(step.b % kPrefixes), step.b);
       case Act::refuse:
         kernel_.refuse_one_in = 2 + step.b % 5;
         return;
@@ -333,19 +498,24 @@ class Rig::Impl {
       case Act::reload:
         return apply(step);
       case Act::confirm:
+        if (gateway_->running() && !disk_.full) promise_.confirm();
         return gateway_->confirm();
       case Act::rollback:
+        if (gateway_->running()) promise_.rollback(disk_.full);
         return gateway_->rollback();
       case Act::drain:
         if (id) gateway_->ask(input::Drain{*id, std::chrono::seconds{step.b % 5 + 1}});
         return;
       case Act::undo_drain:
+        if (id && gateway_->gateway().drain_step(*id) == DrainStep::stopped) peer.stopped_by_operator = false;
         if (id) gateway_->ask(input::UndoDrain{*id});
         return;
       case Act::disable:
+        if (id) peer.stopped_by_operator = true;
         if (id) gateway_->ask(input::DisablePeer{*id, "asked"});
         return;
       case Act::enable:
+        if (id) peer.stopped_by_operator = false;
         if (id) gateway_->ask(input::EnablePeer{*id, std::nullopt});
         return;
       case Act::reset:
@@ -353,8 +523,9 @@ class Rig::Impl {
         return;
       case Act::refresh:
         if (!id) return;
-        node_->engine().refresh_peer(*id, step.b % 2 == 0 ? minibgp::Direction::import : minibgp::Direction::export_,
-                                     world_.now());
+        for (unsigned n = 0; n <= step.b / 2 % 4; ++n)
+          node_->engine().refresh_peer(*id, step.b % 2 == 0 ? minibgp::Direction::import : minibgp::Direction::export_,
+                                       world_.now());
         return node_->pump();
       case Act::announce:
         return gateway_->ask(input::Announce{own_network(4 + step.b % 3), {}});
@@ -378,21 +549,48 @@ class Rig::Impl {
   void heal(std::size_t i) {
     peers_[i].reachable = true;
     update_link(i);
-    gateway_->probe(i, xfrm::ProbeResult::answered);
+    if (peers_[i].link->passes()) gateway_->probe(i, xfrm::ProbeResult::answered);
+  }
+  void probe_fails(std::size_t i) {
+    world_.at(world_.now() + 3s, [this, i] {
+      if (!peers_[i].link->passes()) gateway_->probe(i, xfrm::ProbeResult::lost);
+    });
+  }
+  void put_foreign(std::size_t i, const Prefix& prefix, std::uint32_t b) {
+    const fib::Via via{peers_[i].ours.address, SimulatedGateway::index_of(i)};
+    for (const auto& [key, route] : kernel_.routes()) {
+      if (key.prefix != prefix) continue;
+      kernel_.put_beside(key, 4, via, b % 2 == 0 ? fib::Placement::created : fib::Placement::appended);
+      foreign_.emplace_back(key, via);
+      break;
+    }
+    kernel_trouble_ = world_.now();
+    gateway_->kernel_touched();
+    world_.at(world_.now() + std::chrono::seconds{3 * b}, [this] { remove_foreign(); });
+  }
+  void remove_foreign() {
+    if (foreign_.empty()) return;
+    for (const auto& [key, via] : std::exchange(foreign_, {})) kernel_.remove_beside(key, via);
+    kernel_trouble_ = world_.now();
+    if (gateway_->running()) gateway_->kernel_touched();
   }
   void lose_sa(std::size_t i, bool silently) {
     const std::uint32_t child = charon_.tunnels[i].child;
     if (child == 0) return;
-    charon_.tunnels[i] = {};
+    peers_[i].may_trust =
+        !gateway_->running() || !charon_.running || world_.now() < std::max(peers_[i].pair_since, started_) + 10s;
+    charon_.tunnels[i].child = charon_.tunnels[i].known_child = 0;
+    charon_.tunnels[i].forgotten = false;
     gateway_->sa_gone(i, child);
     if (!silently && charon_.running) gateway_->child_down(i, child);
     update_link(i);
   }
   void rekey(std::size_t i, bool silently) {
     const std::uint32_t old = charon_.tunnels[i].child;
-    if (old == 0 || !charon_.running || charon_.tunnels[i].known_child == 0) return;
+    if (old == 0 || !charon_.running || charon_.tunnels[i].known_child == 0 || charon_.tunnels[i].forgotten) return;
+    peers_[i].pair_since = world_.now();
     const std::uint32_t child = charon_.next_id++;
-    charon_.tunnels[i] = {child, child};
+    charon_.tunnels[i].child = charon_.tunnels[i].known_child = child;
     gateway_->sa_added(i, child);
     if (!silently) gateway_->child_up(i, child);
     world_.at(world_.now() + 100ms, [this, i, old] { gateway_->sa_gone(i, old); });
@@ -415,19 +613,31 @@ class Rig::Impl {
     gateway_->start();
     started_ = world_.now();
     disturbed();
-    expected_ = gateway_->keeper().running().files().begin()->second.get()->c_str();
-    trial_ends_ = minibgp::kNever;
+    promise_.start(files_, disk_.full);
+    for (Peer& peer : peers_) {
+      peer.stopped_by_operator = false;
+      peer.may_trust = true;
+    }
   }
   void apply(const Step& step) {
     if (!gateway_->running()) return;
     const std::string before = running();
-    const bool full = disk_.full;
+    const auto in_force = [](const std::string& files) {
+      return variant_of(files) == 0 || variant_of(files) == kInForce;
+    };
+    std::vector<std::size_t> up;
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+      if (const auto id = peer_id(i); id && gateway_->established_since(*id) != minibgp::kNever) up.push_back(i);
     std::optional<std::chrono::seconds> confirm;
     if (step.act == Act::apply_confirm) confirm = std::chrono::seconds{1 + step.b * 2};
-    gateway_->apply(confirm, step.act == Act::reload ? ConfigKeeper::Origin::signal : ConfigKeeper::Origin::command);
+    const bool signal = step.act == Act::reload;
+    if (!disk_.full) promise_.apply(files_, confirm, signal, world_.now());
+    gateway_->apply(confirm, signal ? ConfigKeeper::Origin::signal : ConfigKeeper::Origin::command);
     if (running() != before) disturbed();
-    if (full && running() != before) fail(7, "a change that could not be stored runs");
-    if (confirm && gateway_->keeper().unconfirmed_for(world_.now())) trial_ends_ = world_.now() + *confirm;
+    if (!in_force(before) || !in_force(running())) return;
+    for (const std::size_t i : up)
+      if (const auto id = peer_id(i); !id || gateway_->established_since(*id) == minibgp::kNever)
+        fail(7, "a change to what is in force already ends the session with " + peers_[i].node->name());
   }
   [[nodiscard]] std::string running() const { return *gateway_->keeper().running().files().begin()->second; }
   void disturbed() {
@@ -436,7 +646,7 @@ class Rig::Impl {
   }
   [[nodiscard]] std::optional<PeerId> peer_id(std::size_t i) const {
     if (!gateway_->running()) return std::nullopt;
-    return gateway_->gateway().find_peer(minibgp::to_text(peers_[i].ours.address));
+    return gateway_->gateway().find_peer(peers_[i].key);
   }
 
   // What must hold after every event
@@ -445,25 +655,83 @@ class Rig::Impl {
     gateway_->turn();
     if (!wrong_.empty() || gateway_->counts().turns == 0) return;
     watch_peers();
+    oppose();
     check_kernel();
     check_progress();
-    check_trial();
+    if (!promise_.trial.empty()) check_promise();
+    if (world_.now() < look_at_) return;
+    look_at_ = world_.now() + 5s;
+    check_peers();
+  }
+
+  void oppose() {
+    if (opponent_until_ < world_.now() || !gateway_->running()) return;
+    kernel_trouble_ = world_.now();
+    for (const auto& [key, route] : kernel_.routes()) {
+      if (key.prefix != opponent_prefix_ || route.protocol != gateway_->gateway().fib_options().protocol) continue;
+      kernel_.remove_by_user(fib::RouteKey{key});
+      gateway_->kernel_touched();
+      return gateway_->turn();
+    }
   }
 
   void watch_peers() {
     const Time now = world_.now();
+    const bool running = gateway_->running();
+    const bool forwards = running && gateway_->gateway().forwards() && !gateway_->gateway().status().drilling;
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       Peer& peer = peers_[i];
       const bool passes = peer.link->passes();
       if (passes) peer.dead_since = minibgp::kNever;
       if (!passes && peer.dead_since == minibgp::kNever) peer.dead_since = now;
+      const bool no_sas = charon_.running && charon_.tunnels[i].child == 0;
+      if (!no_sas) peer.no_sas_since = minibgp::kNever;
+      if (no_sas && peer.no_sas_since == minibgp::kNever) {
+        peer.no_sas_since = now;
+        peer.may_trust = peer.may_trust || now < std::max(peer.pair_since, started_) + 10s;
+      }
+      if (!peer.node->is_running()) peer.session->up = false;
       const auto id = peer_id(i);
-      const auto status = id ? node_->engine().peer(*id) : std::nullopt;
-      const bool good = passes && status && status->state == PeerState::established && peer.node->is_running() &&
-                        peer.node->established(*node_) && gateway_->usable(peer.ours.tunnel) &&
-                        status->since <= now - 1s && !gateway_->gateway().drain_step(*id) &&
-                        !gateway_->gateway().status().drilling && gateway_->gateway().forwards();
+      const Time since = id ? gateway_->established_since(*id) : minibgp::kNever;
+      const bool listens = passes && since <= now && peer.session->up && peer.paused_until < now;
+      if (!listens) peer.listens_since = now + 1us;
+      const bool usable = running && gateway_->usable(peer.ours.tunnel);
+      const bool good =
+          forwards && passes && since <= now - 1s && peer.session->up && usable && !gateway_->gateway().drain_step(*id);
       if (!good) peer.good_since = now + 1us;
+      const Time used_since = usable ? since : minibgp::kNever;
+      if (peer.used_since != minibgp::kNever && peer.used_since != used_since) peer.lost = now;
+      peer.used_since = used_since;
+      if (!usable || !gateway_->settled()) continue;
+      if (!charon_.tunnels[i].uplink) fail(2, peer.ours.tunnel + " is used though its uplink is down");
+      if (peer.no_sas_since != minibgp::kNever && now - peer.no_sas_since > kNoSas && !peer.may_trust)
+        fail(2, peer.ours.tunnel + " is used though it has no SAs that charon knows");
+    }
+  }
+
+  void check_peers() {
+    if (!gateway_->running()) return;
+    const Time now = world_.now();
+    std::set<Prefix> own;
+    for (const auto& [prefix, attributes] : gateway_->gateway().own()) own.insert(prefix);
+    if (own != own_) own_changed_ = now;
+    own_ = std::move(own);
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+      const Peer& peer = peers_[i];
+      const auto id = peer_id(i);
+      if (!id) continue;
+      const PeerStatus status = *node_->engine().peer(*id);
+      if (status.stale && node_->engine().options_of(*id)->graceful_restart == minibgp::GracefulRestart::off)
+        fail(6, "routes of " + status.name + " are kept though its graceful restart is off");
+      if (status.stale && !gateway_->usable(peer.ours.tunnel) && gateway_->settled())
+        fail(2, "routes of " + status.name + ", which is away, are kept for when its tunnel is back");
+      if (std::max(peer.listens_since, own_changed_) + kAnnounced > now) continue;
+      minibgp::RouteFilter filter;
+      filter.peer = peer.node->peer(*node_);
+      std::set<Prefix> holds;
+      for (const minibgp::PathSnapshot& path : peer.node->engine().routes(filter)) holds.insert(path.prefix);
+      for (const Prefix& prefix : own_)
+        if (!holds.contains(prefix)) fail(3, status.name + " does not get our " + minibgp::to_text(prefix));
     }
   }
   [[nodiscard]] bool kernel_works() const {
@@ -482,10 +750,11 @@ class Rig::Impl {
       for (const fib::Via& via : vias) {
         const std::size_t i = static_cast<std::size_t>(via.interface) - 1;
         const Peer& peer = peers_[i];
+        if (key.prefix.length_bits == 32) fail(2, minibgp::to_text(key.prefix) + " takes over the path to a peer");
         const bool spare = std::any_of(peers_.begin(), peers_.end(), [&, &prefix = key.prefix](const Peer& other) {
           return other.good_since + kSteady <= now && other.node->announcements().contains(prefix);
         });
-        if (!gateway_->usable(peer.ours.tunnel) && gateway_->settled())
+        if (!gateway_->usable(peer.ours.tunnel) && gateway_->settled() && !waits_for_adoption(key))
           fail(2, minibgp::to_text(key.prefix) + " leads into " + peer.ours.tunnel + ", which is known to be down");
         if (spare && peer.dead_since != minibgp::kNever && now - peer.dead_since > kDetection)
           fail(2, minibgp::to_text(key.prefix) + " leads into " + peer.ours.tunnel + ", dead for a long time");
@@ -494,13 +763,30 @@ class Rig::Impl {
     if (running && kernel_works() && now - started_ > 40s) {
       for (std::size_t prefix = 0; prefix < kPrefixes; ++prefix) {
         const bool wanted = std::any_of(peers_.begin(), peers_.end(), [&](const Peer& peer) {
-          return peer.announced[prefix] != Time{} && peer.node->announcements().contains(learned(prefix)) &&
+          return peer.announced[prefix] != minibgp::kNever && peer.node->announcements().contains(learned(prefix)) &&
                  std::max(peer.good_since, peer.announced[prefix]) + kSteady <= now;
         });
-        if (wanted && !have.contains(learned(prefix)))
+        const bool replaced = std::any_of(peers_.begin(), peers_.end(), [&](const Peer& peer) {
+          return peer.lost + kReplaced > now && peer.node->announcements().contains(learned(prefix));
+        });
+        // Where the kernel would change the foreign route in front, ours leaves until that goes.
+        const bool behind = std::any_of(foreign_.begin(), foreign_.end(),
+                                        [&](const auto& theirs) { return theirs.first.prefix == learned(prefix); });
+        const bool contested = learned(prefix) == opponent_prefix_ && now < opponent_until_ + kRepaired;
+        if (wanted && !replaced && !behind && !contested && !have.contains(learned(prefix)))
           fail(1, minibgp::to_text(learned(prefix)) + " is not in the kernel");
       }
     }
+  }
+
+  /// A route of an earlier run that no peer has announced since is kept until the adoption ends, wherever it leads.
+  [[nodiscard]] bool waits_for_adoption(const fib::RouteKey& key) const {
+    minibgp::fib::FibRouteFilter filter;
+    filter.prefix = key.prefix;
+    const auto routes = gateway_->forwarder().routes(filter);
+    return std::any_of(routes.begin(), routes.end(), [&](const fib::RouteStatus& route) {
+      return route.key == key && route.adopted && !route.desired;
+    });
   }
 
   void check_progress() {
@@ -513,25 +799,38 @@ class Rig::Impl {
     if (counts.turns - at_second_.turns > 20'000) fail(5, "more than 20 000 turns in one second");
     if (counts.effects - at_second_.effects > 20'000) fail(5, "more than 20 000 effects in one second");
     if (counts.logs - at_second_.logs > 200) fail(5, "more than 200 log lines in one second");
+    if (second / 60 != minute_) {
+      minute_ = second / 60;
+      at_minute_ = counts;
+      writes_at_minute_ = kernel_.writes();
+    }
+    if (counts.dials - at_minute_.dials > 150) fail(5, "more than 150 dials in one minute");
+    if (kernel_.writes() - writes_at_minute_ > 5'000) fail(5, "more than 5 000 writes to the kernel in one minute");
+    if (kernel_.foreign_harmed != 0) fail(6, "a route of another program was replaced");
   }
 
-  void check_trial() {
-    if (!gateway_->running() || trial_ends_ == minibgp::kNever) return;
-    if (!gateway_->keeper().unconfirmed_for(world_.now())) {
-      trial_ends_ = minibgp::kNever;
-    } else if (world_.now() > trial_ends_ + 1s && !disk_.full) {
-      fail(7, "a change runs unconfirmed after its time");
+  void check_promise() {
+    if (!gateway_->running() || !wrong_.empty()) return;
+    if (!promise_.trial.empty() && world_.now() >= promise_.until) {
+      if (running() != promise_.good && world_.now() < promise_.until + 1s) return;
+      promise_.trial.clear();
     }
+    if (running() != promise_.running())
+      fail(7, running() + " runs, and " + promise_.running() + " is what was asked for");
   }
 
   // Quiet, at the end
 
   void calm() {
     kernel_calm();
+    remove_foreign();
+    opponent_until_ = std::min(opponent_until_, world_.now() - 1us);
     disk_.full = false;
     charon_.running = true;
     gateway_->charon_snapshot();
     for (std::size_t i = 0; i < peers_.size(); ++i) {
+      charon_.tunnels[i].uplink = true;
+      charon_.tunnels[i].refused_until = {};
       kernel_.set_link(SimulatedGateway::index_of(i), true);
       if (!peers_[i].node->is_running()) peers_[i].node->start(Node::Forwarding::lost);
       peers_[i].node->resume_reading();
@@ -540,22 +839,41 @@ class Rig::Impl {
     gateway_->kernel_touched();
     gateway_->table_changed();
     if (!gateway_->running()) start();
-    world_.run_for(400s);
+    // Longer than every timer, in one script of eight; in the others until nothing is wrong any more.
+    const Time end = world_.now() + 400s;
+    world_.run_for(script_.seed % 8 == 0 ? 400s : 40s);
+    while (wrong_.empty()) {
+      check_quiet();
+      if (wrong_.empty() || world_.now() >= end) break;
+      wrong_.clear();
+      world_.run_for(std::min<Duration>(30s, end - world_.now()));
+    }
     if (!wrong_.empty()) return;
+    // Then everything that is announced goes, and nothing may be left.
+    for (Peer& peer : peers_) {
+      peer.announced = never();
+      const auto announced = peer.node->announcements();
+      for (const auto& [prefix, attributes] : announced) peer.node->withdraw(prefix);
+    }
+    const Time over = world_.now() + 60s;
+    while (wrong_.empty()) {
+      world_.run_for(5s);
+      if (!wrong_.empty()) return;
+      check_empty();
+      if (wrong_.empty() || world_.now() >= over) return;
+      wrong_.clear();
+    }
+  }
+
+  void check_quiet() {
     check_config();
     check_sessions();
     check_advertised();
     check_decisions();
     check_fib();
-    if (!wrong_.empty()) return;
-    // Then everything that is announced goes, and nothing may be left.
-    for (Peer& peer : peers_) {
-      peer.announced = {};
-      const auto announced = peer.node->announcements();
-      for (const auto& [prefix, attributes] : announced) peer.node->withdraw(prefix);
-    }
-    world_.run_for(60s);
-    if (!wrong_.empty()) return;
+  }
+
+  void check_empty() {
     for (const auto& [key, route] : kernel_.routes())
       fail(6, minibgp::to_text(key.prefix) + " is left in table " + std::to_string(key.table));
     if (!kernel_.objects().empty()) fail(6, std::to_string(kernel_.objects().size()) + " next-hop objects are left");
@@ -564,6 +882,7 @@ class Rig::Impl {
   }
 
   void check_config() {
+    check_promise();
     if (gateway_->keeper().unconfirmed_for(world_.now())) fail(7, "a trial never ends");
     for (const bgplite::Step& step : gateway_->gateway().plan(config(running())))
       if (step.kind != bgplite::Step::Kind::needs_restart)
@@ -575,10 +894,18 @@ class Rig::Impl {
       const auto id = peer_id(i);
       if (!id) continue;
       const PeerStatus status = *node_->engine().peer(*id);
-      if (status.state == PeerState::established) continue;
-      if (!status.enabled && status.last_down == minibgp::DownReason::admin_down) continue;
-      const Config now = gateway_->gateway().config();
-      if (!now.peers.at(minibgp::to_text(peers_[i].ours.address)).options.enabled) continue;
+      const PeerOptions& options = gateway_->gateway().config().peers.at(peers_[i].key).options;
+      if (gateway_->tunnel_state(i) != xfrm::TunnelState::up)
+        fail(8, peers_[i].ours.tunnel + " is " + std::string{xfrm::to_text(gateway_->tunnel_state(i))});
+      if (status.state == PeerState::established) {
+        if (status.hold_s != std::min(options.timers.hold_s, status.peer_hold_s))
+          fail(7, status.name + " has another hold time than is configured");
+        continue;
+      }
+      const bool stopped = peers_[i].stopped_by_operator || gateway_->gateway().drain_step(*id) == DrainStep::stopped ||
+                           !options.enabled;
+      const bool other_as = options.remote_as != peers_[i].node->as();
+      if (stopped || other_as || options.import_limit.max < kAnnouncedMax) continue;
       fail(8, status.name + " is not Established: " + std::string{minibgp::to_text(status.state)} + ", enabled " +
                   std::to_string(status.enabled) + ", tunnel " +
                   (gateway_->usable(peers_[i].ours.tunnel) ? "usable" : "down") + ", last " +
@@ -608,10 +935,18 @@ class Rig::Impl {
           fail(3, peers_[i].node->name() + " holds " + minibgp::to_text(path.prefix) +
                       (drained ? " without" : " with") + " GRACEFUL_SHUTDOWN");
       }
+      std::set<Prefix> advertised;
+      for (const minibgp::AnnouncedSnapshot& one : node_->engine().announced_to(*id, {})) advertised.insert(one.prefix);
+      for (const Prefix& prefix : holds)
+        if (!advertised.contains(prefix))
+          fail(3, peers_[i].node->name() + " holds " + minibgp::to_text(prefix) + ", which we do not advertise");
+      for (const Prefix& prefix : advertised)
+        if (!holds.contains(prefix) && prefix != Prefix::of(peers_[i].ours.address, 32))
+          fail(3, peers_[i].node->name() + " does not hold " + minibgp::to_text(prefix) + ", which we advertise");
       for (const auto& [prefix, attributes] : gateway_->gateway().own())
         if (!holds.contains(prefix)) fail(3, peers_[i].node->name() + " does not hold our " + minibgp::to_text(prefix));
       for (const Prefix& prefix : holds)
-        if (prefix.address().octets[0] == 10 && !gateway_->gateway().own().contains(prefix))
+        if (prefix.length_bits != 32 && prefix.address().octets[0] == 10 && !gateway_->gateway().own().contains(prefix))
           fail(3, peers_[i].node->name() + " holds " + minibgp::to_text(prefix) + " of ours, which is not announced");
     }
     std::set<Prefix> wanted;
@@ -631,21 +966,22 @@ class Rig::Impl {
       std::vector<minibgp::DecideInput> inputs;
       bool local = false;
       for (const minibgp::PathSnapshot& path : all) {
-        local = local || path.peer == minibgp::kLocalPeer;
+        local = local || path.peer == minibgp::kLocalPeer || node_->engine().options_of(path.peer) == nullptr;
         if (local) break;
-        const PeerStatus status = *node_->engine().peer(path.peer);
+        const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& known) {
+          return node_->engine().options_of(path.peer)->address == known.ours.address;
+        });
         minibgp::DecideInput input;
         input.attributes = path.accepted.value_or(path.received);
-        input.peer_type = status.type;
-        input.peer_router_id = status.remote_id;
-        input.peer_address = status.address;
+        input.peer_router_id = peer->node->router_id();
+        input.peer_address = peer->ours.address;
         input.usable = path.usable;
         input.default_local_pref = node_->engine().options_of(path.peer)->default_local_pref;
         inputs.push_back(std::move(input));
       }
       if (local) continue;
       for (const minibgp::Ranked& ranked : minibgp::decide(inputs, node_->engine().options()))
-        if (ranked.best != all[ranked.index].best)
+        if (ranked.best != all[ranked.index].best || ranked.multipath != all[ranked.index].multipath)
           fail(4, minibgp::to_text(prefix) + ": another best path from the same set of paths");
     }
   }
@@ -661,7 +997,8 @@ class Rig::Impl {
       for (const fib::Via& via : kernel_.ways(route)) have[key.prefix].insert(via.gateway);
     }
     for (const auto& [prefix, gateways] : wanted)
-      if (have[prefix] != gateways) fail(1, "the kernel's next hops of " + minibgp::to_text(prefix) + " differ");
+      if (prefix.length_bits != 32 && have[prefix] != gateways)
+        fail(1, "the kernel's next hops of " + minibgp::to_text(prefix) + " differ");
     for (const auto& [prefix, gateways] : have)
       if (!gateways.empty() && !wanted.contains(prefix)) fail(6, minibgp::to_text(prefix) + " is in the kernel");
   }
@@ -710,12 +1047,17 @@ class Rig::Impl {
   FakeKernel kernel_{1};
   ModelCharon charon_;
   Disk disk_;
-  std::string files_, expected_;
+  std::string files_;
+  Promise promise_;
   std::vector<Peer> peers_;
   std::unique_ptr<SimulatedGateway> gateway_;
-  Time kernel_trouble_{}, started_{}, trial_ends_ = minibgp::kNever;
-  SimulatedGateway::Counts at_second_;
-  std::int64_t second_ = -1;
+  Time kernel_trouble_{}, started_{}, look_at_{}, own_changed_{}, opponent_until_{};
+  Prefix opponent_prefix_;
+  std::vector<std::pair<fib::RouteKey, fib::Via>> foreign_;
+  std::set<Prefix> own_;
+  SimulatedGateway::Counts at_second_, at_minute_;
+  std::uint64_t writes_at_minute_ = 0;
+  std::int64_t second_ = -1, minute_ = -1;
   std::string wrong_;
   Coverage coverage_;
 };
