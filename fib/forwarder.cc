@@ -42,7 +42,7 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
             if (map_.foreign().ahead(key) != nullptr) return Foreign::ahead;
             return map_.foreign().occupies(key) ? Foreign::behind : Foreign::none;
           },
-          [this](ForwardingId kernel) { return viable(kernel); }),
+          [this](ForwardingId kernel) { return how_viable(kernel); }),
       injector_(injector_options(options), map_, groups_,
                 options.next_hop_objects == FibOptions::NextHopObjects::automatic ? Injector::Objects::used
                                                                                   : Injector::Objects::unused,
@@ -75,10 +75,13 @@ bool Forwarder::same(ForwardingId kernel, ForwardingId desired) const {
          groups_.same(a.next_hop, b.next_hop);
 }
 
-bool Forwarder::viable(ForwardingId kernel) const {
+Reconciler::Viable Forwarder::how_viable(ForwardingId kernel) const {
   const std::vector<Via> vias = injector_.vias_of(forwardings_[kernel]);
-  return !vias.empty() &&
-         std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.interface_usable(via.interface); });
+  const auto working =
+      std::count_if(vias.begin(), vias.end(), [this](const Via& via) { return map_.interface_usable(via.interface); });
+  if (working == 0 && !vias.empty()) return Reconciler::Viable::none;  // Those of an unknown object may work.
+  return working != 0 && static_cast<std::size_t>(working) == vias.size() ? Reconciler::Viable::all
+                                                                          : Reconciler::Viable::some;
 }
 
 void Forwarder::input(const Input& input, Time now) {

@@ -236,7 +236,7 @@ class Forwarder {
   void log_bounded(LineBudget& budget, LogLevel level, std::string_view line);
   void log_news();
   [[nodiscard]] bool same(ForwardingId kernel, ForwardingId desired) const;
-  [[nodiscard]] bool viable(ForwardingId kernel) const;
+  [[nodiscard]] Reconciler::Viable how_viable(ForwardingId kernel) const;
   [[nodiscard]] bool present(const Prefix& prefix, NetworkWatch watch) const;
   [[nodiscard]] NextHopState state_of(PeerId peer, const IpAddress& next_hop, const Resolution& resolution) const;
   [[nodiscard]] RouteStatus status_of(const Reconciler::View& view) const;
