@@ -134,8 +134,10 @@ void Daemon::Performer::operator()(const effect::End& effect) {
   Daemon& daemon = daemon_;
   const auto ended = [&daemon, keep = effect.keep] {
     if (!keep) daemon.marker_.clear();
-    const auto end_tunnels = [&daemon] {
-      daemon.tunnels_ ? daemon.tunnels_->stop(daemon.stopped_) : daemon.stopped_();
+    const auto end_tunnels = [&daemon, keep] {
+      using OnExitOfTunnels = minibgp::xfrm::TunnelsOptions::OnExit;
+      if (!daemon.tunnels_) return daemon.stopped_();
+      daemon.tunnels_->stop(keep ? OnExitOfTunnels::keep : OnExitOfTunnels::remove, daemon.stopped_);
     };
     daemon.fib_ ? daemon.fib_->stop(end_tunnels) : end_tunnels();
   };

@@ -357,7 +357,8 @@ void SimulatedGateway::work_tunnels() {
 
 /// As long as they take: the time that passes meanwhile is not the world's.
 void SimulatedGateway::end_tunnels() {
-  tell_tunnels(xfrm::input::Stop{});
+  using OnExitOfTunnels = xfrm::TunnelsOptions::OnExit;
+  tell_tunnels(xfrm::input::Stop{removing_ ? OnExitOfTunnels::remove : OnExitOfTunnels::keep});
   Time then = now();
   for (int i = 0; i < 1000 && !tunnels_ended_; ++i) {
     while (auto effect = tunnels_->poll()) std::visit(PerformTunnels{*this}, *effect);

@@ -27,7 +27,8 @@ std::string_view to_text(Act act) { return kWords.at(static_cast<std::size_t>(ac
 Script draw(std::uint64_t seed) {
   minibgp::testing::Random random{minibgp::testing::Seed{seed}};
   Script script{seed, {}};
-  const std::size_t count = 4 + random.below(14);
+  // Few, so that what one began goes on to the end; or many.
+  const std::size_t count = random.one_in(3) ? 1 + random.below(4) : 4 + random.below(14);
   for (std::size_t i = 0; i < count; ++i) {
     Step step;
     // Close together, so that steps meet what earlier ones began; at times long enough for every timer.
@@ -36,6 +37,7 @@ Script draw(std::uint64_t seed) {
                                                : pace < 7 ? random.below(8'000)
                                                           : random.below(150'000));
     step.act = static_cast<Act>(random.below(static_cast<std::size_t>(Act::kCount)));
+    if (random.one_in(10)) step.act = Act::write_files;  // There are many variants.
     step.a = static_cast<std::uint32_t>(random.below(4));
     step.b = static_cast<std::uint32_t>(random.below(20));
     script.steps.push_back(step);
