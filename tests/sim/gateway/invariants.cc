@@ -81,10 +81,18 @@ void Invariants::watch_peers() {
     const Time used_since = usable ? since : minibgp::kNever;
     if (peer.used_since != minibgp::kNever && peer.used_since != used_since) peer.lost = now;
     peer.used_since = used_since;
+    // Of a peer that is away and whose routes are kept, the tunnel's loss counts.
+    if (usable) {
+      usable_.insert(&peer);
+    } else if (usable_.erase(&peer) != 0) {
+      peer.lost = now;
+    }
     if (!usable || !at_.gateway->settled()) continue;
     if (!at_.charon.tunnels[i].uplink) at_.fail(2, peer.ours.tunnel + " is used though its uplink is down");
     const Duration bound = peer.only_known && !at_.charon.has_ike(i) ? kNoSas : kUnnoticed;
-    if (peer.no_sas_since != minibgp::kNever && now - std::max(peer.no_sas_since, at_.started) > bound)
+    // A charon that starts gets its time to say which SAs it knows.
+    const Time dead_since = std::max({peer.no_sas_since, at_.started, at_.charon_started});
+    if (peer.no_sas_since != minibgp::kNever && now - dead_since > bound)
       at_.fail(2, peer.ours.tunnel + " is used though it has no SAs that the peer has");
   }
 }

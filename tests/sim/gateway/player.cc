@@ -110,6 +110,7 @@ void Player::play_tunnel(const Step& step) {
       return at_.gateway->charon_changed();
     case Act::charon_start:
       at_.charon.start();
+      at_.charon_started = at_.world.now();
       return at_.gateway->charon_changed();
     default:
       return;
@@ -319,6 +320,7 @@ void Player::calm() {
   at_.disk.full = false;
   if (!at_.charon.running()) {
     at_.charon.start();
+    at_.charon_started = at_.world.now();
     at_.gateway->charon_changed();
   }
   for (std::size_t i = 0; i < at_.peers.size(); ++i) {

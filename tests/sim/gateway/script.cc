@@ -52,6 +52,13 @@ Script draw(std::uint64_t seed) {
       script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::start, 0, 0});
     if (step.act == Act::charon_kill && !random.one_in(3))
       script.steps.push_back({static_cast<std::uint32_t>(random.below(6'000)), Act::charon_start, 0, 0});
+    // While a peer is away and its routes are kept, what they are kept by changes.
+    if ((step.act == Act::peer_kill || step.act == Act::path_cut) && random.one_in(3)) {
+      const auto variant = static_cast<std::uint32_t>(random.below(20));
+      if (step.act == Act::path_cut) script.steps.push_back({200, Act::tcp_reset, step.a, 0});
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::write_files, 0, variant});
+      script.steps.push_back({200, Act::apply, 0, variant});
+    }
     if ((step.act == Act::peer_kill || step.act == Act::peer_crash) && random.one_in(2))
       script.steps.push_back({static_cast<std::uint32_t>(random.below(9'000)), Act::peer_start, step.a, 0});
   }

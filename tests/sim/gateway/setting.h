@@ -103,7 +103,7 @@ struct Setting {
   Promise promise;
   std::vector<Peer> peers;
   std::unique_ptr<SimulatedGateway> gateway;
-  Time kernel_trouble{}, started{}, opponent_until{};
+  Time kernel_trouble{}, started{}, charon_started{}, opponent_until{};
   Prefix opponent_prefix;
   std::vector<std::pair<minibgp::fib::RouteKey, minibgp::fib::Via>> foreign;
   std::string wrong;  ///< The first thing that is, with the number of its invariant; empty: nothing.
