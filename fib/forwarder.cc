@@ -30,9 +30,13 @@ Reconciler::Foreign foreign_with(const RouteKey& key, const ForeignRoutes& forei
   return foreign.occupies(key) ? Reconciler::Foreign::behind : Reconciler::Foreign::none;
 }
 
-bool all_usable(const std::vector<Via>& vias, const NextHopMap& map) {
-  return !vias.empty() &&
-         std::all_of(vias.begin(), vias.end(), [&map](const Via& via) { return map.interface_usable(via.interface); });
+/// Those of an unknown object may work.
+Reconciler::Viable how_viable(const std::vector<Via>& vias, const NextHopMap& map) {
+  const auto working =
+      std::count_if(vias.begin(), vias.end(), [&map](const Via& via) { return map.interface_usable(via.interface); });
+  if (working == 0 && !vias.empty()) return Reconciler::Viable::none;
+  return working != 0 && static_cast<std::size_t>(working) == vias.size() ? Reconciler::Viable::all
+                                                                          : Reconciler::Viable::some;
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
             return groups_.same(forwardings_[kernel], forwardings_[desired]);
           },
           [this](const RouteKey& key) { return foreign_with(key, map_.foreign()); },
-          [this](ForwardingId kernel) { return all_usable(injector_.vias_of(forwardings_[kernel]), map_); }),
+          [this](ForwardingId kernel) { return how_viable(injector_.vias_of(forwardings_[kernel]), map_); }),
       injector_({options.table, options.metric, options.preferred_source}, map_, groups_, use_of_objects(options),
                 forwardings_, reconciler_),
       ownership_({options.table, options.protocol, id_base(options)}, injector_.tables(), options.enabled),

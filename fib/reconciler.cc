@@ -6,8 +6,11 @@
 
 namespace minibgp::fib {
 
-Reconciler::Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, Viable viable)
-    : forwardings_(forwardings), same_(std::move(same)), occupied_(std::move(occupied)), viable_(std::move(viable)) {
+Reconciler::Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, HowViable how_viable)
+    : forwardings_(forwardings),
+      same_(std::move(same)),
+      occupied_(std::move(occupied)),
+      how_viable_(std::move(how_viable)) {
   (void)targets_.insert();  // Id 0 is kNoTarget.
 }
 
@@ -377,13 +380,14 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
   const ForwardingId desired = desired_of(record);
   if (desired == kNoForwarding) {
     if (record.kernel == kNoForwarding && record.doubtful == 0) return std::nullopt;
-    if (record.adopted != 0 && adopting_ && record.target == kNoTarget) return std::nullopt;
+    if (record.adopted != 0 && adopting_ && record.target == kNoTarget && how_viable_(record.kernel) != Viable::none)
+      return std::nullopt;
     return RouteOp::Kind::remove;
   }
   if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
   if (record.twice != 0) return RouteOp::Kind::remove;
   if (equal(record.kernel, desired)) return std::nullopt;
-  if (record.adopted != 0 && adopting_ && viable_(record.kernel)) return std::nullopt;
+  if (record.adopted != 0 && adopting_ && how_viable_(record.kernel) == Viable::all) return std::nullopt;
   return RouteOp::Kind::replace;
 }
 

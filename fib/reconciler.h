@@ -115,9 +115,10 @@ class Reconciler {
   /// Whether a foreign route is known to have the key, and whether the kernel has it in front of ours.
   enum class Foreign : std::uint8_t { none, behind, ahead };
   using Occupied = std::function<Foreign(const RouteKey& key)>;
-  /// Whether packets still get through a Forwarding of an earlier run: then there is no haste to change it.
-  using Viable = std::function<bool(ForwardingId kernel)>;
-  Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, Viable viable);
+  /// Through how many next hops of an earlier run's Forwarding packets still get.
+  enum class Viable : std::uint8_t { none, some, all };
+  using HowViable = std::function<Viable(ForwardingId kernel)>;
+  Reconciler(ForwardingTable& forwardings, Same same, Occupied occupied, HowViable how_viable);
 
   // --- Desired. O(1) each -----------------------------------------------------------------------------------------
   [[nodiscard]] TargetId make_target(ForwardingId want);  ///< Takes its own reference.
@@ -153,6 +154,8 @@ class Reconciler {
   /// While adopting, kernel routes that an earlier run left are kept as they are, also those for which something else
   /// is desired: peers come back one by one, and what the first one says is rarely the last word (a route by two next
   /// hops would be rewritten to one of them, and back). They are compared once, at the end. At the start it adopts.
+  /// What leads nowhere is not kept: a route is removed when none of its next hops works, and replaced by the desired
+  /// one when one of them does not.
   void finish_adoption();
   [[nodiscard]] bool adopting() const { return adopting_; }
 
@@ -299,7 +302,7 @@ class Reconciler {
   ForwardingTable& forwardings_;
   Same same_;
   Occupied occupied_;
-  Viable viable_;
+  HowViable how_viable_;
   base::Slab<Record> records_;
   base::FlatIndex index_;
   base::DirtySet dirty_;

@@ -63,7 +63,9 @@ struct Started {
   bool has_xfrm = true;
 };
 /// Tunnels::stop().
-struct Stop {};
+struct Stop {
+  std::optional<TunnelsOptions::OnExit> on_exit = std::nullopt;  ///< Nothing: as the options say.
+};
 /// Tunnels::feed_probe().
 struct Probed {
   std::string_view tunnel;

@@ -40,7 +40,8 @@ struct TunnelKeeper::On {
     my.connect_to_charon();
     my.next_sync_ = my.next_counters_ = my.now_;
   }
-  void operator()(const input::Stop&) const {
+  void operator()(const input::Stop& in) const {
+    my.options_.on_exit = in.on_exit.value_or(options().on_exit);
     if (options().on_exit == TunnelsOptions::OnExit::keep || !my.running_) {
       my.effects_.clear();
       my.effects_.push_back(effect::Stopped{});

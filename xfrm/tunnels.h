@@ -55,6 +55,8 @@ class Tunnels {
   /// Ends watching. With OnExit::remove also takes away what we made: connections, interfaces, routes; `done` runs when
   /// that is through (at most about 5 s). Without it everything stays and goes on working.
   void stop(std::function<void()> done);
+  /// The same, whatever TunnelsOptions::on_exit was at the start.
+  void stop(TunnelsOptions::OnExit on_exit, std::function<void()> done);
 
   /// What an echo probe through the tunnel found. unknown: not probing (any more).
   enum class Probe : std::uint8_t { unknown, answered, lost };

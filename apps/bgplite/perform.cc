@@ -118,7 +118,7 @@ struct Daemon::Perform {
     using minibgp::Engine;
     const auto ended = [&daemon = my, keep = effect.keep] {
       if (!keep) daemon.marker_.clear();
-      const auto end_tunnels = [&daemon] { daemon.tunnels_.stop(daemon.stopped_); };
+      const auto end_tunnels = [&daemon, keep] { daemon.tunnels_.stop(keep, daemon.stopped_); };
       daemon.fib_ ? daemon.fib_->stop(end_tunnels) : end_tunnels();
     };
     my.speaker_->stop(effect.keep ? Engine::Stop::keep : Engine::Stop::cease, effect.keep ? "restart" : "shutdown",

@@ -98,4 +98,9 @@ std::optional<minibgp::Duration> RunningTunnels::silent_for(const std::string& t
   return tunnels_->now() - *probe->probe().last_answer();
 }
 
+void RunningTunnels::stop(bool keep, const std::function<void()>& done) {
+  using OnExit = minibgp::xfrm::TunnelsOptions::OnExit;
+  tunnels_ ? tunnels_->stop(keep ? OnExit::keep : OnExit::remove, done) : done();
+}
+
 }  // namespace bgplite

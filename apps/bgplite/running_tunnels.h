@@ -37,8 +37,8 @@ class RunningTunnels {
   }
   /// The daemon stops: probes decide nothing any more.
   void leave();
-  /// As on_exit says, then `done`.
-  void stop(const std::function<void()>& done) { tunnels_ ? tunnels_->stop(done) : done(); }
+  /// Keeps or removes them, then `done`.
+  void stop(bool keep, const std::function<void()>& done);
 
   [[nodiscard]] minibgp::xfrm::Tunnels* get() const { return tunnels_.get(); }  ///< Null: there are none.
   [[nodiscard]] const Probes& probes() const { return probes_; }

@@ -61,6 +61,12 @@ class FakeKernel final : public fib::KernelPort {
     if (!up) take_link_along(index);
     tell_link(index);
   }
+  void remove_link(fib::IfIndex index) {
+    if (!links_.contains(index)) return;
+    take_link_along(index);
+    links_.erase(index);
+    tell([index](fib::Forwarder& to) { to.on_link_gone(index); });
+  }
   void add_address(const fib::AddressInfo& address) {
     auto& addresses = links_.at(address.interface).addresses;
     for (const auto& known : addresses)

@@ -8,6 +8,7 @@
 #include <xfrm/vici/key_file.h>
 
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -55,10 +56,10 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     return {};
   }
 
-  void stop(std::function<void()> done) {
+  void stop(std::optional<TunnelsOptions::OnExit> on_exit, std::function<void()> done) {
     if (closed_) return boost::asio::post(io_, std::move(done));
     stopped_ = std::move(done);
-    input(input::Stop{});
+    input(input::Stop{on_exit});
   }
 
   void close() {
@@ -166,7 +167,10 @@ Result<void, std::error_code> Tunnels::start() { return impl_->start(); }
 void Tunnels::set_tunnels(const std::vector<TunnelOptions>& tunnels, const std::vector<FollowGroup>& follow) {
   impl_->input(input::SetTunnels{tunnels, follow});
 }
-void Tunnels::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+void Tunnels::stop(std::function<void()> done) { impl_->stop(std::nullopt, std::move(done)); }
+void Tunnels::stop(TunnelsOptions::OnExit on_exit, std::function<void()> done) {
+  impl_->stop(on_exit, std::move(done));
+}
 void Tunnels::feed_probe(std::string_view tunnel, Probe result) {
   impl_->input(input::Probed{tunnel, result_of(result)});
 }

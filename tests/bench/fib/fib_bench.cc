@@ -30,7 +30,8 @@ Forwarding by_object(std::uint32_t id) {
 struct Bed {
   ForwardingTable forwardings;
   Reconciler reconciler{forwardings, [](ForwardingId, ForwardingId) { return false; },
-                        [](const RouteKey&) { return Reconciler::Foreign::none; }, [](ForwardingId) { return true; }};
+                        [](const RouteKey&) { return Reconciler::Foreign::none; },
+                        [](ForwardingId) { return Reconciler::Viable::all; }};
 
   Bed() { reconciler.finish_adoption(); }
 };

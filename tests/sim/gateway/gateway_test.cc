@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -23,10 +24,13 @@ namespace bgplite::sim {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-std::uint64_t seed_count = 40;
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
 #else
-std::uint64_t seed_count = 400;
+constexpr bool kSanitized = false;
 #endif
+std::uint64_t seed_count = kSanitized ? 400 : 10'000;
 std::uint64_t first_seed = 1;
 std::string program, replay;
 bool one = false;
@@ -63,21 +67,26 @@ TEST(GatewaySimulation, EverySeedKeepsWhatMustHold) {
   if (!replay.empty()) return;
   Coverage coverage;
   std::uint64_t turns = 0;
+  const std::clock_t began = std::clock();
   for (std::uint64_t seed = first_seed; seed < first_seed + seed_count; ++seed) {
     const Script script = draw(seed);
     const std::string wrong = run(script, &coverage, &turns);
     if (wrong.empty()) continue;
     const Script small = smallest(script, wrong);
-    std::printf("seed %llu violates invariant %s\nafter %llu seeds; cut down to\n%s",
+    std::printf("seed %llu violates invariant %s\nafter %llu seeds and %llu turns; cut down to\n%s",
                 static_cast<unsigned long long>(seed), wrong.c_str(),
-                static_cast<unsigned long long>(seed - first_seed + 1), to_text(small).c_str());
+                static_cast<unsigned long long>(seed - first_seed + 1), static_cast<unsigned long long>(turns),
+                to_text(small).c_str());
     print_trace(small);
     FAIL() << "invariant " << wrong << "\nreplay: " << program << " --seed " << seed;
   }
   if (one) print_trace(draw(first_seed));
-  std::printf("seeds %llu to %llu: %llu turns\n", static_cast<unsigned long long>(first_seed),
-              static_cast<unsigned long long>(first_seed + seed_count - 1), static_cast<unsigned long long>(turns));
+  const double seconds = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+  std::printf("seeds %llu to %llu: %llu turns in %.1f s of one core, %.0f a second\n",
+              static_cast<unsigned long long>(first_seed), static_cast<unsigned long long>(first_seed + seed_count - 1),
+              static_cast<unsigned long long>(turns), seconds, static_cast<double>(turns) / std::max(seconds, 0.001));
   report(coverage);
+  if (seed_count >= 10'000) EXPECT_GE(coverage.size(), Rig::pairs() * 9 / 10) << "events do not meet each other";
 }
 
 TEST(GatewaySimulation, ScriptsThatShowedAFaultShowNoneNow) {

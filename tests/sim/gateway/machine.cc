@@ -1,5 +1,6 @@
 #include <apps/bgplite/config/bundle.h>
 #include <apps/bgplite/gateway/options.h>
+#include <bgp/text.h>
 #include <tests/sim/gateway/machine.h>
 
 #include <algorithm>
@@ -26,30 +27,12 @@ std::string files_of(const Bundle& bundle) {
   return text == nullptr ? std::string{} : *text;
 }
 
-xfrm::Sa sa_of(std::size_t tunnel, std::uint32_t child, xfrm::SaDirection direction) {
-  const auto local = minibgp::IpAddress::v4(0xC0000201U);
-  const auto remote = minibgp::IpAddress::v4(0xC6336401U + static_cast<std::uint32_t>(tunnel));
-  const bool in = direction == xfrm::SaDirection::inbound;
-  xfrm::Sa sa;
-  sa.key = {in ? local : remote, child * 2 + (in ? 0U : 1U), 50};
-  sa.source = in ? remote : local;
-  sa.if_id = static_cast<std::uint32_t>(tunnel + 1);
-  sa.direction = direction;
-  sa.added_s = child;
-  return sa;
-}
-
-xfrm::ChildSa child_of(std::size_t tunnel, std::uint32_t child) {
-  xfrm::ChildSa sa;
-  sa.id = child;
-  sa.ike_id = 1000 + child;
-  sa.connection = "bgplite-" + SimulatedGateway::tunnel_name(tunnel);
-  sa.name = SimulatedGateway::tunnel_name(tunnel);
-  sa.if_id = static_cast<std::uint32_t>(tunnel + 1);
-  sa.spi_in = child * 2;
-  sa.spi_out = child * 2 + 1;
-  return sa;
-}
+/// Keys do not matter to a model.
+struct Keys final : xfrm::KeySource {
+  std::optional<std::uint64_t> stamp(const std::string&) override { return 1; }
+  minibgp::Result<std::string, std::string> read(const std::string&) override { return "secret\n"; }
+};
+Keys keys;
 
 }  // namespace
 
@@ -104,6 +87,9 @@ struct SimulatedGateway::Perform {
     fib(minibgp::fib::input::SetPeer{effect.peer, effect.binding});
   }
   void operator()(const effect::UsePeer& effect) const {
+    if (my.tracing)
+      my.trace.push_back("  " + my.around_.node.engine().options_of(effect.peer)->name +
+                         (effect.usable ? " is used" : " is not used"));
     fib(minibgp::fib::input::SetPeerUsable{effect.peer, effect.usable});
     my.react();
   }
@@ -141,21 +127,17 @@ struct SimulatedGateway::Perform {
   void operator()(const effect::SetFib& effect) const { fib(minibgp::fib::input::SetOptions{effect.options}); }
   void operator()(const effect::FinishAdoption&) const { fib(minibgp::fib::input::FinishAdoption{}); }
   void operator()(const effect::SetTunnels& effect) const {
-    my.table_->set_tunnels(effect.tunnels);
-    my.table_touched_ = true;
+    my.set_tunnels(effect);
     my.input(input::TunnelsSet{});
   }
   void operator()(const effect::TerminateTunnel& effect) const {
-    for (std::size_t i = 0; i < my.around_.charon.tunnels.size(); ++i) {
-      ModelCharon::Tunnel& tunnel = my.around_.charon.tunnels[i];
-      if (tunnel_name(i) != effect.tunnel || tunnel.child == 0 || !my.around_.charon.running) continue;
-      const std::uint32_t child = std::exchange(tunnel.child, 0);
-      tunnel.known_child = 0;
-      my.sa_gone(i, child);
-      my.child_down(i, child);
-    }
+    my.tell_tunnels(xfrm::input::Terminate{effect.tunnel});
   }
-  void operator()(const effect::GuardUnderlay&) const {}
+  void operator()(const effect::GuardUnderlay&) const {
+    std::vector<minibgp::IpAddress> endpoints = my.tunnels_->underlay_endpoints();
+    fib(minibgp::fib::input::SetUnderlayEndpoints{endpoints});
+    my.on_engine([endpoints, now = my.now()](Engine& engine) { engine.set_protected_addresses(endpoints, now); });
+  }
   void operator()(const effect::NoteFailover&) const {}
   void operator()(const effect::Log& effect) const {
     ++my.counts_.logs;
@@ -205,18 +187,24 @@ void SimulatedGateway::start() {
   forwarder_->set_former(around_.disk.owned);
   around_.kernel.forget_conversation();
   around_.kernel.attach(*forwarder_);
-  table_ = std::make_unique<xfrm::TunnelTable>();
-  ending_ = removing_ = false;
+  xfrm::TunnelsOptions options = config.ipsec;
+  options.on_exit =
+      config.on_exit == OnExit::keep ? xfrm::TunnelsOptions::OnExit::keep : xfrm::TunnelsOptions::OnExit::remove;
+  options.former_if_ids = around_.disk.if_ids;
+  tunnels_ = std::make_unique<xfrm::TunnelKeeper>(options, keys);
+  answers_.clear();
+  ending_ = removing_ = wants_charon_ = tunnels_ended_ = false;
   kernel_busy_ = true;
+  established_.clear();
   around_.node.start(minibgp::testing::Node::Forwarding::preserved);
-  const effect::SetTunnels setup = tunnel_setup(gateway_->config());
-  table_->set_tunnels(setup.tunnels);
-  table_->dump_begins();
-  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
-    if (around_.charon.tunnels[i].child != 0) sa_added(i, around_.charon.tunnels[i].child);
-  table_->dump_ended();
-  if (around_.charon.running) charon_snapshot();
-  table_touched_ = true;
+  set_tunnels(tunnel_setup(gateway_->config()));
+  tell_tunnels(xfrm::input::LinkDumpBegins{});
+  around_.host.dump_links();
+  tell_tunnels(xfrm::input::LinkDumpEnded{});
+  tell_tunnels(xfrm::input::SaDumpBegins{});
+  around_.charon.dump_sas();
+  tell_tunnels(xfrm::input::SaDumpEnded{});
+  tell_tunnels(xfrm::input::Started{});
   input(input::Start{});
   if (!around_.disk.full) around_.disk.stored = to_octets(keeper_->wanted());
   keeper_->input(ConfigKeeper::Stored{around_.disk.full ? "no space left on device" : ""}, now());
@@ -226,11 +214,12 @@ void SimulatedGateway::start() {
 void SimulatedGateway::kill() {
   if (!running()) return;
   around_.node.kill();
+  established_.clear();
   inbox_.clear();
   gateway_.reset();
   forwarder_.reset();
   keeper_.reset();
-  table_.reset();
+  tunnels_.reset();
 }
 
 void SimulatedGateway::stop() {
@@ -242,6 +231,7 @@ void SimulatedGateway::stop() {
     kernel_busy_ = true;
     work_kernel();
   }
+  end_tunnels();
   kill();
 }
 
@@ -284,71 +274,116 @@ void SimulatedGateway::run_keeper() {
   turn();
 }
 
-// Facts of the tunnels
+// Tunnels
 
-void SimulatedGateway::sa_added(std::size_t tunnel, std::uint32_t child) {
-  if (!table_) return;
-  table_->sa_added(sa_of(tunnel, child, xfrm::SaDirection::inbound));
-  table_->sa_added(sa_of(tunnel, child, xfrm::SaDirection::outbound));
-  table_touched_ = true;
-}
-void SimulatedGateway::sa_gone(std::size_t tunnel, std::uint32_t child) {
-  if (!table_) return;
-  table_->sa_gone(sa_of(tunnel, child, xfrm::SaDirection::inbound).key, xfrm::Reason::sa_deleted);
-  table_->sa_gone(sa_of(tunnel, child, xfrm::SaDirection::outbound).key, xfrm::Reason::sa_deleted);
-  table_touched_ = true;
-}
-void SimulatedGateway::child_up(std::size_t tunnel, std::uint32_t child) {
-  if (!table_) return;
-  table_->child_up(child_of(tunnel, child));
-  table_touched_ = true;
-}
-void SimulatedGateway::child_down(std::size_t tunnel, std::uint32_t child) {
-  if (!table_) return;
-  table_->child_down(child_of(tunnel, child));
-  table_touched_ = true;
-}
-void SimulatedGateway::charon_gone() {
-  if (!table_) return;
-  table_->charon_refuses();
-  table_touched_ = true;
-}
-void SimulatedGateway::charon_snapshot() {
-  if (!table_) return;
-  std::vector<xfrm::ChildSa> children;
-  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i)
-    if (around_.charon.tunnels[i].known_child != 0)
-      children.push_back(child_of(i, around_.charon.tunnels[i].known_child));
-  table_->set_children(std::move(children));
-  table_touched_ = true;
-}
-void SimulatedGateway::probe(std::size_t tunnel, xfrm::ProbeResult result) {
-  if (!table_) return;
-  table_->set_probe(tunnel_name(tunnel), result);
-  table_touched_ = true;
+void SimulatedGateway::tell_tunnels(const xfrm::Input& said) {
+  if (!tunnels_) return;
+  tunnels_->input(said, now());
+  tunnels_busy_ = true;
 }
 
-void SimulatedGateway::settle_tunnels() {
-  if (!std::exchange(table_touched_, false) && table_->next_deadline() > now()) return;
-  for (std::size_t i = 0; i < around_.charon.tunnels.size(); ++i) {
-    const bool up = around_.kernel.link(index_of(i)).up;
-    const xfrm::TunnelLink link{static_cast<std::uint32_t>(i + 1), up, true, true};
-    table_->set_link(tunnel_name(i), &link);
-    table_->set_underlay(tunnel_name(i), xfrm::Reason::ready);
+void SimulatedGateway::charon_changed() {
+  if (!wants_charon_) return;
+  if (around_.charon.running()) return tell_tunnels(xfrm::input::CharonConnected{});
+  tell_tunnels(xfrm::input::CharonGone{true});
+}
+
+void SimulatedGateway::set_tunnels(const effect::SetTunnels& setup) {
+  tell_tunnels(xfrm::input::SetTunnels{setup.tunnels, setup.follow});
+  around_.disk.if_ids = tunnels_->owned_if_ids();
+}
+
+/// One call for each effect of the keeper, as xfrm/netlink/tunnels.cc. Answers come in the next round.
+struct SimulatedGateway::PerformTunnels {
+  SimulatedGateway& my;
+
+  void operator()(const xfrm::effect::ConnectToCharon&) const {
+    my.wants_charon_ = true;
+    my.answer_tunnels([&it = my] { it.charon_changed(); });
   }
-  std::vector<input::TunnelChanged> changed;
-  for (const xfrm::TunnelChange& change : table_->settle(now()))
-    changed.push_back({std::string{change.tunnel}, change.state, change.previous, change.reason});
-  for (const xfrm::SaKey& dead : table_->take_dead()) table_->sa_gone(dead, xfrm::Reason::sa_deleted);
-  for (input::TunnelChanged& change : changed) {
-    if (tracing)
-      trace.push_back("  tunnel " + change.tunnel + " " + std::string{xfrm::to_text(change.state)} + " " +
-                      std::string{xfrm::to_text(change.reason)});
-    input(std::move(change));
+  void operator()(const xfrm::effect::AskCharon& effect) const {
+    if (!my.around_.charon.running()) return;  // CharonGone has been or will be said.
+    my.answer_tunnels([&it = my, reply = my.around_.charon.answer(effect.request, my.now())] {
+      it.tell_tunnels(xfrm::input::CharonReplied{reply});
+    });
   }
+  void operator()(const xfrm::effect::TakeStep& effect) const {
+    my.answer_tunnels([&it = my, id = effect.id, error = my.around_.host.execute(effect.step)] {
+      it.tell_tunnels(xfrm::input::StepAnswered{id, error});
+    });
+    my.kernel_busy_ = true;
+  }
+  void operator()(const xfrm::effect::LookUp& effect) const {
+    my.answer_tunnels([&it = my, endpoint = effect.endpoint] {
+      it.tell_tunnels(xfrm::input::RouteAnswered{endpoint, it.around_.host.look_up(endpoint)});
+    });
+  }
+  void operator()(const xfrm::effect::ReadCounters&) const {}
+  void operator()(const xfrm::effect::ReadOwnRoutes&) const {
+    my.answer_tunnels([&it = my] { it.tell_tunnels(xfrm::input::OwnRoutesRead{it.around_.host.own_routes()}); });
+  }
+  void operator()(const xfrm::effect::RetryDumps&) const {}
+  void operator()(const xfrm::effect::DeleteSa& effect) const { my.around_.charon.delete_sa(effect.sa); }
+  void operator()(const xfrm::effect::RedirectPolicies&) const {}
+  void operator()(const xfrm::effect::TunnelChanged& effect) const {
+    const xfrm::TunnelChange& change = effect.change;
+    if (my.tracing)
+      my.trace.push_back("  tunnel " + effect.tunnel + " " + std::string{xfrm::to_text(change.state)} + " " +
+                         std::string{xfrm::to_text(change.reason)});
+    my.input(input::TunnelChanged{effect.tunnel, change.state, change.previous, change.reason});
+  }
+  void operator()(const xfrm::effect::FollowChanged&) const {}
+  void operator()(const xfrm::effect::WriteLog& effect) const {
+    ++my.counts_.logs;
+    if (my.tracing) my.trace.push_back("  log: " + effect.line);
+  }
+  void operator()(const xfrm::effect::Stopped&) const { my.tunnels_ended_ = true; }
+};
+
+void SimulatedGateway::answer_tunnels(std::function<void()> answer) { answers_.push_back(std::move(answer)); }
+
+void SimulatedGateway::work_tunnels() {
+  if (working_tunnels_ || (!tunnels_busy_ && answers_.empty() && tunnels_->next_deadline() > now())) return;
+  working_tunnels_ = true;
+  for (int i = 0; i < 1000; ++i) {
+    if (!std::exchange(tunnels_busy_, false) && tunnels_->next_deadline() <= now())
+      tunnels_->input(xfrm::input::TimePassed{}, now());
+    while (auto effect = tunnels_->poll()) std::visit(PerformTunnels{*this}, *effect);
+    if (answers_.empty() && !tunnels_busy_) break;
+    for (auto& answer : std::exchange(answers_, {})) answer();
+  }
+  working_tunnels_ = false;
+  around_.disk.if_ids = tunnels_->owned_if_ids();
+}
+
+/// As long as they take: the time that passes meanwhile is not the world's.
+void SimulatedGateway::end_tunnels() {
+  using OnExitOfTunnels = xfrm::TunnelsOptions::OnExit;
+  tell_tunnels(xfrm::input::Stop{removing_ ? OnExitOfTunnels::remove : OnExitOfTunnels::keep});
+  Time then = now();
+  for (int i = 0; i < 1000 && !tunnels_ended_; ++i) {
+    while (auto effect = tunnels_->poll()) std::visit(PerformTunnels{*this}, *effect);
+    if (tunnels_ended_) break;
+    if (answers_.empty()) {
+      then = std::max(then, std::min(tunnels_->next_deadline(), then + 1s));
+      tunnels_->input(xfrm::input::TimePassed{}, then);
+    }
+    for (auto& answer : std::exchange(answers_, {})) answer();
+  }
+  around_.disk.if_ids = tunnels_->owned_if_ids();
 }
 
 // The pump
+
+void SimulatedGateway::on_peer_changed(const minibgp::PeerChanged& change) {
+  if (change.to == minibgp::PeerState::established) {
+    established_[change.peer] = now();
+  } else {
+    established_.erase(change.peer);
+  }
+  if (change.to == minibgp::PeerState::connect) ++counts_.dials;
+  input(input::PeerChanged{change});
+}
 
 void SimulatedGateway::input(Input event) {
   if (!gateway_) return;
@@ -371,6 +406,12 @@ void SimulatedGateway::on_engine(std::function<void(Engine&)> call) { inbox_.pus
 
 void SimulatedGateway::on_best_changed(std::span<const minibgp::BestChange> changes) {
   if (!gateway_ || !gateway_->forwards()) return;
+  for (const minibgp::BestChange& change : changes) {
+    if (!tracing) break;
+    std::string line = "  best " + minibgp::to_text(change.prefix);
+    for (const minibgp::BestPath& path : change.paths) line += " " + minibgp::to_text(path.next_hop.address);
+    trace.push_back(std::move(line));
+  }
   forwarder_->input(fib::input::BestChanged{changes}, now());
   kernel_busy_ = true;
 }
@@ -427,7 +468,7 @@ void SimulatedGateway::turn() {
       around_.node.pump();
     }
     around_.node.pump();
-    settle_tunnels();
+    work_tunnels();
     if (gateway_->next_deadline() <= now()) {
       gateway_->on_time(now());
       run_effects();
@@ -442,7 +483,7 @@ void SimulatedGateway::turn() {
   work_kernel();
   in_turn_ = false;
   Time next = std::min(
-      {gateway_->next_deadline(), forwarder_->next_deadline(), table_->next_deadline(), keeper_->next_deadline()});
+      {gateway_->next_deadline(), forwarder_->next_deadline(), tunnels_->next_deadline(), keeper_->next_deadline()});
   if (kernel_busy_ || !inbox_.empty()) next = std::min(next, now() + 1ms);
   wake_at(next);
 }
@@ -462,6 +503,6 @@ std::vector<minibgp::PeerStatus> SimulatedGateway::sessions() const {
 std::optional<minibgp::PeerStatus> SimulatedGateway::session(PeerId peer) const {
   return around_.node.is_running() ? around_.node.engine().peer(peer) : std::nullopt;
 }
-bool SimulatedGateway::tunnel_usable(const std::string& tunnel) const { return xfrm::usable(table_->state(tunnel)); }
+bool SimulatedGateway::tunnel_usable(const std::string& tunnel) const { return tunnels_ && tunnels_->usable(tunnel); }
 
 }  // namespace bgplite::sim

@@ -1,5 +1,5 @@
-/// SimulatedGateway: bgplite as one process on virtual time: Gateway, Engine, Forwarder, ConfigKeeper and the tunnel
-/// table, over a model kernel, a model charon and a model state directory. It stands where the daemon's rims stand, and
+/// SimulatedGateway: bgplite as one process on virtual time: Gateway, Engine, Forwarder, TunnelKeeper and ConfigKeeper,
+/// over a model kernel, a model charon and a model state directory. It stands where the daemon's rims stand, and
 /// carries the same effects out.
 #pragma once
 
@@ -7,11 +7,16 @@
 #include <apps/bgplite/gateway/gateway.h>
 #include <bgp/observer.h>
 #include <fib/forwarder.h>
+#include <tests/sim/gateway/charon.h>
+#include <tests/sim/gateway/host.h>
+#include <tests/sim/gateway/names.h>
 #include <tests/support/fake_kernel.h>
-#include <xfrm/tunnel_table.h>
+#include <xfrm/tunnel_keeper.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,19 +35,9 @@ using minibgp::Time;
 struct Disk {
   std::string stored;  ///< As ConfigKeeper's file; empty: there is none.
   std::vector<minibgp::fib::OwnedTable> owned;
+  std::vector<std::uint32_t> if_ids;  ///< Of tunnels that we ever had, until nothing of them is left.
   bool marker = false;
   bool full = false;
-};
-
-/// charon and the kernel's SAs, for all tunnels.
-struct ModelCharon {
-  struct Tunnel {
-    std::uint32_t child = 0;        ///< 0: there is no pair.
-    std::uint32_t known_child = 0;  ///< As charon knows it; differs after a crash of charon.
-  };
-  bool running = true;
-  std::uint32_t next_id = 1;
-  std::vector<Tunnel> tunnels;
 };
 
 class SimulatedGateway final : public minibgp::Observer, private GatewayView {
@@ -52,6 +47,7 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
     minibgp::testing::World& world;
     minibgp::testing::Node& node;
     minibgp::testing::FakeKernel& kernel;
+    ModelHost& host;
     ModelCharon& charon;
     Disk& disk;
     std::string& files;  ///< The configuration as it is on disk.
@@ -73,15 +69,10 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   void rollback();
 
   // What happens to it.
-  void sa_added(std::size_t tunnel, std::uint32_t child);
-  void sa_gone(std::size_t tunnel, std::uint32_t child);
-  void child_up(std::size_t tunnel, std::uint32_t child);
-  void child_down(std::size_t tunnel, std::uint32_t child);
-  void charon_gone();
-  void charon_snapshot();
-  void probe(std::size_t tunnel, minibgp::xfrm::ProbeResult result);
+  /// What the kernel, charon and the probes say of tunnels; lost where no process runs.
+  void tell_tunnels(const minibgp::xfrm::Input& input);
+  void charon_changed();  ///< It started or ended.
   void kernel_touched() { kernel_busy_ = true; }
-  void table_changed() { table_touched_ = true; }
 
   /// After every event of the world: what is due, until nothing is left to do now.
   void turn();
@@ -89,23 +80,24 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   [[nodiscard]] const Gateway& gateway() const { return *gateway_; }
   [[nodiscard]] const minibgp::fib::Forwarder& forwarder() const { return *forwarder_; }
   [[nodiscard]] const ConfigKeeper& keeper() const { return *keeper_; }
+  [[nodiscard]] const minibgp::xfrm::TunnelKeeper& tunnels() const { return *tunnels_; }
   [[nodiscard]] bool usable(const std::string& tunnel) const { return tunnel_usable(tunnel); }
-  [[nodiscard]] bool settled() const { return !kernel_busy_ && inbox_.empty(); }
+  [[nodiscard]] bool settled() const { return !kernel_busy_ && !tunnels_busy_ && inbox_.empty(); }
+  /// The session is up since; kNever: it is not.
+  [[nodiscard]] Time established_since(PeerId peer) const {
+    const auto found = established_.find(peer);
+    return found == established_.end() ? minibgp::kNever : found->second;
+  }
   struct Counts {
-    std::uint64_t inputs = 0, effects = 0, logs = 0, turns = 0;
+    std::uint64_t inputs = 0, effects = 0, logs = 0, turns = 0, dials = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
   std::vector<std::string> trace;  ///< What it logged, when asked for.
   bool tracing = false;
 
-  [[nodiscard]] static std::string tunnel_name(std::size_t tunnel) { return "tun" + std::to_string(tunnel); }
-  [[nodiscard]] static minibgp::fib::IfIndex index_of(std::size_t tunnel) {
-    return minibgp::fib::IfIndex{static_cast<unsigned>(tunnel + 1)};
-  }
-
  private:
   // minibgp::Observer
-  void on_peer_changed(const minibgp::PeerChanged& change) override { input(input::PeerChanged{change}); }
+  void on_peer_changed(const minibgp::PeerChanged& change) override;
   void on_best_changed(std::span<const minibgp::BestChange> changes) override;
   void on_next_hop_interest(const minibgp::NextHopInterest& interest) override {
     input(input::NextHopInterest{interest});
@@ -126,13 +118,18 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
 
   struct Perform;
   friend struct Perform;
+  struct PerformTunnels;
+  friend struct PerformTunnels;
   void input(Input event);
   void run_effects();
   void on_engine(std::function<void(minibgp::Engine&)> call);
   void react();
   void work_kernel();
   void send_next_hops();
-  void settle_tunnels();
+  void set_tunnels(const effect::SetTunnels& setup);
+  void work_tunnels();
+  void end_tunnels();
+  void answer_tunnels(std::function<void()> answer);
   void run_keeper();
   void wake_at(Time when);
   [[nodiscard]] Time now() const { return around_.world.now(); }
@@ -141,11 +138,14 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<minibgp::fib::Forwarder> forwarder_;
   std::unique_ptr<ConfigKeeper> keeper_;
-  std::unique_ptr<minibgp::xfrm::TunnelTable> table_;
+  std::unique_ptr<minibgp::xfrm::TunnelKeeper> tunnels_;
   std::vector<std::function<void(minibgp::Engine&)>> inbox_;  ///< For the engine, when it was polled empty.
-  bool performing_ = false, kernel_busy_ = false, table_touched_ = false, in_turn_ = false;
-  bool ending_ = false, removing_ = false;
+  std::map<PeerId, Time> established_;
+  bool performing_ = false, kernel_busy_ = false, tunnels_busy_ = false, in_turn_ = false;
+  bool wants_charon_ = false, working_tunnels_ = false;
+  bool ending_ = false, removing_ = false, tunnels_ended_ = false;
   std::uint64_t life_ = 0;
+  std::deque<std::function<void()>> answers_;  ///< To the tunnel keeper, given in the next round.
   Time woken_ = minibgp::kNever;
   Counts counts_;
 };

@@ -11,12 +11,13 @@ namespace bgplite::sim {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Act::kCount)> kWords = {
-    "peer-announce", "peer-withdraw", "peer-stop", "peer-kill", "peer-crash", "peer-start",  "peer-refresh",
-    "peer-slow",     "path-cut",      "path-heal", "tcp-reset", "intruder",   "sa-lost",     "sa-rekey",
-    "charon-kill",   "charon-start",  "link-down", "link-up",   "vandal",     "object-gone", "refuse",
-    "overrun",       "kernel-calm",   "kill",      "stop",      "start",      "write-files", "apply",
-    "apply-confirm", "reload",        "confirm",   "rollback",  "drain",      "undo-drain",  "disable",
-    "enable",        "reset",         "refresh",   "announce",  "withdraw",   "drill",       "stop-drill",
+    "peer-announce", "peer-withdraw", "peer-stop",   "peer-kill",   "peer-crash", "peer-start",  "peer-refresh",
+    "peer-slow",     "peer-large",    "path-cut",    "path-heal",   "tcp-reset",  "intruder",    "sa-lost",
+    "sa-rekey",      "ike-forgot",    "ike-repeats", "uplink-down", "uplink-up",  "charon-kill", "charon-start",
+    "link-down",     "link-up",       "vandal",      "object-gone", "opponent",   "foreign",     "refuse",
+    "overrun",       "kernel-calm",   "kill",        "stop",        "start",      "write-files", "apply",
+    "apply-confirm", "reload",        "confirm",     "rollback",    "drain",      "undo-drain",  "disable",
+    "enable",        "reset",         "refresh",     "announce",    "withdraw",   "drill",       "stop-drill",
     "terminate",     "disk-full",     "disk-free"};
 
 }  // namespace
@@ -26,7 +27,8 @@ std::string_view to_text(Act act) { return kWords.at(static_cast<std::size_t>(ac
 Script draw(std::uint64_t seed) {
   minibgp::testing::Random random{minibgp::testing::Seed{seed}};
   Script script{seed, {}};
-  const std::size_t count = 4 + random.below(14);
+  // Few, so that what one began goes on to the end; or many.
+  const std::size_t count = random.one_in(3) ? 1 + random.below(4) : 4 + random.below(14);
   for (std::size_t i = 0; i < count; ++i) {
     Step step;
     // Close together, so that steps meet what earlier ones began; at times long enough for every timer.
@@ -35,8 +37,9 @@ Script draw(std::uint64_t seed) {
                                                : pace < 7 ? random.below(8'000)
                                                           : random.below(150'000));
     step.act = static_cast<Act>(random.below(static_cast<std::size_t>(Act::kCount)));
+    if (random.one_in(10)) step.act = Act::write_files;  // There are many variants.
     step.a = static_cast<std::uint32_t>(random.below(4));
-    step.b = static_cast<std::uint32_t>(random.below(16));
+    step.b = static_cast<std::uint32_t>(random.below(20));
     script.steps.push_back(step);
     // What waits for a counterpart gets it often.
     if (step.act == Act::write_files && !random.one_in(4))
@@ -47,6 +50,17 @@ Script draw(std::uint64_t seed) {
                               0, step.b});
     if ((step.act == Act::kill || step.act == Act::stop) && !random.one_in(3))
       script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::start, 0, 0});
+    if (step.act == Act::charon_kill && !random.one_in(3))
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(6'000)), Act::charon_start, 0, 0});
+    // While a peer is away and its routes are kept, what they are kept by changes.
+    if ((step.act == Act::peer_kill || step.act == Act::path_cut) && random.one_in(3)) {
+      const auto variant = static_cast<std::uint32_t>(random.below(20));
+      if (step.act == Act::path_cut) script.steps.push_back({200, Act::tcp_reset, step.a, 0});
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::write_files, 0, variant});
+      script.steps.push_back({200, Act::apply, 0, variant});
+    }
+    if ((step.act == Act::peer_kill || step.act == Act::peer_crash) && random.one_in(2))
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(9'000)), Act::peer_start, step.a, 0});
   }
   return script;
 }

@@ -23,20 +23,27 @@ enum class Act : std::uint8_t {
   peer_start,     // a: peer
   peer_refresh,   // a: peer; asks for our routes again
   peer_slow,      // a: peer; does not read for b seconds
+  peer_large,     // a: peer, b: prefix; with attributes that fit a message, and do not with one more AS
   // paths and tunnels
-  path_cut,     // a: tunnel; packets vanish, IPsec does not notice; probes do after 3 s when b is odd
+  path_cut,     // a: tunnel; packets vanish; probes, where there are some, notice after 3 s, DPD after a minute
   path_heal,    // a: tunnel
   tcp_reset,    // a: tunnel
-  intruder,     // a: tunnel; a second connection from the peer's address
-  sa_lost,      // a: tunnel; deleted by the peer; b odd: charon's event is lost
+  intruder,     // a: tunnel; a second connection from the peer's address; b odd: from ours to the peer
+  sa_lost,      // a: tunnel; deleted by the peer; b odd: charon's event is lost; b over 7: refused for 4 b seconds
   sa_rekey,     // a: tunnel; b odd: charon's event is lost
+  ike_forgot,   // a: tunnel; the peer has lost its SAs and says nothing
+  ike_repeats,  // a: tunnel; charon repeats a request; b odd: the peer repeats one
+  uplink_down,  // a: tunnel; the device that ESP leaves through
+  uplink_up,    // a: tunnel
   charon_kill,  // dead; the kernel's SAs stay
   charon_start,
   // kernel
-  link_down,    // a: tunnel's interface
+  link_down,    // a: tunnel's interface; b over 15: it is removed
   link_up,      // a: tunnel's interface
   vandal,       // removes a route of ours
   object_gone,  // removes a next-hop object of ours
+  opponent,     // b: prefix; a program removes that route of ours whenever it is there, for 20 s
+  foreign,      // a: tunnel, b: prefix; a program puts its own route in front of ours (b odd: behind) for 3 b seconds
   refuse,       // one operation in 2 + b % 5 is refused
   overrun,      // one notification in 1 + b % 4 is lost
   kernel_calm,  // neither any more

@@ -219,12 +219,12 @@ void Link::set_usable(bool usable) {
   }
 }
 
-void Link::connect_silently() {
+void Link::connect_silently(Node& from) {
   auto stream = std::make_shared<Stream>();
   stream->link = this;
-  stream->ends[0].node = left_;
+  stream->ends[0].node = &from;
   stream->ends[0].open = true;
-  stream->ends[1].node = right_;
+  stream->ends[1].node = &from == left_ ? right_ : left_;
   world_->streams_.push_back(stream);
   world_->send_syn(stream);
 }

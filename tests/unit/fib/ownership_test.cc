@@ -140,6 +140,22 @@ TEST_F(OwnershipTest, WhatAnEarlierRunLeftInAnotherTableGoesWhenAdoptionIsOver) 
   EXPECT_EQ(protocol_of(key("10.3.0.0/16", 101)), kDefaultProtocol) << "a table that we never wrote to";
 }
 
+TEST_F(OwnershipTest, WhatAnEarlierRunLeftInADeadTunnelGoesAtOnce) {
+  kernel_.leave(key("10.1.0.0/16"), kDefaultProtocol, by(0));
+  kernel_.leave(key("10.2.0.0/16"), kDefaultProtocol, by(1));
+  kernel_.leave(key("10.3.0.0/16"), kDefaultProtocol, {{via(0), via(1)}, kNoNextHopId, false, {}});
+  start();
+  EXPECT_EQ(kernel_.routes().size(), 3U) << "kept until the peers are back";
+  forwarder_->input(fib::input::SetInterfaceUsable{"tun0", false, "SA deleted"}, now_);
+  settle();
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), -1) << "a less specific route may lead on";
+  EXPECT_EQ(protocol_of(key("10.2.0.0/16")), kDefaultProtocol);
+  EXPECT_EQ(protocol_of(key("10.3.0.0/16")), kDefaultProtocol) << "one of its next hops works";
+  forwarder_->input(fib::input::SetInterfaceUsable{"tun1", false, "SA deleted"}, now_);
+  settle();
+  EXPECT_TRUE(kernel_.routes().empty());
+}
+
 TEST_F(OwnershipTest, AFormerTableIsForgottenOnceItIsClean) {
   kernel_.leave(key("10.1.0.0/16", 100), kDefaultProtocol, by(0));
   options_.former = {{100, kDefaultProtocol, 0}};

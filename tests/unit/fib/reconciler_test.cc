@@ -43,7 +43,8 @@ class ReconcilerTest : public ::testing::Test {
   ForwardingTable forwardings_;
   Foreign foreign_ = Foreign::none;
   Reconciler reconciler_{forwardings_, [](ForwardingId, ForwardingId) { return false; },
-                         [this](const RouteKey&) { return foreign_; }, [](ForwardingId) { return true; }};
+                         [this](const RouteKey&) { return foreign_; },
+                         [](ForwardingId) { return Reconciler::Viable::all; }};
   RouteOp last_;
 };
 

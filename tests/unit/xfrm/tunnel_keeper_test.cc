@@ -470,6 +470,18 @@ TEST_F(Running, AnEndThatRemovesAsksCharonFirstAndThenTakesTheInterfacesAway) {
             done.end());
 }
 
+TEST(TunnelKeeper, AnEndDoesWhatTheConfigurationSaysByThen) {
+  Host host{options(TunnelsOptions::OnExit::keep)};
+  set(host, {tunnel(0)});
+  host.start();
+  ASSERT_NE(host.named("ipsec0"), nullptr);
+  host.in(input::Stop{TunnelsOptions::OnExit::remove});
+  host.settle();
+  EXPECT_TRUE(host.stopped);
+  EXPECT_EQ(host.named("ipsec0"), nullptr);
+  EXPECT_THAT(host.connections, IsEmpty());
+}
+
 TEST_F(Running, AnEndWaitsForASilentCharonForItsPatienceOnly) {
   host_.charon_answers = false;
   host_.in(input::Stop{});
