@@ -65,7 +65,9 @@ class FakeKernel final : public fib::KernelPort {
     if (!links_.contains(index)) return;
     take_link_along(index);
     links_.erase(index);
-    tell([index](fib::Forwarder& to) { to.on_link_gone(index); });
+    fib::LinkInfo link;
+    link.index = index;
+    tell(fib::LinkEvent{link, true});
   }
   void add_address(const fib::AddressInfo& address) {
     auto& addresses = links_.at(address.interface).addresses;

@@ -52,7 +52,7 @@ void Invariants::oppose() {
   if (at_.opponent_until < at_.world.now() || !at_.gateway->running()) return;
   at_.kernel_trouble = at_.world.now();
   for (const auto& [key, route] : at_.kernel.routes()) {
-    if (key.prefix != at_.opponent_prefix || route.protocol != at_.gateway->gateway().fib_options().protocol) continue;
+    if (key.prefix != at_.opponent_prefix || route.protocol != at_.gateway->gateway().config().fib.protocol) continue;
     at_.kernel.remove_by_user(fib::RouteKey{key});
     at_.gateway->kernel_touched();
     return at_.gateway->turn();
@@ -116,7 +116,7 @@ void Invariants::check_peers() {
   if (!at_.gateway->running()) return;
   const Time now = at_.world.now();
   std::set<Prefix> own;
-  for (const auto& [prefix, attributes] : at_.gateway->gateway().own()) own.insert(prefix);
+  for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().own()) own.insert(prefix);
   if (own != own_) own_changed_ = now;
   own_ = std::move(own);
   for (std::size_t i = 0; i < at_.peers.size(); ++i) {
@@ -143,7 +143,7 @@ void Invariants::check_kernel() {
   std::set<Prefix> have;
   const bool running = at_.gateway->running();
   for (const auto& [key, route] : at_.kernel.routes()) {
-    if (!running || route.protocol != at_.gateway->gateway().fib_options().protocol) continue;
+    if (!running || route.protocol != at_.gateway->gateway().config().fib.protocol) continue;
     if (key.table == at_.gateway->gateway().config().fib.table) have.insert(key.prefix);
     if (!at_.kernel_works() || now - at_.started < 20s) continue;
     const std::vector<fib::Via> vias = at_.kernel.ways(route);
@@ -187,7 +187,7 @@ void Invariants::check_kernel() {
 bool Invariants::waits_for_adoption(const fib::RouteKey& key) const {
   minibgp::fib::FibRouteFilter filter;
   filter.prefix = key.prefix;
-  const auto routes = at_.gateway->forwarder().routes(filter);
+  const auto routes = at_.gateway->forwarder().report().routes(filter);
   return std::any_of(routes.begin(), routes.end(), [&](const fib::RouteStatus& route) {
     return route.key == key && route.adopted && !route.desired;
   });

@@ -36,7 +36,7 @@ void Invariants::check_empty() {
     at_.fail(6, minibgp::to_text(key.prefix) + " is left in table " + std::to_string(key.table));
   if (!at_.kernel.objects().empty())
     at_.fail(6, std::to_string(at_.kernel.objects().size()) + " next-hop objects are left");
-  if (at_.own_node->engine().route_count() != at_.gateway->gateway().own().size())
+  if (at_.own_node->engine().route_count() != at_.gateway->gateway().announcements().own().size())
     at_.fail(6, "routes are left in the table of the speaker");
 }
 
@@ -125,19 +125,19 @@ void Invariants::check_advertised() {
     for (const Prefix& prefix : advertised)
       if (!holds.contains(prefix) && prefix != Prefix::of(at_.peers[i].ours.address, 32))
         at_.fail(3, at_.peers[i].node->name() + " does not hold " + minibgp::to_text(prefix) + ", which we advertise");
-    for (const auto& [prefix, attributes] : at_.gateway->gateway().own())
+    for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().own())
       if (!holds.contains(prefix))
         at_.fail(3, at_.peers[i].node->name() + " does not hold our " + minibgp::to_text(prefix));
     for (const Prefix& prefix : holds)
       if (prefix.length_bits != 32 && prefix.address().octets[0] == 10 &&
-          !at_.gateway->gateway().own().contains(prefix))
+          !at_.gateway->gateway().announcements().own().contains(prefix))
         at_.fail(3,
                  at_.peers[i].node->name() + " holds " + minibgp::to_text(prefix) + " of ours, which is not announced");
   }
   std::set<Prefix> wanted;
   for (const Network& network : at_.gateway->gateway().config().networks) wanted.insert(network.prefix);
   for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().by_command()) wanted.insert(prefix);
-  for (const auto& [prefix, attributes] : at_.gateway->gateway().own())
+  for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().own())
     if (wanted.erase(prefix) == 0) at_.fail(3, minibgp::to_text(prefix) + " is announced and not configured");
   if (!wanted.empty()) at_.fail(3, minibgp::to_text(*wanted.begin()) + " is configured and not announced");
 }

@@ -27,7 +27,7 @@ Setting::Setting(std::uint64_t seed) : random(Seed{seed}), world(Seed{seed}) {
   self.name = "gateway";
   self.own_peers = true;
   self.speaker = [this](minibgp::SpeakerOptions& options) {
-    if (gateway && gateway->running()) options = gateway->gateway().speaker_options();
+    if (gateway && gateway->running()) options = gateway->gateway().router_options();
   };
   own_node = &world.add_node(self);
   const std::size_t count = 2 + random.below(2);
@@ -197,7 +197,7 @@ void Setting::disturbed() {
 
 std::optional<PeerId> Setting::peer_id(std::size_t i) const {
   if (!gateway->running()) return std::nullopt;
-  return gateway->gateway().find_peer(peers[i].key);
+  return gateway->gateway().peers().find(peers[i].key, gateway->gateway().config());
 }
 
 bool Setting::kernel_works() const {
