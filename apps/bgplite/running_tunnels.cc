@@ -99,8 +99,8 @@ std::optional<minibgp::Duration> RunningTunnels::silent_for(const std::string& t
 }
 
 void RunningTunnels::stop(bool keep, const std::function<void()>& done) {
-  using OnExit = minibgp::xfrm::TunnelsOptions::OnExit;
-  tunnels_ ? tunnels_->stop(keep ? OnExit::keep : OnExit::remove, done) : done();
+  using OnExitOfTunnels = minibgp::xfrm::TunnelsOptions::OnExit;
+  tunnels_ ? tunnels_->stop(keep ? OnExitOfTunnels::keep : OnExitOfTunnels::remove, done) : done();
 }
 
 }  // namespace bgplite
