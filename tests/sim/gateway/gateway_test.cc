@@ -86,7 +86,9 @@ TEST(GatewaySimulation, EverySeedKeepsWhatMustHold) {
               static_cast<unsigned long long>(first_seed), static_cast<unsigned long long>(first_seed + seed_count - 1),
               static_cast<unsigned long long>(turns), seconds, static_cast<double>(turns) / std::max(seconds, 0.001));
   report(coverage);
-  if (seed_count >= 10'000) EXPECT_GE(coverage.size(), Rig::pairs() * 9 / 10) << "events do not meet each other";
+  if (seed_count >= 10'000) {
+    EXPECT_GE(coverage.size(), Rig::pairs() * 9 / 10) << "events do not meet each other";
+  }
 }
 
 TEST(GatewaySimulation, ScriptsThatShowedAFaultShowNoneNow) {
