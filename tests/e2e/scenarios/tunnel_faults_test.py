@@ -449,6 +449,7 @@ def moved_by_dns(lab):
             config["tunnels"][t.name]["probe"] = {**FAST_PROBE, "target": t.inner_remote}
         s.start(config)
         cloud_sends_on(s, "ipsec0")
+        s.wait_sas()
         for t in s.tunnels:
             wait_shown(s, "up", tunnel=t.name)
         s.wait_both_ways()
