@@ -363,7 +363,9 @@ def frr_words(lab):
                  'bgplite_fib_routes{state="installed"} 2'):
         check(line in page, lambda: f"{line} is missing from:\n{page}")
     names = [line.split("{")[0].split(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
-    helped = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
+    types = dict(line.split()[2:4] for line in page.splitlines() if line.startswith("# TYPE"))
+    helped = {name + part for name, kind in types.items()
+              for part in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))}
     check_equal(set(names) - helped, set(), "series without a TYPE")
 
 
