@@ -345,7 +345,7 @@ def nothing_of(s, address):
     return [f"{what}: {line.strip()}" for what, text in texts.items() for line in text.splitlines() if address in line]
 
 
-@case("a tunnel's endpoint changed by reload, then a tunnel removed: nothing of the old ones is left")
+@case("an endpoint changed and a tunnel removed by reload, the other by kill -9 and a restart: nothing is left")
 def reload_leaves_nothing(lab):
     s = started(lab, "reload")
     first, second = s.tunnels
@@ -375,6 +375,12 @@ def reload_leaves_nothing(lab):
     wait_until(lambda: not nothing_of(s, NEW_REMOTE), PATIENCE, lambda: f"left: {nothing_of(s, NEW_REMOTE)}")
     check(s.ipsec.link("ipsec0") is None, "the interface is left")
     check(f"{second.remote}/32" in s.onprem.routes(), "the other tunnel's route went, too")
+
+    del config["tunnels"], config["static_routes"]
+    s.daemon.kill()
+    s.start_ours(config)
+    wait_until(lambda: not nothing_of(s, second.remote), PATIENCE, lambda: f"left: {nothing_of(s, second.remote)}")
+    wait_until(lambda: s.ipsec.link("ipsec1") is None, PATIENCE, "the interface of a former run removed")
 
 
 @case("a tunnel's endpoint moves by DNS: probes notice, the new SAs lead to the new address", full=True)
