@@ -14,6 +14,7 @@ Not here: bgplite's configuration (scenarios write their own YAML).
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 import sys
 
@@ -265,15 +266,14 @@ class IpsecLab:
         return {n for n, states in self.child_sas(space or self.onprem).items() if "INSTALLED" in states}
 
     def spis(self, space, if_id=None):
-        """SPIs of the kernel's SAs, larval ones left out."""
-        words, found, spi = space.ip("xfrm", "state").split("\n"), set(), None
-        for line in words:
-            if line.startswith("src "):
-                spi = None
-            elif "spi 0x" in line:
-                spi = line.split("spi ")[1].split()[0]
-            elif spi and line.strip().startswith(("enc ", "aead ")):
-                found.add(spi)
+        """SPIs of the kernel's SAs, larval ones left out; of one tunnel, or of all."""
+        found = set()
+        for block in re.split(r"^(?=src )", space.ip("xfrm", "state"), flags=re.M):
+            spi = re.search(r"spi (0x[0-9a-f]+)", block)
+            keyed = re.search(r"^\s+(enc|aead) ", block, flags=re.M)
+            of = re.search(r"if_id (0x[0-9a-f]+)", block)
+            if spi and keyed and (if_id is None or (of and int(of[1], 16) == if_id)):
+                found.add(spi[1])
         return found
 
     def link(self, name, space=None):
