@@ -23,12 +23,14 @@ inline constexpr std::string_view kOurPrefix = "bgplite-";
 /// charon's name for the tunnel's connection: ours, or the one to watch. Empty: unknown, find it by if_id.
 [[nodiscard]] std::string connection_name(const TunnelOptions& tunnel);
 
-/// Two forms of one connection that do the same and differ for charon (one second of DPD): when asked to initiate, it
-/// looks for an IKE_SA of an equal configuration and adds a child to that one, also when its peer has long forgotten it
-/// (charon.reuse_ikesa). With the other form loaded it makes a new IKE_SA beside the old.
-enum class ConnectionForm : std::uint8_t { plain, other };
+/// Forms of one connection do the same and differ for charon, in as many seconds of over_time; 0 is as configured. When
+/// asked to initiate, charon looks for an IKE_SA of an equal configuration and adds a child to that one, also when its
+/// peer has long forgotten it (charon.reuse_ikesa). With another form loaded it makes a new IKE_SA beside the old.
+using ConnectionForm = std::uint32_t;
+/// At most so many seconds, less than any over_time that matters: a failed rekey ends the IKE_SA that much later.
+inline constexpr ConnectionForm kConnectionForms = 600;
 /// The argument of load-conn. `tunnel.ike` must be set.
-[[nodiscard]] Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form = ConnectionForm::plain);
+[[nodiscard]] Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form = 0);
 /// The argument of load-shared. The caller wipes it.
 [[nodiscard]] Section load_shared_message(const TunnelOptions& tunnel, std::string_view key);
 /// Identities the key is for: both ends', as charon will compare them.

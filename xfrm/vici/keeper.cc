@@ -288,7 +288,8 @@ void IkeKeeper::plan_initiates(Time now) {
       if (tunnel.renewals++ == 0)
         log_.push_back("tunnel " + tunnel.options.name + ": nothing passes: a new IKE_SA beside the old one");
       tunnel.next_renewal = now + wait;
-      tunnel.form = tunnel.form == ConnectionForm::plain ? ConnectionForm::other : ConnectionForm::plain;
+      // Every IKE_SA there is was made with a form from an id smaller than its own: no form of theirs is this one.
+      tunnel.form = 1 + tunnel.newest_ike % kConnectionForms;
       add(Step::initiate, "load-conn", load_conn_message(tunnel.options, tunnel.form), tunnel.options.name);
       plan_initiate(tunnel);
     }
@@ -366,6 +367,7 @@ void IkeKeeper::judge_lists(const IkeReply& reply, Time now) {
 
 void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Time now) {
   tunnel.up = tunnel.busy = false;
+  tunnel.newest_ike = 0;
   bool found = false;
   std::uint32_t newest = 0;
   std::set<std::uint32_t> carrying, negotiating, childless;
@@ -373,6 +375,7 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
   for (const IkeView& ike : all) {
     if (ike.connection != connection_name(tunnel.options)) continue;
     found = true;
+    tunnel.newest_ike = std::max(tunnel.newest_ike, ike.id);
     tunnel.busy = tunnel.busy || ike.in_progress;
     const bool usable =
         std::any_of(ike.children.begin(), ike.children.end(), [](const ChildSa& child) { return child.usable; });

@@ -117,7 +117,8 @@ class IkeKeeper {
     unsigned absent = 0;       ///< Lists in a row without one.
     std::optional<Need> need;  ///< nullopt: the kernel has not been read.
     Time need_since{};
-    ConnectionForm form = ConnectionForm::plain;
+    std::uint32_t newest_ike = 0;  ///< The largest id of its IKE_SAs in the last list; charon counts them up.
+    ConnectionForm form = 0;       ///< Loaded last.
     unsigned renewals = 0;
     Time next_renewal{};
     std::map<std::uint32_t, Time> negotiating;      ///< IKE_SAs without a child, and since when.

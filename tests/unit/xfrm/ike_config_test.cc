@@ -199,14 +199,22 @@ TEST(IkeCheck, AnIkeSaMayLiveLongerThanItsChildren) {
   for (const Complaint& complaint : check(tunnel)) ADD_FAILURE() << complaint.text;
 }
 
-TEST(IkeConfig, TheOtherFormOfAConnectionDiffersInOneSecondOfDpd) {
+TEST(IkeConfig, FormsOfAConnectionDifferInSecondsOfOverTime) {
   TunnelOptions tunnel = document_tunnel();
-  tunnel.ike->dpd_delay = 10s;
-  const auto dpd = [&](ConnectionForm form) {
-    return std::string{load_conn_message(tunnel, form).section("bgplite-ipsec0")->value("dpd_delay")};
+  IkeOptions& ike = *tunnel.ike;
+  ike.over_time = ike.rekey_time = ike.reauth_time = 0s;
+  const auto over_time = [&](ConnectionForm form) {
+    return std::string{load_conn_message(tunnel, form).section("bgplite-ipsec0")->value("over_time")};
   };
-  EXPECT_EQ(dpd(ConnectionForm::plain), "10s");
-  EXPECT_EQ(dpd(ConnectionForm::other), "11s");
+  EXPECT_EQ(over_time(0), "") << "charon's own";
+  EXPECT_EQ(over_time(1), "1441s") << "a tenth of charon's four hours";
+  ike.rekey_time = 28800s;
+  EXPECT_EQ(over_time(2), "2882s");
+  ike.reauth_time = 86400s;
+  EXPECT_EQ(over_time(2), "8642s");
+  ike.over_time = 300s;
+  EXPECT_EQ(over_time(0), "300s");
+  EXPECT_EQ(over_time(7), "307s");
 }
 
 TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {

@@ -46,7 +46,7 @@ class Charon {
       reply.message.add_list("keys", names);
     }
     if (request.name == "load-conn") {
-      dpd[request.message.entries().front().name] = request.message.entries().front().section.value("dpd_delay");
+      form[request.message.entries().front().name] = request.message.entries().front().section.value("over_time");
       if (refuse_conns) {
         reply.message.add("success", "no").add("errmsg", "invalid value for: proposals");
         return reply;
@@ -58,6 +58,7 @@ class Charon {
     if (request.name == "unload-shared") keys.erase(std::string{request.message.value("id")});
     if (request.name == "initiate") {
       initiated.emplace_back(request.message.value("ike"));
+      forms_initiated[initiated.back()].push_back(form[initiated.back()]);
       if (peer_accepts) up.insert(initiated.back());
       if (!peer_accepts && peer_silent) negotiating[initiated.back()] = ++last_id;
     }
@@ -109,7 +110,8 @@ class Charon {
   std::map<std::string, std::uint32_t> childless;    ///< Established IKE_SAs without one.
   std::string left_over;                             ///< See ike().
   std::map<std::string, std::uint32_t> negotiating;  ///< IKE_SAs whose peer says nothing.
-  std::map<std::string, std::string> keys, dpd;
+  std::map<std::string, std::string> keys, form;
+  std::map<std::string, std::vector<std::string>> forms_initiated;  ///< The form loaded at each attempt.
   std::vector<std::string> asked, initiated, terminated, ended, ended_children;
   bool obeys = true;
   bool forced = true;  ///< Each end by name: the way to the peer may be gone.
@@ -443,11 +445,11 @@ TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {
   keeper_.set_need("ipsec0", Need::nothing, now_);
   keeper_.set_need("ipsec1", Need::nothing, now_);
   pass(2s);
-  const std::string before = charon_.dpd.at("bgplite-ipsec0");
+  const std::string before = charon_.form.at("bgplite-ipsec0");
   keeper_.set_need("ipsec0", Need::new_sas, now_);
   EXPECT_EQ(initiates_within(IkeKeeper::kFirstRenewal - 200ms), 0U);
   EXPECT_EQ(initiates_within(3s), 1U);
-  EXPECT_NE(charon_.dpd.at("bgplite-ipsec0"), before) << "or charon takes the IKE_SA it has";
+  EXPECT_NE(charon_.form.at("bgplite-ipsec0"), before) << "or charon takes the IKE_SA it has";
   EXPECT_TRUE(charon_.up.contains("bgplite-ipsec0")) << "the old one lives on meanwhile";
   EXPECT_THAT(charon_.terminated, IsEmpty());
   const std::size_t tries = initiates_within(10min);
@@ -456,6 +458,29 @@ TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {
   keeper_.set_need("ipsec0", Need::nothing, now_);
   EXPECT_EQ(initiates_within(1min), 0U);
   EXPECT_THAT(charon_.asked, Not(Contains("load-conn")));
+}
+
+/// Or charon adds the child to the dead IKE_SA, and is at work on that one until it gives the peer up, after 165 s.
+TEST_F(Keeper, NoAttemptBesideADeadIkeSaHasItsForm) {
+  settle();
+  keeper_.set_need("ipsec0", Need::nothing, now_);
+  keeper_.set_need("ipsec1", Need::nothing, now_);
+  pass(2s);
+  const std::string dead = charon_.form.at("bgplite-ipsec0");
+  std::vector<std::string>& tried = charon_.forms_initiated["bgplite-ipsec0"];
+  tried.clear();
+  charon_.peer_accepts = false;
+  keeper_.set_need("ipsec0", Need::new_sas, now_);
+  EXPECT_GT(initiates_within(5min), 4U);
+  EXPECT_THAT(tried, Not(Contains(dead)));
+
+  // The peer takes one, and drops what comes: that one is dead, too.
+  const std::string second = tried.back();
+  charon_.up.erase("bgplite-ipsec0");
+  charon_.more = {{"bgplite-ipsec0", 40}};
+  tried.clear();
+  EXPECT_GT(initiates_within(5min), 3U);
+  EXPECT_THAT(tried, Not(Contains(second)));
 }
 
 TEST_F(Keeper, SasThatTheKernelLostAreMadeAnew) {
