@@ -48,6 +48,9 @@ def case(name, full=False, with_frr=False):
 
 def require(*answers):
     """require(needs.program("bird"), ...): skips the case with the first thing that is missing."""
+    wrong = [answer for answer in answers if not (answer is None or isinstance(answer, str))]
+    if wrong:  # True, for what is there, would skip the case wherever it can run.
+        raise TypeError(f"require() takes None or what is missing, not {wrong}")
     missing = needs.first_missing(*answers)
     if missing:
         raise Skip(missing)

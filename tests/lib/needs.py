@@ -23,9 +23,9 @@ PACKAGES = {
 }
 
 
-def in_vm():
-    """Inside the project's own virtual machine (tests/e2e/vm)."""
-    return os.environ.get("MINIBGP_VM") == "1"
+def vm(why):
+    """The project's own virtual machine (tests/e2e/vm)."""
+    return None if os.environ.get("MINIBGP_VM") == "1" else f"{why}: only in the VM"
 
 
 def root():

@@ -392,7 +392,7 @@ def managed(lab):
 @case("modules that are missing", full=True)
 def modules(lab):
     s = Scenario(lab, "modules", tunnels(2)[:1])
-    require(None if needs.in_vm() else "takes modules out of the kernel: only in the VM")
+    require(needs.vm("takes modules out of the kernel"))
     s.daemon_path, s.config_path = needs.built("bgplite"), s.onprem.dir / "bgplite.yaml"
     s.config_path.write_text(json.dumps(s.config()))
     s.onprem.run("sh", "-c", "mkdir /run/empty; mount --bind /run/empty /lib/modules; modprobe -r xfrm_interface esp4; "

@@ -43,7 +43,7 @@ def enter_namespace(space, *units):
 
 def network(lab):
     """(gateway, cloud, FRR that was started), nothing of ours."""
-    require(None if needs.in_vm() else "changes /etc and /usr: only in the VM", packages.missing(), Frr.missing())
+    require(needs.vm("changes /etc and /usr"), packages.missing(), Frr.missing())
     # Images for containers forbid that packages start daemons.
     pathlib.Path("/usr/sbin/policy-rc.d").unlink(missing_ok=True)
     gateway, cloud = lab.namespace("gateway", forward=True), lab.namespace("cloud", forward=True)

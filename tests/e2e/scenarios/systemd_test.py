@@ -109,7 +109,7 @@ def restart_under_traffic(s):
 
 @case("1 under systemd, as its own user: units, credentials, kill -9, everything torn away and one start")
 def units(lab):
-    require(None if needs.in_vm() else "changes /etc and /usr: only in the VM")
+    require(needs.vm("changes /etc and /usr"))
     s = UnitScenario(lab, "1 dual egress BGP, systemd", tunnels(2))
     s.start()
     try:

@@ -414,7 +414,7 @@ def reload_leaves_nothing(lab):
 
 @case("a tunnel's endpoint moves by DNS: probes notice, the new SAs lead to the new address", full=True)
 def moved_by_dns(lab):
-    require(needs.in_vm())
+    require(needs.vm("changes /etc/hosts"))
     hosts = pathlib.Path("/etc/hosts")
     name, before = "vpn.example.net", hosts.read_text()
     point_to = lambda address: hosts.write_text(f"{before}\n{address} {name}\n")
