@@ -439,6 +439,8 @@ def moved_by_dns(lab):
         s.ipsec.cloud_config = lambda: cloud_config().replace(
             "local_addrs = 203.0.113.151\n", f"local_addrs = 203.0.113.151,{NEW_REMOTE}\n")
         s.cloud.address("eth0", f"{NEW_REMOTE}/24")
+        # Or the second address of a network goes with the first.
+        s.cloud.run("sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1")
         config = s.config(static_routes=[{"prefix": VPC_NET, "via": VIA}])
         by_name(config)
         for t in s.tunnels:
