@@ -360,7 +360,8 @@ def cloud_forgets(lab):
         wait_shown(s, "down", "no answer to echo probes")
         s.ipsec.start_charon(s.cloud)
         # Without its connections: the first attempt is refused, and no later one may be lost in the dead IKE_SA.
-        wait_until(lambda: "tunnel ipsec0: no common IKE proposal" in s.log(), 2 * PATIENCE, "the first attempt refused")
+        wait_until(lambda: "tunnel ipsec0: no common IKE proposal" in s.log(), 2 * PATIENCE,
+                   "the first attempt refused")
         s.ipsec.load_cloud()
         wait_shown(s, "up", seconds=100)
         moved = since(s)
