@@ -94,11 +94,13 @@ def restart_charon(s, space):
 
 
 def refuse(s):
-    """The cloud deletes tunnel 1's SAs and will not have them again."""
+    """The cloud deletes tunnel 1's SAs and will not have them again. When it began to."""
     key, s.tunnels[0].key = s.tunnels[0].key, "another-key"
     s.ipsec.load_cloud()
     s.tunnels[0].key = key
+    began = time.monotonic()
     s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1", check=False)
+    return began
 
 
 def ike_sas(s, space, connection):
@@ -117,9 +119,8 @@ def our_charon_crashes(lab):
     wait_shown(s, "up")
     s.wait_both_ways()
     with s.traffic() as traffic:
-        began = time.monotonic()
         cloud_sends_on(s, "ipsec1")
-        refuse(s)
+        began = refuse(s)
         route_moves_to(s, "ipsec1")
         moved = since(s)
         s.wait_both_ways()
