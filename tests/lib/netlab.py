@@ -148,7 +148,7 @@ class Namespace:
             cwd="/",  # Of every command in here.
             preexec_fn=_die_with_parent,
         )
-        wait_until(lambda: ready.exists() or self.holder.poll() is not None, 10, f"namespace {name}")
+        wait_until(lambda: ready.exists() or self.holder.poll() is not None, 60, f"namespace {name}")
         if self.holder.poll() is not None:
             raise LabError(f"cannot make a network namespace: {self.holder.stderr.read().decode().strip()}")
         self.processes = []

@@ -49,6 +49,9 @@ class System:
         self.write()
         self.bird.start()
         self.start()
+        # BIRD may announce seconds after the session is up, and a state that is compared has no routes on their way.
+        there = lambda: {"10.40.0.0/16", "10.41.0.0/16"} <= set(self.ns.run("ip", "route").stdout.split())
+        wait_until(there, 30, lambda: f"BIRD's routes in the kernel: {self.process.log()}")
 
     @staticmethod
     def peer(**changes):

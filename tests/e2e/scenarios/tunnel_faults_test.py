@@ -449,6 +449,7 @@ def moved_by_dns(lab):
             config["tunnels"][t.name]["probe"] = {**FAST_PROBE, "target": t.inner_remote}
         s.start(config)
         cloud_sends_on(s, "ipsec0")
+        s.wait_sas()
         for t in s.tunnels:
             wait_shown(s, "up", tunnel=t.name)
         s.wait_both_ways()
@@ -644,6 +645,8 @@ def wrong_on_either_side(lab):
         s.ipsec.load_cloud()
         if our:
             reload(s, right)
+        # SAs with narrowed selectors stay until they are ended.
+        s.ipsec.swanctl(s.cloud, "--terminate", "--ike", "vco1", check=False)
         wait_shown(s, "up", seconds=2 * PATIENCE)
     check(not failed, lambda: "; ".join(failed))
 

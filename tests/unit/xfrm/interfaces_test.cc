@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -70,6 +71,7 @@ class Kernel {
     } else {
       const auto& route = std::get<ChangeRoute>(step);
       if (!route.add) {
+        if (std::exchange(busy, false)) return EBUSY;
         routes.erase(route.destination);
         return 0;
       }
@@ -113,6 +115,7 @@ class Kernel {
   std::map<std::uint32_t, Link> links;
   std::map<std::uint32_t, std::vector<InterfaceAddress>> addresses;
   std::map<IpAddress, RouteFound> routes;
+  bool busy = false;  ///< The next route is not removed.
 
  private:
   Interfaces& interfaces_;
@@ -241,6 +244,20 @@ TEST_F(Desired, TheRouteOfATunnelThatIsNoLongerWantedGoesToo) {
   kernel_.settle(now_ + 2s);
   EXPECT_TRUE(kernel_.routes.empty());
   EXPECT_EQ(kernel_.settle(now_ + 1h), 0U);
+}
+
+TEST_F(Desired, ARouteThatTheKernelRefusedToRemoveGoesASecondLater) {
+  kernel_.settle(now_);
+  ASSERT_EQ(kernel_.routes.size(), 1U);
+  interfaces_.set_tunnels({});
+  kernel_.busy = true;
+  kernel_.settle(now_);
+  EXPECT_EQ(kernel_.routes.size(), 1U);
+  EXPECT_EQ(interfaces_.next_deadline(), now_ + Interfaces::kRetry);
+  kernel_.settle(now_ + Interfaces::kRetry);
+  kernel_.settle(now_ + Interfaces::kRetry);
+  EXPECT_TRUE(kernel_.routes.empty());
+  EXPECT_EQ(interfaces_.next_deadline(), kNever);
 }
 
 TEST_F(Desired, TheRouteToAnEndpointOfBeforeGoes) {
