@@ -60,6 +60,7 @@ class ForeignRoutes {
   /// The first route with the key; null when there is none.
   [[nodiscard]] const ForeignRoute* with_key(const RouteKey& key) const;
   [[nodiscard]] bool occupies(const RouteKey& key) const { return with_key(key) != nullptr; }
+  /// Whether exactly this route, next hops included, is known to be there.
   [[nodiscard]] bool knows(const ForeignRoute& route) const;
   /// The one that the kernel has in front of ours with the same key, so that packets follow it; null: none.
   [[nodiscard]] const ForeignRoute* ahead(const RouteKey& key) const;

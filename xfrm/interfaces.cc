@@ -229,15 +229,16 @@ Interfaces::Wish Interfaces::wish(const Entry& entry) const {
 std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
   std::vector<Numbered> steps;
   if (dumping_) return steps;  // In half a dump everything looks missing.
-  for (LinkStep& step : unwanted_routes()) {
-    removals_.insert(++last_id_);
-    steps.push_back({last_id_, std::move(step)});
-  }
-  own_routes_.clear();  // Each is asked for once; where the kernel refuses one, the next dump says what is left.
   if (now >= read_own_routes_at_) {
     read_own_routes_at_ = kNever;
     wants_own_routes_ = true;
   }
+  // Each is asked for once. The kernel may refuse it: the next dump says what is left.
+  for (LinkStep& step : unwanted_routes()) {
+    steps.push_back({++last_id_, std::move(step)});
+    read_own_routes_at_ = now + kRetry;
+  }
+  own_routes_.clear();
   std::erase_if(deletion_at_, [&](const auto& it) { return !links_.contains(it.first); });
   for (const auto& [index, link] : links_) {
     if (!is_unwanted(link)) continue;
@@ -263,10 +264,6 @@ std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
 }
 
 void Interfaces::answered(std::uint64_t id, int error, Time now) {
-  if (removals_.erase(id) != 0) {
-    if (error != 0) read_own_routes_at_ = now + kRetry;
-    return;
-  }
   for (Entry& entry : entries_) {
     if (!entry.pending || entry.pending->id != id) continue;
     entry.pending->in_flight = false;

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -187,9 +186,8 @@ class Interfaces {
   std::vector<IpAddress> watched_;
   std::vector<OwnRoute> own_routes_;           ///< Of the last dump, until those not wanted were taken away.
   std::map<std::uint32_t, Time> deletion_at_;  ///< Of interfaces of ours that no tunnel wants: when to try again.
-  std::set<std::uint64_t> removals_;           ///< Steps under way that remove routes.
   bool wants_own_routes_ = false;
-  Time read_own_routes_at_ = kNever;  ///< The kernel refused to remove one.
+  Time read_own_routes_at_ = kNever;  ///< To see whether those that were to be removed are gone.
   std::map<std::uint32_t, Link> links_;
   std::map<std::uint32_t, std::vector<InterfaceAddress>> addresses_;
   std::map<std::uint32_t, Link> dumped_links_;

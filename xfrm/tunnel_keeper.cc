@@ -3,6 +3,7 @@
 #include <xfrm/vici/events.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace minibgp::xfrm {
@@ -107,7 +108,10 @@ struct TunnelKeeper::On {
   }
   void operator()(const input::StepAnswered& in) const {
     if (in.id != kRemovalId) return my.interfaces_.answered(in.id, in.error, my.now_);
-    if (my.leaving_ && my.leaving_->steps > 0) --my.leaving_->steps;
+    if (!my.leaving_) return;
+    if (my.leaving_->steps > 0) --my.leaving_->steps;
+    // Of the other errors the usual one is that it is gone.
+    my.leaving_->busy = my.leaving_->busy || in.error == EBUSY || in.error == ENOBUFS || in.error == ENOMEM;
   }
   void operator()(const input::RouteAnswered& in) const {
     my.looking_up_.erase(in.endpoint);
@@ -270,6 +274,14 @@ void TunnelKeeper::ask_charon() {
   for (const std::string& line : ike_.take_log()) write_log(LogLevel::info, line);
 }
 
+void TunnelKeeper::take_interfaces_away() {
+  if (!options_.manage_interfaces) return;
+  for (LinkStep& step : interfaces_.removal()) {
+    ++leaving_->steps;
+    effects_.push_back(effect::TakeStep{kRemovalId, std::move(step)});
+  }
+}
+
 void TunnelKeeper::leave() {
   const bool patient = turn_began_ < leaving_->until;
   if (!leaving_->of_kernel) {
@@ -281,15 +293,18 @@ void TunnelKeeper::leave() {
                     " s: they and their SAs stay until it is restarted (systemctl restart strongswan)");
     leaving_->of_kernel = true;
     leaving_->until = turn_began_ + kKernelPatience;
-    if (options_.manage_interfaces)
-      for (LinkStep& step : interfaces_.removal()) {
-        ++leaving_->steps;
-        effects_.push_back(effect::TakeStep{kRemovalId, std::move(step)});
-      }
+    take_interfaces_away();
   } else if (!patient) {
     leaving_->steps = 0;
+    leaving_->busy = false;
+    leaving_->again = kNever;
+  } else if (turn_began_ >= leaving_->again) {
+    leaving_->again = kNever;
+    take_interfaces_away();
   }
   if (leaving_->steps != 0) return;
+  if (std::exchange(leaving_->busy, false)) leaving_->again = turn_began_ + kBusyPause;
+  if (leaving_->again != kNever) return;
   effects_.push_back(effect::Stopped{});
   running_ = false;
 }
@@ -298,7 +313,7 @@ Time TunnelKeeper::next_deadline() const {
   if (!running_) return kNever;
   Time next = std::min({next_sync_, table_.next_deadline(), ike_.next_deadline(), interfaces_.next_deadline()});
   if (options_.counter_interval.count() != 0) next = std::min(next, next_counters_);
-  if (leaving_) next = std::min(next, leaving_->until);
+  if (leaving_) next = std::min({next, leaving_->until, leaving_->again});
   return next;
 }
 

@@ -88,6 +88,7 @@ class TunnelKeeper {
   /// An end with OnExit::remove waits so long for charon, then for the kernel.
   static constexpr std::chrono::seconds kCharonPatience{8};
   static constexpr std::chrono::seconds kKernelPatience{2};
+  static constexpr std::chrono::milliseconds kBusyPause{100};  ///< Before the kernel is asked again within it.
 
   /// `keys` outlives the keeper.
   TunnelKeeper(const TunnelsOptions& options, KeySource& keys);
@@ -115,6 +116,8 @@ class TunnelKeeper {
     Time until{};
     bool of_kernel = false;
     std::size_t steps = 0;  ///< Of the kernel, not answered yet.
+    bool busy = false;      ///< The kernel refused one for the moment.
+    Time again = kNever;    ///< When all are asked for once more.
   };
   static constexpr std::uint64_t kRemovalId = 0;  ///< Steps of Interfaces begin at 1.
 
@@ -130,6 +133,7 @@ class TunnelKeeper {
   void look_up_routes();
   void ask_charon();
   void leave();
+  void take_interfaces_away();
   void write_log(LogLevel level, std::string line) { effects_.push_back(effect::WriteLog{level, std::move(line)}); }
 
   TunnelsOptions options_;

@@ -187,6 +187,14 @@ bool has_algorithm(const Section& algorithms, const Algorithm& algorithm) {
   return std::any_of(entries.begin(), entries.end(), [&](const Entry& it) { return it.name == algorithm.name; });
 }
 
+/// What charon takes when it is given none: a tenth of the time to the next IKE_SA.
+std::chrono::seconds over_time(const IkeOptions& ike) {
+  constexpr std::chrono::seconds kCharonsRekeyTime = std::chrono::hours{4};
+  if (ike.over_time.count() != 0) return ike.over_time;
+  const std::chrono::seconds next = std::max(ike.rekey_time, ike.reauth_time);
+  return (next.count() != 0 ? next : kCharonsRekeyTime) / 10;
+}
+
 }  // namespace
 
 std::string connection_name(const TunnelOptions& tunnel) {
@@ -206,18 +214,6 @@ std::vector<std::string> key_owners(const IkeOptions& ike) {
   add(ike.remote_id, ike.remote_addresses);
   return owners;
 }
-
-namespace {
-
-/// What charon takes when it is given none: a tenth of the time to the next IKE_SA.
-std::chrono::seconds over_time(const IkeOptions& ike) {
-  constexpr std::chrono::seconds kCharonsRekeyTime = std::chrono::hours{4};
-  if (ike.over_time.count() != 0) return ike.over_time;
-  const std::chrono::seconds next = std::max(ike.rekey_time, ike.reauth_time);
-  return (next.count() != 0 ? next : kCharonsRekeyTime) / 10;
-}
-
-}  // namespace
 
 Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form) {
   const IkeOptions& ike = *tunnel.ike;
@@ -299,7 +295,8 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
     complaints.push_back({Complaint::Weight::error, key, std::move(text), hint});
   };
   const auto missing = [&](std::string_view key, std::string text, std::string_view hint = {}) {
-    complaints.push_back({Complaint::Weight::error, key, std::move(text), hint, true});
+    error(key, std::move(text), hint);
+    complaints.back().missing = true;
   };
   const auto warning = [&](std::string_view key, std::string text, std::string_view hint = {}) {
     complaints.push_back({Complaint::Weight::warning, key, std::move(text), hint});
@@ -316,8 +313,10 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
   if (ike.remote_addresses.empty()) missing("ike.remote.address", name + " needs 'remote: { address: ... }'");
   if (ike.version == 1 && (ike.local_ts.size() > 1 || ike.remote_ts.size() > 1))
     error("ike.local_ts", "IKEv1 negotiates one CIDR block on each side", "version: 2");
-  if (tunnel.mode == Mode::policy && (ike.local_ts.empty() || ike.remote_ts.empty()))
-    error("ike.local_ts", name + " has mode policy and needs 'local_ts' and 'remote_ts'");
+  if (tunnel.mode == Mode::policy) {
+    if (ike.local_ts.empty()) missing("ike.local_ts", name + " has mode policy and needs 'local_ts'");
+    if (ike.remote_ts.empty()) missing("ike.remote_ts", name + " has mode policy and needs 'remote_ts'");
+  }
   if ((ike.local_auth == "psk" || ike.remote_auth == "psk") && ike.psk_file.empty())
     missing("ike.psk_file", name + " needs a 'psk_file'", "or auth: pubkey on both sides");
   if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)

@@ -27,7 +27,7 @@ inline constexpr std::string_view kOurPrefix = "bgplite-";
 /// asked to initiate, charon looks for an IKE_SA of an equal configuration and adds a child to that one, also when its
 /// peer has long forgotten it (charon.reuse_ikesa). With another form loaded it makes a new IKE_SA beside the old.
 using ConnectionForm = std::uint32_t;
-/// At most so many seconds, less than any over_time that matters: a failed rekey ends the IKE_SA that much later.
+/// Forms are smaller or equal: an IKE_SA that cannot be renewed ends at most so many seconds later.
 inline constexpr ConnectionForm kConnectionForms = 600;
 /// The argument of load-conn. `tunnel.ike` must be set.
 [[nodiscard]] Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form = 0);

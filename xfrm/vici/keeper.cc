@@ -294,7 +294,8 @@ void IkeKeeper::plan_initiates(Time now) {
       if (tunnel.renewals++ == 0)
         log_.push_back("tunnel " + tunnel.options.name + ": nothing passes: a new IKE_SA beside the old one");
       tunnel.next_renewal = now + wait;
-      // Every IKE_SA there is was made with a form from an id smaller than its own: no form of theirs is this one.
+      // Every IKE_SA there is was made with the configured form, or with one from an id smaller than its own. Theirs
+      // are others than this one, unless 600 ids lie between.
       tunnel.form = 1 + tunnel.newest_ike % kConnectionForms;
       add(Step::initiate, "load-conn", load_conn_message(tunnel.options, tunnel.form), tunnel.options.name);
       plan_initiate(tunnel);

@@ -167,7 +167,7 @@ class Checker {
     const bool multicast =
         address.family == minibgp::Family::ipv4 ? address.octets[0] >= 224 : address.octets[0] == 0xFF;
     if (multicast) error(path, "peer " + key + " has a multicast or reserved address");
-    if (address.is_link_local_v6() && options.device.empty())
+    if (address.is_link_local_v6() && options.device.empty() && !wrong(path + ".device"))
       error(path, "peer " + key + " has a link-local address and needs a 'device'");
     if (options.local_address.is_set() && options.local_address.family != address.family)
       error(path + ".local_address", "local_address and the peer's address are of different families");
@@ -364,7 +364,7 @@ class Checker {
     const auto peer = config_.peers.find(tunnel.peer);
     if (peer == config_.peers.end()) return;
     const minibgp::IpAddress& address = peer->second.options.address;
-    if (tunnel.options.addresses.empty() && tunnel.options.mode == Mode::link) return;
+    if (tunnel.options.addresses.empty() && (tunnel.options.mode == Mode::link || wrong(path + ".address"))) return;
     if (tunnel.options.addresses.empty())
       return error(path, "tunnel " + name + " needs an 'address' for its peer " + tunnel.peer);
     for (const auto& own : tunnel.options.addresses)

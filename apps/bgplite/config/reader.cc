@@ -46,16 +46,17 @@ Place Places::of(std::string path) const {
 bool Places::written(std::string path) const {
   if (has(path)) return true;
   while (refused_.count(path) == 0) {
+    if (path.empty()) return false;
     const std::size_t dot = path.rfind('.');
-    if (dot == std::string::npos) return false;
-    path.resize(dot);
+    path.resize(dot == std::string::npos ? 0 : dot);
   }
   return true;
 }
 
 Reader::Step::Step(Reader& reader, const std::string& key, const YAML::Node& at)
-    : reader_(reader), length_(reader.path_.size()) {
+    : reader_(reader), length_(reader.path_.size()), name_at_(reader.name_at_) {
   if (!reader_.path_.empty()) reader_.path_ += '.';
+  reader_.name_at_ = reader_.path_.size();
   reader_.path_ += key;
   reader_.places_.set(reader_.path_, reader_.place(at));
 }
@@ -78,7 +79,7 @@ void Reader::entries(const YAML::Node& node,
                      const std::function<void(const std::string&, const YAML::Node&, const YAML::Node&)>& entry) {
   if (node.IsNull()) return;  // "tunnels:" with nothing under it.
   if (!node.IsMap()) {
-    const std::string what = path_.empty() ? "the file" : "'" + path_.substr(path_.rfind('.') + 1) + "'";
+    const std::string what = path_.empty() ? "the file" : "'" + path_.substr(name_at_) + "'";
     error(node, what + " must be a mapping of keys to values, not " + quoted(node));
     places_.refuse(path_);
     return;

@@ -69,13 +69,16 @@ class Reader {
   class Step {
    public:
     Step(Reader& reader, const std::string& key, const YAML::Node& at);
-    ~Step() { reader_.path_.resize(length_); }
+    ~Step() {
+      reader_.path_.resize(length_);
+      reader_.name_at_ = name_at_;
+    }
     Step(const Step&) = delete;
     Step& operator=(const Step&) = delete;
 
    private:
     Reader& reader_;
-    std::size_t length_;
+    std::size_t length_, name_at_;  ///< Of the reader, before.
   };
 
  private:
@@ -83,6 +86,7 @@ class Reader {
   Diagnostics& diagnostics_;
   Places& places_;
   std::string path_;
+  std::size_t name_at_ = 0;  ///< Where the last key of it begins: a key may have dots.
 };
 
 /// One value being read: its node, its row, and the typed readers a row's function uses. Each reports a mistake and

@@ -401,6 +401,7 @@ std::string peer_key(const PeerConfig& peer) {
 
 /// Puts a peer whose mapping stood at in.reader.path() into the draft.
 void keep_peer(const In& in, Draft& to, PeerConfig peer, const YAML::Node& at) {
+  if (!peer.options.address.is_set() && in.reader.places().written(in.reader.path() + ".address")) return;
   if (!peer.options.address.is_set())
     return in.reader.error(at, "a peer needs an 'address'", "write its IP address as the key or as 'address'");
   if (!peer.families_given)

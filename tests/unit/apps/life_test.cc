@@ -4,6 +4,7 @@
 #include <apps/bgplite/life.h>
 #include <bgp/text.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -309,11 +310,11 @@ TEST_F(LifeTest, RequestsAreAnsweredInTurnAndBeyondACrowdRefused) {
   EXPECT_EQ(run.plan().failure, "");
 }
 
-/// A disk that takes no octet before it may.
+/// A disk that takes no octet before it may, or before the loop has waited for it too long.
 class StuckDisk final : public FilePort {
  public:
   int create(const std::string& path) override {
-    may_go_.get_future().wait();
+    in_time = may_go_.get_future().wait_for(5s) == std::future_status::ready;
     return host_file_port().create(path);
   }
   long write(int file, std::string_view text) override { return host_file_port().write(file, text); }
@@ -326,6 +327,7 @@ class StuckDisk final : public FilePort {
     return host_file_port().read(path, error);
   }
   void go() { may_go_.set_value(); }
+  std::atomic<bool> in_time = false;
 
  private:
   std::promise<void> may_go_;
@@ -344,6 +346,7 @@ TEST_F(LifeTest, AStartDoesNotWaitForTheDiskAndRequestsDo) {
   EXPECT_FALSE(planned) << "the request must know what the disk says";
   disk.go();
   while (!planned) run.io.run_one();
+  EXPECT_TRUE(disk.in_time) << "the loop waited";
   EXPECT_TRUE(std::filesystem::exists(directory_ + "/configuration"));
 }
 

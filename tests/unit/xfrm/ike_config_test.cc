@@ -169,7 +169,16 @@ INSTANTIATE_TEST_SUITE_P(
                it.ike->version = 1;
                it.ike->local_ts = {"172.16.20.0/24", "172.16.21.0/24"};
              }},
-        Case{"policy_selectors", kError, "ike.local_ts", [](TunnelOptions& it) { it.mode = Mode::policy; }},
+        Case{"policy_selectors", kError, "ike.local_ts",
+             [](TunnelOptions& it) {
+               it.mode = Mode::policy;
+               it.ike->remote_ts = {"10.2.0.0/16"};
+             }},
+        Case{"policy_remote_selectors", kError, "ike.remote_ts",
+             [](TunnelOptions& it) {
+               it.mode = Mode::policy;
+               it.ike->local_ts = {"10.1.0.0/16"};
+             }},
         Case{"key", kError, "ike.psk_file", [](TunnelOptions& it) { it.ike->psk_file.clear(); }},
         Case{"child_lifetime_alone", kWarning, "ike.child.life_time",
              [](TunnelOptions& it) {

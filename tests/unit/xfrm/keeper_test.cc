@@ -152,6 +152,13 @@ class Keeper : public ::testing::Test {
     charon_.ended.clear();
     settle();
   }
+  /// Both tunnels are up, and packets pass.
+  void settle_with_traffic() {
+    settle();
+    keeper_.set_need("ipsec0", Need::nothing, now_);
+    keeper_.set_need("ipsec1", Need::nothing, now_);
+    pass(2s);
+  }
   /// In steps; the IKE_SAs that were ended meanwhile.
   std::vector<std::string> ended_within(Duration time) {
     std::vector<std::string> ended;
@@ -441,10 +448,7 @@ TEST_F(Keeper, AnIkeSaWithoutAChildBesideOneThatCarriesIsEndedOnceTheOverlapIsOv
 }
 
 TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {
-  settle();
-  keeper_.set_need("ipsec0", Need::nothing, now_);
-  keeper_.set_need("ipsec1", Need::nothing, now_);
-  pass(2s);
+  settle_with_traffic();
   const std::string before = charon_.form.at("bgplite-ipsec0");
   keeper_.set_need("ipsec0", Need::new_sas, now_);
   EXPECT_EQ(initiates_within(IkeKeeper::kFirstRenewal - 200ms), 0U);
@@ -462,10 +466,7 @@ TEST_F(Keeper, WhereNothingPassesANewIkeSaIsMadeBesideTheOldOne) {
 
 /// Or charon adds the child to the dead IKE_SA, and is at work on that one until it gives the peer up, after 165 s.
 TEST_F(Keeper, NoAttemptBesideADeadIkeSaHasItsForm) {
-  settle();
-  keeper_.set_need("ipsec0", Need::nothing, now_);
-  keeper_.set_need("ipsec1", Need::nothing, now_);
-  pass(2s);
+  settle_with_traffic();
   const std::string dead = charon_.form.at("bgplite-ipsec0");
   std::vector<std::string>& tried = charon_.forms_initiated["bgplite-ipsec0"];
   tried.clear();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <deque>
 #include <functional>
 #include <map>
@@ -160,6 +161,7 @@ class Host {
   std::set<std::string> connections;
   std::map<SaKey, std::uint64_t> packets;
   std::vector<std::string> done;  ///< What was carried out, in order.
+  int refusal = 0;                ///< What the kernel answers instead of taking a step.
   bool charon_answers = true, kernel_answers = true, stopped = false, by_policy = false;
   /// Called for each tunnel that changed, as an observer who calls back in.
   std::function<void(const effect::TunnelChanged&)> on_changed;
@@ -195,8 +197,10 @@ class Host {
     answers_.push_back([this, reply = std::move(reply)] { in(input::CharonReplied{reply}); });
   }
   void perform(const effect::TakeStep& it) {
-    int error = 0;
-    if (const auto* made = std::get_if<CreateLink>(&it.step)) {
+    const int error = refusal;
+    if (error != 0) {
+      done.push_back("refused");
+    } else if (const auto* made = std::get_if<CreateLink>(&it.step)) {
       done.push_back("make " + made->name);
       const auto index = static_cast<std::uint32_t>(10 + links.size());
       links[index] = Link{index, made->name, "xfrm", "", made->if_id, made->underlying, 0, made->mtu, false, false};
@@ -501,6 +505,36 @@ TEST_F(Running, AnEndWaitsForASilentKernelForItsPatienceOnly) {
   host_.settle();
   EXPECT_FALSE(host_.stopped);
   host_.pass(TunnelKeeper::kKernelPatience);
+  EXPECT_TRUE(host_.stopped);
+}
+
+TEST_F(Running, AnEndAsksABusyKernelAgain) {
+  host_.refusal = EBUSY;
+  host_.in(input::Stop{});
+  host_.settle();
+  EXPECT_FALSE(host_.stopped);
+  host_.refusal = 0;
+  host_.pass(TunnelKeeper::kBusyPause);
+  EXPECT_TRUE(host_.stopped);
+  EXPECT_EQ(host_.named("ipsec0"), nullptr);
+  EXPECT_EQ(host_.named("ipsec1"), nullptr);
+}
+
+TEST_F(Running, AnEndAsksAKernelThatStaysBusyForItsPatienceOnlyAndNotAllTheTime) {
+  host_.refusal = ENOBUFS;
+  host_.in(input::Stop{});
+  host_.settle();
+  host_.take_done();
+  for (Duration passed{}; passed < TunnelKeeper::kKernelPatience; passed += TunnelKeeper::kBusyPause)
+    host_.pass(TunnelKeeper::kBusyPause);
+  EXPECT_TRUE(host_.stopped);
+  EXPECT_LE(host_.take_done().size(), 4U * (TunnelKeeper::kKernelPatience / TunnelKeeper::kBusyPause));
+}
+
+TEST_F(Running, AnEndDoesNotAskAgainForWhatMayNotBeDone) {
+  host_.refusal = EPERM;
+  host_.in(input::Stop{});
+  host_.settle();
   EXPECT_TRUE(host_.stopped);
 }
 
