@@ -503,7 +503,7 @@ void Injector::review_guard() {
     unhold(key);
     desire(key, set);
   }
-  // 2. What is installed may not be. Of routes that cover something guarded there are few: a lookup for each length.
+  // 2. What is installed may not be. Of routes that cover something guarded there are few: a lookup for each.
   const auto judge = [this](const RouteKey& key) {
     const TargetId target = reconciler_.target_of(key);
     if (target == kNoTarget || fixed_.contains(key)) return;
@@ -513,18 +513,13 @@ void Injector::review_guard() {
     hold(key, by_target_.at(static_cast<std::uint32_t>(target)), std::move(verdict));
     reconciler_.erase(key);
   };
-  for (const Prefix& guarded : review.covering)
-    for (unsigned length = 0; length <= guarded.length_bits; ++length) {
-      const Prefix prefix = Prefix::of(guarded.address(), static_cast<std::uint8_t>(length));
-      judge({prefix, options_.table, kernel_metric(prefix.family, options_.metric)});
-    }
+  for (const Prefix& prefix : review.covering)
+    judge({prefix, options_.table, kernel_metric(prefix.family, options_.metric)});
   // Those inside something guarded are searched for, which an address of ours that changes is seldom enough for.
   if (!review.inside.empty()) {
     std::vector<RouteKey> inside;
     reconciler_.for_each([&](const Reconciler::View& view) {
-      const auto covers = [&](const Prefix& network) { return network.covers(view.key.prefix); };
-      if (view.target != kNoTarget && std::any_of(review.inside.begin(), review.inside.end(), covers))
-        inside.push_back(view.key);
+      if (view.target != kNoTarget && review.inside.covering(view.key.prefix) != nullptr) inside.push_back(view.key);
     });
     for (const RouteKey& key : inside) judge(key);
   }

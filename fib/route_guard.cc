@@ -2,7 +2,6 @@
 #include <fib/route_guard.h>
 
 #include <algorithm>
-#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -76,26 +75,30 @@ RouteGuard::Review RouteGuard::refresh() {
     sort_places();
   }
   Review review;
+  const Place* previous = nullptr;
   for (Place& place : places_) {
     const ForeignRoute* path = map_.foreign().covering(place.prefix);
     const int bits = path == nullptr ? -1 : path->key.prefix.length_bits;
     // The path to an own network may also be several routes inside it: those are always looked at again.
     const bool again = changed_ || bits != place.path_bits || place.refusal == Refusal::covers_own_network;
-    if (again && (review.covering.empty() || review.covering.back() != place.prefix))
-      review.covering.push_back(place.prefix);
     place.path_bits = bits;
+    if (!again) continue;
+    // From the longest on. Those that cover the place before, too, are there already: the places are sorted.
+    for (int length = place.prefix.length_bits; length >= 0; --length) {
+      const Prefix covering = Prefix::of(place.prefix.address(), static_cast<std::uint8_t>(length));
+      if (previous != nullptr && covering.covers(previous->prefix)) break;
+      review.covering.push_back(covering);
+    }
+    previous = &place;
   }
   std::vector<Prefix> guarding;
   for (const NextHopMap::Connected& one : connected_) guarding.push_back(one.network);
   for (const Prefix& network : own_networks_)
     if (map_.foreign().exact(network) != nullptr) guarding.push_back(network);
   std::sort(guarding.begin(), guarding.end(), before);
-  if (changed_) {
-    review.inside = guarding;
-  } else {
-    std::set_difference(guarding.begin(), guarding.end(), guarding_inside_.begin(), guarding_inside_.end(),
-                        std::back_inserter(review.inside), before);
-  }
+  for (const Prefix& network : guarding)
+    if (changed_ || !std::binary_search(guarding_inside_.begin(), guarding_inside_.end(), network, before))
+      review.inside.insert(network, 1);
   guarding_inside_ = std::move(guarding);
   changed_ = false;
   return review;

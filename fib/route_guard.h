@@ -44,8 +44,8 @@ class RouteGuard {
   void set_underlay_endpoints(std::span<const IpAddress> endpoints);
   void set_own_networks(std::span<const Prefix> networks);
   struct Review {
-    std::vector<Prefix> covering;  ///< Routes that cover one of these may have another verdict now.
-    std::vector<Prefix> inside;    ///< And those inside one of these.
+    std::vector<Prefix> covering;        ///< Each once: routes to them cover a place and may have another verdict now.
+    base::LpmTrie<std::uint8_t> inside;  ///< And those inside one of these.
   };
   /// Reads peers, interface addresses and paths again.
   [[nodiscard]] Review refresh();

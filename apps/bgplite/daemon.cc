@@ -125,7 +125,7 @@ void Daemon::on_best_changed(std::span<const minibgp::BestChange> changes) {
   if (fib_ && gateway_.forwards()) fib_->on_best_changed(changes);
   if (!on_event || gateway_.stopping()) return;
   for (const minibgp::BestChange& change : changes)
-    on_event("route", {{"prefix", to_text(change.prefix)}, {"paths", std::to_string(change.paths.size())}});
+    on_event("route", {{"prefix", to_text(change.prefix)}, {"paths", std::uint64_t{change.paths.size()}}});
 }
 
 void Daemon::on_next_hops_changed(std::span<const minibgp::fib::NextHopState> states) {

@@ -46,7 +46,7 @@ class Daemon final : private minibgp::Observer,
 
   /// Carries a plan of gateway().running() and `wanted` out. Steps that need a restart are only logged. What is
   /// announced may take several turns: until gateway().settled().
-  void apply(Config wanted, Plan plan) { pump_.input(input::Apply{std::move(wanted), std::move(plan)}); }
+  void apply(Config wanted, const Plan& plan) { pump_.input(input::Apply{std::move(wanted), plan}); }
   /// What operators do at run time. The error, a sentence: it is not possible, and nothing was changed.
   [[nodiscard]] minibgp::Result<void, std::string> ask(Input wish);
   /// What the key file of a peer holds now, as inputs carry it. One that cannot be read is logged.

@@ -103,10 +103,11 @@ void Life::begin_next() {
 }
 
 void Life::finish() {
-  auto answer = [this, done = std::exchange(done_, {}), outcome = std::exchange(outcome_, {})]() mutable {
+  // Shared, because a function that is handed on may be copied, and a plan may be large.
+  auto answer = [this, done = std::exchange(done_, {}),
+                 outcome = std::make_shared<Outcome>(std::exchange(outcome_, {}))] {
     // In a turn of its own: it may ask for the next thing.
-    boost::asio::post(io_,
-                      [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    boost::asio::post(io_, [done, outcome] { done(std::move(*outcome)); });
     begin_next();
   };
   // A configuration that was replaced is freed beside the loop, too.
@@ -240,8 +241,8 @@ void Life::run(const ConfigKeeper::Run& run) {
 }
 
 void Life::carry_out() {
-  outcome_.plan = candidate_->plan;
-  daemon_.apply(std::move(candidate_->config), std::move(candidate_->plan));
+  outcome_.plan = std::move(candidate_->plan);
+  daemon_.apply(std::move(candidate_->config), outcome_.plan);
   if (at_host) at_host(daemon_.config());
   settle();
 }

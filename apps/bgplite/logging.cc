@@ -53,6 +53,27 @@ const char* journal_prefix(LogLevel level) {
   return "<6>";
 }
 
+/// A line stays one line, and no terminal takes orders from it: texts of peers, charon and clients come in here.
+std::string printable(std::string_view line) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(line.size());
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(line[i]);
+    // In UTF-8 the second half of the control characters begins with C2.
+    const bool second = octet == 0xC2 && i + 1 < line.size() && static_cast<unsigned char>(line[i + 1]) < 0xA0;
+    if (octet >= 0x20 && octet != 0x7F && !second) {
+      text += line[i];
+      continue;
+    }
+    const unsigned code = second ? static_cast<unsigned char>(line[++i]) : octet;
+    text += "\\x";
+    text += kDigits[code >> 4U];
+    text += kDigits[code & 0xFU];
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string_view to_text(LogArea area) {
@@ -146,11 +167,12 @@ bool Logging::admit(LogArea area) {
   return false;
 }
 
-void Logging::put(LogLevel level, LogArea area, std::string_view line) {
+void Logging::put(LogLevel level, LogArea area, std::string_view raw) {
+  const std::string line = printable(raw);
   if (tap) tap(level, area, line);
   // For `show log`: also what the journal has rotated away, and what was written where nothing keeps it.
   if (recent_.size() == kRecentLines) recent_.pop_front();
-  recent_.push_back({std::chrono::system_clock::now(), level, area, std::string{line}});
+  recent_.push_back({std::chrono::system_clock::now(), level, area, line});
   switch (format_) {
     case LogFormat::journald:
       if (journal_.send(journal_record(level, area, line))) break;

@@ -1,7 +1,8 @@
 /// Logging: the one place that knows spdlog. Lines of the library and of the daemon go through here: text on a
 /// terminal, records with fields under journald (journal.h), one JSON object per line on request.
 ///
-/// A line is one fact. More than kLinesPerSecond of one area are counted instead of written, and the count is a line.
+/// A line is one fact, its control characters are written as \xNN. More than kLinesPerSecond of one area are counted
+/// instead of written, and the count is a line.
 #pragma once
 
 #include <apps/bgplite/config/config.h>
@@ -66,7 +67,7 @@ class Logging final : public minibgp::LogSink {
   void write_wanted(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) {
     if (wants(level, area)) write(level, area, line);
   }
-  void put(minibgp::LogLevel level, minibgp::LogArea area, std::string_view line);
+  void put(minibgp::LogLevel level, minibgp::LogArea area, std::string_view raw);
   /// False: too many lines in this second.
   bool admit(minibgp::LogArea area);
 

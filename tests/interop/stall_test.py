@@ -19,8 +19,6 @@ from netlab import wait_until  # noqa: E402
 FILE, SOCKET, STATE = "/run/bgplite.yaml", "/run/bgplite/control.sock", "/run/bgplite/state"
 SET, NETWORKS = 100_000, 20_000
 LIMIT_MS = 50
-# The turn that begins to carry out a plan of 20 000 networks goes through all of its steps: 30 to 60 ms on a busy host.
-PLAN_LIMIT_MS = 100
 ROUNDS = 2  # The better one counts: caches are shared with other work on the machine.
 
 # Runs in the namespace: prints the page of metrics.
@@ -107,7 +105,7 @@ def policy_of(name):
             "peers": {"192.0.2.2": {"asn": 65002, "import": name, "export": name}}}  # fmt: skip
 
 
-@case("aliases, large sets, networks and tables: no turn of the loop takes 50 ms, of a plan 100 ms")
+@case("aliases, large sets, networks and tables: no turn of the loop takes 50 ms")
 def stalls(lab):
     one = One(lab)
     worst = {}
@@ -151,8 +149,7 @@ def stalls(lab):
     more = "203.0.113.0/24"
     measure("announce and withdraw", cli("announce", more, "--save"), cli("withdraw", more, "--save", "--yes"))
     measure("disable and enable a peer", cli("disable", "192.0.2.2", "--yes"), cli("enable", "192.0.2.2"))
-    limit = lambda name: PLAN_LIMIT_MS if name.startswith(("apply of 20 000", "reload of 20 000")) else LIMIT_MS
-    late = {name: f"{ms:.0f} ms" for name, ms in worst.items() if ms > limit(name)}
+    late = {name: f"{ms:.0f} ms" for name, ms in worst.items() if ms > LIMIT_MS}
     check(not late, f"the loop was busy for too long: {late}")
 
 

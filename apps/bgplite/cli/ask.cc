@@ -32,7 +32,7 @@ Exit print(const Common& common, const Json& answer, const std::function<std::st
 Exit repeat(const Common& common, const std::optional<double>& every_s, const std::function<Exit()>& once) {
   while (true) {
     // Home and clear to the end: no flicker.
-    if (every_s && common.color) std::cout << "\033[H\033[2J";
+    if (every_s && common.screen.colors) std::cout << "\033[H\033[2J";
     const Exit code = once();
     if (!every_s || code != Exit::ok) return code;
     std::this_thread::sleep_for(std::chrono::duration<double>(*every_s));

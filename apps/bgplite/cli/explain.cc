@@ -1,6 +1,7 @@
 /// Verbs that answer why: explain, verify, monitor.
 #include <apps/bgplite/cli/ask.h>
 #include <apps/bgplite/cli/render.h>
+#include <apps/bgplite/cli/table.h>
 
 #include <iostream>
 #include <string>
@@ -13,7 +14,7 @@ namespace {
 Exit run_explain(const Common& common, const std::string& prefix) {
   const auto answer = ask(common, "explain", {{"prefix", prefix}});
   if (!answer) return answer.error();
-  return print(common, *answer, [&](const Json& value) { return render_explain(value, common.color); });
+  return print(common, *answer, [&](const Json& value) { return render_explain(value, common.screen); });
 }
 
 std::string outcome_text(const Json& value) {
@@ -39,10 +40,12 @@ Exit run_verify(const Common& common) {
 }
 
 std::string text_of(const Json& event) {
-  if (event.value("event", "") == "log") return event.value("text", "");
-  std::string line = event.value("event", "");
+  const std::string kind = event.value("event", "");
+  std::string line = clock_time(event.value("time_ms", 0.0)) + " ";
+  if (kind == "log") return line + event.value("text", "");
+  line += kind;
   for (const auto& [key, value] : event.items())
-    if (key != "event" && !(value.is_string() && value.get<std::string>().empty()))
+    if (key != "event" && key != "time_ms" && !(value.is_string() && value.get<std::string>().empty()))
       line += " " + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
   return line;
 }

@@ -14,7 +14,7 @@ namespace bgplite::cli {
 namespace {
 
 Exit print_outcome(const Common& common, const Json& answer) {
-  const Exit printed = print(common, answer, [&](const Json& value) { return render_plan(value, common.color); });
+  const Exit printed = print(common, answer, [&](const Json& value) { return render_plan(value, common.screen); });
   if (printed != Exit::ok) return printed;
   return answer.value("ok", true) ? Exit::ok : Exit::bad_input;
 }
@@ -35,7 +35,7 @@ Exit run_plan(const Common& common) {
 bool agreed_to(const Common& common, const Json& plan) {
   const Json steps = plan.value("steps", Json::array());
   if (common.yes || std::none_of(steps.begin(), steps.end(), loses_traffic)) return true;
-  if (!common.json) std::cout << render_plan(plan, common.color) << std::flush;
+  if (!common.json) std::cout << render_plan(plan, common.screen) << std::flush;
   return agreed(common, "the steps marked ! interrupt sessions or tunnels, or withdraw routes");
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
 namespace bgplite::cli {
@@ -63,7 +62,18 @@ std::string label_of(const Json& peer) {
   return name.empty() ? text(peer, "peer") : name;
 }
 
-std::string render_peers(const Json& answer, bool colors) {
+/// Why the peer has no session; empty: it has one, or nothing is known yet.
+std::string why_down(const Json& peer) {
+  if (text(peer, "state") == "Established" || !flag(peer, "enabled")) return {};
+  if (const std::string attempt = text(peer, "last_attempt"); !attempt.empty()) return attempt;
+  const Json down = peer.value("last_down", Json::object());
+  if (const std::string detail = text(down, "detail"); !detail.empty()) return detail;
+  if (const std::string reason = text(down, "reason"); !reason.empty()) return reason;
+  return flag(peer.value("configured", Json::object()), "passive") ? "waits for the peer to connect (passive)" : "";
+}
+
+/// Reasons are sentences: below the table, where a narrow screen does not cut them.
+std::string render_peers(const Json& answer, const Screen& screen) {
   Table table{{{"Peer", Align::left, Fit::cut},
                {"AS", Align::right},
                {"State"},
@@ -72,14 +82,16 @@ std::string render_peers(const Json& answer, bool colors) {
                {"Acc", Align::right},
                {"Sent", Align::right},
                {"Tunnel", Align::left, Fit::cut}}};
+  std::string reasons;
   for (const Json& peer : list(answer, "peers")) {
-    const Json& prefixes = peer.contains("prefixes") ? peer["prefixes"] : Json::object();
+    const Json prefixes = peer.value("prefixes", Json::object());
     const std::string state = state_of(peer);
     table.add({label_of(peer), text(peer, "asn"), Cell{state, state_color(state)},
                short_duration(number(peer, "state_for_s")), text(prefixes, "received"), text(prefixes, "accepted"),
                text(prefixes, "announced"), text(peer, "tunnel")});
+    if (const std::string why = why_down(peer); !why.empty()) reasons += label_of(peer) + ": " + why + "\n";
   }
-  return table.empty() ? "no peers are configured\n" : table.to_text(colors);
+  return table.empty() ? "no peers are configured\n" : table.to_text(screen) + reasons;
 }
 
 std::string fixed(double value, int digits) {
@@ -96,7 +108,7 @@ std::string probe_text(const Json& probe) {
   return out;
 }
 
-std::string render_tunnel_rows(const Json& tunnels, bool colors) {
+std::string render_tunnel_rows(const Json& tunnels, const Screen& screen) {
   Table table{{{"Tunnel", Align::left, Fit::cut},
                {"State"},
                {"For", Align::right},
@@ -112,10 +124,10 @@ std::string render_tunnel_rows(const Json& tunnels, bool colors) {
                text(tunnel, "interface"), text(tunnel, "if_id"), text(in, "sas") + "/" + text(out, "sas"),
                text(tunnel, "reason")});
   }
-  return table.to_text(colors);
+  return table.to_text(screen);
 }
 
-std::string fib_line(const Json& status) {
+std::string fib_line(const Json& status, const Screen& screen) {
   std::string state = flag(status, "synchronized") ? "in sync" : count(number(status, "pending"), "route") + " waiting";
   if (number(status, "refused") > 0) state += ", " + count(number(status, "refused"), "route") + " refused";
   if (flag(status, "adopting") && number(status, "adopted") > 0)
@@ -123,22 +135,22 @@ std::string fib_line(const Json& status) {
   const std::string head = "kernel: " + count(number(status, "installed"), "route") + " (table " +
                            text(status, "table") + ", metric " + text(status, "metric") + ", protocol " +
                            text(status, "protocol") + "):";
-  return head + (head.size() + 1 + state.size() > kScreenColumns ? "\n        " : " ") + state + "\n";
+  return head + (head.size() + 1 + state.size() > screen.columns ? "\n        " : " ") + state + "\n";
 }
 
-std::string render_summary(const Json& answer, bool colors) {
+std::string render_summary(const Json& answer, const Screen& screen) {
   const Json router = answer.value("router", Json::object());
   std::string out = "bgplite " + text(router, "version") + ", AS " + text(router, "asn") + ", router id " +
                     text(router, "router_id") + ", up " + short_duration(number(router, "uptime_s")) + "\n";
   out += count(number(answer, "routes"), "prefix", "es") + ", " + short_octets(number(answer, "resident_octets")) +
          " of memory\n";
-  if (answer.contains("fib")) out += fib_line(answer["fib"]);
+  if (answer.contains("fib")) out += fib_line(answer["fib"], screen);
   if (answer.contains("unconfirmed_for_s"))
     out += colored("configuration not confirmed: rolls back in " + short_duration(number(answer, "unconfirmed_for_s")),
-                   Color::yellow, colors) +
+                   Color::yellow, screen.colors) +
            "\n";
-  out += "\n" + render_peers(answer, colors);
-  if (answer.contains("tunnels")) out += "\n" + render_tunnel_rows(answer["tunnels"], colors);
+  out += "\n" + render_peers(answer, screen);
+  if (answer.contains("tunnels")) out += "\n" + render_tunnel_rows(answer["tunnels"], screen);
   return out;
 }
 
@@ -170,7 +182,7 @@ std::string capability_lines(const Json& capabilities, const Json& eor) {
   return out;
 }
 
-std::string render_peer(const Json& answer, bool colors) {
+std::string render_peer(const Json& answer, const Screen& screen) {
   std::string out;
   for (const Json& peer : list(answer, "peers")) {
     const std::string state = state_of(peer);
@@ -180,7 +192,7 @@ std::string render_peer(const Json& answer, bool colors) {
     const Json configured = peer.value("configured", Json::object());
     out += "peer " + text(peer, "peer") + (text(peer, "name").empty() ? "" : " (" + text(peer, "name") + ")") +
            ", AS " + text(peer, "asn") + ", " + text(peer, "type") + "\n";
-    out += line("state", colored(state, state_color(state), colors) + " for " +
+    out += line("state", colored(state, state_color(state), screen.colors) + " for " +
                              short_duration(number(peer, "state_for_s")) +
                              (flag(peer, "stale") ? ", its routes kept for its restart" : ""));
     if (peer.contains("next_attempt_in_s"))
@@ -254,7 +266,7 @@ std::string ending(const Json& answer, std::size_t shown) {
   return "the first " + std::to_string(shown) + " of " + text(answer, "total") + "; all: --limit 0\n";
 }
 
-std::string render_routes(const Json& answer, bool colors) {
+std::string render_routes(const Json& answer, const Screen& screen) {
   const Json& routes = list(answer, "routes");
   if (routes.empty()) return "no routes\n";
   Table table{{{""},
@@ -274,11 +286,11 @@ std::string render_routes(const Json& answer, bool colors) {
                  text(path, "peer"), text(path, "local_pref"), text(path, "med"), as_path_of(path)});
     }
   }
-  return "* usable, > best, = shares traffic, S kept for a restart, ! unusable, x refused\n" + table.to_text(colors) +
+  return "* usable, > best, = shares traffic, S kept for a restart, ! unusable, x refused\n" + table.to_text(screen) +
          ending(answer, routes.size());
 }
 
-std::string render_announced(const Json& answer, bool colors) {
+std::string render_announced(const Json& answer, const Screen& screen) {
   const Json& routes = list(answer, "routes");
   if (routes.empty()) return "no routes\n";
   Table table{{{"Prefix", Align::left, Fit::cut},
@@ -289,7 +301,7 @@ std::string render_announced(const Json& answer, bool colors) {
   for (const Json& route : routes)
     table.add({text(route, "prefix"), next_hop_of(route), text(route, "med"), joined(list(route, "communities")),
                as_path_of(route)});
-  return table.to_text(colors) + ending(answer, routes.size());
+  return table.to_text(screen) + ending(answer, routes.size());
 }
 
 std::string via_text(const Json& via) {
@@ -307,8 +319,8 @@ std::string kernel_state(const Json& route) {
   return flag(route, "in_sync") ? "ok" : "changing";
 }
 
-std::string render_fib(const Json& answer, bool colors) {
-  std::string out = fib_line(answer.value("status", Json::object()));
+std::string render_fib(const Json& answer, const Screen& screen) {
+  std::string out = fib_line(answer.value("status", Json::object()), screen);
   const Json& routes = list(answer, "routes");
   if (!routes.empty()) {
     Table table{{{"Prefix", Align::left, Fit::cut}, {"Way", Align::left, Fit::cut}, {"State", Align::left, Fit::cut}}};
@@ -322,7 +334,7 @@ std::string render_fib(const Json& answer, bool colors) {
       }
       if (first) table.add({text(route, "prefix"), "-", Cell{state, Color::red}});
     }
-    out += "\n" + table.to_text(colors) + ending(answer, routes.size());
+    out += "\n" + table.to_text(screen) + ending(answer, routes.size());
   }
   const Json& next_hops = list(answer, "next_hops");
   if (!next_hops.empty()) {
@@ -336,22 +348,13 @@ std::string render_fib(const Json& answer, bool colors) {
                  flag(state, "usable") ? Cell{"yes", Color::green} : Cell{"no", Color::red},
                  flag(state, "usable") ? text(state, "gateway") + " " + text(state, "interface") : "",
                  text(state, "reason")});
-    out += "\n" + table.to_text(colors);
+    out += "\n" + table.to_text(screen);
   }
   return out;
 }
 
-/// Local time to the second: what one compares with the watch.
-std::string clock_time(double epoch_ms) {
-  const auto seconds = static_cast<std::time_t>(epoch_ms / 1000);
-  std::tm parts{};
-  if (::localtime_r(&seconds, &parts) == nullptr) return {};
-  char out[32];
-  return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
-}
-
 /// The last few: what was lost when, and how fast it was noticed and traffic moved.
-std::string render_failovers(const Json& failovers, bool colors) {
+std::string render_failovers(const Json& failovers, const Screen& screen) {
   constexpr std::size_t kShown = 5;
   Table table{
       {{"Lost at"}, {"Tunnel", Align::left, Fit::cut}, {"Moved in", Align::right}, {"Because", Align::left, Fit::cut}}};
@@ -362,11 +365,11 @@ std::string render_failovers(const Json& failovers, bool colors) {
     table.add({clock_time(number(one, "time_ms")), text(one, "tunnel"),
                fixed(number(one, "moved_us") / 1000, 2) + " ms", why});
   }
-  return table.empty() ? std::string{} : "\n" + table.to_text(colors);
+  return table.empty() ? std::string{} : "\n" + table.to_text(screen);
 }
 
-std::string render_tunnels(const Json& answer, bool colors) {
-  std::string out = render_tunnel_rows(list(answer, "tunnels"), colors);
+std::string render_tunnels(const Json& answer, const Screen& screen) {
+  std::string out = render_tunnel_rows(list(answer, "tunnels"), screen);
   for (const Json& tunnel : list(answer, "tunnels")) {
     const std::string name = text(tunnel, "tunnel");
     if (tunnel.contains("ike_failure"))
@@ -380,7 +383,7 @@ std::string render_tunnels(const Json& answer, bool colors) {
   const std::string version = text(answer, "charon_version");
   if (text(answer, "charon") != "unused")
     out += "charon: " + text(answer, "charon") + (version.empty() ? "" : ", strongSwan " + version) + "\n";
-  return out + render_failovers(list(answer, "failovers"), colors);
+  return out + render_failovers(list(answer, "failovers"), screen);
 }
 
 std::string render_version(const Json& answer) {
@@ -388,11 +391,11 @@ std::string render_version(const Json& answer) {
          short_duration(number(answer, "uptime_s")) + ", " + count(number(answer, "reloads"), "reload") + "\n";
 }
 
-std::string render_memory(const Json& answer, bool colors) {
+std::string render_memory(const Json& answer, const Screen& screen) {
   Table table{{{"Part"}, {"What", Align::left, Fit::cut}, {"Count", Align::right}, {"Memory", Align::right}}};
   for (const Json& part : list(answer, "parts"))
     table.add({text(part, "part"), text(part, "what"), text(part, "count"), short_octets(number(part, "octets"))});
-  return table.to_text(colors) + "resident: " + short_octets(number(answer, "resident_octets")) + "\n";
+  return table.to_text(screen) + "resident: " + short_octets(number(answer, "resident_octets")) + "\n";
 }
 
 std::string render_config(const Json& answer) {
@@ -412,7 +415,7 @@ std::string render_config(const Json& answer) {
   return out;
 }
 
-std::string render_policy(const Json& answer, bool colors) {
+std::string render_policy(const Json& answer, const Screen& screen) {
   Table table{{{"Policy", Align::left, Fit::cut}, {"Import of", Align::left, Fit::cut}, {"Export to"}}};
   for (const Json& policy : list(answer, "policies")) {
     const Json& import = list(policy, "import");
@@ -423,27 +426,27 @@ std::string render_policy(const Json& answer, bool colors) {
     for (std::size_t i = 0; i < std::max({import.size(), export_.size(), std::size_t{1}}); ++i)
       table.add({i == 0 ? text(policy, "policy") : "", peer(import, i), peer(export_, i)});
   }
-  std::string out = table.empty() ? "no policies are configured\n" : table.to_text(colors);
+  std::string out = table.empty() ? "no policies are configured\n" : table.to_text(screen);
   if (const Json& open = list(answer, "accept_all"); !open.empty())
     out += "every route, both ways (accept_all): " + joined(open) + "\n";
   return out;
 }
 
 /// Lines are as long as their facts: they go on below, where they began.
-std::string render_log(const Json& answer, bool colors) {
+std::string render_log(const Json& answer, const Screen& screen) {
   std::string out;
   for (const Json& one : list(answer, "lines")) {
     const std::string level = text(one, "level");
     const Color color = level == "error" ? Color::red : (level == "warning" ? Color::yellow : Color::none);
     std::string head = clock_time(number(one, "time_ms")) + " ";
     const std::string indent(head.size(), ' ');
-    const std::size_t room = kScreenColumns - indent.size();
+    const std::size_t room = std::max(screen.columns, 2 * indent.size()) - indent.size();
     std::string left = (color == Color::none ? "" : level + ": ") + text(one, "text");
     while (!left.empty()) {
       const std::size_t space = left.rfind(' ', room);
       const bool whole = left.size() <= room;
       const std::size_t cut = whole ? left.size() : (space == std::string::npos || space == 0 ? room : space);
-      out += head + colored(left.substr(0, cut), color, colors) + "\n";
+      out += head + colored(left.substr(0, cut), color, screen.colors) + "\n";
       left.erase(0, std::min(left.find_first_not_of(' ', cut), left.size()));
       head = indent;
     }
@@ -453,37 +456,37 @@ std::string render_log(const Json& answer, bool colors) {
 
 }  // namespace
 
-std::string render(View view, const Json& answer, bool colors) {
+std::string render(View view, const Json& answer, const Screen& screen) {
   switch (view) {
     case View::summary:
-      return render_summary(answer, colors);
+      return render_summary(answer, screen);
     case View::peers:
-      return render_peers(answer, colors);
+      return render_peers(answer, screen);
     case View::peer:
-      return render_peer(answer, colors);
+      return render_peer(answer, screen);
     case View::routes:
-      return render_routes(answer, colors);
+      return render_routes(answer, screen);
     case View::announced:
-      return render_announced(answer, colors);
+      return render_announced(answer, screen);
     case View::fib:
-      return render_fib(answer, colors);
+      return render_fib(answer, screen);
     case View::tunnels:
-      return render_tunnels(answer, colors);
+      return render_tunnels(answer, screen);
     case View::version:
       return render_version(answer);
     case View::memory:
-      return render_memory(answer, colors);
+      return render_memory(answer, screen);
     case View::config:
       return render_config(answer);
     case View::policy:
-      return render_policy(answer, colors);
+      return render_policy(answer, screen);
     case View::log:
-      return render_log(answer, colors);
+      return render_log(answer, screen);
   }
   return {};
 }
 
-std::string render_explain(const Json& answer, bool colors) {
+std::string render_explain(const Json& answer, const Screen& screen) {
   std::string out = text(answer, "prefix");
   if (text(answer, "asked") != text(answer, "prefix")) out += " (the route used for " + text(answer, "asked") + ")";
   out += "\n";
@@ -494,7 +497,7 @@ std::string render_explain(const Json& answer, bool colors) {
     const std::string state = best ? (rule == "only-path" ? "best: the only path" : "best: by " + rule)
                                    : (why.empty() ? "shares the traffic with the best" : why);
     out += "  " + flags_of(path) + " from " + text(path, "peer") + ", next hop " + next_hop_of(path) + "\n";
-    out += "       " + colored(state, why.empty() ? Color::green : Color::yellow, colors) + "\n";
+    out += "       " + colored(state, why.empty() ? Color::green : Color::yellow, screen.colors) + "\n";
     std::string facts = "AS path " + as_path_of(path);
     if (path.contains("local_pref")) facts += ", local_pref " + text(path, "local_pref");
     if (path.contains("med")) facts += ", MED " + text(path, "med");
@@ -509,7 +512,7 @@ std::string render_explain(const Json& answer, bool colors) {
     const bool refused = route.contains("refused");
     out += line("kernel", (refused ? "refused" : kernel_state(route)) + ", metric " + text(route, "metric"));
     // Further left than other values: a reason is a sentence.
-    if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, colors) + "\n";
+    if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, screen.colors) + "\n";
     for (const Json& via : list(route, "vias")) out += line("", via_text(via));
     if (refused) out += line("", text(route["refused"], "detail"));
     if (refused && route["refused"].contains("allow"))
@@ -526,7 +529,7 @@ bool loses_traffic(const Json& step) {
   return effect == "reset" || effect == "tunnel" || effect == "leave";
 }
 
-std::string render_plan(const Json& answer, bool colors) {
+std::string render_plan(const Json& answer, const Screen& screen) {
   std::string out;
   for (const Json& one : list(answer, "diagnostics"))
     out += text(one, "file") + ":" + text(one, "line") + ":" + text(one, "column") + ": " + text(one, "severity") +
@@ -535,7 +538,7 @@ std::string render_plan(const Json& answer, bool colors) {
   const Json& steps = list(answer, "steps");
   if (steps.empty()) return out + "nothing would change\n";
   for (const Json& step : steps)
-    out += colored(loses_traffic(step) ? "! " : "  ", Color::red, colors) + text(step, "text") + "\n";
+    out += colored(loses_traffic(step) ? "! " : "  ", Color::red, screen.colors) + text(step, "text") + "\n";
   return out;
 }
 

@@ -46,7 +46,7 @@ Exit show_once(const Common& common, const ShowRequest& request) {
   }
   Common how = common;
   how.json = json;
-  return print(how, *answer, [&](const Json& value) { return render(request.view, value, common.color); });
+  return print(how, *answer, [&](const Json& value) { return render(request.view, value, common.screen); });
 }
 
 Exit run_show(const Common& common, const ShowOptions& options) {

@@ -30,6 +30,18 @@ constexpr Name kNames[] = {
     {"logging", View::log},
 };
 
+/// Whole, or abbreviated so that one view is meant; null: neither.
+const Name* name_of(const std::string& word) {
+  const Name* found = nullptr;
+  for (const Name& one : kNames) {
+    if (one.word == word) return &one;
+    if (!one.word.starts_with(word)) continue;
+    if (found != nullptr && found->view != one.view) return nullptr;
+    found = &one;
+  }
+  return found;
+}
+
 /// FRR's last word of "show bgp neighbors X ...", and ours.
 std::string direction_of(const std::string& word) {
   if (word == "in" || word == "received-routes" || word == "adj-in") return "in";
@@ -151,9 +163,8 @@ minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
     return request;
   }
   if (is_prefix(words[0])) return routes(words, std::move(request));
-  const auto name =
-      std::find_if(std::begin(kNames), std::end(kNames), [&](const Name& one) { return one.word == words[0]; });
-  if (name == std::end(kNames)) {
+  const Name* const name = name_of(words[0]);
+  if (name == nullptr) {
     std::vector<std::string_view> known;
     for (const Name& one : kNames) known.push_back(one.word);
     const std::string hint = did_you_mean(words[0], known);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 namespace bgplite::cli {
 namespace {
@@ -9,14 +10,24 @@ namespace {
 constexpr std::string_view kGap = "  ";
 constexpr std::size_t kCutColumnMin = 8;
 
+/// The second octet of a character of UTF-8, or a later one: it takes no column of its own.
+bool continues(char octet) { return (static_cast<unsigned char>(octet) & 0xC0U) == 0x80U; }
+
+std::size_t columns_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char octet) { return !continues(octet); }));
+}
+
 std::string cut(std::string text, std::size_t width) {
-  if (text.size() <= width) return text;
-  text.resize(width - 1);
-  return text + "~";
+  if (columns_of(text) <= width) return text;
+  std::size_t end = 0;
+  for (std::size_t columns = 0; end < text.size(); ++end)
+    if (!continues(text[end]) && ++columns == width) break;
+  return text.substr(0, end) + "~";
 }
 
 std::string padded(std::string text, std::size_t width, Align align) {
-  const std::string space(width - std::min(width, text.size()), ' ');
+  const std::string space(width - std::min(width, columns_of(text)), ' ');
   return align == Align::left ? text + space : space + text;
 }
 
@@ -35,17 +46,17 @@ std::string colored(std::string_view text, Color color, bool colors) {
   return kCodes[static_cast<std::size_t>(color)] + std::string{text} + "\033[0m";
 }
 
-std::string Table::to_text(bool colors, std::size_t width) const {
+std::string Table::to_text(const Screen& screen) const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t wide = columns_[i].title.size();
-    for (const auto& row : rows_) wide = std::max(wide, row[i].text.size());
+    for (const auto& row : rows_) wide = std::max(wide, columns_of(row[i].text));
     widths.push_back(wide);
   }
   std::size_t total = kGap.size() * (columns_.size() - 1);
   for (const std::size_t one : widths) total += one;
   // Take from the widest column that allows it, one character at a time, so that the loss is spread.
-  while (total > width) {
+  while (total > screen.columns) {
     std::size_t widest = columns_.size();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const bool allowed = columns_[i].fit == Fit::cut && widths[i] > std::max(kCutColumnMin, columns_[i].title.size());
@@ -66,7 +77,7 @@ std::string Table::to_text(bool colors, std::size_t width) const {
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < columns_.size(); ++i)
       text += (i == 0 ? "" : std::string{kGap}) +
-              colored(padded(cut(row[i].text, widths[i]), widths[i], columns_[i].align), row[i].color, colors);
+              colored(padded(cut(row[i].text, widths[i]), widths[i], columns_[i].align), row[i].color, screen.colors);
     end_line();
   }
   return text;
@@ -79,6 +90,14 @@ std::string short_duration(double seconds) {
   if (hours > 0) return formatted("%lldh %02lldm", hours, minutes);
   if (minutes > 0) return formatted("%lldm %02llds", minutes, rest);
   return formatted("%llds", rest);
+}
+
+std::string clock_time(double epoch_ms) {
+  const auto seconds = static_cast<std::time_t>(epoch_ms / 1000);
+  std::tm parts{};
+  if (::localtime_r(&seconds, &parts) == nullptr) return {};
+  char out[32];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", &parts)};
 }
 
 std::string short_octets(double octets) {

@@ -1,15 +1,21 @@
-/// Table: text columns for a terminal. At most 80 columns wide: what does not fit is cut in the columns that allow it,
-/// so that a line never wraps at 3 a.m. on a serial console.
+/// Table: text columns for a screen. What does not fit a terminal is cut in the columns that allow it, so that no line
+/// wraps; into a pipe or a file everything is written.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace bgplite::cli {
 
-inline constexpr std::size_t kScreenColumns = 80;
+/// How text is written. The default is a serial console, without color.
+struct Screen {
+  static constexpr std::size_t kAnyWidth = SIZE_MAX;
+  bool colors = false;
+  std::size_t columns = 80;  ///< Lines of tables are not longer.
+};
 
 enum class Align : unsigned char { left, right };
 /// What a column may lose when the table is too wide.
@@ -38,8 +44,8 @@ class Table {
   /// As many cells as there are columns.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
-  /// Titles and rows, each line ended; columns are two spaces apart. `colors`: use them.
-  [[nodiscard]] std::string to_text(bool colors, std::size_t width = kScreenColumns) const;
+  /// Titles and rows, each line ended; columns are two spaces apart.
+  [[nodiscard]] std::string to_text(const Screen& screen) const;
 
  private:
   std::vector<Column> columns_;
@@ -51,6 +57,8 @@ class Table {
 
 /// "5s", "12m 05s", "3h 12m", "4d 07h": what matters of a time that has passed. Negative and zero: "0s".
 [[nodiscard]] std::string short_duration(double seconds);
+/// Local time to the second: what one compares with the watch.
+[[nodiscard]] std::string clock_time(double epoch_ms);
 /// "512 B", "7.4 MiB".
 [[nodiscard]] std::string short_octets(double octets);
 

@@ -1,3 +1,4 @@
+#include <apps/bgplite/cli/habits.h>
 #include <apps/bgplite/cli/verbs.h>
 #include <apps/bgplite/config/diagnostic.h>
 #include <bgp/version.h>
@@ -7,19 +8,30 @@
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace bgplite::cli {
 namespace {
 
-bool terminal_with_color() {
+/// COLUMNS goes first, so that a script may ask for a width.
+Screen screen_of_output() {
+  Screen screen;
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  if (!terminal) screen.columns = Screen::kAnyWidth;
+  // A serial console says 0: it keeps the default.
+  if (winsize size{}; terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
+    screen.columns = size.ws_col;
+  if (const char* wish = std::getenv("COLUMNS"))
+    if (const auto columns = std::strtoul(wish, nullptr, 10); columns != 0) screen.columns = columns;
   const char* term = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
-         std::string{term} != "dumb";
+  screen.colors = terminal && std::getenv("NO_COLOR") == nullptr && term != nullptr && std::string_view{term} != "dumb";
+  return screen;
 }
 
 /// What the parser did not like, where, and what was perhaps meant: "bgplite show peers: ... (did you mean '--json'?)".
@@ -43,6 +55,13 @@ std::string complaint_of(const CLI::App& app, const CLI::ParseError& error) {
   if (text.empty()) text = error.what();
   if (text == "A subcommand is required") text = "a verb is missing";
   return where + ": " + text + "; see " + where + " --help";
+}
+
+std::string no_such_verb(const std::vector<std::string>& words, const std::vector<std::string>& names) {
+  const std::string text = "no verb '" + words[0] + "'";
+  if (const std::string here = counterpart(words); !here.empty()) return text + ": " + here;
+  const std::string hint = did_you_mean(words[0], {names.begin(), names.end()});
+  return text + (hint.empty() ? "" : " (" + hint + ")") + "; see bgplite --help";
 }
 
 }  // namespace
@@ -77,18 +96,23 @@ void Verbs::action_from(CLI::App& verb, std::function<std::function<Exit()>()> m
 }
 
 std::function<Exit()> Verbs::parse(int argc, char** argv) {
-  // CLI11 would say "a subcommand is required" to a mistyped one.
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   std::vector<std::string> names;
   for (const CLI::App* verb : app_->get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(verb->get_name());
-  const std::string first = argc > 1 ? argv[1] : "";
-  if (!first.empty() && first[0] != '-' && std::find(names.begin(), names.end(), first) == names.end()) {
-    const std::string hint = did_you_mean(first, {names.begin(), names.end()});
-    const std::string text = "no verb '" + first + "'" + (hint.empty() ? "" : " (" + hint + ")");
-    return [text] { return fail(Exit::bad_input, text + "; see bgplite --help"); };
+  if (!words.empty() && (words[0] == "help" || words[0] == "?")) {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  if (!words.empty() && words[0][0] != '-') {
+    words[0] = whole_word(words[0], names);
+    // CLI11 would say "a subcommand is required" to a mistyped one.
+    if (std::find(names.begin(), names.end(), words[0]) == names.end())
+      return [text = no_such_verb(words, names)] { return fail(Exit::bad_input, text); };
   }
   try {
-    app_->parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // As CLI11 takes them.
+    app_->parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream complaint;
@@ -98,11 +122,16 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
       return Exit::bad_input;
     };
   }
-  common_->color = terminal_with_color();
+  common_->screen = screen_of_output();
   common_->config_given = app_->count("--config") != 0;
   if (!chosen_) return [help = app_->help()] { return std::cerr << help, Exit::bad_input; };
   // The action may refer to common(): it holds on to it.
-  return [run = std::move(chosen_), common = common_] { return run(); };
+  return [run = std::move(chosen_), common = common_] {
+    const Exit code = run();
+    std::cout.flush();
+    if (std::cout || code != Exit::ok) return code;
+    return fail(Exit::io, "cannot write to standard output: what was printed is not complete");
+  };
 }
 
 Exit fail(Exit code, const std::string& text) {

@@ -11,6 +11,8 @@
 ///   }
 #pragma once
 
+#include <apps/bgplite/cli/table.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,7 +38,7 @@ struct Common {
   std::string socket;  ///< --socket; empty: the configuration's, or /run/bgplite/control.sock.
   bool json = false;   ///< --json: one JSON value (or one per line for streams) instead of text.
   bool yes = false;    ///< --yes: do not ask before something that loses traffic.
-  bool color = false;  ///< Standard output is a terminal that shows color. Set before an action runs.
+  Screen screen;       ///< Of standard output. Set before an action runs.
 };
 
 class Verbs {

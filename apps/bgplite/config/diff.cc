@@ -118,7 +118,7 @@ class Differ {
 
  private:
   void add(Kind kind, std::string key, Effect effect, std::string text) {
-    plan_.push_back({kind, std::move(key), effect, std::move(text)});
+    plan_.push_back({.kind = kind, .key = std::move(key), .effect = effect, .text = std::move(text)});
   }
 
   [[nodiscard]] static std::string shown(const std::string& policy) {
@@ -209,23 +209,29 @@ class Differ {
   }
 
   void networks() {
-    const auto by_prefix = [](const Config& config) {
-      std::unordered_map<minibgp::Prefix, const Network*> index;
-      for (const Network& network : config.networks) index.emplace(network.prefix, &network);
+    const auto by_prefix = [](const std::vector<Network>& networks) {
+      std::unordered_map<minibgp::Prefix, std::size_t> index;
+      for (std::size_t i = 0; i < networks.size(); ++i) index.emplace(networks[i].prefix, i);
       return index;
     };
     // Two indexes instead of a search for each: files with very many networks are compared in linear time.
-    const auto running = by_prefix(running_);
-    const auto wanted = by_prefix(wanted_);
-    for (const Network& network : running_.networks)
-      if (wanted.count(network.prefix) == 0)
-        add(Kind::withdraw, to_text(network.prefix), Effect::leave,
-            "network " + to_text(network.prefix) + ": withdrawn");
-    for (const Network& network : wanted_.networks) {
+    const auto running = by_prefix(running_.networks);
+    const auto wanted = by_prefix(wanted_.networks);
+    for (std::size_t i = 0; i < running_.networks.size(); ++i) {
+      const std::string prefix = to_text(running_.networks[i].prefix);
+      if (wanted.count(running_.networks[i].prefix) != 0) continue;
+      add(Kind::withdraw, prefix, Effect::leave, "network " + prefix + ": withdrawn");
+      plan_.back().was = i;
+    }
+    for (std::size_t i = 0; i < wanted_.networks.size(); ++i) {
+      const Network& network = wanted_.networks[i];
       const auto old = running.find(network.prefix);
-      if (old != running.end() && *old->second == network) continue;
-      add(Kind::announce, to_text(network.prefix), Effect::live,
-          "network " + to_text(network.prefix) + (old == running.end() ? ": announced" : ": changed"));
+      if (old != running.end() && running_.networks[old->second] == network) continue;
+      const std::string prefix = to_text(network.prefix);
+      add(Kind::announce, prefix, Effect::live,
+          "network " + prefix + (old == running.end() ? ": announced" : ": changed"));
+      plan_.back().is = i;
+      if (old != running.end()) plan_.back().was = old->second;
     }
   }
 

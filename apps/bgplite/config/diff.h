@@ -5,6 +5,7 @@
 #include <apps/bgplite/config/config.h>
 #include <apps/bgplite/config/keys.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -36,6 +37,10 @@ struct Step {
   std::string key;   ///< Of the peer, prefix, tunnel or policy; the section for needs_restart.
   Effect effect;     ///< What it costs: see Effect.
   std::string text;  ///< For people: "peer 192.0.2.1: hold 90s -> 30s: the session is reset".
+  /// Of announce and withdraw: the place in `networks` of the running and of the wanted configuration. There may be
+  /// very many, and to look for them again would take as long as to compare.
+  static constexpr std::size_t kNone = SIZE_MAX;
+  std::size_t was = kNone, is = kNone;
   bool operator==(const Step&) const = default;
 };
 

@@ -2,9 +2,23 @@
 #include <bgp/text.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
+#include <variant>
 
 namespace bgplite::control {
+namespace {
+
+/// What a command is about, for the log: " 10.0.0.0/8", " 192.0.2.1". Keys are not given in arguments.
+std::string object_of(const Request& request) {
+  constexpr std::size_t kTextMax = 64;
+  std::string text;
+  for (const auto& [name, value] : request.arguments.items())
+    if (value.is_string()) text += " " + value.get<std::string>().substr(0, kTextMax);
+  return text;
+}
+
+}  // namespace
 
 Commands::Commands(Context context) : context_(context) {
   for (const auto& part : {show_commands(), explain_commands(), doing_commands()})
@@ -26,7 +40,8 @@ void Commands::handle(const Request& request, const Reply& reply) {
                            context_.daemon.config().control.group + "'",
                        3);
   if (command->access == Access::change)
-    context_.log.info(minibgp::LogArea::control, "user " + std::to_string(request.user) + ": " + request.verb);
+    context_.log.info(minibgp::LogArea::control,
+                      "user " + std::to_string(request.user) + ": " + request.verb + object_of(request));
   command->run(context_, request, reply);
 }
 
@@ -48,15 +63,19 @@ void Commands::listen() {
   }
   context_.daemon.on_event = [this](std::string_view kind, const std::vector<Daemon::Fact>& facts) {
     Json event{{"event", kind}};
-    for (const auto& [name, text] : facts) event[std::string{name}] = text;
-    tell(event);
+    for (const auto& [name, fact] : facts)
+      std::visit([&, key = std::string{name}](const auto& value) { event[key] = value; }, fact);
+    tell(std::move(event));
   };
   context_.log.tap = [this](minibgp::LogLevel level, minibgp::LogArea area, std::string_view line) {
     tell({{"event", "log"}, {"level", bgplite::to_text(level)}, {"area", bgplite::to_text(area)}, {"text", line}});
   };
 }
 
-void Commands::tell(const Json& event) {
+void Commands::tell(Json event) {
+  event["time_ms"] =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   bool gone = false;
   for (const Reply& stream : std::vector{streams_}) {
     stream.line(event);

@@ -45,7 +45,7 @@ class Commands {
  private:
   void begin_stream(const Request& request, const Reply& reply);
   void listen();
-  void tell(const Json& event);
+  void tell(Json event);
 
   Context context_;
   std::vector<Command> table_;

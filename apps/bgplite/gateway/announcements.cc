@@ -9,8 +9,9 @@ using minibgp::PathAttributes;
 using minibgp::Prefix;
 
 void Announcements::announce(const Prefix& prefix, const PathAttributes& attributes) {
-  own_[prefix] = attributes;
-  waiting_.insert(prefix);
+  // With a hint: many come at once, mostly in order, and each takes no search then.
+  own_.insert_or_assign(own_.end(), prefix, attributes);
+  waiting_.insert(waiting_.end(), prefix);
 }
 
 void Announcements::withdraw(const Prefix& prefix) {

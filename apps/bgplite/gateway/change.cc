@@ -5,20 +5,18 @@
 #include <bgp/text.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 namespace bgplite {
 
 using minibgp::LogArea;
 using minibgp::LogLevel;
-using minibgp::Prefix;
 
 namespace {
 
 /// One line a step; of networks, where many come or go at once, one line for all.
 template <typename Info>
-void log_plan(const Plan& plan, Info info) {
+void log_plan(std::span<const Step> plan, Info info) {
   constexpr std::ptrdiff_t kLinesMax = 20;
   const auto of_kind = [&](Step::Kind kind) {
     return std::count_if(plan.begin(), plan.end(), [&](const Step& step) { return step.kind == kind; });
@@ -32,14 +30,6 @@ void log_plan(const Plan& plan, Info info) {
                          (step.kind == Step::Kind::withdraw && withdrawn > kLinesMax);
     if (!counted) info(step.text);
   }
-}
-
-/// A plan may have thousands of them.
-std::unordered_map<Prefix, const Network*> by_prefix(const std::vector<Network>& networks) {
-  std::unordered_map<Prefix, const Network*> index;
-  index.reserve(networks.size());
-  for (const Network& network : networks) index.emplace(network.prefix, &network);
-  return index;
 }
 
 /// What is fixed at the start stays as it runs, so that the next plan names it again.
@@ -105,10 +95,7 @@ void Gateway::On::operator()(input::Apply event) const {
   ++my.reloads_;
 }
 
-void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networks) {
-  const auto old_by_prefix = by_prefix(old_networks);
-  const auto new_by_prefix = by_prefix(config_->networks);
-  const auto prefix_of = [](const Step& step) { return minibgp::parse_prefix(step.key).value_or(Prefix{}); };
+void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& old_networks) {
   // Sessions over tunnels that are set up anew end first, while the tunnels work (farewells.h). The tunnels then follow
   // in a later turn, with everything else of this plan done.
   std::vector<std::string> set_up_anew;
@@ -137,14 +124,12 @@ void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networ
         update_peer(step.key, config_->peers.at(step.key));
         break;
       case Step::Kind::withdraw:
-        if (const auto old = old_by_prefix.find(prefix_of(step)); old != old_by_prefix.end())
-          remove_network(*old->second);
+        remove_network(old_networks.at(step.was));
         break;
       case Step::Kind::announce: {
-        const Prefix prefix = prefix_of(step);
-        const auto old = old_by_prefix.find(prefix);
-        const Network& now = *new_by_prefix.at(prefix);
-        if (old != old_by_prefix.end() && old->second->when != now.when) remove_network(*old->second);
+        const Network& now = config_->networks.at(step.is);
+        if (step.was != Step::kNone && old_networks.at(step.was).when != now.when)
+          remove_network(old_networks.at(step.was));
         add_network(now);
         break;
       }

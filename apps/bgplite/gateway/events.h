@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,10 +33,10 @@ namespace bgplite::input {
 // --- Our own life
 struct Start {};
 struct Stop {};
-/// The configuration that runs becomes `wanted`; `plan` is Gateway::plan() of it.
+/// The configuration that runs becomes `wanted`; `plan` is Gateway::plan() of it, and read during the call only.
 struct Apply {
   Config wanted;
-  Plan plan;
+  std::span<const Step> plan;
 };
 /// What commands saved is on disk now, so that a plan does not find it different.
 struct Save {
@@ -255,7 +256,8 @@ struct Log {
   minibgp::LogArea area = minibgp::LogArea::config;
   std::string line;
 };
-using Fact = std::pair<std::string_view, std::string>;
+using FactValue = std::variant<std::string, bool, std::uint64_t>;
+using Fact = std::pair<std::string_view, FactValue>;
 /// For `bgplite monitor`.
 struct Tell {
   std::string_view kind;

@@ -375,7 +375,7 @@ void Gateway::On::operator()(input::NextHops event) const {
     my.emit(effect::Tell{"next-hop",
                          {{"peer", my.peers_.name_of(state.peer)},
                           {"next_hop", to_text(state.next_hop)},
-                          {"usable", state.usable ? "true" : "false"},
+                          {"usable", state.usable},
                           {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
     const PeerConfig* config = my.peer_config(state.peer);
     if (config == nullptr || config->options.address != state.next_hop) continue;

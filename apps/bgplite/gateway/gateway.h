@@ -27,6 +27,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -132,7 +133,7 @@ class Gateway {
   void set_static_routes();
   void carry(const std::string& tunnel, bool usable, std::string_view reason);
   // change.cc
-  void carry_out(const Plan& plan, const std::vector<Network>& old_networks);
+  void carry_out(std::span<const Step> plan, const std::vector<Network>& old_networks);
   // maintenance.cc
   [[nodiscard]] bool tunnel_usable(const std::string& tunnel) const;
   void note_session(minibgp::PeerId peer);

@@ -265,10 +265,10 @@ void SimulatedGateway::run_keeper() {
       keeper_->input(ConfigKeeper::Stored{around_.disk.full ? "no space left on device" : ""}, now());
     } else if (const auto* run = std::get_if<ConfigKeeper::Run>(&*output)) {
       Config wanted = around_.make_config(files_of(run->files));
-      Plan plan = gateway_->plan(wanted);
+      const Plan plan = gateway_->plan(wanted);
       if (tracing)
         for (const bgplite::Step& step : plan) trace.push_back("  plan: " + step.text);
-      input(input::Apply{std::move(wanted), std::move(plan)});
+      input(input::Apply{std::move(wanted), plan});
     }
   }
   turn();

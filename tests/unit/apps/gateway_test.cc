@@ -206,6 +206,8 @@ class GatewayTest : public testing::Test, public GatewayView {
     if (const auto* one = std::get_if<effect::EnablePeer>(&effect)) done.push_back("enable " + id(one->peer));
     if (const auto* one = std::get_if<effect::Announce>(&effect)) done.push_back("announce " + to_text(one->prefix));
     if (const auto* one = std::get_if<effect::Withdraw>(&effect)) done.push_back("withdraw " + to_text(one->prefix));
+    if (const auto* one = std::get_if<effect::WatchNetwork>(&effect))
+      done.push_back((one->wanted ? "watch " : "unwatch ") + to_text(one->prefix));
     if (const auto* one = std::get_if<effect::TerminateTunnel>(&effect)) done.push_back("terminate " + one->tunnel);
     if (std::holds_alternative<effect::SetTunnels>(effect)) done.push_back("set tunnels");
     if (const auto* one = std::get_if<effect::End>(&effect)) done.push_back(one->keep ? "end, keep" : "end, remove");
@@ -367,6 +369,16 @@ TEST_F(GatewayTest, AnApplyAnnouncesWhatIsNewWithdrawsWhatIsGoneAndThenNothingDi
   EXPECT_THAT(take(), testing::UnorderedElementsAre("announce 10.2.0.0/16", "withdraw 10.1.0.0/16"));
   EXPECT_TRUE(gateway.plan(config).empty());
   EXPECT_EQ(gateway.status().reloads, 1U);
+}
+
+TEST_F(GatewayTest, ANetworkThatGetsAnotherConditionIsFollowedByThatOne) {
+  Config config = configuration();
+  config.networks.front().when = Network::When::if_route;
+  take();
+  feed(input::Apply{config, gateway.plan(config)});
+  EXPECT_THAT(take(), testing::UnorderedElementsAre("watch 10.1.0.0/16", "withdraw 10.1.0.0/16"));
+  feed(input::Apply{configuration(), gateway.plan(configuration())});
+  EXPECT_THAT(take(), testing::UnorderedElementsAre("unwatch 10.1.0.0/16", "announce 10.1.0.0/16"));
 }
 
 TEST_F(GatewayTest, ManyNetworksAreAnnouncedInSeveralTurnsAndALostTunnelGoesInFront) {

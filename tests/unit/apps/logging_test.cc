@@ -2,6 +2,7 @@
 #include <apps/bgplite/journal.h>
 #include <apps/bgplite/logging.h>
 
+#include <algorithm>
 #include <cstring>
 #include <sstream>
 #include <string>
@@ -26,6 +27,17 @@ std::string printed(Write write) {
   testing::internal::CaptureStderr();
   write();
   return testing::internal::GetCapturedStderr();
+}
+
+TEST(Logging, ALineStaysOneLineWhateverIsInIt) {
+  std::string tapped;
+  const std::string text = printed([&] {
+    Logging log{LogFormat::text};
+    log.tap = [&](LogLevel, LogArea, std::string_view line) { tapped = line; };
+    log.info(LogArea::tunnel, "charon: \x1b[2Jgone\nerror: forged\x7f Z\xc3\xbcrich \xc2\x9b \xc2\xa9");
+  });
+  EXPECT_EQ(tapped, "charon: \\x1b[2Jgone\\x0aerror: forged\\x7f Z\xc3\xbcrich \\x9b \xc2\xa9");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 TEST(Logging, AFloodOfOneAreaIsCountedAndOtherAreasAreHeard) {

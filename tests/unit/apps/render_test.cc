@@ -51,7 +51,7 @@ TEST(Render, Summary) {
       {"peers", {kPeer, down_peer()}},
       {"fib",
        {{"installed", 5}, {"table", 254}, {"metric", 20}, {"protocol", 155}, {"synchronized", true}, {"refused", 1}}}};
-  const std::string text = render(View::summary, answer, false);
+  const std::string text = render(View::summary, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "bgplite 0.1.0, AS 65530, router id 169.254.10.2, up 1d 01h\n"
@@ -60,28 +60,60 @@ TEST(Render, Summary) {
             "\n"
             "Peer                    AS  State           For  Rcvd  Acc  Sent  Tunnel\n"
             "169.254.10.1         65535  Established  2h 03m     5    5     2  ipsec0\n"
-            "a-name-that-s~  4200000001  Active       2h 03m     5    5     2  another-long-~\n");
+            "a-name-that-s~  4200000001  Active       2h 03m     5    5     2  another-long-~\n"
+            "a-name-that-somebody-made-far-too-long-for-a-table: no message for 30 s\n");
+}
+
+TEST(Render, WhyAPeerHasNoSession) {
+  Json peer = down_peer();
+  peer["name"] = "vpc";
+  const auto shown = [&] { return render(View::peers, {{"peers", {peer}}}, Screen{}); };
+  peer["last_attempt"] = "no answer from 192.0.2.1 within 5 s";
+  EXPECT_NE(shown().find("\nvpc: no answer from 192.0.2.1 within 5 s\n"), std::string::npos) << "the newest reason";
+  peer.erase("last_attempt");
+  peer["last_down"].erase("detail");
+  EXPECT_NE(shown().find("\nvpc: hold timer expired\n"), std::string::npos);
+  peer.erase("last_down");
+  EXPECT_EQ(shown().find("vpc: "), std::string::npos);
+  peer["configured"]["passive"] = true;
+  EXPECT_NE(shown().find("\nvpc: waits for the peer to connect (passive)\n"), std::string::npos);
+  peer["enabled"] = false;
+  EXPECT_EQ(shown().find("vpc:"), std::string::npos) << "the state says it";
+}
+
+TEST(Render, IntoAPipeNothingIsCut) {
+  const std::string text = render(View::peers, {{"peers", {down_peer()}}}, Screen{false, Screen::kAnyWidth});
+  EXPECT_NE(text.find("a-name-that-somebody-made-far-too-long-for-a-table  4200000001"), std::string::npos);
+  EXPECT_NE(text.find("another-long-tunnel\n"), std::string::npos);
+}
+
+TEST(Table, CountsCharactersAndNotOctets) {
+  Table table{{{"Name", Align::left, Fit::cut}, {"N"}}};
+  table.add({"Zürich-Köln-Genève", "1"});
+  table.add({"plain", "2"});
+  EXPECT_EQ(table.to_text(Screen{}), "Name                N\nZürich-Köln-Genève  1\nplain               2\n");
+  EXPECT_EQ(table.to_text(Screen{false, 14}), "Name         N\nZürich-Köl~  1\nplain        2\n");
 }
 
 TEST(Render, WhatTheKernelHasGoesOnBelowWhenItIsLong) {
   Json status{{"installed", 1},       {"table", 254}, {"metric", 20},     {"protocol", 155},
               {"synchronized", true}, {"refused", 0}, {"adopting", true}, {"adopted", 0}};
-  EXPECT_EQ(render(View::fib, {{"status", status}}, false),
+  EXPECT_EQ(render(View::fib, {{"status", status}}, Screen{}),
             "kernel: 1 route (table 254, metric 20, protocol 155): in sync\n");
   status["adopted"] = 12, status["refused"] = 3;
-  EXPECT_EQ(render(View::fib, {{"status", status}}, false),
+  EXPECT_EQ(render(View::fib, {{"status", status}}, Screen{}),
             "kernel: 1 route (table 254, metric 20, protocol 155):\n"
             "        in sync, 3 routes refused, 12 routes kept from before the restart\n");
 }
 
 TEST(Render, ColorIsOnlyOnATerminal) {
   const Json answer{{"peers", {kPeer}}};
-  EXPECT_EQ(render(View::peers, answer, false).find('\033'), std::string::npos);
-  EXPECT_NE(render(View::peers, answer, true).find("\033[32mEstablished"), std::string::npos);
+  EXPECT_EQ(render(View::peers, answer, Screen{}).find('\033'), std::string::npos);
+  EXPECT_NE(render(View::peers, answer, Screen{true}).find("\033[32mEstablished"), std::string::npos);
 }
 
 TEST(Render, Peer) {
-  const std::string text = render(View::peer, {{"peers", {kPeer}}}, false);
+  const std::string text = render(View::peer, {{"peers", {kPeer}}}, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "peer 169.254.10.1, AS 65535, ebgp\n"
@@ -108,7 +140,7 @@ TEST(Render, APeerSaysThatItIsDrainedAndThatItDrawsTraffic) {
   const Json answer = Json::parse(
       R"({"peers": [{"peer": "192.0.2.2", "asn": 65001, "type": "ebgp", "state": "Established", "state_for_s": 5,
           "drained": "graceful shutdown announced", "return_path_halves": 4}]})");
-  const std::string shown = render(View::peer, answer, false);
+  const std::string shown = render(View::peer, answer, Screen{});
   EXPECT_NE(shown.find("graceful shutdown announced"), std::string::npos) << shown;
   EXPECT_NE(shown.find("4 halves of our networks draw traffic here"), std::string::npos) << shown;
 }
@@ -125,7 +157,7 @@ TEST(Render, Routes) {
   const Json answer{{"routes", {{{"prefix", "192.168.10.0/24"}, {"paths", {best, second, refused}}}}},
                     {"total", 9},
                     {"complete", false}};
-  const std::string text = render(View::routes, answer, false);
+  const std::string text = render(View::routes, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "* usable, > best, = shares traffic, S kept for a restart, ! unusable, x refused\n"
@@ -148,7 +180,7 @@ TEST(Render, Fib) {
     "complete": true,
     "next_hops": [{"next_hop": "169.254.10.1", "peer": "169.254.10.1", "usable": true, "gateway": "169.254.10.1",
                    "interface": "ipsec0", "reason": "resolved"}]})");
-  const std::string text = render(View::fib, answer, false);
+  const std::string text = render(View::fib, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "kernel: 1 route (table 254, metric 20, protocol 155): in sync, 1 route refused\n"
@@ -178,7 +210,7 @@ TEST(Render, Tunnels) {
                    "moved_us": 83, "silent_for_s": 0.312},
                   {"tunnel": "ipsec1", "reason": "SA deleted", "time_ms": 1795420099000, "moved_us": 1200}],
     "charon": "connected", "charon_version": "5.9.8", "warnings": []})");
-  const std::string text = render(View::tunnels, answer, false);
+  const std::string text = render(View::tunnels, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "Tunnel  State     For  Interface  if_id  SAs in/out  Reason\n"
@@ -200,7 +232,7 @@ TEST(Render, AnnouncedToAPeer) {
                {"prefix": "2001:db8:1234:5678::/64", "next_hop": "2001:db8::1", "origin": "incomplete",
                 "med": 4294967295, "as_path": "65530 65530 65530", "communities": ["65530:1", "65530:2", "no-export"]}],
     "total": 2, "complete": true})");
-  const std::string text = render(View::announced, answer, false);
+  const std::string text = render(View::announced, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text, R"(Prefix            Next hop             MED  Communities        AS path
 172.16.20.0/24    169.254.10.2                                 65530 i
@@ -211,14 +243,14 @@ TEST(Render, AnnouncedToAPeer) {
 
 TEST(Render, Version) {
   const Json answer{{"version", "0.1.0"}, {"process", 812}, {"uptime_s", 90061}, {"reloads", 1}};
-  EXPECT_EQ(render(View::version, answer, false), "bgplite 0.1.0, process 812, up 1d 01h, 1 reload\n");
+  EXPECT_EQ(render(View::version, answer, Screen{}), "bgplite 0.1.0, process 812, up 1d 01h, 1 reload\n");
 }
 
 TEST(Render, Memory) {
   const Json answer = Json::parse(R"({"resident_octets": 6647808, "parts": [
     {"part": "rib", "what": "routes", "count": 7, "octets": 336},
     {"part": "fib", "what": "desired routes", "count": 5, "octets": 123456}]})");
-  EXPECT_EQ(render(View::memory, answer, false),
+  EXPECT_EQ(render(View::memory, answer, Screen{}),
             "Part  What            Count     Memory\n"
             "rib   routes              7      336 B\n"
             "fib   desired routes      5  120.6 KiB\n"
@@ -231,7 +263,7 @@ TEST(Render, Config) {
     "announced_by_command": ["10.9.0.0/16"], "peers": ["169.254.10.1"], "tunnels": ["ipsec0"],
     "saved": {"announcements": ["10.9.0.0/16"], "peers": {"169.254.20.1": "disabled"}},
     "policies": ["from-vpc", "to-vpc"], "on_exit": "keep"})");
-  const std::string text = render(View::config, answer, false);
+  const std::string text = render(View::config, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "configuration from /etc/bgplite/bgplite.yaml\n"
@@ -254,7 +286,7 @@ TEST(Render, Policy) {
     {"policy": "from-vpc", "import": ["169.254.10.1", "169.254.20.1"], "export": []},
     {"policy": "a-policy-that-nobody-uses-and-whose-name-is-far-too-long-for-a-table", "import": [], "export": []},
     {"policy": "to-vpc", "import": [], "export": ["169.254.10.1"]}], "accept_all": ["192.0.2.9"]})");
-  const std::string text = render(View::policy, answer, false);
+  const std::string text = render(View::policy, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text, R"(Policy                                                Import of     Export to
 from-vpc                                              169.254.10.1
@@ -272,7 +304,7 @@ TEST(Render, LogLinesGoOnWhereTheyBegan) {
     {"time_ms": 1795420000123, "level": "info", "area": "session", "text": "peer 192.0.2.1: session up"},
     {"time_ms": 1795420001000, "level": "warning", "area": "session",
      "text": "peer 192.0.2.1: session down: hold timer expired (no message for 90 s); 1204 routes withdrawn"}]})");
-  const std::string text = render(View::log, answer, false);
+  const std::string text = render(View::log, answer, Screen{});
   expect_80_columns(text);
   EXPECT_EQ(text,
             "2026-11-23 07:46:40 peer 192.0.2.1: session up\n"
@@ -284,8 +316,8 @@ TEST(Render, APlanMarksWhatInterrupts) {
   const Json answer = Json::parse(R"({"ok": true, "diagnostics": [], "steps": [
     {"key": "a", "effect": "reset", "text": "peer a: hold 90s -> 30s: the session is reset"},
     {"key": "b", "effect": "live", "text": "network b: announced"}]})");
-  EXPECT_EQ(render_plan(answer, false), "! peer a: hold 90s -> 30s: the session is reset\n  network b: announced\n");
-  EXPECT_EQ(render_plan({{"ok", true}, {"steps", Json::array()}}, false), "nothing would change\n");
+  EXPECT_EQ(render_plan(answer, Screen{}), "! peer a: hold 90s -> 30s: the session is reset\n  network b: announced\n");
+  EXPECT_EQ(render_plan({{"ok", true}, {"steps", Json::array()}}, Screen{}), "nothing would change\n");
 }
 
 TEST(ShortDuration, TellsWhatMatters) {

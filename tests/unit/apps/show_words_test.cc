@@ -1,3 +1,4 @@
+#include <apps/bgplite/cli/habits.h>
 #include <apps/bgplite/cli/show_words.h>
 
 #include <sstream>
@@ -45,6 +46,10 @@ const Case kCases[] = {
     {"ip bgp neighbors 192.0.2.1 received-routes", R"(show.routes {"direction":"in","peer":"192.0.2.1"} frr)"},
     {"ip route bgp", "show.fib {}"},
     {"running-config", "show.config {}"},
+    {"sum", "show.summary {}"},
+    {"run", "show.config {}"},
+    {"ip bgp sum", "show.summary {} frr"},
+    {"bgp neigh 192.0.2.1 json", R"(show.peers {"peer":"192.0.2.1"} frr json)"},
 };
 
 TEST(ShowWords, OursAndFrrsMeanTheSame) {
@@ -64,6 +69,36 @@ TEST(ShowWords, WhatIsNotUnderstoodSaysWhatIsMeant) {
   EXPECT_EQ(parse_show({"routes", "in"}).error(), "'in' of which peer? show routes in PEER");
   EXPECT_EQ(parse_show({"routes", "10.0.0.0/99"}).error(),
             "'10.0.0.0/99' is neither a prefix nor in, out, filtered, longer or shorter");
+}
+
+TEST(ShowWords, AnAbbreviationOfTwoViewsIsNone) {
+  const auto request = parse_show(words("p"));
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().find("cannot show 'p'"), 0U) << "peers or policy";
+}
+
+TEST(Habits, AnAbbreviationIsTakenWhereOneWordIsMeant) {
+  const std::vector<std::string> known{"show", "disable", "drain", "drill", "plan", "policy"};
+  EXPECT_EQ(whole_word("sh", known), "show");
+  EXPECT_EQ(whole_word("dis", known), "disable");
+  EXPECT_EQ(whole_word("dr", known), "dr") << "drain or drill";
+  EXPECT_EQ(whole_word("policy", known), "policy");
+  EXPECT_EQ(whole_word("", known), "");
+  EXPECT_EQ(whole_word("x", known), "x");
+}
+
+TEST(Habits, WordsOfOtherRoutersArePointedToOurs) {
+  const auto here = [](const std::string& line) { return counterpart(words(line)); };
+  EXPECT_NE(here("clear ip bgp * soft").find("bgplite refresh PEER"), std::string::npos);
+  EXPECT_NE(here("write memory").find("nothing has to be written"), std::string::npos);
+  EXPECT_NE(here("wr mem").find("nothing has to be written"), std::string::npos);
+  EXPECT_EQ(here("write terminal"), "bgplite show config");
+  EXPECT_NE(here("conf t").find("bgplite apply"), std::string::npos);
+  EXPECT_NE(here("configure terminal").find("bgplite plan"), std::string::npos);
+  EXPECT_EQ(here("birdc show protocols"), "bgplite show summary");
+  EXPECT_EQ(here("frobnicate"), "");
+  EXPECT_EQ(here("re"), "") << "two letters say too little";
+  EXPECT_EQ(counterpart({}), "");
 }
 
 }  // namespace

@@ -6,6 +6,9 @@
 #include <tests/support/forwarder_run.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -53,6 +56,20 @@ TEST_F(GuardTest, NothingInsideANetworkThatWeAreInIsLearned) {
   EXPECT_EQ(judge("172.16.0.0/16"), Refusal::none);
   EXPECT_EQ(judge("172.16.21.0/25"), Refusal::none);
   EXPECT_EQ(guard_.judge(prefix("172.16.20.0/25"), Origin::learned).detail, "172.16.20.0/24 on eth0");
+}
+
+TEST_F(GuardTest, AReviewNamesEachRouteThatCoversAPlaceOnce) {
+  std::vector<Prefix> own{prefix("10.0.0.0/8"), prefix("10.0.7.0/25"), prefix("192.0.2.0/24"),
+                          prefix("2001:db8:1::/48")};
+  for (std::uint32_t i = 0; i < 300; ++i) own.push_back(Prefix::of(IpAddress::v4(0x0A000000 + (i << 8U)), 24));
+  guard_.set_own_networks(own);
+  std::set<Prefix> expected;
+  for (const Prefix& network : own)
+    for (unsigned length = 0; length <= network.length_bits; ++length)
+      expected.insert(Prefix::of(network.address(), static_cast<std::uint8_t>(length)));
+  const std::vector<Prefix> named = guard_.refresh().covering;
+  EXPECT_EQ(std::set<Prefix>(named.begin(), named.end()), expected);
+  EXPECT_EQ(named.size(), expected.size());
 }
 
 TEST_F(GuardTest, NoRouteTakesThePathToAPeersAddressAwayFromABetterOneThanTheDefault) {
