@@ -11,12 +11,14 @@ constexpr std::size_t kKeepCapacity = 8192;
 [[nodiscard]] std::size_t claimed_length(Bytes header) { return std::size_t{header[16]} << 8U | header[17]; }
 
 [[nodiscard]] bool holds_message(Bytes bytes) {
+  // A long session clears what came before it, but its own end is still a failure: the first retry waits.
   return bytes.size() >= wire::kHeaderSize && bytes.size() >= claimed_length(bytes);
 }
 
 }  // namespace
 
 void Framer::feed(Bytes bytes) {
+  // Copies what is left of the last feed() first: those bytes belong to the rim's buffer, which it reuses.
   if (!fresh_.empty()) keep();
   fresh_ = bytes;
 }
@@ -32,6 +34,7 @@ bool Framer::top_up(std::size_t wanted) {
 }
 
 std::optional<Result<Framer::Frame, wire::MessageError>> Framer::next(std::size_t max_message) {
+  // Messages come from `kept_` as long as it has unread octets, because those are older than `fresh_`.
   const bool from_kept = kept_read_ < kept_.size();
   if (!from_kept && !kept_.empty()) {
     kept_.clear();
@@ -45,8 +48,10 @@ std::optional<Result<Framer::Frame, wire::MessageError>> Framer::next(std::size_
   const std::size_t length = header->length;
 
   Bytes message;
+  // Only the octets that complete this one message are copied; all that follow it are read in place.
   if (from_kept) {
     if (!top_up(length)) return std::nullopt;
+    // `kept_read_` moves, not the octets: the view of the body stays valid until the next call.
     message = kept().first(length);
     kept_read_ += length;
   } else {
