@@ -35,6 +35,7 @@ void log_plan(const Plan& plan, Info info) {
 }
 
 /// A plan may have thousands of them.
+// The views point into `networks`, which outlives the plan that is carried out.
 std::unordered_map<Prefix, const Network*> by_prefix(const std::vector<Network>& networks) {
   std::unordered_map<Prefix, const Network*> index;
   index.reserve(networks.size());
@@ -60,6 +61,7 @@ void keep_what_needs_a_start(const Config& running, Config& wanted) {
 
 void Gateway::On::operator()(input::Save event) const {
   Config& config = my.own_config();
+  // Undone first: a peer that is not saved any more goes back to what its file says.
   for (const auto& [key, peer] : config.saved.peers)
     if (const auto found = config.peers.find(key); found != config.peers.end())
       found->second.options.enabled = peer.in_file;
@@ -72,6 +74,7 @@ void Gateway::On::operator()(input::Save event) const {
 Running Gateway::running() const {
   Running running{config_, {}};
   for (const minibgp::PeerStatus& status : view_.sessions())
+    // An address that is only configured needs no entry here.
     if (const std::string* const key = peers_.key_of(status.id);
         key != nullptr && status.state == minibgp::PeerState::established)
       running.local_addresses.emplace(*key, status.local_address);
@@ -99,6 +102,7 @@ void Gateway::On::operator()(input::Apply event) const {
   // The old one lives until the steps are through, which name what it had; who planned frees it beside the loop.
   const std::shared_ptr<const Config> old =
       std::exchange(my.config_, std::make_shared<Config>(std::move(event.wanted)));
+  // `old_networks` belongs to `old`, which lives until the end of this function.
   my.carry_out(event.plan, old->networks);
   my.set_own_networks();
   my.update_return_path();
@@ -117,6 +121,7 @@ void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networ
   const bool farewell = view_.has_tunnels() && leave_tunnels(set_up_anew, "tunnel is set up anew");
   if (farewell) farewells_.begin({}, now_);
   // Several steps may concern tunnels and static routes; the whole setup is one value, handed over once.
+  // With a farewell the setup follows when the sessions have ended.
   bool tunnels_done = farewell;
   for (const Step& step : plan) {
     switch (step.kind) {
@@ -144,6 +149,7 @@ void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networ
         const Prefix prefix = prefix_of(step);
         const auto old = old_by_prefix.find(prefix);
         const Network& now = *new_by_prefix.at(prefix);
+        // A network that was watched until now, or is from now on, changes its kind: the former one is ended first.
         if (old != old_by_prefix.end() && old->second->when != now.when) remove_network(*old->second);
         add_network(now);
         break;
@@ -151,6 +157,7 @@ void Gateway::carry_out(const Plan& plan, const std::vector<Network>& old_networ
       case Step::Kind::saved_announcement:
         if (const auto prefix = minibgp::parse_prefix(step.key)) {
           const auto saved = config_->saved.announcements.find(*prefix);
+          // The saved announcement may have come or gone since the plan was made.
           saved != config_->saved.announcements.end() ? On{*this}(input::Announce{*prefix, saved->second})
                                                       : On{*this}(input::Withdraw{*prefix});
         }
