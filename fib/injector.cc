@@ -19,7 +19,7 @@ void merge_equal(std::vector<GroupMember>& members) {
     const auto way = [](const GroupMember& member) {
       return std::tie(member.via.gateway, member.via.interface, member.via.onlink);
     };
-      // Sorted by next hop alone first, with the larger weight in front: std::unique() below keeps that one.
+    // Sorted by next hop alone first, with the larger weight in front: std::unique() below keeps that one.
     if (way(a) != way(b)) return way(a) < way(b);
     return std::tie(b.via.weight, a.source) < std::tie(a.via.weight, b.source);
   });
@@ -266,7 +266,6 @@ void Injector::on_best_changed(std::span<const BestChange> changes) {
     const RouteKey key = key_for(change);
     const bool unusual = key.table != options_.table || key.metric != kernel_metric(key.prefix.family, options_.metric);
     if (unusual || !unusual_.empty()) {
-      // The reconciler knows routes by key, and policy may have changed table or metric since.
       // Policy may have moved it: the kernel knows it under its former key.
       RouteKey former{change.prefix, options_.table, kernel_metric(change.prefix.family, options_.metric)};
       if (const auto found = unusual_.find(change.prefix); found != unusual_.end()) {

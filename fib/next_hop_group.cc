@@ -192,8 +192,8 @@ void NextHopGroups::on_kernel_gone(NextHopId id) {
   forget_kernel(id);
   mark(id);
   if (unwanted) {
-    erase_if_empty(id);
     // Removed because we wanted it: nothing else follows.
+    erase_if_empty(id);
     return;
   }
   ++drift_;
@@ -299,7 +299,6 @@ bool NextHopGroups::differs(const Object& object) { return object.want != object
 
 bool NextHopGroups::needs_work(NextHopId id, const Object& object) const {
   if (!differs(object)) return false;
-  // Removing others' objects would take their routes with them.
   // A foreign one within our range stays: new_id() goes around it.
   return object.want || (made_by_us(id, object.kernel->protocol) && !object.left_over);
 }

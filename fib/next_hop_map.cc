@@ -285,8 +285,8 @@ Resolution NextHopMap::resolve(const TrackedNextHop& next_hop) const {
   if (next_hop.index != kNoInterface) return through(link(next_hop.index), address, next_hop.onlink);
   if (!next_hop.interface.empty()) {
     const LinkInfo* named = link_named(next_hop.interface);
-    // On a named interface whose network does not have the gateway, the kernel accepts it only as on-link.
     const LinkInfo* on = address.is_set() ? connected(address, next_hop.interface) : named;
+    // On a named interface whose network does not have the gateway, the kernel accepts it only as on-link.
     return through(named, address, address.is_set() && !address.is_link_local_v6() && on != named);
   }
 

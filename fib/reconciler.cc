@@ -183,8 +183,8 @@ TargetId Reconciler::target_of(const RouteKey& key) const {
 void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
   if (record.kernel == kNoForwarding && kernel != kNoForwarding) ++counts_.installed;
   if (record.kernel != kNoForwarding && kernel == kNoForwarding) {
-    // It is gone: there is nothing left to adopt.
     --counts_.installed;
+    // It is gone: there is nothing left to adopt.
     if (record.adopted != 0) confirm(record);
   }
   forwardings_.unref(record.kernel);
@@ -349,8 +349,8 @@ void Reconciler::on_next_hop_gone(NextHopId next_hop) {
 
 void Reconciler::begin_dump() {
   dumping_ = true;
-  // Flipping the mark makes all records unseen without touching them; the loop below is for those in flight.
   seen_mark_ ^= 1U;
+  // O(routes): each record begins as one that this dump has not shown.
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
     // What is written during the dump is newer than what the dump shows.

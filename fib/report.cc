@@ -150,7 +150,7 @@ bool shown_before(const RouteStatus& a, const RouteStatus& b) {
 }
 
 std::vector<RouteStatus> Report::routes(const FibRouteFilter& filter) const {
-  // The order of ids first, then sorted: the records have no order of their own.
+  // Collected in the order of ids, then sorted.
   std::vector<RouteStatus> result;
   RouteCursor all;
   routes_part(filter, all, SIZE_MAX, result);

@@ -17,8 +17,8 @@ Forwarding normalized(const Forwarding& kernel) {
 }  // namespace
 
 void RouteNews::on_route(const KernelRoute& route, Heard heard, Time now) {
-  // Blackholes and the like under our number are not ours: we write unicast routes only.
   if (!my_.ownership.wrote(route.key.table, route.protocol)) return on_foreign(route, heard, now);
+  // Blackholes and the like under our number are not ours: we write unicast routes only.
   if (!route.unicast) return;
   Forwarding forwarding = normalized(route.forwarding);
   if (route.protocol != my_.ownership.protocol()) forwarding.former_protocol = route.protocol;
@@ -113,7 +113,6 @@ void RouteNews::on_gone(const KernelRoute& route, Time now) {
   switch (my_.foreign.on_gone({route.key, route.protocol, route.unicast, route.forwarding.vias})) {
     case ForeignRoutes::Gone::erased:
       // The dump that runs may have shown it before it went.
-      // What the dump shows afterwards would be taken for new.
       if (my_.dumps.running() != 0) my_.dumps.ask_for_routes();
       my_.stages.mark(Stage::guard);
       break;

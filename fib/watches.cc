@@ -24,8 +24,8 @@ void Watches::watch(PeerId peer, const IpAddress& next_hop) {
   TrackedNextHop tracked;
   tracked.source = source_of(peer);
   tracked.next_hop.address = next_hop;
-  // Nothing is reported before the kernel was read once: all would look unusable.
   found->second.ref = map_.track(tracked);
+  // Nothing is reported before the kernel was read once: all would look unusable.
   if (begun_) next_hop_changes_.push_back(state_of(peer, next_hop, map_.resolution(found->second.ref), map_));
 }
 

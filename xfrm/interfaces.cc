@@ -34,8 +34,8 @@ void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
     if (old != entries_.end() && old->options == options) entry = *old;
     next.push_back(std::move(entry));
   }
-    // A tunnel that is new may have had routes before a restart of ours.
   entries_ = std::move(next);
+  // A tunnel that is new may have had routes before a restart of ours.
   wants_own_routes_ = true;
 }
 

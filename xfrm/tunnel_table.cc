@@ -22,9 +22,9 @@ std::vector<IpAddress> remote_addresses(const TunnelOptions& options) {
 }
 
 std::string connection_of(const TunnelOptions& options) {
+  // The prefix of the connections that IkeKeeper loads; pure code does not include vici.
   return options.ike ? "bgplite-" + options.name : options.watch_connection;
 }
-  // The prefix of IkeKeeper's connections; pure code does not include vici.
 
 bool covers(const std::vector<Prefix>& selectors, const IpAddress& address) {
   return std::any_of(selectors.begin(), selectors.end(), [&](const Prefix& it) { return it.contains(address); });
@@ -85,12 +85,12 @@ std::size_t TunnelTable::owner_of(const Sa& sa) const {
       return i;
     }
   }
+  // SAs with an if_id have been looked at above; what follows is for policies.
   if (sa.if_id != 0) return kNobody;
   // Last, because it is O(children) for each SA.
   // A policy-based tunnel whose remote address is a name, or that we only watch: charon knows the SPIs.
   for (const auto& [id, child] : children_)
     if (child.sa.if_id == 0 && (child.sa.spi_in == sa.key.spi || child.sa.spi_out == sa.key.spi))
-      // Only policies: SAs with an if_id have been looked at above.
       return owner_of(child.sa);
   return kNobody;
 }
@@ -367,7 +367,6 @@ void TunnelTable::count_sas(Time now) {
     count.newest_known_s = std::max(count.newest_known_s, record.sa.added_s);
     // Of several pairs the youngest decides about selectors.
     if (child->sa.id < count.newest_child) continue;
-    // Ids of charon grow.
     count.newest_child = child->sa.id;
     const Tunnel& tunnel = tunnels_[owner];
     count.narrowed = !child->sa.remote_ts.empty() &&

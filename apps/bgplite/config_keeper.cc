@@ -28,9 +28,9 @@ std::optional<ConfigKeeper::Output> ConfigKeeper::poll() {
 
 std::optional<minibgp::Duration> ConfigKeeper::unconfirmed_for(Time now) const {
   if (!trial_) return std::nullopt;
+  // May be negative for a moment, until the timer is served.
   return trial_->until - now;
 }
-  // May be negative for a moment, until the timer is served.
 
 void ConfigKeeper::input(Event event, Time now) {
   std::visit([&](auto& one) { on(std::move(one), now); }, event);

@@ -125,10 +125,10 @@ void Life::read(std::function<void()> then) {
   // carried out; only an address that a session got meanwhile is not in it: then the plan has one change of an end
   // point too many.
   candidate_->running = daemon_.gateway().running();
+  // In the thread: a large policy file takes a second and more.
   const auto job = [candidate = candidate_, path = path_] {
     candidate->load(load_config(path, recording(host_files_and_keys(), candidate->bundle)));
   };
-    // In the thread: a large policy file takes a second and more.
   background_.run(job, [this, then = std::move(then)] {
     outcome_.diagnostics = candidate_->diagnostics;
     outcome_.diagnostics.has_errors() ? finish() : then();

@@ -120,8 +120,8 @@ bool AttrTable::same_as_path(AttrId a, AttrId b) const {
 
 HotAttrs AttrTable::make_hot(const PathAttributes& attributes) {
   HotAttrs hot;
-  // Missing attributes are stored as 0; kHasLocalPref tells a missing LOCAL_PREF from 0.
   hot.weight = attributes.local.weight;
+  // Missing attributes are stored as 0; kHasLocalPref tells a missing LOCAL_PREF from 0.
   hot.local_pref = attributes.local_pref.value_or(0);
   hot.med = attributes.med.value_or(0);
   hot.neighbor_as = static_cast<std::uint32_t>(attributes.as_path.first().value_or(Asn{0}));

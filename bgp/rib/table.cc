@@ -336,8 +336,8 @@ void Table::set_withdrawals_due(RouteId id, std::uint32_t groups) {
   Route& gone = mutable_route(id);
   BGP_ASSERT(gone.path_count == 0);  // Exporter::route_changed() asks for it.
   gone.withdrawals_due = groups;
-  // No group holds the route, so its id is free again.
   if (groups != 0) return;
+  // No group holds the route, so its id is free again.
   index_.erase(hash_of(gone.prefix), number(id));
   routes_.erase(number(id));
   --without_paths_;

@@ -90,6 +90,7 @@ bool Connector::take_dial(Time now) {
 void Connector::on_dial_failed(Time now) {
   if (stopped_ || session_up_ || state_ != PeerState::connect) return;
   ++refused_;
+  // The table leads to Active, where a connection of the peer is welcome at any time.
   step_to(FsmEvent::tcp_down, now);
 }
 
@@ -112,7 +113,7 @@ void Connector::on_session_down(SessionEnd end, Time now) {
   } else if (now - established < kGoodSession) {
     ++falls_;
   } else {
-    // Not Idle: a refused dial keeps the peer in Active, where a connection of its own is welcome at any time.
+    // A long session clears what came before it, but its own end is still a failure: the first retry waits.
     falls_ = 1;
   }
   if (end.dial_hangs) {

@@ -11,7 +11,6 @@ constexpr std::size_t kKeepCapacity = 8192;
 [[nodiscard]] std::size_t claimed_length(Bytes header) { return std::size_t{header[16]} << 8U | header[17]; }
 
 [[nodiscard]] bool holds_message(Bytes bytes) {
-  // A long session clears what came before it, but its own end is still a failure: the first retry waits.
   return bytes.size() >= wire::kHeaderSize && bytes.size() >= claimed_length(bytes);
 }
 

@@ -90,7 +90,7 @@ wire::Open make_open(const PeerOptions& options, const LocalIdentity& self) {
   wire::Open open;
   open.asn = local_as(options, self);
   const auto asn = static_cast<std::uint32_t>(open.asn);
-  // The two-octet field cannot hold it (RFC 6793 s.4.1); the real number is in the capability.
+  // The two-octet field cannot hold it (RFC 6793); the real number is in the capability.
   open.asn_field = asn > 0xFFFF ? wire::kAsTrans : static_cast<std::uint16_t>(asn);
   open.hold_time_s = options.timers.hold_s;
   open.router_id = self.router_id;

@@ -76,7 +76,6 @@ struct Session::Impl {
   PeerState state = PeerState::active;
   Framer framer;
   SendQueue queue;
-  // Until the peer's OPEN was accepted nothing is agreed, so an OPEN has at most 4096 octets (RFC 8654).
   Deadlines deadlines;
   Duration hold{};       ///< What arm_hold stores: the large hold time until the OPEN came.
   Duration keepalive{};  ///< 0: none are sent.
@@ -88,6 +87,7 @@ struct Session::Impl {
   bool down = false;
 
   [[nodiscard]] std::size_t max_message() const {
+    // Until the peer's OPEN was accepted nothing is agreed, so an OPEN has at most 4096 octets (RFC 8654).
     return state == PeerState::open_confirm || state == PeerState::established ? negotiated.receive.max_message
                                                                                : wire::kMaxMessage;
   }

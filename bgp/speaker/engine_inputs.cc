@@ -19,9 +19,9 @@ struct EngineImpl::On {
 
   void operator()(const input::TimePassed&) const {
     my.begin_turn(my.now_);
-    // The sweep comes last, because it judges by what timers and messages left behind.
     my.peers_.for_each([this](Peering& peering) { my.work_through(peering); });
     my.work_on_messages();
+    // The sweep comes last, because it judges by what timers and messages left behind.
     my.sweep();
     my.check_restart_done();
   }

@@ -29,11 +29,11 @@ Asn* extend(AsPath& path, AsPath::SegmentType type, std::size_t count) {
 AsPathFault decode_segments(Bytes value, AsWidth width, Confederation confederation, AsPath& out) {
   const std::uint8_t* at = value.data();
   const std::uint8_t* const end = at + value.size();
-  // A count of AS numbers, not of octets.
   const auto octets = static_cast<std::size_t>(width);
   while (at != end) {
     if (static_cast<std::size_t>(end - at) < kSegmentHeader) return AsPathFault::overrun;
     const std::uint8_t type = at[0];
+    // A count of AS numbers, not of octets.
     const std::size_t count = at[1];
     at += kSegmentHeader;
     const bool confed = type == kConfedSequence || type == kConfedSet;

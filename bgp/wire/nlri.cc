@@ -28,13 +28,13 @@ NlriOutcome decode_nlri(Bytes field, Family family, PathIds path_ids, std::vecto
   NlriOutcome outcome;
   const std::uint8_t* const begin = field.data();
   const std::uint8_t* const end = begin + field.size();
-  // The next octets belong to no prefix for certain, so the first fault ends the field.
   const std::uint8_t max_bits = address_bits(family);
   const std::size_t head = path_ids == PathIds::present ? kPathIdSize + 1 : 1;
   const std::uint8_t* at = begin;
   while (at != end) {
     outcome.offset = static_cast<std::uint32_t>(at - begin);
     const auto left = static_cast<std::size_t>(end - at);
+    // The next octets belong to no prefix for certain, so the first fault ends the field.
     if (left < head) {
       outcome.fault = NlriFault::overrun;
       return outcome;

@@ -263,7 +263,6 @@ class Decoder {
     require(attr::kAsPath);
     if (context_.peer_type == PeerType::ibgp) require(attr::kLocalPref);
     if (announced_field_.empty()) {
-      // Attributes of MP_REACH_NLRI have their next hop there.
       out_.attributes.next_hop = {};  // RFC 4760 s.3: ignored without NLRI of its own.
     } else {
       require(attr::kNextHop);

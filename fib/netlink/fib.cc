@@ -99,7 +99,6 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   void carry_out(const RouteBatch& batch) { send(batch.ops, pump_.began()); }
   void carry_out(const DumpRequest& request) { kernel_.dump(request); }
   void carry_out(const NextHopsChanged& changed) { observer_.on_next_hops_changed(changed.states); }
-  // One at a time: the pump goes on when the observer returned.
   void carry_out(const NetworkChange& it) { observer_.on_network_changed(it.prefix, it.watch, it.present); }
   void carry_out(const Comparison& comparison) {
     // Taken out first: a caller may ask again from its callback.

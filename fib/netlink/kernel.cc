@@ -168,7 +168,6 @@ void Kernel::on_dump_readable() {
         fail(received.error);
         return;
       case Received::Kind::overrun:
-        // Only the receive buffer overran; the kernel keeps to the order and ends the dump with NLMSG_DONE.
         // The kernel goes on with the dump; what was lost is not known.
         part_complete_ = false;
         break;

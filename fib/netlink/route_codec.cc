@@ -151,7 +151,7 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   if (forwarding != nullptr && forwarding->next_hop == fib::kNoNextHopId) {
     const bool direct = std::none_of(forwarding->vias.begin(), forwarding->vias.end(),
                                      [](const Via& via) { return via.gateway.is_set(); });
-    // An IPv4 route without a gateway must have link scope, or the kernel refuses it as a gateway.
+    // With universe scope the kernel would not accept it as the route to a gateway.
     if (direct && family == Family::ipv4) route.rtm_scope = RT_SCOPE_LINK;
     if (forwarding->vias.size() == 1 && forwarding->vias[0].onlink) route.rtm_flags = RTNH_F_ONLINK;
   }

@@ -276,7 +276,6 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       self->lost(what + " for " + std::to_string(self->options_.timeout.count()) + " ms");
     });
   }
-    // A client that is stopped or destroyed meanwhile is not called back.
 
   void close_channels() {
     if (commands_) commands_->close();
@@ -295,7 +294,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     close_channels();
     deadline_.cancel();
     ++deadline_number_;
-    // Requests first: their owners ask connected() and must see that it is over.
+    // Before the requests are lost: their owners ask connected().
     const bool was = std::exchange(connected_, false);
     lose_requests();
     // The same reason is logged once, not at each attempt.

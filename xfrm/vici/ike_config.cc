@@ -358,7 +358,6 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
 
 std::vector<std::string> missing_algorithms(const IkeOptions& ike, const Section& algorithms) {
   std::vector<std::string> sentences;
-  // Each proposal is a list of tokens with '-' between them.
   // ESP is done by the kernel: of its proposals only the key exchange is charon's.
   const auto examine = [&](const std::string& proposals, std::string_view what, bool key_exchange_only) {
     for (const std::string& proposal : split(proposals, ',')) {

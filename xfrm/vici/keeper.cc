@@ -331,7 +331,6 @@ void IkeKeeper::plan_initiates(Time now) {
 void IkeKeeper::note_load(const Todo& todo, const IkeReply& reply) {
   Tunnel* tunnel = find(todo.tunnel);
   if (!tunnel) return;
-  // Only a list of another program, or charon's answer to us, says that it is not there.
   const bool done = reply.message.yes("success");
   if (todo.request.name == "load-shared") tunnel->key_present = done;
   if (todo.request.name == "load-conn") {
@@ -613,7 +612,6 @@ IkeKeeper::View IkeKeeper::view(std::string_view name) const {
   const Tunnel* tunnel = find(name);
   if (!tunnel) return {};
   View view{tunnel->present, tunnel->failure, tunnel->failure_text, tunnel->problem, kNever};
-  // Elsewhere nothing is to be initiated.
   if (connected_ && tunnel->options.ike && !tunnel->up && tunnel->options.ike->start_action == "start")
     view.next_initiate = tunnel->next_try;
   return view;

@@ -60,7 +60,6 @@ Result<std::string, std::string> KeyFiles::read(const std::string& path) {
   } else if (!S_ISREG(status.st_mode)) {
     problem = "the key " + real + " is not a file";
   } else if (!is_credential(path) && too_open(status)) {
-    // systemd sees to the mode of credentials.
     std::array<char, 8> mode{};
     std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(status.st_mode & 07777U));
     problem = "the key " + real + " has mode " + mode.data() + ", so others can read it; run: chmod 600 " + real;

@@ -47,6 +47,7 @@ class Cursor {
   Bytes bytes_;
 };
 
+// Names may occur twice; the first one counts.
 const Entry* find(std::span<const Entry> entries, Entry::Kind kind, std::string_view name) {
   const auto found = std::find_if(entries.begin(), entries.end(),
                                   [&](const Entry& entry) { return entry.kind == kind && entry.name == name; });
@@ -167,7 +168,6 @@ std::span<const std::string> Section::list(std::string_view name) const {
   return entry ? std::span<const std::string>{entry->items} : std::span<const std::string>{};
 }
 
-// Names may occur twice; the first one counts.
 const Section* Section::section(std::string_view name) const {
   const Entry* entry = find(entries_, Entry::Kind::section, name);
   return entry ? &entry->section : nullptr;

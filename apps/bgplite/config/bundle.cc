@@ -24,9 +24,9 @@ void write(std::string& into, std::string_view name, const Bundle& bundle) {
   into += name;
   into += " " + std::to_string(bundle.files().size()) + "\n";
   for (const auto& [path, text] : bundle.files()) {
+    // Lengths in front of the octets: nothing in a path or a text needs to be escaped.
     into += std::to_string(path.size()) + " " + std::to_string(text->size()) + "\n";
     into += path;
-    // Lengths in front of the octets: nothing in a path or a text needs to be escaped.
     into += *text;
     into += "\n";
   }

@@ -386,7 +386,6 @@ void Gateway::On::operator()(input::NextHopInterest event) const { my.emit(effec
 
 void Gateway::On::operator()(input::NextHops event) const {
   for (const minibgp::fib::NextHopState& state : event.states) {
-    // Only the next hop that is the peer itself says whether the peer can be reached.
     my.emit(effect::SetNextHop{state.peer, state.next_hop, state.usable, state.cost});
     my.emit(effect::Tell{"next-hop",
                          {{"peer", my.peers_.name_of(state.peer)},
@@ -394,6 +393,7 @@ void Gateway::On::operator()(input::NextHops event) const {
                           {"usable", state.usable ? "true" : "false"},
                           {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
     const PeerConfig* config = my.peer_config(state.peer);
+    // Only the next hop that is the peer itself says whether the peer can be reached.
     if (config == nullptr || config->options.address != state.next_hop) continue;
     // Other reasons say that the peer's session ended, or nothing about the next hop itself.
     using Reason = minibgp::fib::NextHopReason;

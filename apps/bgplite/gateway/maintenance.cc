@@ -24,7 +24,6 @@ void Gateway::note_session(PeerId peer) {
   const std::string* const key = peers_.key_of(peer);
   const auto status = view_.session(peer);
   if (key == nullptr || !status) return;
-  // The session is over, so what the peer knows of us is over or will be after its hold time.
   if (status->state != PeerState::established) return return_path_.on_session_ended(*key);
   const minibgp::PeerOptions& options = config_->peers.at(*key).options;
   // A helper keeps our routes after the hold timer, and sends to us for that much longer (RFC 4724, RFC 8538).
