@@ -22,11 +22,13 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
   std::string error;
   const auto file = read_whole_file(verb.file, error);
   if (!file) return fail(Exit::io, error);
+  // No exceptions: a discarded value is no list.
   const Json list = Json::parse(file->begin(), file->end(), nullptr, false);
   if (!list.is_array()) return fail(Exit::bad_input, verb.file + ": not a JSON list of paths");
   std::vector<minibgp::DecideInput> paths;
   for (const Json& json : list) {
     paths.push_back(path_from_json(json, error));
+    // Numbers from 0, as in the answer.
     if (!error.empty())
       return fail(Exit::bad_input, verb.file + ": path " + std::to_string(paths.size() - 1) + ": " + error);
   }
@@ -36,6 +38,7 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
     if (ranked.multipath) ecmp.push_back(ranked.index);
     order.push_back({{"path", ranked.index}, {"rule", minibgp::to_text(ranked.rule)}});
   }
+  // One line, which programs read.
   out << Json{{"best", best}, {"ecmp", ecmp}, {"order", order}}.dump() << '\n';
   return Exit::ok;
 }
