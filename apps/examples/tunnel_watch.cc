@@ -45,6 +45,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 /// Fills `tunnel` from one KEY=VALUE; false: there is no such key, or the value is malformed.
 bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string& value) {
   xfrm::IkeOptions& ike = tunnel.ike ? *tunnel.ike : tunnel.ike.emplace();
+  // Works behind NAT as well.
   ike.encap = true;
   if (key == "name") return tunnel.name = value, true;
   if (key == "if_id") return tunnel.if_id = static_cast<std::uint32_t>(std::stoul(value)), true;
@@ -95,6 +96,7 @@ int main(int count, char** words) {
     } else if (word == "--tunnel" && i + 1 < count) {
       xfrm::TunnelOptions tunnel;
       for (const std::string& pair : split(words[++i], ',')) {
+        // Without '=' the whole is the key, and the value is empty.
         const auto equals = std::min(pair.find('='), pair.size() - 1);
         if (!set(tunnel, pair.substr(0, equals), pair.substr(equals + 1))) {
           std::cerr << "tunnel_watch: cannot read '" << pair << "'\n";

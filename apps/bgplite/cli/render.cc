@@ -13,6 +13,7 @@ namespace {
 std::string text(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return {};
+  // Numbers and truth values as JSON writes them.
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
@@ -27,6 +28,7 @@ bool flag(const Json& json, const char* key) {
 }
 
 const Json& list(const Json& json, const char* key) {
+  // By reference: an empty list that outlives the caller.
   static const Json none = Json::array();
   const auto found = json.find(key);
   return found != json.end() && found->is_array() ? *found : none;
@@ -47,6 +49,7 @@ std::string count(double number, const std::string& noun, const std::string& end
 /// "label            value": the form of every detail view.
 std::string line(const std::string& label, const std::string& value) {
   if (value.empty()) return {};
+  // A label that is too long keeps one blank.
   return "  " + label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + value + "\n";
 }
 
@@ -90,6 +93,7 @@ std::string fixed(double value, int digits) {
 /// "probe of 169.254.10.1: up, 3 of the last 64 lost, 1.2 ms", or why there is none.
 std::string probe_text(const Json& probe) {
   std::string out = "probe of " + text(probe, "target") + ": ";
+  // "no probe of ...".
   if (probe.contains("why_not")) return "no " + out + text(probe, "why_not");
   out += text(probe, "state") + ", " + text(probe, "recent_lost") + " of the last " + text(probe, "recent") + " lost";
   if (probe.contains("round_trip_ms")) out += ", " + fixed(number(probe["round_trip_ms"], "last"), 1) + " ms";
@@ -123,6 +127,7 @@ std::string fib_line(const Json& status) {
   const std::string head = "kernel: " + count(number(status, "installed"), "route") + " (table " +
                            text(status, "table") + ", metric " + text(status, "metric") + ", protocol " +
                            text(status, "protocol") + "):";
+  // On a line of its own where both do not fit.
   return head + (head.size() + 1 + state.size() > kScreenColumns ? "\n        " : " ") + state + "\n";
 }
 
@@ -148,6 +153,7 @@ std::string withheld_lines(const Json& peer, const Json& prefixes) {
   std::string out;
   std::size_t withheld = 0;
   const Json by_reason = prefixes.value("withheld", Json::object());
+  // The daemon sends all reasons, most of them with 0.
   for (const Json& count : by_reason) withheld += count.get<std::size_t>();
   const Json& listed = list(peer, "withheld");
   if (withheld != 0) out += line("not announced", std::to_string(withheld) + " that export policy accepts");
@@ -195,12 +201,14 @@ std::string render_peer(const Json& answer, bool colors) {
       out += line("", text(down, "detail"));
     }
     const std::string attempt = text(peer, "last_attempt");
+    // Often the end of the session was told by the attempt itself.
     if (!attempt.empty() && attempt != text(peer.value("last_down", Json::object()), "detail"))
       out += line("last attempt", attempt);
     out += line("router id", text(peer, "router_id"));
     out += line("our address", text(peer, "local_address"));
     out += line("tunnel", text(peer, "tunnel"));
     if (peer.contains("probe")) out += line("probe", probe_text(peer["probe"]));
+    // 0 until a session was negotiated.
     if (number(peer, "hold_s") > 0 || state == "Established")
       out += line("timers", "hold " + text(peer, "hold_s") + "s, keepalive " + text(peer, "keepalive_s") +
                                 "s (configured " + text(configured, "hold_s") + "s, " +
@@ -218,6 +226,7 @@ std::string render_peer(const Json& answer, bool colors) {
                                 text(peer, "attribute_discards") + " attributes discarded");
     out += line("sessions", text(peer, "established") + " established, " + text(peer, "dropped") + " dropped");
     if (!capabilities.empty()) out += capability_lines(capabilities, peer.value("end_of_rib", Json::object()));
+    // A text or an object: accept_all stands in place of two names.
     const Json policy = peer.value("policy", Json());
     if (policy.is_string()) out += line("policy", "accept_all: every route, both ways");
     if (policy.is_object())
@@ -229,6 +238,7 @@ std::string render_peer(const Json& answer, bool colors) {
 
 /// FRR's flags: > the best, = shares the traffic with it; S stale, ! not usable, x refused by policy.
 std::string flags_of(const Json& path) {
+  // Nothing else of it matters then.
   if (!flag(path, "accepted")) return "x ";
   std::string flags = flag(path, "stale") ? "S" : (flag(path, "usable") ? "*" : "!");
   return flags + (flag(path, "best") ? ">" : (flag(path, "multipath") ? "=" : " "));
@@ -268,8 +278,10 @@ std::string render_routes(const Json& answer, bool colors) {
     bool first = true;
     for (const Json& path : list(route, "paths")) {
       const std::string flags = flags_of(path);
+      // By the flags, so that colour and sign agree.
       const Color color =
           flags[0] == 'x' || flags[0] == '!' ? Color::red : (flags[1] == ' ' ? Color::none : Color::green);
+      // The prefix once, in front of its paths.
       table.add({Cell{flags, color}, std::exchange(first, false) ? text(route, "prefix") : "", next_hop_of(path),
                  text(path, "peer"), text(path, "local_pref"), text(path, "med"), as_path_of(path)});
     }
@@ -302,6 +314,7 @@ std::string via_text(const Json& via) {
 
 std::string kernel_state(const Json& route) {
   if (route.contains("refused")) return "refused: " + text(route["refused"], "reason");
+  // An adopted route waits for the end of adoption; others are on their way out.
   if (!flag(route, "desired")) return flag(route, "adopted") ? "kept" : "leaving";
   if (!flag(route, "installed")) return "waiting";
   return flag(route, "in_sync") ? "ok" : "changing";
@@ -355,6 +368,7 @@ std::string render_failovers(const Json& failovers, bool colors) {
   constexpr std::size_t kShown = 5;
   Table table{
       {{"Lost at"}, {"Tunnel", Align::left, Fit::cut}, {"Moved in", Align::right}, {"Because", Align::left, Fit::cut}}};
+  // The newest, oldest of them first.
   for (std::size_t i = failovers.size() > kShown ? failovers.size() - kShown : 0; i < failovers.size(); ++i) {
     const Json& one = failovers[i];
     std::string why = text(one, "reason");
@@ -420,6 +434,7 @@ std::string render_policy(const Json& answer, bool colors) {
     const auto peer = [](const Json& peers, std::size_t i) {
       return i < peers.size() ? peers[i].get<std::string>() : std::string{};
     };
+    // As many rows as the longer of the two lists has, and at least one.
     for (std::size_t i = 0; i < std::max({import.size(), export_.size(), std::size_t{1}}); ++i)
       table.add({i == 0 ? text(policy, "policy") : "", peer(import, i), peer(export_, i)});
   }
@@ -437,13 +452,16 @@ std::string render_log(const Json& answer, bool colors) {
     const Color color = level == "error" ? Color::red : (level == "warning" ? Color::yellow : Color::none);
     std::string head = clock_time(number(one, "time_ms")) + " ";
     const std::string indent(head.size(), ' ');
+    // Below the head, in the same column.
     const std::size_t room = kScreenColumns - indent.size();
     std::string left = (color == Color::none ? "" : level + ": ") + text(one, "text");
     while (!left.empty()) {
       const std::size_t space = left.rfind(' ', room);
       const bool whole = left.size() <= room;
+      // A word that is longer than the line is cut.
       const std::size_t cut = whole ? left.size() : (space == std::string::npos || space == 0 ? room : space);
       out += head + colored(left.substr(0, cut), color, colors) + "\n";
+      // The blanks where the line was cut are left out.
       left.erase(0, std::min(left.find_first_not_of(' ', cut), left.size()));
       head = indent;
     }
@@ -509,6 +527,7 @@ std::string render_explain(const Json& answer, bool colors) {
     const bool refused = route.contains("refused");
     out += line("kernel", (refused ? "refused" : kernel_state(route)) + ", metric " + text(route, "metric"));
     // Further left than other values: a reason is a sentence.
+    // The column of the values is too narrow for it.
     if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, colors) + "\n";
     for (const Json& via : list(route, "vias")) out += line("", via_text(via));
     if (refused) out += line("", text(route["refused"], "detail"));
@@ -523,6 +542,7 @@ std::string render_explain(const Json& answer, bool colors) {
 
 bool loses_traffic(const Json& step) {
   const std::string effect = text(step, "effect");
+  // A refresh costs no packet, and `live` touches nothing. Withdrawing ("leave") does.
   return effect == "reset" || effect == "tunnel" || effect == "leave";
 }
 
@@ -535,6 +555,7 @@ std::string render_plan(const Json& answer, bool colors) {
   const Json& steps = list(answer, "steps");
   if (steps.empty()) return out + "nothing would change\n";
   for (const Json& step : steps)
+    // In red: the sign is what the question is about.
     out += colored(loses_traffic(step) ? "! " : "  ", Color::red, colors) + text(step, "text") + "\n";
   return out;
 }
