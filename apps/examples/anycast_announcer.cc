@@ -66,7 +66,6 @@ class Announcer {
       attributes.communities = {kGracefulShutdown};
       speaker_.announce(prefix_, attributes);
     }
-    // Without an announcement there is nothing to drain.
     timer_.expires_after(std::chrono::seconds{healthy_ ? drain_s_ : 0});
     timer_.async_wait(
         [this](const error_code&) { speaker_.stop(Engine::Stop::cease, "maintenance", [this] { io_.stop(); }); });

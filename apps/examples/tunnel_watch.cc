@@ -45,7 +45,6 @@ std::vector<std::string> split(std::string_view text, char separator) {
 /// Fills `tunnel` from one KEY=VALUE; false: there is no such key, or the value is malformed.
 bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string& value) {
   xfrm::IkeOptions& ike = tunnel.ike ? *tunnel.ike : tunnel.ike.emplace();
-  // Works behind NAT as well.
   ike.encap = true;
   if (key == "name") return tunnel.name = value, true;
   if (key == "if_id") return tunnel.if_id = static_cast<std::uint32_t>(std::stoul(value)), true;

@@ -38,7 +38,6 @@ Exit repeat(const Common& common, const std::optional<double>& every_s, const st
     // Only on a terminal: escape codes in a file would be noise.
     if (every_s && common.color) std::cout << "\033[H\033[2J";
     const Exit code = once();
-    // The first failure ends the repetition.
     if (!every_s || code != Exit::ok) return code;
     std::this_thread::sleep_for(std::chrono::duration<double>(*every_s));
   }

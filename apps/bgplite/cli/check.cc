@@ -33,7 +33,6 @@ struct CheckOptions {
 Exit run_check(const std::string& file, const CheckOptions& options, bool json) {
   Loaded loaded = load_config(file, options.elsewhere ? host_files() : host_files_and_keys());
   if (!options.elsewhere) check_machine(loaded, this_machine());
-  // With --strict warnings fail as well.
   const bool failed = loaded.diagnostics.has_errors() || (options.strict && !loaded.diagnostics.empty());
   if (json) {
     std::cout << to_json(loaded).dump(2) << '\n';

@@ -28,7 +28,6 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
   std::vector<minibgp::DecideInput> paths;
   for (const Json& json : list) {
     paths.push_back(path_from_json(json, error));
-    // Numbers from 0, as in the answer.
     if (!error.empty())
       return fail(Exit::bad_input, verb.file + ": path " + std::to_string(paths.size() - 1) + ": " + error);
   }
@@ -38,7 +37,6 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
     if (ranked.multipath) ecmp.push_back(ranked.index);
     order.push_back({{"path", ranked.index}, {"rule", minibgp::to_text(ranked.rule)}});
   }
-  // One line, which programs read.
   out << Json{{"best", best}, {"ecmp", ecmp}, {"order", order}}.dump() << '\n';
   return Exit::ok;
 }

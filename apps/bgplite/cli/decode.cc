@@ -287,7 +287,6 @@ Exit decode_mrt(const DecodeVerb& verb, Bytes file, std::ostream& out) {
 
 std::string recognized(Bytes file) {
   if (is_capture(file)) return "pcap";
-  // A message begins with its marker.
   if (file.size() >= kMarker && std::all_of(file.begin(), file.begin() + kMarker, [](auto c) { return c == 0xFF; }))
     return "raw";
   return is_mrt(file) ? "mrt" : "hex";
@@ -343,7 +342,6 @@ Exit run_decode(const DecodeVerb& verb, std::ostream& out) {
   std::string error;
   const auto file = read_whole_file(verb.file, error);
   if (!file) return fail(Exit::io, error);
-  // By its contents, unless the command line names it.
   const std::string format = verb.format == "auto" ? recognized(*file) : verb.format;
   if (format == "pcap") return is_capture(*file) ? decode_capture(verb, *file, out) : cut(verb, "no capture");
   if (format == "mrt") return decode_mrt(verb, *file, out);

@@ -68,7 +68,6 @@ std::string bash_completion(const CLI::App& app) {
       if (!option->get_positional()) words += option->get_name() + " ";
     // `show` takes its subject as an argument, not as a verb of its own.
     if (verb->get_name() == "show") words += "summary peers routes fib tunnels policy memory config version log ";
-    // The blank at the end.
     words.pop_back();
     cases += "    " + verb->get_name() + ") words=\"" + words + "\" ;;\n";
   }

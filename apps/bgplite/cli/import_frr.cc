@@ -170,7 +170,6 @@ class FrrImporter {
         return report(line.number, "options of static routes other than the distance");
       via += ", metric: " + line.at(at);
     }
-    // Several lines for one prefix are its ways.
     statics_[minibgp::to_text(*prefix)].push_back("{ " + via + " }");
   }
 
@@ -236,7 +235,6 @@ class FrrImporter {
       // Also a negation is kept: it takes the family away that is there by default.
       peer.families.insert((no ? "no " : "") + family_);
     } else if (what == "shutdown") {
-      // The last line holds.
       peer.keys.erase("enabled");
       if (!no) peer.keys["enabled"] = "false";
     } else if (what == "soft-reconfiguration" || what == "send-community" || what == "capability") {
@@ -340,7 +338,6 @@ class FrrImporter {
 
   std::string prefix_limit(const FrrLine& line) {
     std::string limit = "max: " + yaml_scalar(line.at(3));
-    // The options come in any order.
     for (std::size_t i = 4; !line.at(i).empty(); ++i) {
       if (line.at(i) == "warning-only") {
         limit += ", warn_only: true";

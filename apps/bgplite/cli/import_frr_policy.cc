@@ -585,7 +585,6 @@ bool FrrPolicies::match_line(const FrrLine& line, Matches& into) {
       {"peer ", &FrrPolicies::match_peer},
       {"rpki ", &FrrPolicies::match_rpki},
   };
-  // Without the word "match".
   const std::string what = line.from(1);
   for (const ByList& row : kByList)
     if (what.starts_with(row.words)) return match_list(line, into, std::string{row.kind}, line.at(row.name_at));
@@ -671,7 +670,6 @@ bool set_communities(const FrrLine& line, Edits& into, Parse parse) {
   const bool additive = line.words.back() == "additive";
   Action action;
   action.op = additive ? edit::ListOp::add : edit::ListOp::set;
-  // "none" sets an empty list.
   if (line.at(2) == "none") return add(into, action);
   // "additive" is the last word, and no community.
   for (std::size_t i = 2; i < line.words.size() - (additive ? 1 : 0); ++i) {

@@ -374,7 +374,6 @@ Exit run_init(Options options, bool may_ask) {
     for (const Question& question : kQuestions) {
       if (!asks(*preset, question) || answers.count(question.key) != 0) continue;
       std::string answer;
-      // Until it is right: a typing error costs one line.
       while (true) {
         if (!ask_line(std::string{question.text}, example_of(*preset, question), answer))
           return fail(Exit::bad_input, "nothing was written");

@@ -218,7 +218,6 @@ class Reader {
   const Json* find(const char* key) const {
     if (!object_.is_object()) return nullptr;
     const auto found = object_.find(key);
-    // null is the same as nothing.
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
   template <typename T, typename Parse>

@@ -104,7 +104,6 @@ class Differ {
       report(route, is.accepted ? "now accepted" : "now rejected", {});
     } else {
       ++counts.accepted_by_both;
-      // Both leave it as it is.
       if (was.outcome == 0 && is.outcome == 0) return;
       const PathAttributes& old_result = before_.result(was, route);
       const PathAttributes& new_result = after_.result(is, route);

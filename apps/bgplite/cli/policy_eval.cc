@@ -83,7 +83,6 @@ Exit run_policy_eval(const EvalOptions& options, const Common& common) {
   const auto bench = open_bench(common.config, diagnostics);
   const auto route = read_policy_route(options.route, "--route", diagnostics);
   if (!bench || !route) return complain(diagnostics);
-  // Exactly one of the two.
   if (options.policy.empty() == options.peer.empty())
     return fail(Exit::bad_input, "give --peer NAME with --direction, or --policy NAME");
   std::string error;

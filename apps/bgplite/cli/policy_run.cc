@@ -123,7 +123,6 @@ bool entry_matches(const Condition&, const Item& item, const PolicyRoute& route)
 
 CaseResult run_case(const PolicyBench& bench, const PolicyCase& test, const minibgp::PolicyTable* table) {
   CaseResult result;
-  // By policy or by peer: what the case names.
   const auto seat = test.policy.empty() ? bench.seat_at_peer(test.peer, test.direction, result.error)
                                         : bench.seat_of_policy(test.policy, result.error);
   if (!seat) return result;

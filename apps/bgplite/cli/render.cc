@@ -49,7 +49,6 @@ std::string count(double number, const std::string& noun, const std::string& end
 /// "label            value": the form of every detail view.
 std::string line(const std::string& label, const std::string& value) {
   if (value.empty()) return {};
-  // A label that is too long keeps one blank.
   return "  " + label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + value + "\n";
 }
 
@@ -93,7 +92,6 @@ std::string fixed(double value, int digits) {
 /// "probe of 169.254.10.1: up, 3 of the last 64 lost, 1.2 ms", or why there is none.
 std::string probe_text(const Json& probe) {
   std::string out = "probe of " + text(probe, "target") + ": ";
-  // "no probe of ...".
   if (probe.contains("why_not")) return "no " + out + text(probe, "why_not");
   out += text(probe, "state") + ", " + text(probe, "recent_lost") + " of the last " + text(probe, "recent") + " lost";
   if (probe.contains("round_trip_ms")) out += ", " + fixed(number(probe["round_trip_ms"], "last"), 1) + " ms";
@@ -281,7 +279,6 @@ std::string render_routes(const Json& answer, bool colors) {
       // By the flags, so that colour and sign agree.
       const Color color =
           flags[0] == 'x' || flags[0] == '!' ? Color::red : (flags[1] == ' ' ? Color::none : Color::green);
-      // The prefix once, in front of its paths.
       table.add({Cell{flags, color}, std::exchange(first, false) ? text(route, "prefix") : "", next_hop_of(path),
                  text(path, "peer"), text(path, "local_pref"), text(path, "med"), as_path_of(path)});
     }
@@ -434,7 +431,6 @@ std::string render_policy(const Json& answer, bool colors) {
     const auto peer = [](const Json& peers, std::size_t i) {
       return i < peers.size() ? peers[i].get<std::string>() : std::string{};
     };
-    // As many rows as the longer of the two lists has, and at least one.
     for (std::size_t i = 0; i < std::max({import.size(), export_.size(), std::size_t{1}}); ++i)
       table.add({i == 0 ? text(policy, "policy") : "", peer(import, i), peer(export_, i)});
   }

@@ -113,7 +113,6 @@ void read_mrt(const std::vector<std::uint8_t>& file, const Use& use, RibSummary&
 
 std::vector<std::string> texts_of(const json& value) {
   std::vector<std::string> texts;
-  // Numbers stay as they are written.
   const auto add = [&](const json& one) { texts.push_back(one.is_string() ? one.get<std::string>() : one.dump()); };
   if (value.is_array()) {
     for (const json& one : value) add(one);
@@ -189,7 +188,6 @@ void read_line(std::string_view line, std::size_t number, const Use& use, RibSum
     }
     wrong = set_route_field(route, word.substr(0, equals), values);
   }
-  // An empty line, or a comment alone.
   if (!wrong && !route.prefix) return;
   if (wrong) return problem(summary, "line " + std::to_string(number) + ": " + *wrong);
   ++summary.routes;

@@ -47,7 +47,6 @@ Exit show_once(const Common& common, const ShowRequest& request) {
     return Exit::ok;
   }
   Common how = common;
-  // "json" as the last word means the same as --json.
   how.json = json;
   return print(how, *answer, [&](const Json& value) { return render(request.view, value, common.color); });
 }

@@ -131,7 +131,6 @@ minibgp::Result<ShowRequest, std::string> plain(const Words& words, ShowRequest 
   };
   std::size_t taken = 0;
   for (const Verb& one : kVerbs) {
-    // Each view has one row.
     if (one.view != request.view) continue;
     request.verb = one.verb;
     if (one.argument == nullptr || words.empty()) break;

@@ -11,7 +11,6 @@ constexpr std::size_t kCutColumnMin = 8;
 
 std::string cut(std::string text, std::size_t width) {
   if (text.size() <= width) return text;
-  // One for the sign that something is missing.
   text.resize(width - 1);
   return text + "~";
 }

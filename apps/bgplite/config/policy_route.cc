@@ -36,7 +36,6 @@ bool sorted_values(const Values& texts, std::optional<Value> (*parse)(std::strin
   for (const std::string& text : texts) {
     std::size_t at = 0;
     while (at < text.size()) {
-      // Several blanks in a row separate as one does.
       const std::size_t begin = text.find_first_not_of(' ', at);
       if (begin == std::string::npos) break;
       const std::size_t end = std::min(text.find(' ', begin), text.size());

@@ -120,7 +120,6 @@ class SourcesReader {
     if (lines) {
       const auto add = [&](std::string_view item, std::uint32_t line) {
         auto parsed = ItemForm<Item>::kParse(item);
-        // The item's complaint has its line; add() says only whether it was one.
         if (!parsed) return false;
         parsed->mark = {line, 1, number};
         set.items.push_back(*parsed);

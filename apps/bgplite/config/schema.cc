@@ -73,7 +73,6 @@ void read_list(const In& in, std::vector<Value>& into, Parse parse, const char* 
       in.reader.error(in.node, "'" + text + "' is not " + wanted);
     }
   }
-  // In order and each once, as everywhere in attributes.
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }

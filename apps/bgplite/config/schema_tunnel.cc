@@ -93,7 +93,6 @@ void read_proposals(const In& in, std::string& into) {
   std::vector<std::string> list;
   in.texts(list);
   into.clear();
-  // As swanctl.conf separates proposals.
   for (const std::string& one : list) into += (into.empty() ? "" : ", ") + one;
   // Only a warning: a plugin may know more.
   static constexpr std::string_view kBegin[] = {
@@ -144,7 +143,6 @@ void read_selectors(const In& in, std::vector<std::string>& into) {
 
 void read_action(const In& in, std::string& into) {
   static constexpr const char* kActions[] = {"start", "trap", "none", "restart", "clear"};
-  // The value of before stays after a mistake.
   const std::string before = into;
   in.text(into);
   for (const char* action : kActions)

@@ -219,7 +219,6 @@ class Loader {
     std::vector<std::string> patterns;
     In{reader, include, key}.texts(patterns);
     for (const std::string& pattern : patterns) {
-      // Relative to the file that names it.
       const std::string path = pattern.front() == '/' ? pattern : directory_of(document.file) + pattern;
       const bool is_pattern = path.find_first_of("*?[") != std::string::npos;
       for (const std::string& file : is_pattern ? files_.list(path) : std::vector{path}) {
@@ -347,7 +346,6 @@ Loaded load(const std::string& path, const FileSource& files, Without without) {
       if (!policies_only) check(loaded.config, loader.draft().peer_paths, loader.places(), loaded.diagnostics);
     }
     loaded.diagnostics.sort();
-    // Places are kept: a plan and later complaints point at the lines.
     loaded.places = std::make_shared<const Places>(std::move(loader.places()));
     loaded.peer_paths = std::move(loader.draft().peer_paths);
   }

@@ -172,7 +172,6 @@ class Examiner {
     // What follows the dash of a list is a level of its own.
     const std::string& line = lines_[line_];
     while (begin + 1 < line.size() && line[begin] == '-' && line[begin + 1] == ' ') {
-      // "-   key": the level begins at the key, wherever that is.
       begin = line.find_first_not_of(' ', begin + 1);
       if (begin == std::string::npos) return;
       levels_.push_back({begin, line_});
@@ -228,7 +227,6 @@ class Examiner {
       } else if (c == '#' && (before == ' ' || before == '\t' || i == 0)) {
         return;
       } else if (c == ' ' || c == '\t' || c == '\r') {
-        // Blanks do not change whether a value may begin.
         continue;
       } else if ((c == '\'' || c == '"') && begins) {
         // Elsewhere a quotation mark is a character like others: it's.

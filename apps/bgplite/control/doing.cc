@@ -306,9 +306,7 @@ void log_level(Context& context, const Request& request, const Reply& reply) {
   for (std::size_t i = 0; i < Logging::kAreas; ++i) {
     const auto each = static_cast<minibgp::LogArea>(i);
     const auto written = config.areas.find(std::string{bgplite::to_text(each)});
-    // The area's own level, or the one for all.
     const std::string& as_written = written == config.areas.end() ? config.level : written->second;
-    // Without an area: all of them.
     if (!area || *area == each) context.log.set_level(each, parse_level(configured ? as_written : level));
   }
   reply.result({{"levels", levels_json(context.log)}});

@@ -304,7 +304,6 @@ Json to_json(const minibgp::fib::EchoProbe& echo) {
             {"lost_in_a_row", probe.losses_in_a_row()},
             {"recent", probe.recent()},
             {"recent_lost", probe.recent_losses()}};
-  // A mean of nothing is none.
   if (trips.total != 0)
     json["round_trip_ms"] = {{"last", milliseconds(trips.last)},
                              {"smoothed", milliseconds(probe.smoothed_round_trip().value_or(trips.last))},

@@ -154,7 +154,6 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     if (jobs_.size() == 1) begin_next_job();
   }
   [[nodiscard]] bool may_change(const Credentials& who) const {
-    // Root and the daemon's own user need no group.
     if (who.user == 0 || who.user == ::geteuid()) return true;
     if (!has_group_) return false;
     return who.group == group_ || std::find(who.groups.begin(), who.groups.end(), group_) != who.groups.end();

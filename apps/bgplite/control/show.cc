@@ -74,7 +74,6 @@ void summary(Context& context, const Request&, const Reply& reply) {
     for (const auto& tunnel : daemon.tunnels()->status()) tunnels.push_back(to_json(tunnel, daemon.tunnels()->now()));
     json["tunnels"] = std::move(tunnels);
   }
-  // Only while a confirmation is awaited.
   if (const auto left = context.life.unconfirmed_for()) json["unconfirmed_for_s"] = left->count();
   reply.result(std::move(json));
 }
@@ -218,7 +217,6 @@ void routes(Context& context, const Request& request, const Reply& reply) {
     filter.match = match_argument(request);
   }
   std::size_t limit = number_argument(request, "limit", kRoutesDefault);
-  // 0: all.
   if (limit == 0) limit = SIZE_MAX;
   const std::string direction = text_argument(request, "direction");
   if (direction == "out") return routes_out(context, request, reply, filter, limit);

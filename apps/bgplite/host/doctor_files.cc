@@ -55,7 +55,6 @@ void config_files(const Check& check, const Config&, const Facts& facts, Out& ou
 void state_dir(const Check& check, const Config& config, const Facts& facts, Out& out) {
   if (facts.state_problem.empty()) return;
   const std::string& path = config.state_dir;
-  // The words are state_problem's own.
   const bool full = facts.state_problem.find("free space") != std::string::npos;
   report(out, check, Verdict::error, path,
          {"the state directory " + path + " " + facts.state_problem,

@@ -26,7 +26,6 @@ std::string remote_of(const TunnelOptions& tunnel) {
 
 void duplicates(const Check& check, const Config& config, const Facts&, Out& out) {
   for (auto a = config.tunnels.begin(); a != config.tunnels.end(); ++a)
-    // Each pair once.
     for (auto b = std::next(a); b != config.tunnels.end(); ++b) {
       const TunnelOptions &first = a->second.options, &second = b->second.options;
       if (first.mode == Mode::interface && second.mode == Mode::interface && first.if_id == second.if_id)

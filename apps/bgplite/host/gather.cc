@@ -241,7 +241,6 @@ void gather_links(const Config& config, Facts& facts) {
     if (!tunnel.options.ike || tunnel.options.ike->remote_addresses.empty()) continue;
     const std::string& remote = tunnel.options.ike->remote_addresses.front();
     const Json route = parse(run_command({"ip", "-j", "route", "get", remote}).output);
-    // An error is no list.
     found.routed = route.is_array() && !route.empty() && route[0].is_object();
     if (!found.routed) continue;
     found.route_device = route[0].value("dev", std::string{});
@@ -398,7 +397,6 @@ std::uint32_t largest_through(const std::string& interface, const std::string& t
 void gather_movement(const Config& config, const GatherOptions& options, Facts& facts) {
   facts.xfrm_stat = minibgp::xfrm::parse_xfrm_stat(read_text("/proc/net/xfrm_stat"));
   boost::asio::io_context idle;
-  // A loop of its own, only for the wait.
   boost::asio::steady_timer observed(idle, options.observe);
   observed.wait();
   facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(read_text("/proc/net/xfrm_stat"));

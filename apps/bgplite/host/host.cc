@@ -158,7 +158,6 @@ Wanted wanted_of(const Config& config) {
 /// The state file: "sysctl PATH<tab>BEFORE<tab>OURS" and "chain FAMILY TABLE CHAIN" lines.
 Host::State Host::load() const {
   State state;
-  // No file: nothing was changed by an earlier run.
   std::ifstream file(state_file_);
   for (std::string line; std::getline(file, line);) {
     if (line.rfind("chain ", 0) == 0) state.chain = line.substr(6);
@@ -340,7 +339,6 @@ std::vector<std::string> Host::restore() {
   if (!state.chain.empty())
     if (const std::string problem = remove_tagged_rules(nft_, state.chain); !problem.empty())
       problems.push_back(problem);
-  // An empty state: the file goes.
   static_cast<void>(save({}));
   return problems;
 }

@@ -144,7 +144,6 @@ minibgp::Result<void, std::string> Responder::Impl::open(const std::string& list
   Stream::endpoint endpoint;
   Error error;
   bool local = false;
-  // A path, else ADDRESS:PORT.
   if (listen.front() == '/') {
     if (const auto made_free = free_socket_path(listen); !made_free)
       return minibgp::unexpected("metrics.listen: " + made_free.error());
