@@ -9,7 +9,8 @@ namespace minibgp {
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 /// What a line is about, so that a program can set a level for each.
 enum class LogArea : std::uint8_t { session, rib, policy, fib, tunnel, config, control };
-/// Takes the library's log lines; without one nothing is formatted.
+/// Takes the library's log lines; without one nothing is formatted. Both functions are called in the middle of other
+/// work: they must neither call back into the object that writes the line nor destroy it.
 class LogSink {
  public:
   virtual ~LogSink() = default;

@@ -8,8 +8,10 @@
 namespace minibgp {
 
 /// What a Speaker tells you. Called from its pump, after the input that caused it was worked on completely. Calling
-/// back into the Speaker is allowed: what changes routes or sessions takes effect after the call returned, add_peer()
-/// and update_peer() at once. Views are valid during the call.
+/// back into the Speaker is allowed: what changes routes or sessions takes effect after the call returned, add_peer(),
+/// update_peer(), set_options() and stop() at once. Destroying the Speaker is allowed as well; nothing is called
+/// afterwards. Views are valid during the call, and no longer once a function that takes effect at once was called or
+/// the Speaker was destroyed.
 class Observer {
  public:
   virtual ~Observer() = default;

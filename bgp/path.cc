@@ -43,6 +43,7 @@ void PathAttributes::clear() {
 }
 
 bool PathAttributes::has(Community community) const {
+  // Lists of communities are kept sorted.
   return std::binary_search(communities.begin(), communities.end(), community);
 }
 

@@ -83,7 +83,8 @@ class Speaker {
   /// No effect if not announced.
   void withdraw(const Prefix& prefix) { input(input::Withdraw{prefix}); }
 
-  /// Ends every session; `done` runs when the sockets are closed (at most about 1 s later).
+  /// Ends every session; `done` runs when the sockets are closed (at most about 1 s later). It is called from the loop
+  /// and may destroy the Speaker; it is not called when the Speaker is destroyed before the sockets are closed.
   void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);
 
   /// Snapshots and status reads; see Engine.

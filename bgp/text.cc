@@ -13,6 +13,7 @@ namespace {
 std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t max) {
   std::uint64_t value = 0;
   if (text.empty()) return std::nullopt;
+  // from_chars() takes no sign for unsigned numbers and no blanks.
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
   return value;
@@ -56,6 +57,7 @@ void append_v6(std::string& out, const std::array<std::uint8_t, 16>& octets) {
   std::array<unsigned, 8> groups{};
   for (std::size_t i = 0; i < 8; ++i) groups[i] = (unsigned{octets[2 * i]} << 8U) | octets[2 * i + 1];
   std::size_t run_begin = 8;
+  // A single zero group is written out, so only a longer run counts.
   std::size_t run_length = 1;
   for (std::size_t i = 0; i < 8;) {
     std::size_t end = i;
@@ -69,6 +71,7 @@ void append_v6(std::string& out, const std::array<std::uint8_t, 16>& octets) {
       i += run_length;
       continue;
     }
+    // No colon at the beginning, nor behind "::".
     if (i != 0 && i != run_begin + run_length) out.push_back(':');
     std::array<char, 4> digits{};
     const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), groups[i], 16);
@@ -79,6 +82,7 @@ void append_v6(std::string& out, const std::array<std::uint8_t, 16>& octets) {
 
 std::optional<std::uint32_t> parse_v4(std::string_view text) {
   std::uint32_t address = 0;
+  // Counted first: cut() takes what is left as the last part.
   if (std::count(text.begin(), text.end(), '.') != 3) return std::nullopt;
   for (int i = 0; i < 4; ++i) {
     const std::string_view part = cut(text, '.');
@@ -96,10 +100,12 @@ std::optional<std::size_t> parse_groups(std::string_view text, std::array<std::u
   std::size_t count = 0;
   while (!text.empty()) {
     const bool last = text.find(':') == std::string_view::npos;
+    // "1:2:" would otherwise lose its last, empty group.
     if (!last && text.back() == ':') return std::nullopt;
     const std::string_view part = cut(text, ':');
     if (last && part.find('.') != std::string_view::npos) {
       const auto quad = parse_v4(part);
+      // It takes two groups, so at most six are before it.
       if (!quad || count > 6) return std::nullopt;
       groups[count++] = static_cast<std::uint16_t>(*quad >> 16U);
       groups[count++] = static_cast<std::uint16_t>(*quad & 0xFFFFU);
@@ -126,6 +132,7 @@ std::optional<IpAddress> parse_v6(std::string_view text) {
   } else {
     std::array<std::uint16_t, 8> tail{};
     const auto tail_count = parse_groups(text.substr(gap + 2), tail);
+    // "::" stands for at least one group of zeros.
     if (!tail_count || *head_count + *tail_count > 7) return std::nullopt;
     std::copy_n(tail.begin(), *tail_count, groups.end() - static_cast<std::ptrdiff_t>(*tail_count));
   }
@@ -179,6 +186,7 @@ std::optional<ExtendedCommunity> parse_administered(unsigned subtype, std::strin
 /// "asn:octets-per-second"; the bandwidth is an IEEE 754 single (draft-ietf-idr-link-bandwidth).
 std::optional<ExtendedCommunity> parse_link_bandwidth(std::string_view text) {
   const auto asn = parse_number(cut(text, ':'), 0xFFFF);
+  // to_text() shows no more than 2^62 either: such floats still fit 64 bits as whole octets.
   const auto octets_per_second = parse_number(text, std::uint64_t{1} << 62U);
   if (!asn || !octets_per_second) return std::nullopt;
   const auto bandwidth = static_cast<float>(*octets_per_second);
@@ -203,6 +211,7 @@ std::optional<Prefix> parse_prefix(std::string_view text, HostBits host_bits) {
   if (!address) return std::nullopt;
   const std::string_view digits = text.substr(slash + 1);
   const auto length = parse_number(digits, address_bits(address->family));
+  // A length with a leading zero is refused like an octet with one.
   if (!length || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
   const Prefix prefix = Prefix::of(*address, static_cast<std::uint8_t>(*length));
   if (host_bits == HostBits::refuse && prefix.octets != address->octets) return std::nullopt;
@@ -211,6 +220,7 @@ std::optional<Prefix> parse_prefix(std::string_view text, HostBits host_bits) {
 
 std::optional<Asn> parse_asn(std::string_view text) {
   if (text.size() > 2 && (text.substr(0, 2) == "AS" || text.substr(0, 2) == "as")) text.remove_prefix(2);
+  // RFC 5396: asdot.
   if (text.find('.') != std::string_view::npos) {
     const auto high = parse_number(cut(text, '.'), 0xFFFF);
     const auto low = parse_number(text, 0xFFFF);
@@ -238,6 +248,7 @@ std::optional<Community> parse_community(std::string_view text) {
 }
 
 std::optional<ExtendedCommunity> parse_extended_community(std::string_view text) {
+  // Written by to_text() for what has no other form.
   if (text.substr(0, 2) == "0x") {
     text.remove_prefix(2);
     std::uint64_t value = 0;
@@ -270,6 +281,7 @@ std::optional<AsPath> parse_as_path(std::string_view text) {
     if (text.front() != '{') {
       const auto asn = parse_asn(text.substr(0, text.find_first_of(" {")));
       if (!asn || path.asns.size() >= std::numeric_limits<std::uint16_t>::max()) return std::nullopt;
+      // Behind a set this begins a new sequence.
       path.append_sequence(*asn);
       text.remove_prefix(std::min(text.find_first_of(" {"), text.size()));
       continue;
@@ -348,6 +360,7 @@ std::string to_text(ExtendedCommunity community) {
     const auto bits = static_cast<std::uint32_t>(value & 0xFFFFFFFFU);
     float bandwidth = 0;
     std::memcpy(&bandwidth, &bits, sizeof bandwidth);
+    // A NaN fails both comparisons.
     if (bandwidth >= 0 && bandwidth < 0x1p62F) {
       out = "lb:";
       append_number(out, (value >> 32U) & 0xFFFFU);

@@ -30,6 +30,7 @@ std::string to_text(const Via& via, const InterfaceName& name) {
 std::string to_text(const RouteOp& op, std::uint8_t protocol, const InterfaceName& name) {
   static constexpr std::string_view kVerbs[] = {"add", "replace", "del"};
   std::string text =
+      // In the order of RouteOp::Kind.
       "route " + std::string(kVerbs[static_cast<std::size_t>(op.kind)]) + " " + minibgp::to_text(op.key.prefix);
   if (op.forwarding != nullptr) {
     text += ways(*op.forwarding, name);

@@ -11,12 +11,14 @@ void DumpSchedule::ask_for_comparison() {
 
 bool DumpSchedule::begin_audit(Time now) {
   if (now < next_audit_) return false;
+  // One audit at a time: the next is counted from the end of this one.
   next_audit_ = kNever;  // Set again when the dump ended.
   ask_for_forwarding();
   return true;
 }
 
 DumpRequest DumpSchedule::take(Time now, bool has_next_hops) {
+  // A comparison that somebody waits for does not keep the pause between dumps.
   if (running_ != 0 || !wanted_.any() || (now < next_at_ && !comparison_wanted_)) return {};
   DumpRequest request = std::exchange(wanted_, {});
   // The kernel answers a dump of next hops under the lock that changes of links hold: after it, what they took along
@@ -30,17 +32,21 @@ DumpRequest DumpSchedule::take(Time now, bool has_next_hops) {
 }
 
 void DumpSchedule::end(DumpPart part, bool complete, Time now) {
+  // What was incomplete is read again after the pause.
   if (!complete) {
     wanted_.links = wanted_.links || part == DumpPart::links;
     wanted_.next_hops = wanted_.next_hops || part == DumpPart::next_hops;
     wanted_.routes = wanted_.routes || part == DumpPart::routes;
   }
   if (--running_ != 0) return;
+  // The pause grows with the time a dump takes, so that a large table does not keep the kernel busy all the time.
   next_at_ = now + std::max(kSpacing, kShare * (now - began_));
   if (audit_interval_ > Duration::zero()) next_audit_ = now + audit_interval_;
+  // Ready once, ready for good.
   ready_ = ready_ || !wanted_.any();
 }
 
+// An audit may come while other dumps wait for their time.
 Time DumpSchedule::next_deadline() const {
   return running_ == 0 && wanted_.any() ? std::min(next_at_, next_audit_) : next_audit_;
 }

@@ -59,10 +59,12 @@ void EventLog::held(const Injector::HeldNews& news, Time now) {
           "route " + to_text(prefix) + " is not installed: " + std::string(to_text(why.refusal)) +
               (why.detail.empty() ? "" : " (" + why.detail + ")"),
           now);
+  // Those beyond the first few are counted only.
   if (news.count > news.some.size()) held_.miss(news.count - news.some.size());
 }
 
 void EventLog::refused(std::span<const RouteOp> batch, std::span<const OpError> errors) {
+  // One line for a batch and not again until calm(): a kernel that refuses all would fill the log.
   const OpError& first = errors.front();
   if (refusal_written_ || kernel_answer(batch[first.index].kind, first.error) == Answer::done) return;
   refusal_written_ = true;

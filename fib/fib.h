@@ -36,7 +36,8 @@ class io_context;
 
 namespace minibgp::fib {
 
-/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed.
+/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed. Destroying
+/// it is not, because what reads the kernel's tables goes on after the call: post that to the loop.
 /// Views are valid during the call.
 class FibObserver {
  public:
@@ -127,10 +128,12 @@ class Fib {
   // Life.
   /// Everything desired was said (Observer::on_restart_complete()): adopted routes nobody asked for may go.
   void finish_adoption() { input(input::FinishAdoption{}); }
-  /// Compares with the kernel's whole table now and repairs; `done` gets what differed.
+  /// Compares with the kernel's whole table now and repairs; `done` gets what differed. It may call back into the Fib
+  /// but not destroy it, and is not called when the Fib ends first.
   void verify(std::function<void(const Comparison&)> done);
   /// on_exit remove: takes our routes and objects out, however many turns that needs, then calls `done`. keep: finishes
-  /// what was begun and calls `done`. Nothing is written afterwards.
+  /// what was begun and calls `done`. Nothing is written afterwards. `done` is posted to the loop and may destroy the
+  /// Fib.
   void stop(std::function<void()> done);
 
   // Reading: copies; the cost is that of the answer, and of the table where a filter is not an exact prefix.

@@ -17,6 +17,7 @@ bool contains(const std::vector<Via>& all, const std::vector<Via>& some) {
 }  // namespace
 
 void ForeignRoutes::count_length(const Prefix& prefix, int change) {
+  // Lengths that occur nowhere are passed over by covering().
   std::uint32_t& count = lengths_[static_cast<std::size_t>(prefix.family)][prefix.length_bits];
   count = change > 0 ? count + 1 : count - 1;
 }
@@ -42,6 +43,7 @@ void ForeignRoutes::set_ahead(Entry& entry, bool ahead) {
 
 void ForeignRoutes::erase(Entries& entries, Entries::iterator at) {
   set_ahead(*at, false);
+  // Before the entry goes, which holds the mark.
   entries.erase(at);
   --size_;
 }
@@ -51,6 +53,7 @@ bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
   const auto known =
       std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.route == route; });
   const bool changed = known == entries.end() || known->ahead != ahead;
+  // Nearly every prefix has one route: it stays where it is.
   if (entries.size() == 1 && known != entries.end()) {
     known->generation = known->dumped = generation_;
     set_ahead(*known, ahead);
@@ -59,6 +62,7 @@ bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
   // Behind those of its metric that this dump has shown, in front of those that it has not shown yet.
   if (known != entries.end()) erase(entries, known);
   const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    // The kernel's order is by metric, and within a metric as the dump shows it.
     return entry.route.key.metric > route.key.metric ||
            (entry.route.key.metric == route.key.metric && entry.generation != generation_);
   });
@@ -69,11 +73,13 @@ bool ForeignRoutes::on_dumped(const ForeignRoute& route, bool ahead) {
 }
 
 const ForeignRoute* ForeignRoutes::on_ours_dumped(const RouteKey& key) {
+  // One comparison for nearly all routes of ours: no foreign route has such a length.
   if (lengths_[static_cast<std::size_t>(key.prefix.family)][key.prefix.length_bits] == 0) return nullptr;
   const auto found = by_prefix_.find(key.prefix);
   if (found == by_prefix_.end()) return nullptr;
   const ForeignRoute* in_front = nullptr;
   for (Entry& entry : found->second) {
+    // `dumped`: shown by this dump in front of ours, not merely known from a notification.
     if (entry.ahead || entry.dumped != generation_ || entry.route.key != key) continue;
     set_ahead(entry, true);
     if (in_front == nullptr) in_front = &entry.route;
@@ -99,6 +105,7 @@ bool ForeignRoutes::on_route(const ForeignRoute& route, Placement placement, boo
     replaced->generation = generation_;
     return true;
   }
+  // IPv4 puts a new route in front of others with its key, IPv6 behind them.
   const bool in_front = ipv4 && placement == Placement::created;
   const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
     return entry.route.key.metric > route.key.metric || (in_front && entry.route.key.metric == route.key.metric);
@@ -120,6 +127,7 @@ ForeignRoutes::Gone ForeignRoutes::on_gone(const ForeignRoute& route) {
     drop_if_empty(route.key.prefix);
     return Gone::erased;
   }
+  // IPv6 reports the loss of one next hop of a route as the removal of a route with that one.
   if (route.key.prefix.family == Family::ipv4 || route.vias.empty()) return Gone::unknown;
   for (Entry& entry : entries) {
     if (entry.route.key != route.key || entry.route.vias.size() <= route.vias.size() ||
@@ -136,6 +144,7 @@ bool ForeignRoutes::end_dump() {
   bool changed = false;
   for (auto at = by_prefix_.begin(); at != by_prefix_.end();) {
     Entries& entries = at->second;
+    // From the back, because entries are erased.
     for (std::size_t i = entries.size(); i-- > 0;) {
       if (entries[i].generation == generation_) continue;
       erase(entries, entries.begin() + static_cast<std::ptrdiff_t>(i));
@@ -163,11 +172,13 @@ void ForeignRoutes::forget_ahead(const RouteKey& key) {
 
 const ForeignRoute* ForeignRoutes::exact(const Prefix& prefix) const {
   const auto found = by_prefix_.find(prefix);
+  // The first one is what the kernel uses: the lowest metric, and of equal ones the first.
   return found == by_prefix_.end() ? nullptr : &found->second.front().route;
 }
 
 const ForeignRoute* ForeignRoutes::covering(const Prefix& prefix) const {
   const auto& lengths = lengths_[static_cast<std::size_t>(prefix.family)];
+  // At most one probe for each length that occurs.
   for (int length = prefix.length_bits; length >= 0; --length) {
     if (lengths[static_cast<std::size_t>(length)] == 0) continue;
     const auto* route = exact(Prefix::of(prefix.address(), static_cast<std::uint8_t>(length)));
@@ -181,6 +192,7 @@ const ForeignRoute* ForeignRoutes::lookup(const IpAddress& address) const {
 }
 
 const ForeignRoute* ForeignRoutes::inside(const Prefix& range, std::uint8_t length_bits) const {
+  // O(foreign routes). Asked for own networks only, of which there are few.
   for (const auto& [prefix, entries] : by_prefix_)
     if (prefix.length_bits > length_bits && range.covers(prefix)) return &entries.front().route;
   return nullptr;
@@ -201,6 +213,7 @@ bool ForeignRoutes::knows(const ForeignRoute& route) const {
 }
 
 const ForeignRoute* ForeignRoutes::ahead(const RouteKey& key) const {
+  // Nearly always there is none.
   if (ahead_ == 0) return nullptr;
   const auto found = by_prefix_.find(key.prefix);
   if (found == by_prefix_.end()) return nullptr;

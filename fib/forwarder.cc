@@ -17,6 +17,7 @@ constexpr Duration kRefusedViaRetry = std::chrono::seconds{5};
 constexpr std::size_t kRoutesPerTurn = 4096;
 
 std::uint32_t id_base(const FibOptions& options) {
+  // A range for each table, so that tables do not share ids.
   return options.next_hop_id_base != 0 ? options.next_hop_id_base : 0x62000000U + ((options.table & 0xFFU) << 16U);
 }
 
@@ -35,6 +36,7 @@ Reconciler::Viable how_viable(const std::vector<Via>& vias, const NextHopMap& ma
   const auto working =
       std::count_if(vias.begin(), vias.end(), [&map](const Via& via) { return map.interface_usable(via.interface); });
   if (working == 0 && !vias.empty()) return Reconciler::Viable::none;
+  // No next hops at all (an object that is not known): some may work.
   return working != 0 && static_cast<std::size_t>(working) == vias.size() ? Reconciler::Viable::all
                                                                           : Reconciler::Viable::some;
 }
@@ -46,6 +48,7 @@ Forwarder::Forwarder(const FibOptions& options, LogSink* log, Time now)
       now_(now),
       log_(log),
       map_(options.resolve_via_default),
+      // 65536 ids behind the base.
       groups_({options.protocol, id_base(options), 65536, {}}),
       reconciler_(
           forwardings_,
@@ -73,6 +76,7 @@ void Forwarder::set_former(std::span<const OwnedTable> former) {
 void Forwarder::on_time(Time now) {
   see(now);
   stages_.mark(Stage::next_hops, map_.expire_refusals(now));
+  // A new turn has its budget again.
   routes_left_ = kRoutesPerTurn;
   if (now >= adopt_until_) finish_adoption();
   if (dumps_.begin_audit(now)) ++counters_.audits;
@@ -85,9 +89,12 @@ std::optional<Output> Forwarder::poll() {
   settle();
   // Before the first operation: the program keeps on disk where we write.
   if (auto owned = ownership_.take_change()) return OwnedChanged{std::move(*owned)};
+  // Objects before the routes that use them.
   if (const auto batch = next_next_hops(); !batch.empty()) return NextHopBatch{batch};
   if (const auto batch = next_routes(); !batch.empty()) return RouteBatch{batch};
+  // After what is written: a dump shows it then.
   if (const DumpRequest request = dumps_.take(now_, injector_.kernel_has_objects()); request.any()) return request;
+  // What is reported follows what was handed to the kernel, so that whoever hears of it finds it done.
   if (auto changes = watches_.take_next_hops(); !changes.empty()) return NextHopsChanged{std::move(changes)};
   if (const auto change = watches_.take_network()) return *change;
   if (auto comparison = std::exchange(comparison_, std::nullopt)) return *std::move(comparison);
@@ -122,6 +129,7 @@ std::span<const RouteOp> Forwarder::next_routes() {
 
 Time Forwarder::next_deadline() const {
   if (ending_.over()) return kNever;
+  // The turn's budget is used up, not the work.
   if (routes_left_ == 0 && has_work()) return now_;
   Time next = std::min({map_.next_deadline(), dumps_.next_deadline(), ending_.next_deadline()});
   if (dumps_.ready()) next = std::min(next, adopt_until_);
@@ -146,6 +154,7 @@ bool Forwarder::is_due(Stage stage) const {
 
 bool Forwarder::settled() const {
   return std::none_of(std::begin(kStages), std::end(kStages),
+                      // Stages from the guard on wait until the kernel was read.
                       [this](Stage stage) { return is_due(stage) && (dumps_.ready() || stage < Stage::guard); });
 }
 
@@ -159,15 +168,18 @@ void Forwarder::settle() {
   for (const Stage stage : kStages) {
     if (!ready && stage >= Stage::guard) break;
     if (!is_due(stage)) continue;
+    // Before it runs: it may mark itself again.
     stages_.clear(stage);
     run(stage);
   }
   if (!ready) return;
+  // Its routes of an earlier run are not known yet.
   if (injector_.take_new_table()) {
     dumps_.ask_for_routes();
     ownership_.note_change();
   }
   if (reconciler_.take_resync()) dumps_.ask_for_forwarding();
+  // After all stages: a set or object that one stage let go may be used by another.
   injector_.collect();
   log_.contests(reconciler_.take_contests(), now_);
   log_.held(injector_.take_held_news(), now_);
@@ -193,6 +205,7 @@ void Forwarder::run(Stage stage) {
 }
 
 void Forwarder::settle_refusals() {
+  // A link or address changed, so what was refused may work now.
   if (is_due(Stage::parked) && dumps_.ready()) stages_.mark(Stage::next_hops, map_.forget_refusals());
   if (!injector_.kernel_has_objects()) return;
   for (const auto& refused : groups_.take_refused()) {
@@ -228,6 +241,7 @@ void Forwarder::settle_objects() {
 
 void Forwarder::on_answers(std::span<const NextHopOp> batch, std::span<const OpError> errors, Time now) {
   groups_.on_answers(batch, errors, now);
+  // An error of the kernel that means success is not reported.
   for (const OpError& error : errors) {
     const NextHopOp& op = batch[error.index];
     if (op.kind == NextHopOp::Kind::remove && error.error == ENOENT) continue;
@@ -252,6 +266,7 @@ void Forwarder::begin_to_write() {
   stages_.mark(Stage::next_hops, map_.set_ready());
   stages_.mark(Stage::guard);
   stages_.mark(Stage::sets);
+  // What stays until peers have announced it again.
   if (reconciler_.counts().adopted != 0)
     log_.write(LogLevel::info,
                std::to_string(reconciler_.counts().installed) + " routes of an earlier run are adopted");
@@ -283,12 +298,14 @@ void Forwarder::remove_everything() {
 
 /// After a complete dump: tables that nothing is desired in, and where the kernel has nothing that a run of ours made.
 void Forwarder::forget_clean_tables() {
+  // Other parts of the dump are still to come.
   if (reconciler_.adopting() || dumps_.running() > 1) return;
   std::vector<OwnedTable> unused = ownership_.former();
   for (const std::uint32_t table : injector_.tables())
     if (!injector_.uses(table)) unused.push_back(ownership_.present(table));
   if (unused.empty()) return;
   std::set<std::pair<std::uint32_t, std::uint8_t>> left;
+  // O(routes), after a dump of all of them.
   reconciler_.for_each([&](const Reconciler::View& view) {
     if (view.kernel == kNoForwarding && !view.in_flight) return;
     const std::uint8_t former = view.kernel == kNoForwarding ? 0 : forwardings_[view.kernel].former_protocol;
@@ -297,6 +314,7 @@ void Forwarder::forget_clean_tables() {
   for (const OwnedTable& one : unused) {
     const bool in_use = options_.enabled && one.protocol == options_.protocol && ownership_.in_our_tables(one.table) &&
                         injector_.uses(one.table);
+    // A route or an object of ours is still there.
     if (!in_use && left.contains({one.table, one.protocol})) continue;
     const bool present = ownership_.is_present(one);
     if (!present && injector_.kernel_has_objects() && groups_.any_left(one.next_hop_id_base, one.protocol)) continue;

@@ -34,6 +34,7 @@ struct Forwarder::On {
 
   // What is desired
   void operator()(const input::BestChanged& in) const {
+    // A disabled Fib only takes out what earlier runs have left.
     if (my.options_.enabled) my.injector_.on_best_changed(in.changes);
   }
   void operator()(const input::SetStaticRoutes& in) const {
@@ -85,6 +86,7 @@ struct Forwarder::On {
   void operator()(const input::Stop&) const {
     if (my.options_.on_exit == FibOptions::OnExit::keep) return my.ending_.finish();
     my.ending_.remove();
+    // Removing goes on over several turns; Stopped is handed out when the kernel has nothing left.
     my.remove_everything();
   }
 
@@ -136,6 +138,7 @@ struct Forwarder::OnKernel {
     switch (in.part) {
       case DumpPart::links:
         if (in.complete) on_link_or_address(my.map_.end_dump());
+        // Addresses of the first dump concern sources and networks, even where nothing has changed.
         mark(Stage::sets);
         mark(Stage::guard);
         break;
@@ -147,6 +150,7 @@ struct Forwarder::OnKernel {
     }
     const bool first = !my.dumps_.ready();
     my.dumps_.end(in.part, in.complete, my.now_);
+    // All parts of the first dump are complete.
     if (first && my.dumps_.ready()) my.begin_to_write();
   }
 
@@ -157,6 +161,7 @@ struct Forwarder::OnKernel {
       my.forget_clean_tables();
       if (my.dumps_.take_comparison()) my.comparison_ = my.report().compare();
     }
+    // Also where the dump was not complete: the retry does not depend on it.
     my.reconciler_.rescan();  // What was given up on gets its retry with each comparison.
   }
   void on_link_or_address(bool changed) const {

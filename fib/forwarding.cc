@@ -55,6 +55,7 @@ void ForwardingTable::forget(ForwardingId id) {
   drop(by_hash_, hash_of(forwarding));
   if (const NextHopId next_hop = forwarding.next_hop; next_hop != kNoNextHopId) {
     drop(by_next_hop_, next_hop);
+    // The last forwarding that names it has gone; the injector gives the object up.
     if (!by_next_hop_.contains(next_hop)) unused_.push_back(next_hop);
   }
   entries_.erase(index(id));

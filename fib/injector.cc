@@ -19,17 +19,20 @@ void merge_equal(std::vector<GroupMember>& members) {
     const auto way = [](const GroupMember& member) {
       return std::tie(member.via.gateway, member.via.interface, member.via.onlink);
     };
+    // Sorted by next hop alone first, with the larger weight in front: std::unique() below keeps that one.
     if (way(a) != way(b)) return way(a) < way(b);
     return std::tie(b.via.weight, a.source) < std::tie(a.via.weight, b.source);
   });
   const auto same = [](const GroupMember& a, const GroupMember& b) { return same_way(a.via, b.via); };
   members.erase(std::unique(members.begin(), members.end(), same), members.end());
+  // A single next hop carries everything; its weight would only make equal sets look different.
   if (members.size() == 1) members[0].via.weight = 1;
   std::sort(members.begin(), members.end());
 }
 
 std::size_t content_hash(Family family, std::span<const SetMember> members, const IpAddress& preferred_source) {
   std::size_t hash = std::hash<IpAddress>{}(preferred_source) + static_cast<std::size_t>(family);
+  // The order of the members is part of the hash, so they are sorted before.
   const auto mix = [&hash](std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15U + (hash >> 31U); };
   for (const SetMember& member : members) {
     mix(static_cast<std::size_t>(member.next_hop.source) << 16U | member.weight);
@@ -58,11 +61,13 @@ Injector::Injector(const Options& options, NextHopMap& map, NextHopGroups& group
 // --- Sets ----------------------------------------------------------------------------------------------------------
 
 Injector::SetIndex Injector::set_for(Family family, std::vector<SetMember> members, const IpAddress& source) {
+  // Sorted, so that the same paths in another order are the same set.
   std::sort(members.begin(), members.end());
   const std::size_t hash = content_hash(family, members, source);
   const auto [begin, end] = by_content_.equal_range(hash);
   for (auto at = begin; at != end; ++at) {
     const NextHopSet& set = sets_[at->second];
+    // A hash is only a hint: contents are compared.
     if (set.family == family && set.preferred_source == source && set.members == members) return at->second;
   }
   const SetIndex index = sets_.insert();
@@ -78,6 +83,7 @@ Injector::SetIndex Injector::set_for(Family family, std::vector<SetMember> membe
 }
 
 bool Injector::as_last(const BestChange& change, const IpAddress& source) const {
+  // O(paths). Routes of one UPDATE mostly have the same paths, so the last set is asked before a new list is made.
   return last_set_ != 0 && last_family_ == change.prefix.family && last_source_ == source &&
          std::equal(change.paths.begin(), change.paths.end(), last_paths_.begin(), last_paths_.end(),
                     [](const BestPath& a, const BestPath& b) {
@@ -95,6 +101,7 @@ Injector::SetIndex Injector::set_for(const BestChange& change) {
     SetMember member;
     member.next_hop.source = source_of(path.peer);
     member.next_hop.next_hop = path.next_hop;
+    // At least 1: the kernel has no next hop without a share.
     member.weight = std::max<std::uint16_t>(path.weight, 1);
     members.push_back(std::move(member));
   }
@@ -115,6 +122,7 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
     case PreferredSource::Mode::automatic:
       return map_.local_address_in(guard_.own_networks(), set.family);
     case PreferredSource::Mode::address:
+      // A source that the configuration names counts only while the address is on this host.
       return if_local(options_.preferred_source.address);
     case PreferredSource::Mode::none:
       break;
@@ -124,6 +132,7 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
 
 void Injector::settle(NextHopSet& set, NextHopId hint) {
   scratch_.clear();
+  // Suspects count only beside others: where all are suspect, all keep their shares.
   const bool any_suspect = std::any_of(set.refs.begin(), set.refs.end(), [this](NextHopRef ref) {
     return map_.resolution(ref).usable && map_.resolution(ref).suspect;
   });
@@ -138,6 +147,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     scratch_.push_back(member);
   }
   if (scratch_.empty()) {
+    // The target stays without a forwarding, so the reconciler takes the routes of the set out.
     reconciler_.set_target(set.target, kNoForwarding);
     return;
   }
@@ -147,19 +157,23 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
   forwarding.preferred_source = preferred_source(set);
   if (groups_ != nullptr && use_groups_) {
     const ForwardingId now = reconciler_.want_of(set.target);
+    // The present object is preferred over the caller's hint: staying with it costs the kernel nothing.
     if (now != kNoForwarding && forwardings_[now].next_hop != kNoNextHopId) hint = forwardings_[now].next_hop;
     forwarding.next_hop = groups_->acquire(scratch_, hint);
   }
+  // No object (the kernel has none, or all ids are in use): the next hops are written into each route.
   if (forwarding.next_hop == kNoNextHopId) {
     for (const GroupMember& member : scratch_) forwarding.vias.push_back(member.via);
     normalize(forwarding.vias);
   }
   const ForwardingId want = forwardings_.intern(forwarding);
   reconciler_.set_target(set.target, want);
+  // The target has a reference of its own by now.
   forwardings_.unref(want);
 }
 
 void Injector::settle_sets() {
+  // O(sets), not O(routes): the routes of a set follow its target.
   for (SetIndex index = sets_.next(1); index < sets_.bound(); index = sets_.next(index + 1)) {
     NextHopSet& set = sets_[index];
     if (reconciler_.routes_of(set.target) != 0) settle(set, kNoNextHopId);
@@ -173,11 +187,15 @@ std::size_t Injector::on_next_hops_changed(std::span<const NextHopMap::Change> c
     std::vector<NextHopGroups::Dead> dead;
     for (const NextHopMap::Change& change : changes) {
       const Resolution& now = map_.resolution(change.ref);
+      // The next hop was not usable before either, or it still is, in the same way.
       if (!change.before.usable || (now.usable && now.via == change.before.via)) continue;
       const Source source = map_.tracked(change.ref).source;
+      // Another next hop of this source still resolves to the same gateway and interface.
       if (map_.way_in_use(change.before.via, source)) continue;
       dead.push_back({{change.before.via, source}, !map_.way_in_use(change.before.via, std::nullopt)});
     }
+    // Before the sets are settled: the kernel's groups lose dead members with one message each, however many routes
+    // they have.
     if (!dead.empty()) died = groups_->take_out(dead);
   }
   settle_sets();
@@ -200,6 +218,7 @@ void Injector::drop_set(SetIndex index) {
 }
 
 void Injector::collect() {
+  // Collecting waits until routes and notifications of the turn are done, because a set may be used again at once.
   for (const TargetId target : reconciler_.take_idle_targets()) {
     const auto found = by_target_.find(static_cast<std::uint32_t>(target));
     if (found == by_target_.end()) continue;
@@ -208,6 +227,7 @@ void Injector::collect() {
   }
   for (const SetIndex index : std::exchange(maybe_unused_, {})) {
     if (!sets_.contains(index)) continue;
+    // `held` counts routes that are not in the kernel but would use the set.
     const NextHopSet& set = sets_[index];
     if (set.held == 0 && reconciler_.routes_of(set.target) == 0) drop_set(index);
   }
@@ -258,6 +278,7 @@ void Injector::on_best_changed(std::span<const BestChange> changes) {
     if (change.paths.empty()) {
       forget(key);
     } else {
+      // A table that cannot be claimed is refused by the guard in learn().
       if (unusual) static_cast<void>(use_table(key.table));
       learn(key, set_for(change));
     }
@@ -265,12 +286,14 @@ void Injector::on_best_changed(std::span<const BestChange> changes) {
 }
 
 void Injector::learn(const RouteKey& key, SetIndex set) {
+  // Held back or not is decided anew, so the old entry goes first.
   const bool was_held = !held_.empty() && unhold(key);
   if (!fixed_.empty() && fixed_.contains(key)) {
     hold(key, set, {Refusal::static_route, {}});
     return;
   }
   if (GuardVerdict verdict = verdict_of(key); verdict.refusal != Refusal::none) {
+    // Only a route that was not held before is news for the log.
     if (!was_held) note_held(key.prefix, verdict);
     reconciler_.erase(key);
     hold(key, set, std::move(verdict));
@@ -280,13 +303,16 @@ void Injector::learn(const RouteKey& key, SetIndex set) {
 }
 
 void Injector::forget(const RouteKey& key) {
+  // A route is in one place only: held back, or with the reconciler.
   if (!held_.empty() && unhold(key)) return;
+  // A static route of the same key owns what is in the kernel.
   if (!fixed_.empty() && fixed_.contains(key)) return;
   reconciler_.erase(key);
 }
 
 void Injector::desire(const RouteKey& key, SetIndex index) {
   NextHopSet& set = sets_[index];
+  // The first route of a set: only sets with routes are settled when next hops change.
   if (reconciler_.routes_of(set.target) == 0) {
     // The first route decides which of several equal objects of an earlier run the set takes.
     NextHopId hint = kNoNextHopId;
@@ -322,6 +348,7 @@ void Injector::fix(const RouteKey& key, SetIndex set, bool from_program) {
     if (const TargetId learned = reconciler_.target_of(key); learned != kNoTarget)
       hold(key, by_target_.at(static_cast<std::uint32_t>(learned)), {Refusal::static_route, {}});
   }
+  // Stored also where the guard refuses it: review_guard() looks at it again.
   fixed_[key] = {set, from_program};
   const bool was_refused = let_go(refused_static_, key);
   GuardVerdict verdict = from_program ? GuardVerdict{} : verdict_of_static(key, set);
@@ -342,6 +369,7 @@ void Injector::unfix(const RouteKey& key) {
   }
   const SetIndex set = learned->second.set;
   unhold(key);
+  // Erased before learn(): what the reconciler has under this key is the static route's.
   reconciler_.erase(key);
   learn(key, set);
 }
@@ -350,8 +378,10 @@ void Injector::set_static_routes(std::span<const StaticRoute> routes) {
   static_routes_.assign(routes.begin(), routes.end());
   const auto wanted = expand(routes, options_.table, options_.metric);
   std::vector<RouteKey> gone;
+  // The program's own routes are not part of the list.
   for (const auto& [key, fixed] : fixed_)
     if (!fixed.from_program && !wanted.contains(key)) gone.push_back(key);
+  // New ones first, so that a route that moves to another key is not missing in between.
   for (const auto& [key, members] : wanted) fix(key, set_for(key.prefix.family, members, {}), false);
   for (const RouteKey& key : gone) unfix(key);
   static_keys_.clear();
@@ -364,12 +394,14 @@ void Injector::set_route(const RouteKey& key, std::span<const Via> vias) {
     SetMember member;
     member.next_hop.source = kProgramSource;
     member.next_hop.next_hop.address = via.gateway;
+    // Without a gateway only the family of the address matters.
     if (!via.gateway.is_set()) member.next_hop.next_hop.address.family = key.prefix.family;
     member.next_hop.index = via.interface;
     member.next_hop.onlink = via.onlink;
     member.weight = std::max<std::uint16_t>(via.weight, 1);
     members.push_back(std::move(member));
   }
+  // The key as the kernel reports it: an IPv6 metric of 0 is stored as 1024.
   RouteKey kernel_key = key;
   kernel_key.metric = kernel_metric(key.prefix.family, key.metric);
   fix(kernel_key, set_for(key.prefix.family, std::move(members), {}), true);
@@ -384,6 +416,7 @@ void Injector::remove_route(const RouteKey& key) {
 bool Injector::use_table(std::uint32_t table) {
   if (tables_.contains(table)) return true;
   if (denied_tables_.contains(table) || is_reserved_table(table)) return false;
+  // Not asked again for each route: claim_again() does that.
   if (claim_ && !claim_(table)) {
     denied_tables_.insert(table);
     return false;
@@ -408,6 +441,7 @@ bool Injector::claim_again() {
 }
 
 void Injector::clear() {
+  // Collected first, because erasing changes what is visited.
   std::vector<RouteKey> keys;
   reconciler_.for_each([&](const Reconciler::View& view) {
     if (view.target != kNoTarget) keys.push_back(view.key);
@@ -424,6 +458,7 @@ void Injector::clear() {
 void Injector::set_options(const Options& options) {
   if (options == options_) return;
   const Options old = std::exchange(options_, options);
+  // Only routes that use the defaults move; those with a table or metric by policy stay.
   if (old.table != options.table || old.metric != options.metric) {
     static_cast<void>(use_table(options.table));
     struct Move {
@@ -482,6 +517,7 @@ GuardVerdict Injector::verdict_of_static(const RouteKey& key, SetIndex set) cons
 
 void Injector::note_held(const Prefix& prefix, const GuardVerdict& why) {
   ++held_news_.count;
+  // All are counted, but only the first few are named in the log.
   if (held_news_.some.size() < kHeldNewsKept) held_news_.some.emplace_back(prefix, why);
 }
 
@@ -490,6 +526,7 @@ void Injector::review_guard() {
   // 1. What is held back may be allowed now.
   std::vector<std::pair<RouteKey, SetIndex>> freed;
   for (auto& [key, held] : held_) {
+    // Held for a static route, not by the guard: only unfix() frees it.
     if (held.refusal == Refusal::static_route) continue;
     GuardVerdict verdict = verdict_of(key);
     if (verdict.refusal == Refusal::none) {
@@ -501,6 +538,7 @@ void Injector::review_guard() {
   }
   for (const auto& [key, set] : freed) {
     unhold(key);
+    // Not learn(): the verdict was just made.
     desire(key, set);
   }
   // 2. What is installed may not be. Of routes that cover something guarded there are few: a lookup for each.
@@ -523,6 +561,7 @@ void Injector::review_guard() {
     });
     for (const RouteKey& key : inside) judge(key);
   }
+  // A copy: judge() may take routes out.
   const auto unusual = unusual_;
   for (const auto& [prefix, key] : unusual) judge(key);
   // 3. Static routes.

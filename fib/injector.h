@@ -61,6 +61,7 @@ class Injector {
   /// may concern.
   void review_guard();
   /// Asked before a table is used for the first time; false: another process owns it, and its routes are held back.
+  /// Asked in the middle of a change: must not call back into the injector.
   using Claim = std::function<bool(std::uint32_t table)>;
   void set_claim(Claim claim) { claim_ = std::move(claim); }
   /// False: another process owns the table.

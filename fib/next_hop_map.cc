@@ -49,6 +49,7 @@ std::string_view to_text(NextHopReason reason) {
 
 bool NextHopMap::on_link(const LinkInfo& link) {
   LinkEntry& entry = links_[link.index];
+  // Marked for end_dump(), which removes what was not seen.
   entry.seen = true;
   if (entry.link == link) return false;
   entry.link = link;
@@ -57,6 +58,7 @@ bool NextHopMap::on_link(const LinkInfo& link) {
 
 bool NextHopMap::on_link_gone(IfIndex index) {
   const auto addresses =
+      // Its addresses go with it, whether they are reported or not.
       std::erase_if(addresses_, [index](const AddressEntry& entry) { return entry.address.interface == index; });
   return links_.erase(index) != 0 || addresses != 0;
 }
@@ -64,6 +66,7 @@ bool NextHopMap::on_link_gone(IfIndex index) {
 bool NextHopMap::on_address(const AddressInfo& address) {
   for (AddressEntry& entry : addresses_) {
     AddressInfo& known = entry.address;
+    // The key of an address: its flags may change while it stays.
     if (known.interface != address.interface || known.local != address.local || known.remote != address.remote ||
         known.length_bits != address.length_bits)
       continue;
@@ -98,6 +101,7 @@ bool NextHopMap::end_dump() {
 bool NextHopMap::set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
   const auto [found, added] = tunnels_.try_emplace(std::string(interface));
   Tunnel& tunnel = found->second;
+  // The reason is part of the state: it is shown to the operator.
   if (!added && tunnel.usable == usable && tunnel.reason == reason) return false;
   tunnel.usable = usable;
   tunnel.reason = reason;
@@ -138,6 +142,7 @@ bool NextHopMap::refuse(const Via& via, int error, Time until) {
   for (RefusedVia& refused : refused_) {
     if (!same_way(refused.via, via)) continue;
     refused.error = error;
+    // Refused again: the time is extended, but no next hop changes.
     refused.until = until;
     return false;
   }
@@ -160,6 +165,7 @@ bool NextHopMap::set_ready() { return !std::exchange(ready_, true); }
 // --- Next hops -----------------------------------------------------------------------------------------------------
 
 NextHopRef NextHopMap::track(const TrackedNextHop& next_hop) {
+  // The empty reference is replaced right below; a next hop is resolved once, however many sets use it.
   const auto [found, added] = by_key_.try_emplace(next_hop);
   if (added) {
     const std::uint32_t id = entries_.insert();
@@ -181,9 +187,11 @@ void NextHopMap::untrack(NextHopRef ref) {
 
 std::vector<NextHopMap::Change> NextHopMap::refresh() {
   std::vector<Change> changes;
+  // O(next hops). Each is resolved anew, because a link or an address may concern any of them.
   for (std::uint32_t id = entries_.next(0); id < entries_.bound(); id = entries_.next(id + 1)) {
     Entry& entry = entries_[id];
     Resolution now = resolve(entry.key);
+    // An unusable next hop keeps the way it had, so that this alone is no change.
     if (!now.usable) now.via = entry.resolution.via;
     if (now == entry.resolution) continue;
     changes.push_back({NextHopRef{id}, std::exchange(entry.resolution, std::move(now))});
@@ -220,6 +228,7 @@ Resolution NextHopMap::through(const LinkInfo* link, const IpAddress& gateway, b
   Resolution result;
   result.suspect = tunnel != tunnels_.end() && tunnel->second.suspect;
   result.via = Via{gateway, link->index, 1, onlink};
+  // The kernel refused it for what it is: it is unusable until expire_refusals() lets it be tried again.
   for (const RefusedVia& refused : refused_)
     if (same_way(refused.via, result.via)) return unusable(NextHopReason::refused, std::strerror(refused.error));
   result.usable = true;
@@ -234,6 +243,7 @@ const LinkInfo* NextHopMap::connected(const IpAddress& address, std::string_view
   for (const AddressEntry& entry : addresses_) {
     const AddressInfo& candidate = entry.address;
     if (candidate.local.family != address.family) continue;
+    // A point-to-point address has its network at the other end.
     const bool point_to_point = candidate.remote != candidate.local;
     const Prefix network = Prefix::of(point_to_point ? candidate.remote : candidate.local, candidate.length_bits);
     // A host address is no network: nobody else is on it.
@@ -241,6 +251,7 @@ const LinkInfo* NextHopMap::connected(const IpAddress& address, std::string_view
     if (!network.contains(address)) continue;
     const LinkInfo* on = link(candidate.interface);
     if (on == nullptr) continue;
+    // Powers of two above the largest length (128): the preferred link first, then links that are usable, then length.
     const int rank = (!preferred.empty() && on->name == preferred ? 1024 : 0) +
                      (through(on, address, false).usable ? 512 : 0) + candidate.length_bits;
     if (rank > best_rank) best = on, best_rank = rank;
@@ -251,11 +262,13 @@ const LinkInfo* NextHopMap::connected(const IpAddress& address, std::string_view
 Resolution NextHopMap::resolve_by_foreign(const IpAddress& address) const {
   const ForeignRoute* route = foreign_.lookup(address);
   if (route == nullptr || !route->unicast) return unusable(NextHopReason::no_route);
+  // A default route leads everywhere, so it says nothing about this next hop.
   if (is_default(*route) && !resolve_via_default_) return unusable(NextHopReason::only_default_route);
   Resolution last = unusable(NextHopReason::no_route);
   for (const Via& via : route->vias) {
     last = through(link(via.interface), via.gateway.is_set() ? via.gateway : address, via.onlink);
     if (!last.usable) continue;
+    // At least 1, because 0 is the cost of a connected next hop.
     last.cost = route->key.metric == 0xFFFFFFFFU ? route->key.metric : route->key.metric + 1;
     last.detail = "by " + to_text(route->key.prefix);
     break;
@@ -273,11 +286,13 @@ Resolution NextHopMap::resolve(const TrackedNextHop& next_hop) const {
   if (!next_hop.interface.empty()) {
     const LinkInfo* named = link_named(next_hop.interface);
     const LinkInfo* on = address.is_set() ? connected(address, next_hop.interface) : named;
+    // On a named interface whose network does not have the gateway, the kernel accepts it only as on-link.
     return through(named, address, address.is_set() && !address.is_link_local_v6() && on != named);
   }
 
   // 2. The peer it comes from.
   const auto peer = peers_.find(PeerId{static_cast<std::uint16_t>(next_hop.source)});
+  // Sources beyond 16 bits are not peers: static routes and the program's own.
   const bool from_peer = static_cast<std::uint32_t>(next_hop.source) <= 0xFFFF && peer != peers_.end();
   if (from_peer && !peer->second.usable) return unusable(NextHopReason::peer_down);
   const std::string_view bound = from_peer ? std::string_view(peer->second.binding.interface) : std::string_view();
@@ -322,6 +337,7 @@ std::vector<NextHopMap::Connected> NextHopMap::connected_networks() const {
 std::vector<IpAddress> NextHopMap::peer_addresses() const {
   std::vector<IpAddress> result;
   for (const auto& [id, peer] : peers_)
+    // A link-local address would say nothing without its link.
     if (peer.binding.address.is_set() && !peer.binding.address.is_link_local_v6())
       result.push_back(peer.binding.address);
   return result;
@@ -332,6 +348,7 @@ IpAddress NextHopMap::local_address_in(std::span<const Prefix> networks, Family 
     if (network.family != family) continue;
     IpAddress best;
     for (const AddressEntry& entry : addresses_) {
+      // A tentative address cannot be used as a source yet.
       if (entry.address.tentative || !network.contains(entry.address.local)) continue;
       // The lowest, so that the answer does not depend on the order in which addresses came.
       if (!best.is_set() || entry.address.local < best) best = entry.address.local;

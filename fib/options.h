@@ -48,7 +48,8 @@ struct FibOptions {
   /// Where earlier runs wrote to: what is still there and not desired goes when adoption is over, and a route that is
   /// desired takes its place. See FibObserver::on_owned_changed().
   std::vector<OwnedTable> former;
-  /// Called instead of the kernel with a line for each change: nothing is written. Needs no privilege.
+  /// Called instead of the kernel with a line for each change: nothing is written. Needs no privilege. It is called in
+  /// the middle of a batch and must neither call back into the Fib nor destroy it.
   std::function<void(std::string_view line)> dry_run;
 };
 

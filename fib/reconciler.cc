@@ -27,6 +27,7 @@ RouteKey Reconciler::key_of(const Record& record) const {
 }
 
 std::uint64_t Reconciler::hash_of(const RouteKey& key, std::uint8_t table) const {
+  // `minibgp::hash_of` knows the prefix only; table and metric are part of the key.
   const std::uint64_t other = (std::uint64_t{key.metric} << 8U | table) * 0x9E3779B97F4A7C15U;
   return minibgp::hash_of(key.prefix) ^ other;
 }
@@ -63,7 +64,9 @@ std::uint32_t Reconciler::find_or_add(const RouteKey& key) {
   record.octets = key.prefix.octets;
   record.length_bits = key.prefix.length_bits;
   record.family = key.prefix.family == Family::ipv4 ? 0U : 1U;
+  // As if the present dump had shown it: a new record must not be taken for one that the dump did not have.
   record.seen = seen_mark_ & 1U;
+  // The other way round: the dump itself has not shown it yet.
   record.dumped = (seen_mark_ ^ 1U) & 1U;
   record.table = table;
   record.metric = key.metric;
@@ -87,6 +90,7 @@ void Reconciler::release_if_empty(std::uint32_t id) {
 
 TargetId Reconciler::make_target(ForwardingId want) {
   const TargetId id{targets_.insert()};
+  // The new one first: both may be the same forwarding.
   forwardings_.ref(want);
   targets_[index(id)].want = want;
   return id;
@@ -98,6 +102,7 @@ void Reconciler::set_target(TargetId target, ForwardingId want) {
   forwardings_.ref(want);
   forwardings_.unref(cell.want);
   cell.want = want;
+  // O(routes), but spread over the next batches; a target says nothing about which records have it.
   if (cell.routes != 0) rescan();
 }
 
@@ -122,6 +127,7 @@ std::vector<TargetId> Reconciler::take_idle_targets() {
 void Reconciler::move_target(Record& record, TargetId target) {
   if (record.target != kNoTarget) {
     Target& old = targets_[index(record.target)];
+    // Listed once, however often it becomes idle before it is taken.
     if (--old.routes == 0 && !old.idle_listed) {
       old.idle_listed = true;
       idle_targets_.push_back(record.target);
@@ -138,10 +144,12 @@ void Reconciler::set(const RouteKey& key, TargetId target) {
   Record& record = records_[id];
   if (record.target != target) {
     move_target(record, target);
+    // What was refused or contested was the former content.
     forgive(id, record);
     clear_truce(record);
     calm(key);
   }
+  // An adopted route becomes ours when what it should be is known and it is that, or when adoption is over.
   if (record.adopted != 0 && (!adopting_ || equal(record.kernel, desired_of(record)))) confirm(record);
   consider(id);
 }
@@ -176,6 +184,7 @@ void Reconciler::set_kernel(Record& record, ForwardingId kernel) {
   if (record.kernel == kNoForwarding && kernel != kNoForwarding) ++counts_.installed;
   if (record.kernel != kNoForwarding && kernel == kNoForwarding) {
     --counts_.installed;
+    // It is gone: there is nothing left to adopt.
     if (record.adopted != 0) confirm(record);
   }
   forwardings_.unref(record.kernel);
@@ -188,13 +197,17 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
   record.seen = seen_mark_ & 1U;
   const bool again = heard == Heard::dumped && record.dumped == (seen_mark_ & 1U);
   if (heard == Heard::dumped) record.dumped = seen_mark_ & 1U;
+  // We have written this route since the dump began, so what the dump shows may be older.
   if (heard == Heard::dumped && record.touched != 0) return false;
   if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
+  // Interned, so that equal forwardings compare as numbers.
   const ForwardingId kernel = forwardings_.intern(forwarding);
   if (record.kernel == kernel) {
     forwardings_.unref(kernel);
     return false;
   }
+  // The kernel has two routes under one key (a dump shows both): one of them is removed, and the rest is compared
+  // again.
   if (again && record.target != kNoTarget && record.in_flight == 0) {
     forwardings_.unref(kernel);
     record.twice = 1;
@@ -203,6 +216,7 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
     return true;
   }
   const ForwardingId before = record.kernel;
+  // Before the change: whether the kernel had what we want.
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
   const bool unknown = record.target == kNoTarget && before == kNoForwarding;
   set_kernel(record, kernel);
@@ -212,6 +226,7 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
                          (unknown || heard == Heard::dumped);
   if (left_over && !equal(kernel, desired_of(record))) record.adopted = 1, ++counts_.adopted;
   forgive(id, record);
+  // Drift is what another program did to a route that was right, or one of ours that nobody asked for.
   const bool drift = needed(record) && (was_right || (unknown && !adopting_));
   if (drift) {
     ++totals_.drift;
@@ -229,6 +244,7 @@ bool Reconciler::on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by) 
   if (record.kernel == kNoForwarding) return false;
   const bool drift = record.in_flight == 0 && record.target != kNoTarget && !needed(record);
   set_kernel(record, kNoForwarding);
+  // A notification may be about one of two equal routes, so the key may still be occupied.
   record.doubtful = heard == Heard::notified ? 1U : 0U;
   record.twice = 0;
   forgive(id, record);
@@ -261,6 +277,7 @@ void Reconciler::provoke(std::uint32_t id, const RouteKey& key, const Intrusion&
 /// Called with the repair in hand: whether it has to wait.
 bool Reconciler::hold_back(Record& record, const RouteKey& key, Time now) {
   const auto found = contested_.find(key);
+  // Only a repair that follows from another program's change counts; it is counted once.
   if (found == contested_.end() || !std::exchange(found->second.provoked, false)) return false;
   Contested& contested = found->second;
   const Duration calm = std::max(kRepairWindow, contested.wait * 2);
@@ -276,6 +293,7 @@ bool Reconciler::hold_back(Record& record, const RouteKey& key, Time now) {
   contested.wait = contested.wait == Duration::zero() ? kRepairWaitFirst : std::min(contested.wait * 2, kRepairWaitMax);
   record.truce = 1;
   truces_.insert({now + contested.wait, key});
+  // `repairs` includes the one that is held back now.
   if (contests_.size() < kContestsKept)
     contests_.push_back({key, contested.last, contested.repairs - 1, contested.wait});
   return true;
@@ -289,6 +307,7 @@ void Reconciler::end_truce(std::uint32_t id) {
 
 void Reconciler::calm(const RouteKey& key) {
   if (contested_.empty()) return;
+  // What is done next is our own change, not a repair.
   if (const auto found = contested_.find(key); found != contested_.end()) found->second.provoked = false;
 }
 
@@ -308,6 +327,7 @@ void Reconciler::end_truces(Time now) {
   if (!crowd_.empty() && crowd_until_ == kNever) crowd_until_ = now + kRepairWaitFirst;
   if (now < crowd_until_) return;
   crowd_until_ = kNever;
+  // All at once: these contests are too many to be kept apart.
   for (const std::uint32_t id : std::exchange(crowd_, {})) end_truce(id);
 }
 
@@ -330,8 +350,10 @@ void Reconciler::on_next_hop_gone(NextHopId next_hop) {
 void Reconciler::begin_dump() {
   dumping_ = true;
   seen_mark_ ^= 1U;
+  // O(routes): each record begins as one that this dump has not shown.
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
+    // What is written during the dump is newer than what the dump shows.
     record.touched = record.in_flight;
     record.seen = record.dumped = (seen_mark_ ^ 1U) & 1U;
   }
@@ -339,6 +361,7 @@ void Reconciler::begin_dump() {
 
 void Reconciler::end_dump(bool complete) {
   dumping_ = false;
+  // An incomplete dump proves nothing about what it did not show.
   if (!complete) return;
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1)) {
     Record& record = records_[id];
@@ -346,6 +369,7 @@ void Reconciler::end_dump(bool complete) {
     const bool shown = record.seen == (seen_mark_ & 1U) || record.touched != 0;
     record.seen = seen_mark_ & 1U;
     if (shown) continue;
+    // The dump has answered: nothing is there.
     record.doubtful = 0;
     if (record.kernel == kNoForwarding) {
       release_if_empty(id);
@@ -371,6 +395,7 @@ void Reconciler::finish_adoption() {
   adopting_ = false;
   for (std::uint32_t id = records_.next(0); id < records_.bound(); id = records_.next(id + 1))
     if (records_[id].adopted != 0 && records_[id].target != kNoTarget) confirm(records_[id]);
+  // Routes that nobody announced again go now.
   rescan();
 }
 
@@ -380,18 +405,22 @@ std::optional<RouteOp::Kind> Reconciler::needed(const Record& record) const {
   const ForwardingId desired = desired_of(record);
   if (desired == kNoForwarding) {
     if (record.kernel == kNoForwarding && record.doubtful == 0) return std::nullopt;
+    // An adopted route stays as long as one of its next hops can still be used.
     if (record.adopted != 0 && adopting_ && record.target == kNoTarget && how_viable_(record.kernel) != Viable::none)
       return std::nullopt;
     return RouteOp::Kind::remove;
   }
   if (record.kernel == kNoForwarding) return RouteOp::Kind::add;
+  // Two routes under one key: one is removed, then the table is compared again.
   if (record.twice != 0) return RouteOp::Kind::remove;
   if (equal(record.kernel, desired)) return std::nullopt;
+  // It works as it is; what it should be may still change until all peers have sent their tables.
   if (record.adopted != 0 && adopting_ && how_viable_(record.kernel) == Viable::all) return std::nullopt;
   return RouteOp::Kind::replace;
 }
 
 void Reconciler::consider(std::uint32_t id) {
+  // Whatever waits comes back by itself: an answer, a retry time, a scan or the end of a truce.
   const Record& record = records_[id];
   if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0 || record.truce != 0)
     return;
@@ -422,6 +451,7 @@ void Reconciler::scan(std::size_t limit) {
     if (id >= bound) continue;
     Record& record = records_[id];
     // What was refused under other circumstances gets another try.
+    // Also those in parked_ and backing_off_: these lists are checked against the bits.
     record.parked = record.waiting = record.given_up = 0;
     consider(id);
     release_if_empty(id);
@@ -447,6 +477,7 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
     });
   }
   scan(kScannedPerBatch);
+  // Bounded by what was looked at too, because most dirty records may turn out to be right.
   for (std::size_t looked_at = 0; batch_.size() < limit && !dirty_.empty() && looked_at < kScannedPerBatch;
        ++looked_at) {
     const std::uint32_t id = dirty_.take();
@@ -454,6 +485,7 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
     Record& record = records_[id];
     if (record.in_flight != 0 || record.parked != 0 || record.waiting != 0 || record.given_up != 0 || record.truce != 0)
       continue;
+    // Asked again: much may have happened since it was marked.
     auto kind = needed(record);
     if (!kind) {
       consider(id);
@@ -469,9 +501,11 @@ std::span<const RouteOp> Reconciler::next_batch(std::size_t limit, Time now) {
     op.record = id;
     op.key = key;
     if (*kind == RouteOp::Kind::remove && record.kernel != kNoForwarding)
+      // A route of a former protocol number is removed under that number.
       op.former_protocol = forwardings_[record.kernel].former_protocol;
     if (*kind != RouteOp::Kind::remove) {
       op.want = desired_of(record);
+      // Kept until the answer: the target may change meanwhile.
       forwardings_.ref(op.want);
       op.forwarding = &forwardings_[op.want];
     }
@@ -496,6 +530,7 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
     if (error != errors.end() && error->index == i) code = error++->error;
     switch (kernel_answer(op.kind, code)) {
       case Answer::done:
+        // The reference that the operation held becomes the record's.
         set_kernel(record, op.want);
         record.doubtful = record.twice = 0;
         if (op.kind == RouteOp::Kind::add) ++totals_.adds;
@@ -507,6 +542,7 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
       case Answer::missing:
         ++totals_.drift;
         forwardings_.unref(op.want);
+        // The kernel has no such route to replace: the next step is to add it.
         set_kernel(record, kNoForwarding);
         break;
       default:
@@ -515,6 +551,7 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
         record.touched = 0;
         if (needed(record)) refuse(op.record, op, code, now);
     }
+    // What is desired may have changed while the message was under way.
     consider(op.record);
     release_if_empty(op.record);
   }
@@ -524,10 +561,12 @@ void Reconciler::refuse(std::uint32_t id, const RouteOp& op, int error, Time now
   Record& record = records_[id];
   ++totals_.refusals;
   Refused& refused = errors_[id];
+  // Another error begins a new count.
   if (refused.error != error) refused = {error, 0};
   if (refused.tries < 0xFF) ++refused.tries;
 
   Answer answer = kernel_answer(op.kind, error);
+  // The kernel answers EINVAL also for things that change, such as a source address that is not there yet.
   if (error == EINVAL && refused.tries >= kInvalidTries) answer = Answer::give_up;
   // Somebody else's, or ours and we have not heard of it: the table tells.
   if (answer == Answer::occupied)

@@ -110,7 +110,8 @@ struct Contest {
 class Reconciler {
  public:
   /// `forwardings` outlives it. `same` says whether two different Forwardings are one in effect (next-hop groups of
-  /// equal members); it is asked only where the ids differ.
+  /// equal members); it is asked only where the ids differ. This and the two questions below are asked in the middle of
+  /// work and must not call back into the reconciler.
   using Same = std::function<bool(ForwardingId kernel, ForwardingId desired)>;
   /// Whether a foreign route is known to have the key, and whether the kernel has it in front of ours.
   enum class Foreign : std::uint8_t { none, behind, ahead };

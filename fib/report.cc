@@ -39,6 +39,7 @@ FibStatus Report::status() const {
   status.pending = of_.reconciler.pending();
   status.held = of_.injector.held().size() + of_.injector.refused_static().size();
   status.refused = of_.reconciler.refused() + status.held;
+  // A foreign route in front of ours: ours is in the kernel and not used.
   of_.map.foreign().for_each_ahead([&](const ForeignRoute& theirs) {
     const auto ours = of_.reconciler.find(theirs.key);
     if (ours && ours->kernel != kNoForwarding) ++status.refused;
@@ -55,6 +56,7 @@ FibStatus Report::status() const {
   return status;
 }
 
+// Two ids may hold the same next hops: an adopted object and the one that a set would make.
 bool Report::equal(ForwardingId kernel, ForwardingId desired) const {
   return kernel == desired || (kernel != kNoForwarding && desired != kNoForwarding &&
                                of_.groups.same(of_.forwardings[kernel], of_.forwardings[desired]));
@@ -68,13 +70,16 @@ RouteStatus Report::status_of(const Reconciler::View& view) const {
   status.adopted = view.adopted;
   status.from_static = of_.injector.is_static(view.key);
   status.error = view.error;
+  // An adopted route without a target is what an earlier run left; it cannot be right by itself.
   status.in_sync = !view.in_flight && equal(view.kernel, view.desired) && !(view.adopted && view.target == kNoTarget);
+  // What should be is shown before what is.
   const ForwardingId shown = view.desired != kNoForwarding ? view.desired : view.kernel;
   if (shown != kNoForwarding) {
     status.vias = of_.injector.vias_of(of_.forwardings[shown]);
     status.preferred_source = of_.forwardings[shown].preferred_source;
   }
   if (view.kernel != kNoForwarding) status.next_hop = of_.forwardings[view.kernel].next_hop;
+  // First: whatever else is wrong with a route, while another is in front it is not used.
   const ForeignRoute* ahead = status.installed ? of_.map.foreign().ahead(view.key) : nullptr;
   if (ahead != nullptr) {
     status.refusal = Refusal::foreign_ahead;
@@ -84,6 +89,7 @@ RouteStatus Report::status_of(const Reconciler::View& view) const {
     status.refusal = Refusal::contested;
     if (const auto by = of_.reconciler.contested_by(view.key)) status.refusal_detail = of_.log.port_text(by->port_id);
   } else if (view.error != 0) {
+    // EEXIST alone does not say whose route is in the way.
     const bool foreign = view.error == EEXIST && of_.map.foreign().occupies(view.key);
     status.refusal = foreign ? Refusal::foreign_route : Refusal::kernel;
     if (!foreign) status.refusal_detail = std::strerror(view.error);
@@ -97,12 +103,14 @@ Comparison Report::compare() const {
   Comparison result;
   of_.reconciler.for_each([&](const Reconciler::View& view) { compare(view, result); });
   const auto held = [&](const RouteKey& key, const Injector::Held& why) {
+    // The learned route of a static one is not missing: its key has the static route.
     if (why.refusal == Refusal::static_route) return;
     ++result.compared;
     add(result, to_text(key) + " is not installed: " + text_of(why.refusal, why.detail), Repairable::no);
   };
   for (const auto& [key, why] : of_.injector.held()) held(key, why);
   for (const auto& [key, why] : of_.injector.refused_static()) held(key, why);
+  // During adoption objects of an earlier run are still waited for.
   if (of_.injector.kernel_has_objects() && !of_.reconciler.adopting())
     if (const std::size_t objects = of_.groups.unwanted(); objects != 0)
       add(result, std::to_string(objects) + " next-hop objects of ours are not desired: removed", Repairable::yes);
@@ -142,6 +150,7 @@ bool shown_before(const RouteStatus& a, const RouteStatus& b) {
 }
 
 std::vector<RouteStatus> Report::routes(const FibRouteFilter& filter) const {
+  // Collected in the order of ids, then sorted.
   std::vector<RouteStatus> result;
   RouteCursor all;
   routes_part(filter, all, SIZE_MAX, result);
@@ -184,6 +193,7 @@ void Report::routes_part(const FibRouteFilter& filter, RouteCursor& at, std::siz
     });
     if (at.record == 0) at.stage = Stage::held;
   }
+  // A stage that ends leads on within the same part, as far as `steps` reaches.
   if (at.stage == Stage::held && add_held(of_.injector.held(), false)) at = {Stage::refused_static, 0, std::nullopt};
   if (at.stage == Stage::refused_static && add_held(of_.injector.refused_static(), true)) at.stage = Stage::end;
 }
@@ -191,6 +201,7 @@ void Report::routes_part(const FibRouteFilter& filter, RouteCursor& at, std::siz
 std::vector<GroupStatus> Report::groups() const {
   std::vector<GroupStatus> result;
   if (!of_.injector.kernel_has_objects()) return result;
+  // O(routes).
   std::map<NextHopId, std::size_t> users;
   of_.reconciler.for_each([&](const Reconciler::View& view) {
     if (view.kernel != kNoForwarding) ++users[of_.forwardings[view.kernel].next_hop];
@@ -206,6 +217,7 @@ std::vector<GroupStatus> Report::groups() const {
 std::vector<NextHopState> Report::next_hops() const {
   std::vector<NextHopState> result;
   of_.map.for_each([&](NextHopRef, const TrackedNextHop& tracked, const Resolution& resolution) {
+    // Sources beyond 16 bits are not peers.
     if (static_cast<std::uint32_t>(tracked.source) > 0xFFFF) return;
     result.push_back(
         state_of(PeerId{static_cast<std::uint16_t>(tracked.source)}, tracked.next_hop.address, resolution, of_.map));

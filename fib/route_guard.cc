@@ -13,6 +13,7 @@ constexpr Prefix link_local_v6() { return Prefix::of(IpAddress::v6({0xFE, 0x80})
 
 Prefix host(const IpAddress& address) { return Prefix::of(address, address_bits(address.family)); }
 
+// In this order a prefix is followed by all that lie inside of it: judge() walks from one to the last of them.
 bool before(const Prefix& a, const Prefix& b) {
   return std::tie(a.family, a.octets, a.length_bits) < std::tie(b.family, b.octets, b.length_bits);
 }
@@ -74,10 +75,12 @@ RouteGuard::Review RouteGuard::refresh() {
     changed_ = true;
     sort_places();
   }
+  // What has to be judged again, because another path may lead there now.
   Review review;
   const Place* previous = nullptr;
   for (Place& place : places_) {
     const ForeignRoute* path = map_.foreign().covering(place.prefix);
+    // -1: no route of the kernel leads there.
     const int bits = path == nullptr ? -1 : path->key.prefix.length_bits;
     // The path to an own network may also be several routes inside it: those are always looked at again.
     const bool again = changed_ || bits != place.path_bits || place.refusal == Refusal::covers_own_network;
@@ -93,6 +96,7 @@ RouteGuard::Review RouteGuard::refresh() {
   }
   std::vector<Prefix> guarding;
   for (const NextHopMap::Connected& one : connected_) guarding.push_back(one.network);
+  // An own network guards what is inside of it only while the kernel has a route for exactly that network.
   for (const Prefix& network : own_networks_)
     if (map_.foreign().exact(network) != nullptr) guarding.push_back(network);
   std::sort(guarding.begin(), guarding.end(), before);
@@ -109,6 +113,7 @@ void RouteGuard::sort_places() {
   for (const IpAddress& endpoint : endpoints_) places_.push_back({host(endpoint), Refusal::covers_endpoint});
   for (const IpAddress& peer : peers_) places_.push_back({host(peer), Refusal::covers_peer});
   for (const Prefix& network : own_networks_) places_.push_back({network, Refusal::covers_own_network});
+  // Stable: of several reasons for one prefix the first in the order above is reported.
   std::stable_sort(places_.begin(), places_.end(),
                    [](const Place& a, const Place& b) { return before(a.prefix, b.prefix); });
   by_network_ = {};
@@ -137,6 +142,7 @@ GuardVerdict RouteGuard::inside(const Prefix& prefix) const {
   const auto shorter = [](const Prefix& than) {
     return Prefix::of(than.address(), static_cast<std::uint8_t>(than.length_bits - 1));
   };
+  // From the longest own network that covers the prefix to the shorter ones. A network itself is not inside of itself.
   for (const Prefix* network = own_.covering(shorter(prefix)); network != nullptr;
        network = network->length_bits == 0 ? nullptr : own_.covering(shorter(*network))) {
     // Without a path of its own it is a summary, of which parts may well be elsewhere.
@@ -153,10 +159,12 @@ GuardVerdict RouteGuard::judge(const Prefix& prefix, Origin origin) const {
   if (learned && !allowed(Refusal::link_local_network) &&
       (prefix.family == Family::ipv4 ? link_local_v4() : link_local_v6()).covers(prefix))
     return {Refusal::link_local_network, {}};
+  // The first place that can lie inside of the prefix; the loop ends with the last.
   auto at = std::lower_bound(places_.begin(), places_.end(), prefix,
                              [](const Place& place, const Prefix& wanted) { return before(place.prefix, wanted); });
   for (; at != places_.end() && prefix.contains(at->prefix.address()); ++at) {
     if (at->prefix.length_bits < prefix.length_bits || allowed(at->refusal)) continue;
+    // Of static routes into a tunnel only the path to an IKE endpoint is guarded: that would be a loop.
     if (!learned && at->refusal != Refusal::covers_endpoint) continue;
     if (takes_over(*at, prefix))
       return {at->refusal,

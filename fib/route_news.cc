@@ -18,9 +18,11 @@ Forwarding normalized(const Forwarding& kernel) {
 
 void RouteNews::on_route(const KernelRoute& route, Heard heard, Time now) {
   if (!my_.ownership.wrote(route.key.table, route.protocol)) return on_foreign(route, heard, now);
+  // Blackholes and the like under our number are not ours: we write unicast routes only.
   if (!route.unicast) return;
   Forwarding forwarding = normalized(route.forwarding);
   if (route.protocol != my_.ownership.protocol()) forwarding.former_protocol = route.protocol;
+  // A replaced one is the route itself; with any other there may be two now.
   if (heard == Heard::notified && route.placement != Placement::replaced) {
     // A second one beside ours, or ours and one more next hop: the table tells.
     const auto known = my_.reconciler.find(route.key);
@@ -47,10 +49,12 @@ void RouteNews::on_route(const KernelRoute& route, Heard heard, Time now) {
 void RouteNews::on_foreign(const KernelRoute& route, Heard heard, Time now) {
   if (!matters(route.key.table)) return;
   // IPv6 has these on every interface, with one key: nothing depends on them.
+  // fe80::/64 and ff00::/8.
   if (route.key.prefix.family == Family::ipv6 && route.key.prefix.octets[0] >= 0xFE) return;
   const ForeignRoute foreign{route.key, route.protocol, route.unicast, route.forwarding.vias};
   Ours ours;
   bool ours_there = false;
+  // One look-up for each foreign route of our tables, and none while nothing of ours is installed.
   if (my_.reconciler.counts().installed != 0 && my_.ownership.in_our_tables(route.key.table)) {
     ours = my_.reconciler.find(route.key);
     ours_there = ours && ours->kernel != kNoForwarding && !is_taken_over(ours);
@@ -66,6 +70,7 @@ void RouteNews::on_foreign(const KernelRoute& route, Heard heard, Time now) {
 /// The kernel lists routes with one key in its order. Ours may follow; if it does not, this one replaced it, unless it
 /// was known beside ours before: then ours was removed.
 void RouteNews::on_foreign_dumped(const ForeignRoute& foreign, const Ours& ours, bool ours_there) {
+  // The dump has shown this key already, so ours is behind it.
   const bool ahead = ours_there && !ours->seen;
   const bool replaces = ours && ours->kernel != kNoForwarding && !ours_there && ours->target != kNoTarget;
   if (replaces || (ahead && ours->target != kNoTarget && !my_.foreign.knows(foreign)))
@@ -78,11 +83,13 @@ void RouteNews::on_foreign_dumped(const ForeignRoute& foreign, const Ours& ours,
 bool RouteNews::overwrites(const KernelRoute& route, const Ours& ours, Time now) {
   const bool in_its_place = ours && ours->kernel != kNoForwarding && route.placement == Placement::replaced;
   if (!in_its_place || my_.foreign.ahead(route.key) != nullptr) return false;
+  // We wanted ours gone: it is.
   if (ours->target == kNoTarget) {
     my_.reconciler.on_kernel_gone(route.key, Heard::notified);
     return false;
   }
   Forwarding theirs = normalized(route.forwarding);
+  // Marked, so that it is not taken for one of ours.
   theirs.taken_over = true;
   const Intrusion by{route.port_id, route.protocol, false};
   if (my_.reconciler.on_kernel_route(route.key, theirs, Heard::notified, by))
@@ -113,6 +120,7 @@ void RouteNews::on_gone(const KernelRoute& route, Time now) {
       my_.stages.mark(Stage::guard);
       break;
     case ForeignRoutes::Gone::unknown:
+      // One that was not known went: what is known of this prefix may be wrong.
       if (my_.foreign.exact(route.key.prefix) != nullptr) my_.dumps.ask_for_routes();
   }
   // What was taken over by it is not there any more.
@@ -128,6 +136,7 @@ void RouteNews::begin_dump() {
 
 void RouteNews::end_dump(bool complete, Time now) {
   settle_replaced(complete, now);
+  // Counted before and after: the difference is what the dump found missing.
   const std::uint64_t drift = my_.reconciler.totals().drift;
   my_.reconciler.end_dump(complete);
   if (const auto missing = my_.reconciler.totals().drift - drift; missing != 0) my_.log.missing(missing, now);
@@ -136,9 +145,11 @@ void RouteNews::end_dump(bool complete, Time now) {
 
 /// Where a foreign route stands and ours was, which the dump has not shown: it overwrote ours.
 void RouteNews::settle_replaced(bool complete, Time now) {
+  // Taken out first: on_kernel_route() may end in another dump.
   for (const RouteKey& key : std::exchange(replaced_unseen_, {})) {
     const Ours ours = my_.reconciler.find(key);
     const ForeignRoute* theirs = my_.foreign.ahead(key);
+    // In an incomplete dump ours may be among what was not shown.
     if (!complete || !ours || ours->seen || ours->target == kNoTarget || theirs == nullptr) continue;
     const Forwarding taken{theirs->vias, kNoNextHopId, true, {}};
     const std::uint8_t protocol = theirs->protocol;

@@ -9,6 +9,7 @@ std::map<RouteKey, std::vector<SetMember>> expand(std::span<const StaticRoute> r
   std::map<RouteKey, std::vector<SetMember>> result;
   for (const StaticRoute& route : routes) {
     for (const StaticVia& via : route.via) {
+      // A next hop with a metric of its own makes another route: the kernel's key holds the metric.
       const std::uint32_t metric = via.metric == 0 ? default_metric : via.metric;
       SetMember member;
       member.next_hop.source = kStaticSource;
@@ -20,6 +21,7 @@ std::map<RouteKey, std::vector<SetMember>> expand(std::span<const StaticRoute> r
     }
   }
   for (auto& [key, members] : result) {
+    // The same next hop twice would be two members of one set.
     std::sort(members.begin(), members.end());
     members.erase(std::unique(members.begin(), members.end()), members.end());
   }

@@ -34,6 +34,7 @@ std::optional<std::vector<OwnedTable>> TableOwnership::take_change() {
     for (const std::uint32_t table : tables_) owned.push_back(present(table));
   std::sort(owned.begin(), owned.end());
   owned.erase(std::unique(owned.begin(), owned.end()), owned.end());
+  // Reported only where it differs, because each report is written to disk.
   if (owned == reported_) return std::nullopt;
   reported_ = owned;
   return owned;

@@ -25,6 +25,7 @@ void Watches::watch(PeerId peer, const IpAddress& next_hop) {
   tracked.source = source_of(peer);
   tracked.next_hop.address = next_hop;
   found->second.ref = map_.track(tracked);
+  // Nothing is reported before the kernel was read once: all would look unusable.
   if (begun_) next_hop_changes_.push_back(state_of(peer, next_hop, map_.resolution(found->second.ref), map_));
 }
 
@@ -48,6 +49,7 @@ void Watches::on_next_hops_changed(std::span<const NextHopMap::Change> changes) 
     const TrackedNextHop& tracked = map_.tracked(change.ref);
     const auto peer = PeerId{static_cast<std::uint16_t>(tracked.source)};
     const auto watched = next_hops_.find({peer, tracked.next_hop.address});
+    // Two trackings of one next hop have one reference, so another reference is another next hop.
     if (watched == next_hops_.end() || watched->second.ref != change.ref) continue;
     const Resolution& now = map_.resolution(change.ref);
     Resolution before = change.before;
@@ -66,6 +68,7 @@ bool Watches::present(const Prefix& prefix, NetworkWatch watch) const {
 void Watches::look_at_networks() {
   for (auto& [key, watched] : networks_) {
     const bool is_present = present(key.first, key.second);
+    // The first answer is reported in any case.
     if (watched.reported && watched.present == is_present) continue;
     watched = {is_present, true};
     network_changes_.push_back({key.first, key.second, is_present});

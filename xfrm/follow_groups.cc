@@ -16,11 +16,14 @@ void FollowGroups::set(std::span<const TunnelOptions> tunnels, std::span<const F
   for (const TunnelOptions& tunnel : tunnels)
     if (tunnel.mode == Mode::policy) policy_based_.insert(tunnel.name);
   std::vector<FollowGroup> all{groups.begin(), groups.end()};
+  // Policy-based tunnels with equal selectors cannot carry traffic at the same time, so they form a group without being
+  // told to.
   for (std::vector<std::string>& names : tunnels_with_same_selectors(tunnels))
     all.push_back({"policies of " + names.front(), std::move(names)});
   std::vector<Entry> next;
   for (FollowGroup& group : all) {
     const auto old = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& it) { return it.group == group; });
+    // An unchanged group keeps what it follows.
     next.push_back(old != entries_.end() ? *old : Entry{std::move(group), {}, {}});
   }
   entries_ = std::move(next);
@@ -44,6 +47,7 @@ std::vector<FollowGroups::Move> FollowGroups::sample(const TunnelTable& table, T
 std::vector<FollowGroups::Redirect> FollowGroups::redirects(const TunnelTable& table) const {
   std::vector<Redirect> all;
   for (const Entry& it : entries_) {
+    // Groups of interfaces are redirected by routes; only policies need this.
     if (!policy_based_.contains(it.current)) continue;
     const auto wanted = ends_of(table.sas_of(it.current));
     std::vector<TunnelEnds> others;

@@ -14,6 +14,7 @@ std::string interface_name(const TunnelOptions& options) {
 
 std::vector<IpAddress> endpoints(const TunnelOptions& options) {
   std::vector<IpAddress> result;
+  // Without a gateway no host route is needed: the routing table of the host is good enough.
   if (!options.ike || !options.underlay.gateway.is_set()) return result;
   for (const std::string& text : options.ike->remote_addresses)
     if (const auto address = parse_address(text); address && address->family == options.underlay.gateway.family)
@@ -34,10 +35,12 @@ void Interfaces::set_tunnels(std::span<const TunnelOptions> tunnels) {
     next.push_back(std::move(entry));
   }
   entries_ = std::move(next);
+  // A tunnel that is new may have had routes before a restart of ours.
   wants_own_routes_ = true;
 }
 
 void Interfaces::link(const Link& link) {
+  // Whole: a notification has all that we look at.
   links_[link.index] = link;
   // A notification may come between the messages of a dump, which need not have it any more.
   if (dumping_) dumped_links_[link.index] = link;
@@ -81,6 +84,7 @@ void Interfaces::dump_ended() {
 std::vector<IpAddress> Interfaces::guarded_endpoints() const {
   std::vector<IpAddress> all;
   for (const Entry& entry : entries_)
+    // O(n^2), but there are a few dozen endpoints at most.
     for (const IpAddress& endpoint : endpoints(entry.options))
       if (std::find(all.begin(), all.end(), endpoint) == all.end()) all.push_back(endpoint);
   return all;
@@ -90,6 +94,7 @@ std::vector<IpAddress> Interfaces::endpoints_to_look_up() const {
   std::vector<IpAddress> all = guarded_endpoints();
   for (const IpAddress& endpoint : watched_)
     if (std::find(all.begin(), all.end(), endpoint) == all.end()) all.push_back(endpoint);
+  // Those that were answered since the routes last changed need not be asked for again.
   std::erase_if(all, [&](const IpAddress& it) {
     const auto known = routes_.find(it);
     return known != routes_.end() && known->second.fresh;
@@ -123,6 +128,7 @@ const Link* Interfaces::link_at(std::uint32_t index) const {
 
 const Link* Interfaces::find_xfrm(std::uint32_t if_id) const {
   for (const auto& [index, link] : links_)
+    // An interface that collects metadata has no if_id of its own and serves all of them.
     if (link.kind == "xfrm" && !link.collects_metadata && link.if_id == if_id) return &link;
   return nullptr;
 }
@@ -172,9 +178,11 @@ Interfaces::Wish Interfaces::link_wish(const Entry& entry) const {
                                                        : std::string{"is not an XFRM interface"})};
     return {CreateLink{name, options.if_id, underlying, mtu}, {}};
   }
+  // We made it, but the alias is set by a step of its own: a restart in between leaves it unmarked.
   const bool unmarked = entry.made_if_id == options.if_id && link->alias.empty();
   const bool ours = link->alias == kOurAlias || unmarked;
   std::string problem;
+  // Without a configured device the one it has is as good as any.
   if (link->underlying != underlying && underlying != 0) {
     if (ours) return {DeleteLink{link->index}, {}};  // The kernel cannot change it; the next step makes it anew.
     problem = "interface " + link->name + " is bound to another device than " + options.underlay.device +
@@ -192,6 +200,7 @@ Interfaces::Wish Interfaces::link_wish(const Entry& entry) const {
       for (const InterfaceAddress& address : found->second) {
         const bool configured =
             std::find(options.addresses.begin(), options.addresses.end(), address) != options.addresses.end();
+        // The kernel makes the link-local address itself.
         if (!configured && !address.address.is_link_local_v6())
           return {ChangeAddress{link->index, address, false}, problem};
       }
@@ -207,8 +216,10 @@ Interfaces::Wish Interfaces::route_wish(const TunnelOptions& options) const {
     const auto looked_up = routes_.find(endpoint);
     if (looked_up == routes_.end() || !looked_up->second.fresh) continue;  // Asked for: nothing on old knowledge.
     const std::optional<RouteFound>& found = looked_up->second.found;
+    // A longer prefix than that of a host does not exist, so an exact one is a host route.
     const bool exact = found && found->prefix == Prefix::of(endpoint, address_bits(endpoint.family));
     if (exact && found->gateway == options.underlay.gateway && found->device == device->index) continue;
+    // A route of the same length by another program: replacing it would be a fight.
     if (exact && found->protocol != route_protocol_)
       return {std::nullopt, "another program's route leads to " + to_text(endpoint) + " another way than through " +
                                 to_text(options.underlay.gateway) + " on " + options.underlay.device};
@@ -222,6 +233,7 @@ Interfaces::Wish Interfaces::wish(const Entry& entry) const {
   if (entry.options.mode == Mode::interface) result = link_wish(entry);
   if (result.step) return result;
   Wish route = route_wish(entry.options);
+  // One problem is shown; that of the interface comes first.
   if (!result.problem.empty()) route.problem = std::move(result.problem);
   return route;
 }
@@ -239,6 +251,7 @@ std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
     read_own_routes_at_ = now + kRetry;
   }
   own_routes_.clear();
+  // An index may be given to another link later.
   std::erase_if(deletion_at_, [&](const auto& it) { return !links_.contains(it.first); });
   for (const auto& [index, link] : links_) {
     if (!is_unwanted(link)) continue;
@@ -256,7 +269,9 @@ std::vector<Interfaces::Numbered> Interfaces::next_steps(Time now) {
       continue;
     }
     // The same step again right after its answer: it failed, or had no effect.
+    // After kRetry it is tried again: what the kernel refuses may be possible then.
     if (entry.pending && entry.pending->step == *next.step && now < entry.pending->not_before) continue;
+    // An answer to the step before is not for this one: it has another id.
     entry.pending = Pending{++last_id_, *next.step, true, Time{}};
     steps.push_back({last_id_, std::move(*next.step)});
   }
@@ -274,6 +289,7 @@ void Interfaces::answered(std::uint64_t id, int error, Time now) {
       if (known != routes_.end()) known->second.fresh = false;
     }
     if (error == 0) {
+      // Remembered until the alias is there, see link_wish().
       if (const auto* made = std::get_if<CreateLink>(&entry.pending->step)) entry.made_if_id = made->if_id;
       entry.problem.clear();
       return;
@@ -326,6 +342,7 @@ std::vector<LinkStep> Interfaces::removal() const {
     if (is_unwanted(link)) steps.emplace_back(DeleteLink{index});
   for (const Entry& entry : entries_) {
     if (entry.options.mode == Mode::interface)
+      // An interface without our mark stays, although a tunnel uses it.
       if (const Link* link = find_xfrm(entry.options.if_id); link && link->alias == kOurAlias)
         steps.emplace_back(DeleteLink{link->index});
     for (const IpAddress& endpoint : endpoints(entry.options))

@@ -16,7 +16,8 @@ class KernelEvents {
  public:
   virtual ~KernelEvents() = default;
   /// Called while a datagram is read, and by the functions of Monitor; on_batch_ended() once all that waited is
-  /// through.
+  /// through. on_kernel() must not call a function of Monitor nor destroy it, because the rest of the datagram follows;
+  /// on_batch_ended() may do both.
   virtual void on_kernel(const Input& input) = 0;
   virtual void on_batch_ended() = 0;
 };

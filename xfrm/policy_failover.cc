@@ -13,9 +13,11 @@ constexpr std::uint32_t kPriority = 399'999;
 constexpr std::uint32_t kPriorityOfBit = 512;
 
 std::uint32_t shortest(const std::vector<std::string>& selectors) {
+  // The shortest selector decides about the priority that charon would choose.
   std::uint32_t bits = 128;
   for (const std::string& text : selectors) {
     const auto prefix = parse_prefix(text);
+    // A name or a range counts like a prefix without bits.
     bits = std::min<std::uint32_t>(bits, prefix ? prefix->length_bits : 0);
   }
   return selectors.empty() ? 0 : bits;
@@ -67,11 +69,13 @@ std::optional<InboundFollower::Move> InboundFollower::sample(std::span<const Sam
   before_.resize(tunnels.size());
   since_silent_.resize(tunnels.size());
   for (std::size_t i = 0; i < tunnels.size(); ++i) {
+    // A counter that went back belongs to a new SA.
     fresh[i] = tunnels[i].inbound >= before_[i] ? tunnels[i].inbound - before_[i] : 0;
     before_[i] = tunnels[i].inbound;
   }
 
   const std::size_t from = current_;
+  // The tunnel in use is gone: no confirmation and no dwell time, because nothing is sent otherwise.
   if (current_ == kNone || current_ >= tunnels.size() || !tunnels[current_].usable) {
     current_ = fallback(tunnels, fresh);
     candidate_ = kNone;
@@ -84,9 +88,11 @@ std::optional<InboundFollower::Move> InboundFollower::sample(std::span<const Sam
   }
 
   for (std::size_t i = 0; i < tunnels.size(); ++i)
+    // Counted only while the present one is silent: any packet of it begins the count anew.
     since_silent_[i] = fresh[current_] == 0 ? since_silent_[i] + fresh[i] : 0;
   std::size_t busiest = current_;
   for (std::size_t i = 0; i < tunnels.size(); ++i)
+    // Traffic of this sample first; what trickled in while the present one was silent decides between equals.
     if (tunnels[i].usable && std::pair{fresh[i], since_silent_[i]} > std::pair{fresh[busiest], since_silent_[busiest]})
       busiest = i;
   if (busiest == current_ || !outweighs(busiest, fresh)) {
@@ -94,6 +100,7 @@ std::optional<InboundFollower::Move> InboundFollower::sample(std::span<const Sam
     confirmations_ = 0;
     return std::nullopt;
   }
+  // In a row: one sample can be a burst.
   confirmations_ = busiest == candidate_ ? confirmations_ + 1 : 1;
   candidate_ = busiest;
   if (confirmations_ < kConfirmations || now - moved_ < kDwell) return std::nullopt;

@@ -37,6 +37,7 @@ std::map<std::string, std::uint64_t> parse_xfrm_stat(std::string_view text) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
+    // Lines without two columns are passed over.
     const auto gap = line.find_first_of(kBlank);
     const auto digits = gap == std::string_view::npos ? gap : line.find_first_not_of(kBlank, gap);
     if (digits == std::string_view::npos) continue;

@@ -17,6 +17,7 @@ TunnelKeeper::TunnelKeeper(const TunnelsOptions& options, KeySource& keys)
   options_.sync_interval = std::max(options.sync_interval, std::chrono::milliseconds{100});
   table_.set_former({former_.begin(), former_.end()});
   table_.set_damping(options_.damping);
+  // Without counters silence cannot be told from an idle tunnel.
   if (options_.counter_interval.count() != 0) table_.set_silence(options_.silence);
 }
 
@@ -26,6 +27,7 @@ struct TunnelKeeper::On {
   TunnelKeeper& my;
 
   void operator()(const input::SetTunnels& in) const {
+    // Before the tunnels change: what the former ones owned is still to be ended.
     my.former_ = my.owned_if_ids();
     my.tunnels_ = with_policy_priorities(in.tunnels);
     my.interfaces_.set_tunnels(my.tunnels_);
@@ -33,12 +35,14 @@ struct TunnelKeeper::On {
     my.table_.set_former({my.former_.begin(), my.former_.end()});
     my.ike_.set_tunnels(my.tunnels_, my.now_);
     my.follow_.set(my.tunnels_, in.follow);
+    // Only tunnels with IPsec need charon, and these may be the first.
     if (my.running_) my.connect_to_charon();
   }
   void operator()(const input::Started& in) const {
     my.running_ = true;
     my.has_xfrm_ = in.has_xfrm;
     my.connect_to_charon();
+    // Both are due in the first turn.
     my.next_sync_ = my.next_counters_ = my.now_;
   }
   void operator()(const input::Stop& in) const {
@@ -60,6 +64,7 @@ struct TunnelKeeper::On {
   void operator()(const Sa& sa) const {
     Sa known = sa;
     if (known.direction == SaDirection::unknown) {
+      // Kernels before 6.10 do not say the direction; the host's own addresses do.
       if (my.interfaces_.is_local(sa.key.destination)) {
         known.direction = SaDirection::inbound;
       } else if (my.interfaces_.is_local(sa.source)) {
@@ -70,6 +75,7 @@ struct TunnelKeeper::On {
   }
   void operator()(const SaGone& in) const {
     my.table_.sa_gone(in.key, in.why);
+    // The kernel was faster than charon's event, or that was lost.
     my.ike_.look_again(my.now_);
   }
   void operator()(const SasFlushed&) const {
@@ -83,8 +89,10 @@ struct TunnelKeeper::On {
     my.sas_known_ = true;
   }
   void operator()(const Link& link) const {
+    // A neighbor that failed over a link that was down may answer when it is up.
     if (!link.up || !link.carrier) my.neighbors_.forget(link.index);
     my.interfaces_.link(link);
+    // Any change of links or addresses may lead to the endpoints another way.
     my.interfaces_.forget_routes();
   }
   void operator()(const LinkGone& in) const {
@@ -109,6 +117,7 @@ struct TunnelKeeper::On {
   void operator()(const input::StepAnswered& in) const {
     if (in.id != kRemovalId) return my.interfaces_.answered(in.id, in.error, my.now_);
     if (!my.leaving_) return;
+    // The number of steps that take_interfaces_away() has made.
     if (my.leaving_->steps > 0) --my.leaving_->steps;
     // Of the other errors the usual one is that it is gone.
     my.leaving_->busy = my.leaving_->busy || in.error == EBUSY || in.error == ENOBUFS || in.error == ENOMEM;
@@ -128,6 +137,7 @@ struct TunnelKeeper::On {
   void operator()(const input::CharonGone& in) const {
     my.connected_ = false;
     my.ike_.disconnected();
+    // Refused: the socket is there and no one listens, so charon does not run. Otherwise it may only be slow.
     in.refused ? my.table_.charon_refuses() : my.table_.charon_gone();
   }
   void operator()(const input::CharonEvent& in) const {
@@ -142,6 +152,7 @@ struct TunnelKeeper::On {
 };
 
 void TunnelKeeper::input(const Input& input, Time now) {
+  // Time given from outside may go back; deadlines that were stored must not.
   now_ = std::max(now_, now);
   due_ = true;
   std::visit(On{*this}, input);
@@ -160,6 +171,7 @@ std::optional<Effect> TunnelKeeper::poll() {
   // A stage hands out few effects or none. The turn is over at Stage::rest; another begins while inputs came meanwhile.
   while (effects_.empty() && running_) {
     if (stage_ == Stage::rest) {
+      // `due_` is set by any input, also one that came while effects were handed out.
       if (!std::exchange(due_, false)) break;
       turn_began_ = now_;
       stage_ = Stage::clocks;
@@ -191,6 +203,7 @@ void TunnelKeeper::run(Stage stage) {
     case Stage::charon:
       return ask_charon();
     case Stage::leave:
+      // Not while inputs wait: they may be the answers that leaving waits for.
       if (leaving_ && !due_) leave();
       return;
     case Stage::rest:
@@ -201,8 +214,10 @@ void TunnelKeeper::run(Stage stage) {
 void TunnelKeeper::look_at_clocks() {
   if (turn_began_ >= next_sync_) {
     next_sync_ = turn_began_ + options_.sync_interval;
+    // What a lost message may have left wrong is put right at this interval.
     effects_.push_back(effect::RetryDumps{});
     interfaces_.forget_routes();
+    // An answer may have been lost as well: asked again.
     looking_up_.clear();
   }
   if (turn_began_ < next_counters_ || options_.counter_interval.count() == 0) return;
@@ -217,7 +232,9 @@ void TunnelKeeper::look_at_clocks() {
 
 void TunnelKeeper::settle_tunnels() {
   if (auto children = ike_.take_snapshot()) table_.set_children(std::move(*children));
+  // Before both dumps have ended every tunnel would look as if its interface or SAs were missing.
   if (!links_known_ || !sas_known_) return;
+  // Link and underlay first, because settle() judges by them.
   for (const TunnelOptions& tunnel : tunnels_) {
     const auto link = interfaces_.tunnel_link(tunnel.name);
     table_.set_link(tunnel.name, link ? &*link : nullptr);
@@ -229,6 +246,7 @@ void TunnelKeeper::settle_tunnels() {
     write_log(LogLevel::info, "an SA to " + to_text(dead.destination) + " that charon no longer knows is deleted");
     effects_.push_back(effect::DeleteSa{dead});
   }
+  // After settle(): the need follows from the counts of this turn.
   for (const TunnelOptions& tunnel : tunnels_) ike_.set_need(tunnel.name, table_.need(tunnel.name), turn_began_);
   for (const TunnelChange& change : changes) {
     const std::string name{change.tunnel};
@@ -237,6 +255,7 @@ void TunnelKeeper::settle_tunnels() {
           xfrm::usable(change.state) ? LogLevel::info : LogLevel::warning,
           "tunnel " + name + ": " + std::string{to_text(change.state)} + ": " + std::string{to_text(change.reason)});
     effects_.push_back(effect::TunnelChanged{name, change});
+    // Set anew by the reader, from the name beside it: a view of a string that moves would dangle.
     std::get<effect::TunnelChanged>(effects_.back()).change.tunnel = {};
   }
   follow_is_due_ = !changes.empty();
@@ -266,6 +285,7 @@ void TunnelKeeper::look_up_routes() {
     for (const OuterEnds& ends : table_.ends_of(tunnel.name)) endpoints.push_back(ends.remote);
   interfaces_.watch_routes_to(std::move(endpoints));
   for (const IpAddress& endpoint : interfaces_.endpoints_to_look_up())
+    // One look-up for each endpoint at a time.
     if (looking_up_.insert(endpoint).second) effects_.push_back(effect::LookUp{endpoint});
 }
 
@@ -295,6 +315,7 @@ void TunnelKeeper::leave() {
     leaving_->until = turn_began_ + kKernelPatience;
     take_interfaces_away();
   } else if (!patient) {
+    // The second patience is over as well: what the kernel has not answered is left to it.
     leaving_->steps = 0;
     leaving_->busy = false;
     leaving_->again = kNever;
@@ -303,6 +324,7 @@ void TunnelKeeper::leave() {
     take_interfaces_away();
   }
   if (leaving_->steps != 0) return;
+  // Something was busy, so it is tried once more after a pause.
   if (std::exchange(leaving_->busy, false)) leaving_->again = turn_began_ + kBusyPause;
   if (leaving_->again != kNever) return;
   effects_.push_back(effect::Stopped{});
@@ -346,11 +368,13 @@ std::vector<std::uint32_t> TunnelKeeper::owned_if_ids() const {
   std::set<std::uint32_t> all;
   for (const TunnelOptions& tunnel : tunnels_)
     if (tunnel.ike && tunnel.if_id != 0) all.insert(tunnel.if_id);
+  // Kept until charon has been asked and has none of them any more.
   if (!ike_.has_no_former() || table_.has_former_sas()) all.insert(former_.begin(), former_.end());
   return {all.begin(), all.end()};
 }
 
 IkeLink TunnelKeeper::ike_link() const {
+  // Without tunnels nothing is expected of charon.
   if (tunnels_.empty() || !running_ || !asks_charon_) return IkeLink::unused;
   return connected_ ? IkeLink::connected : IkeLink::connecting;
 }

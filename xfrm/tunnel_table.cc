@@ -22,6 +22,7 @@ std::vector<IpAddress> remote_addresses(const TunnelOptions& options) {
 }
 
 std::string connection_of(const TunnelOptions& options) {
+  // The prefix of the connections that IkeKeeper loads; pure code does not include vici.
   return options.ike ? "bgplite-" + options.name : options.watch_connection;
 }
 
@@ -48,6 +49,7 @@ void TunnelTable::set_tunnels(std::span<const TunnelOptions> tunnels) {
   std::vector<Tunnel> next;
   for (const TunnelOptions& options : tunnels) {
     Tunnel tunnel;
+    // What is known of the tunnel's state stays. Another mode or if_id means other SAs and another interface.
     if (Tunnel* old = find(options.name); old && old->mode == options.mode && old->if_id == options.if_id)
       tunnel = std::move(*old);
     tunnel.name = options.name;
@@ -67,6 +69,7 @@ std::size_t TunnelTable::owner_of(const ChildSa& child) const {
   for (std::size_t i = 0; i < tunnels_.size(); ++i) {
     const Tunnel& tunnel = tunnels_[i];
     if (tunnel.mode == Mode::link) continue;
+    // Of an interface the if_id decides, whoever made the SA; of a policy the connection.
     if (tunnel.mode == Mode::interface ? child.if_id == tunnel.if_id : child.connection == tunnel.connection) return i;
   }
   return kNobody;
@@ -82,7 +85,9 @@ std::size_t TunnelTable::owner_of(const Sa& sa) const {
       return i;
     }
   }
+  // SAs with an if_id have been looked at above; what follows is for policies.
   if (sa.if_id != 0) return kNobody;
+  // Last, because it is O(children) for each SA.
   // A policy-based tunnel whose remote address is a name, or that we only watch: charon knows the SPIs.
   for (const auto& [id, child] : children_)
     if (child.sa.if_id == 0 && (child.sa.spi_in == sa.key.spi || child.sa.spi_out == sa.key.spi))
@@ -97,6 +102,8 @@ bool TunnelTable::owns(const Tunnel& tunnel, const Sa& sa) const {
 
 const TunnelTable::Child* TunnelTable::child_of(const Sa& sa, std::size_t owner) const {
   for (const auto& [id, child] : children_) {
+    // An SPI is unique only together with its destination, so the direction is part of the comparison where it is
+    // known.
     const bool spi_fits = sa.direction == SaDirection::inbound ? child.sa.spi_in == sa.key.spi
                           : sa.direction == SaDirection::outbound
                               ? child.sa.spi_out == sa.key.spi
@@ -116,6 +123,7 @@ bool TunnelTable::is_of_others(const Sa& sa, std::size_t owner) const {
 }
 
 SaDirection TunnelTable::direction_of(const Sa& sa, std::size_t owner) const {
+  // From the most certain to the least: the kernel, the peer's addresses, charon.
   if (sa.direction != SaDirection::unknown) return sa.direction;
   if (contains(tunnels_[owner].remotes, sa.key.destination)) return SaDirection::outbound;
   if (contains(tunnels_[owner].remotes, sa.source)) return SaDirection::inbound;
@@ -130,6 +138,7 @@ void TunnelTable::sa_added(const Sa& sa) {
   record.sa = sa;
   // Known again, by a dump or a renewed notification, which may lack the direction that was found before.
   if (sa.direction == SaDirection::unknown) record.sa.direction = known;
+  // Also outside of a dump, where the mark means nothing.
   record.in_dump = true;
 }
 
@@ -158,11 +167,13 @@ void TunnelTable::dump_begins() {
 void TunnelTable::dump_ended() {
   if (!dumping_) return;
   dumping_ = false;
+  // What the dump did not show is gone, and its notification was lost.
   for (auto it = sas_.begin(); it != sas_.end();) {
     if (it->second.in_dump) {
       ++it;
       continue;
     }
+    // Before it is erased: its owner may be found through charon's children only.
     if (const std::size_t owner = owner_of(it->second.sa); owner != kNobody)
       tunnels_[owner].last_loss = Reason::sa_missing;
     it = sas_.erase(it);
@@ -180,6 +191,7 @@ void TunnelTable::charon_gone() {
   if (charon_ == Charon::answers) charon_ = Charon::silent;
   // What it said does not hold any more: until it answers again the kernel's SAs are judged alone.
   children_.clear();
+  // A retransmission is charon's word as well.
   for (Tunnel& tunnel : tunnels_) tunnel.retransmitting = false;
 }
 
@@ -192,12 +204,14 @@ void TunnelTable::set_children(std::vector<ChildSa> children) {
   charon_ = Charon::answers;
   charon_seen_ = true;
   charon_silent_since_ = kNever;
+  // Each list begins by marking all as absent; those in it are replaced below.
   for (auto& [id, child] : children_) ++child.absent;
   // What charon gave up stays the verdict over its SAs as long as the kernel has them.
   std::erase_if(children_, [&](const auto& it) { return it.second.gone != Reason::ready && !in_kernel(it.second.sa); });
   for (ChildSa& child : children) {
     const std::uint32_t id = child.id;
     const Reason gone = child.usable ? Reason::ready : Reason::child_down;
+    // The whole record is new, `absent` and all.
     children_[id] = Child{std::move(child), gone, 0, kNever};
   }
 }
@@ -216,6 +230,7 @@ void TunnelTable::forget_absent_children(Time now) {
     }
     if (child.absent_since == kNever) child.absent_since = now;
     // One list alone may have been made in the middle of a rekey.
+    // Two lists and some time: charon may be asked several times within one rekey.
     const bool forgotten = child.absent >= 2 && now - child.absent_since >= kConfirmGrace;
     if (!forgotten && child.absent >= 2) deadline_ = std::min(deadline_, child.absent_since + kConfirmGrace);
     it = forgotten ? children_.erase(it) : std::next(it);
@@ -224,6 +239,7 @@ void TunnelTable::forget_absent_children(Time now) {
 
 void TunnelTable::child_up(const ChildSa& child) {
   children_[child.id] = Child{child};
+  // A new CHILD_SA was negotiated, so the peer has answered.
   if (const std::size_t owner = owner_of(child); owner != kNobody) tunnels_[owner].retransmitting = false;
 }
 
@@ -235,11 +251,13 @@ void TunnelTable::child_down(const ChildSa& child) {
 }
 
 void TunnelTable::child_rekeyed(std::uint32_t old_id, const ChildSa& successor) {
+  // charon may give the successor the id of the old one.
   if (old_id != successor.id) children_.erase(old_id);
   children_[successor.id] = Child{successor};
 }
 
 void TunnelTable::ike_down(std::uint32_t ike_id) {
+  // The CHILD_SAs of an IKE_SA go with it, and charon does not report each.
   for (auto& [id, child] : children_)
     if (child.sa.ike_id == ike_id) child.gone = Reason::ike_down;
 }
@@ -253,6 +271,7 @@ void TunnelTable::set_retransmitting(std::string_view connection, bool retransmi
   for (Tunnel& tunnel : tunnels_) {
     if (connection.empty() || tunnel.connection != connection) continue;
     tunnel.retransmitting = retransmitting;
+    // hint() sets the time anew: a hint lives for kHintLife from when it is judged first.
     tunnel.retransmitting_until = kNever;
   }
 }
@@ -270,6 +289,7 @@ void TunnelTable::set_counters(const SaKey& key, std::uint64_t packets, std::uin
   if (found == sas_.end()) return;
   SaRecord& record = found->second;
   // Fewer than before: the kernel has the same SA anew, and counts from 0.
+  // Counts are sums over SAs, so that a rekey does not look like silence.
   const std::uint64_t more = packets > record.packets ? packets - record.packets : 0;
   record.packets = packets;
   record.bytes = bytes;
@@ -286,6 +306,7 @@ void TunnelTable::judge_former(SaRecord& record, Time now) {
   const bool known = std::any_of(children_.begin(), children_.end(), [&](const auto& it) {
     return it.second.sa.spi_in == record.sa.key.spi || it.second.sa.spi_out == record.sa.key.spi;
   });
+  // Without charon nothing can be confirmed, so the time does not run.
   if (known || charon_ != Charon::answers) {
     record.unconfirmed_since = kNever;
     return;
@@ -297,6 +318,7 @@ void TunnelTable::judge_former(SaRecord& record, Time now) {
 
 bool TunnelTable::has_former_sas() const {
   if (former_.empty()) return false;
+  // While charon is silent nobody knows, and the question has to be asked again.
   return charon_ != Charon::answers || std::any_of(sas_.begin(), sas_.end(), [&](const auto& it) {
            return former_.contains(it.second.sa.if_id) && owner_of(it.second.sa) == kNobody;
          });
@@ -310,8 +332,10 @@ void TunnelTable::count_sas(Time now) {
     if (owner == kNobody) judge_former(record, now);
     if (owner == kNobody || record.dead || is_of_others(record.sa, owner)) continue;
     const SaDirection direction = direction_of(record.sa, owner);
+    // Stored, because ends_of() and fill() use the direction without looking for it again.
     record.sa.direction = direction;
     SaCount& count = tunnels_[owner].count;
+    // With a child that charon gave up the SA does not count, although the kernel has it.
     const Child* child = child_of(record.sa, owner);
     if (child && child->gone != Reason::ready) {
       count.condemned = true;
@@ -325,8 +349,10 @@ void TunnelTable::count_sas(Time now) {
     }
     const bool orphan = record.unconfirmed_since != kNever && now - record.unconfirmed_since >= kConfirmGrace;
     if (record.unconfirmed_since != kNever && !orphan)
+      // settle() is called again when the time is over, without any event.
       deadline_ = std::min(deadline_, record.unconfirmed_since + kConfirmGrace);
     if (orphan) {
+      // Known to the kernel alone, while charon answers: it may be left from a crash of charon.
       orphans.emplace_back(&record, owner);
       continue;
     }
@@ -339,6 +365,7 @@ void TunnelTable::count_sas(Time now) {
     count.known_in = count.known_in || direction == SaDirection::inbound;
     count.known_out = count.known_out || direction == SaDirection::outbound;
     count.newest_known_s = std::max(count.newest_known_s, record.sa.added_s);
+    // Of several pairs the youngest decides about selectors.
     if (child->sa.id < count.newest_child) continue;
     count.newest_child = child->sa.id;
     const Tunnel& tunnel = tunnels_[owner];
@@ -368,6 +395,7 @@ Reason TunnelTable::hint(Tunnel& tunnel, Time now) {
     if (now - charon_silent_since_ >= kConfirmGrace) return Reason::charon_silent;
     deadline_ = std::min(deadline_, charon_silent_since_ + kConfirmGrace);
   }
+  // A pair that only the kernel confirms works now, but nobody will renew it.
   if (!tunnel.count.confirmed_in || !tunnel.count.confirmed_out) return Reason::sa_orphaned;
   if (tunnel.retransmitting) {
     if (tunnel.retransmitting_until == kNever) tunnel.retransmitting_until = now + kHintLife;
@@ -377,17 +405,20 @@ Reason TunnelTable::hint(Tunnel& tunnel, Time now) {
       return Reason::retransmitting;
     }
   }
+  // The first look counts as received, so that silence begins there.
   if (tunnel.received != tunnel.received_seen || tunnel.last_received == kNever) {
     tunnel.received_seen = tunnel.received;
     tunnel.last_received = now;
     tunnel.sent_at_last_received = tunnel.sent;
   }
   if (silence_ != Duration{} && now - tunnel.last_received >= silence_ &&
+      // Only what was sent and not answered is silence: an idle tunnel is quiet for both sides.
       tunnel.sent - tunnel.sent_at_last_received >= kSentInSilence)
     return Reason::no_inbound;
   return Reason::ready;
 }
 
+// From what stops all traffic to what merely speaks against it; the first reason wins.
 TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) {
   const auto is = [](Reason reason) { return Judgement{verdict_of(reason).state, reason}; };
   if (tunnel.mode != Mode::policy) {
@@ -400,6 +431,7 @@ TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) {
   if (tunnel.underlay != Reason::ready) return is(tunnel.underlay);
   const SaCount& count = tunnel.count;
   if (count.inbound == 0 || count.outbound == 0) {
+    // When it is back, silence is counted anew.
     tunnel.last_received = kNever;
     tunnel.suspect_since = kNever;
     return is(count.condemned ? count.condemned_why : tunnel.last_loss);
@@ -414,6 +446,7 @@ TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) {
     return is(against);
   }
   // Each packet that comes in is a proof, and so is an answered probe.
+  // A hint has to hold against the tunnel without a break for its whole bound.
   if (tunnel.suspect_since == kNever || tunnel.received != tunnel.received_when_suspect ||
       tunnel.probe == ProbeResult::answered) {
     tunnel.suspect_since = now;
@@ -424,31 +457,38 @@ TunnelTable::Judgement TunnelTable::judge(Tunnel& tunnel, Time now) {
     deadline_ = std::min(deadline_, tunnel.suspect_since + verdict.bound);
     return is(against);
   }
+  // A hint without a consequence ends as no reason at all.
   return {verdict.afterwards, verdict.afterwards == TunnelState::up ? Reason::ready : against};
 }
 
 /// Counts flaps and starts a hold when a flapping tunnel comes back.
 void TunnelTable::damp(Tunnel& tunnel, Time now) const {
+  // A tunnel that is held down counts as usable before: the hold is our own decision.
   const bool was = usable(tunnel.told.state) || tunnel.told.reason == Reason::damped;
   const bool is = usable(tunnel.raw.state);
   if (was && !is) {
     ++tunnel.flaps;
+    // Only what others were told to be usable has gone down for them.
     if (usable(tunnel.told.state)) {
       ++tunnel.went_down;
       ++tunnel.went_down_for[static_cast<std::size_t>(tunnel.raw.reason)];
     }
+    // The hold was for a tunnel that is back; it is down again.
     tunnel.hold_until = Time{};
     tunnel.stable_since = kNever;
   }
   if (!is) return;
   if (!was) {
     tunnel.stable_since = now;
+    // The first flaps are free.
     if (damping_.enabled && tunnel.flaps > damping_.free_flaps) {
+      // The shift is bounded, and longest_hold bounds the result.
       const std::uint32_t doublings = std::min(tunnel.flaps - damping_.free_flaps - 1, 30U);
       const auto grown = damping_.first_hold * (std::int64_t{1} << doublings);
       tunnel.hold_until = now + std::min<Duration>(grown, damping_.longest_hold);
     }
   }
+  // One flap is forgotten for each forget_after of being up.
   while (tunnel.flaps > 0 && now - tunnel.stable_since >= damping_.forget_after) {
     --tunnel.flaps;
     tunnel.stable_since += damping_.forget_after;
@@ -462,6 +502,7 @@ void TunnelTable::release_last_of_groups(Time now) {
     Tunnel* first = &tunnel;
     bool another_is_free = false;
     for (Tunnel& other : tunnels_) {
+      // Tunnels without a group have an empty one in common: they stand in for each other.
       if (other.group != tunnel.group || !usable(other.raw.state)) continue;
       if (other.hold_until <= now) another_is_free = true;
       if (other.hold_until < first->hold_until) first = &other;
@@ -474,6 +515,7 @@ std::vector<TunnelChange> TunnelTable::settle(Time now) {
   deadline_ = kNever;
   forget_absent_children(now);
   count_sas(now);
+  // All are judged before any is released: the last one of a group depends on the others.
   for (Tunnel& tunnel : tunnels_) {
     tunnel.raw = judge(tunnel, now);
     damp(tunnel, now);
@@ -487,6 +529,7 @@ std::vector<TunnelChange> TunnelTable::settle(Time now) {
       next = {TunnelState::down, Reason::damped};
       deadline_ = std::min(deadline_, tunnel.hold_until);
     }
+    // The index is part of what is reported: routes name it.
     if (tunnel.settled && next == tunnel.told && tunnel.told_link == tunnel.link.index) continue;
     changes.push_back(TunnelChange{tunnel.name, next.state, tunnel.told.state, next.reason, tunnel.link.index, now});
     if (!tunnel.settled || next.state != tunnel.told.state) tunnel.since = now;
@@ -502,6 +545,7 @@ std::vector<SaKey> TunnelTable::take_dead() {
   for (auto& [key, record] : sas_) {
     if (!record.dead || record.deleted) continue;
     const std::size_t owner = owner_of(record.sa);
+    // SAs that another program made are not ours to delete.
     if (owner != kNobody && !tunnels_[owner].ours) continue;
     record.deleted = true;
     dead.push_back(key);
@@ -556,6 +600,7 @@ bool TunnelTable::fill(std::string_view tunnel, TunnelStatus& out) const {
     if (record.dead || !owns(*found, record.sa)) continue;
     if (record.sa.direction == SaDirection::inbound) {
       ++out.inbound_sas;
+      // Of several SAs in a direction the last one in the order of keys is shown.
       out.inbound_spi = key.spi;
       out.inbound_packets += record.packets;
       out.inbound_bytes += record.bytes;

@@ -24,7 +24,8 @@ class io_context;
 }  // namespace boost::asio
 
 namespace minibgp::xfrm {
-/// Called from the loop, after the input that caused it was worked on; calling back into Tunnels is allowed.
+/// Called from the loop, after the input that caused it was worked on; calling back into Tunnels is allowed. Destroying
+/// it is not, because the end of a connection to charon may be in work: post that to the loop.
 class TunnelObserver {
  public:
   virtual ~TunnelObserver() = default;
@@ -53,7 +54,8 @@ class Tunnels {
   void set_tunnels(const std::vector<TunnelOptions>& tunnels, const std::vector<FollowGroup>& follow = {});
 
   /// Ends watching. With OnExit::remove also takes away what we made: connections, interfaces, routes; `done` runs when
-  /// that is through (at most about 5 s). Without it everything stays and goes on working.
+  /// that is through (at most about 5 s). Without it everything stays and goes on working. `done` is posted to the loop
+  /// and may destroy Tunnels.
   void stop(std::function<void()> done);
   /// The same, whatever TunnelsOptions::on_exit was at the start.
   void stop(TunnelsOptions::OnExit on_exit, std::function<void()> done);

@@ -10,6 +10,7 @@
 namespace bgplite {
 
 Background::~Background() {
+  // Set before the wait: what the thread has posted must not run after this.
   *alive_ = false;
   if (thread_.joinable()) thread_.join();
 }
@@ -22,14 +23,17 @@ void Background::run(std::function<void()> job, std::function<void()> done) {
   sigset_t before{};
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  // Runs on the loop. The object may be gone by then, but `alive` is shared.
   const auto finish = [this, alive = alive_, done = std::move(done)] {
     if (!*alive) return;
+    // The thread has posted this as its last act, so the wait is short.
     if (thread_.joinable()) thread_.join();
     done();
   };
   const auto kept = std::make_shared<std::function<void()>>(std::move(job));
   const auto work = [kept] {
     (*kept)();
+    // What the job holds is freed here, in the thread: that may take as long as the job.
     *kept = nullptr;
   };
   try {

@@ -55,6 +55,7 @@ constexpr scmp_arg_cmp argument(unsigned number, scmp_compare how, scmp_datum_t 
 
 class Filter {
  public:
+  // What is not allowed fails with EPERM; the process goes on.
   Filter() : context_(::seccomp_init(SCMP_ACT_ERRNO(EPERM)), &::seccomp_release) {}
 
   /// 0, or what libseccomp answers: -errno.
@@ -65,13 +66,16 @@ class Filter {
       allow(SCMP_SYS(socket), argument(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
     // Memory is never made executable.
     for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
+      // Argument 2 is the protection; the rule holds where PROT_EXEC is not among its bits.
       allow(call, argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     // A thread, but no process. Of clone3 the filter cannot see what it asks for; without it glibc uses clone.
     allow(SCMP_SYS(clone), argument(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    // ENOSYS and not EPERM: only then glibc tries clone.
     note(::seccomp_rule_add(context_.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
     for (const unsigned request : kRequests) allow(SCMP_SYS(ioctl), argument(1, SCMP_CMP_EQ, request));
     // Limits are read, not changed.
     allow(SCMP_SYS(prlimit64), argument(2, SCMP_CMP_EQ, 0));
+    // Threads that run already get the filter, too.
     note(::seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1));
     // Refused calls are logged where the kernel can (4.14).
     static_cast<void>(::seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_LOG, 1));
@@ -80,6 +84,7 @@ class Filter {
 
  private:
   void note(int answer) {
+    // The first failure is the one that is reported.
     if (failed_ == 0 && answer < 0) failed_ = answer;
   }
   template <typename... Conditions>

@@ -28,6 +28,7 @@ std::optional<ConfigKeeper::Output> ConfigKeeper::poll() {
 
 std::optional<minibgp::Duration> ConfigKeeper::unconfirmed_for(Time now) const {
   if (!trial_) return std::nullopt;
+  // May be negative for a moment, until the timer is served.
   return trial_->until - now;
 }
 
@@ -40,6 +41,7 @@ void ConfigKeeper::refuse(std::string text) { outputs_.emplace_back(Answer{Answe
 /// Nothing changes before it is on disk.
 void ConfigKeeper::propose(Next next) {
   // The same again (a second apply of the same files) needs no disk, and so cannot fail.
+  // `on_disk_` is empty after a failed write, so the comparison then fails and it is written again.
   if (on_disk_ == next.stored) return enter(std::move(next));
   outputs_.emplace_back(Store{next.stored});
   next_ = std::move(next);
@@ -60,6 +62,7 @@ void ConfigKeeper::enter(Next next) {
 
 void ConfigKeeper::on(Stored event, Time) {
   if (!next_) {  // The first one, which the start asks for by wanted().
+    // A failure is logged by who wrote; the next proposal writes again.
     if (event.error.empty()) on_disk_ = wanted();
     return;
   }
@@ -87,6 +90,7 @@ void ConfigKeeper::on(Apply event, Time now) {
   Next next;
   next.run.files = event.files;
   if (event.confirm) {
+    // `good_` stays what a start falls back to until the trial is confirmed.
     next.stored = {good_, event.files, event.wall_s + event.confirm->count()};
     next.trial = Trial{std::move(event.files), now + *event.confirm};
     next.before = before_;
@@ -130,6 +134,7 @@ void ConfigKeeper::on(Rollback event, Time) {
   Next next;
   next.run = {rollback_to(), "rolling back to the last good configuration: " + event.why, Run::Kind::taken_back};
   // Files that were applied for good and are taken back are not to be run by the next start either.
+  // With nothing before it only the disk is brought in line.
   next.stored = before_.empty() ? wanted() : StoredConfig{before_, good_, 0};
   propose(std::move(next));
 }

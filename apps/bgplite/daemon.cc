@@ -42,6 +42,7 @@ std::chrono::seconds Daemon::uptime() const {
 }
 
 minibgp::Result<void, std::string> Daemon::start() {
+  // Set before the speaker is made, whose first OPEN says whether we restart.
   gateway_.set_restarted(config().fib.enabled && marker_.found());
   speaker_ =
       std::make_unique<minibgp::Speaker>(io_, gateway_.router_options(), static_cast<minibgp::Observer&>(*this), &log_);
@@ -49,6 +50,7 @@ minibgp::Result<void, std::string> Daemon::start() {
     if (auto opened = open_listeners(*speaker_, config().listen); !opened) return opened;
   if (auto opened = open_fib(); !opened) return opened;
   if (auto opened = tunnels_.open(config()); !opened) return opened;
+  // Before Start: the first routes must not lead to an IKE endpoint through its own tunnel.
   guard_underlay();
   if (config().fib.enabled && !marker_.set())
     log_.warning(LogArea::config, std::string{"cannot remember that routes are in the kernel: "} +
@@ -82,6 +84,7 @@ minibgp::Result<void, std::string> Daemon::open_fib() {
 }
 
 void Daemon::guard_underlay() {
+  // Endpoints are known with tunnels only.
   if (tunnels() == nullptr) return;
   const std::vector<minibgp::IpAddress> endpoints = tunnels()->underlay_endpoints();
   if (fib_) fib_->set_underlay_endpoints(endpoints);
@@ -91,12 +94,14 @@ void Daemon::guard_underlay() {
 void Daemon::stop(std::function<void()> done) {
   if (gateway_.stopping()) return;
   stopped_ = std::move(done);
+  // Written before anything is ended, so that a crash on the way out leaves what the next start has to know.
   tunnels_.leave();
   pump_.input(input::Stop{});
 }
 
 minibgp::Result<void, std::string> Daemon::ask(Input wish) {
   refused_.reset();
+  // The input is worked on within the call, so a refusal has come by the next line.
   pump_.input(std::move(wish));
   if (auto why = std::exchange(refused_, std::nullopt)) return minibgp::unexpected(std::move(*why));
   return {};

@@ -28,6 +28,7 @@ int give_back_segments(dl_phdr_info* object, std::size_t, void*) {
 }  // namespace
 
 void give_back_startup_memory() {
+  // First the heap, then the code: what is needed again comes back page by page from the file.
   ::malloc_trim(0);
   ::dl_iterate_phdr(give_back_segments, nullptr);
 }

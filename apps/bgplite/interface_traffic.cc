@@ -10,6 +10,7 @@ std::optional<TrafficCounters> read_traffic(const std::string& interface) {
     return static_cast<bool>(in >> into);
   };
   TrafficCounters counters;
+  // An interface that is gone has no such files.
   if (!counter("rx_packets", counters.in) || !counter("tx_packets", counters.out)) return std::nullopt;
   return counters;
 }

@@ -85,6 +85,7 @@ bool Journal::open(const std::string& socket) {
   return true;
 }
 
+// A datagram is sent whole or not at all.
 bool Journal::send(std::string_view record) {
   // One datagram a record, never blocking: a journal that is stopped must not stop the daemon. What does not fit is
   // written to standard error by the caller.

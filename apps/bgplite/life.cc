@@ -28,6 +28,7 @@ std::int64_t wall_s() {
 
 StartConfig load_for_start(const std::string& path, FilePort& port) {
   StartConfig start;
+  // Before anything is chosen: what was read decides, also if a file changes meanwhile.
   start.loaded = load_config(path, recording(host_files_and_keys(Severity::warning), start.bundle));
   const std::string file = state_file(start.loaded.config.state_dir);
   int error = 0;
@@ -38,6 +39,7 @@ StartConfig load_for_start(const std::string& path, FilePort& port) {
   if (text && !stored) start.note = file + " is damaged: whether " + path + " was confirmed is not known; running it";
   const StartChoice choice = choose_at_start(path, start.bundle, stored);
   if (choice.run == StartChoice::Run::files) return start;
+  // Read from the stored text, because the files on the disk are others by now.
   Loaded loaded = load_config(path, from_bundle(stored->good));
   if (loaded.diagnostics.has_errors()) {
     start.note =
@@ -63,6 +65,7 @@ Life::Life(boost::asio::io_context& io, Logging& log, Daemon& daemon, std::strin
       keeper_(std::move(start.bundle), std::move(start.pending), start.confirm_by),
       timer_(io),
       background_(io) {
+  // It may be there already.
   static_cast<void>(::mkdir(daemon_.config().state_dir.c_str(), 0750));
   // What the start chose goes to the disk before any request is begun, but no session waits for the disk: it is written
   // beside the first turns of the loop.
@@ -106,7 +109,7 @@ void Life::finish() {
   // Shared, because a function that is handed on may be copied, and a plan may be large.
   auto answer = [this, done = std::exchange(done_, {}),
                  outcome = std::make_shared<Outcome>(std::exchange(outcome_, {}))] {
-    // In a turn of its own: it may ask for the next thing.
+    // In a turn of its own: it may ask for the next thing, and the next request begins now.
     boost::asio::post(io_, [done, outcome] { done(std::move(*outcome)); });
     begin_next();
   };
@@ -122,6 +125,7 @@ void Life::read(std::function<void()> then) {
   // carried out; only an address that a session got meanwhile is not in it: then the plan has one change of an end
   // point too many.
   candidate_->running = daemon_.gateway().running();
+  // In the thread: a large policy file takes a second and more.
   const auto job = [candidate = candidate_, path = path_] {
     candidate->load(load_config(path, recording(host_files_and_keys(), candidate->bundle)));
   };
@@ -185,6 +189,7 @@ void Life::plan_rollback(Done done) {
     outcome_.plan = std::move(candidate_->plan);
     finish();
   };
+  // Only read and compared: nothing is stored, nothing runs.
   enqueue([this, compare] { load(keeper_.rollback_to(), compare); }, done);
 }
 
@@ -199,6 +204,7 @@ void Life::pump() {
   const auto output = keeper_.poll();
   if (!output) return;
   if (const auto* wanted = std::get_if<ConfigKeeper::Store>(&*output))
+    // The write takes time; the answer to it is an input like any other.
     return store(wanted->stored, [this](const std::string& error) { tell(ConfigKeeper::Stored{error}); });
   if (const auto* wanted = std::get_if<ConfigKeeper::Run>(&*output)) return run(*wanted);
   const auto& answer = std::get<ConfigKeeper::Answer>(*output);
@@ -209,6 +215,7 @@ void Life::pump() {
 
 void Life::store(const StoredConfig& stored, std::function<void(const std::string& error)> then) {
   auto result = std::make_shared<minibgp::Result<void, std::string>>();
+  // A copy: the keeper may be asked meanwhile, but its state must not be read from the thread.
   background_.run([this, stored, result] { *result = replace_file(port_, state_file_, to_octets(stored)); },
                   [result, then = std::move(then)] { then(*result ? std::string{} : result->error()); });
 }
@@ -250,10 +257,12 @@ void Life::carry_out() {
 /// What is answered has happened: many networks take the daemon a few turns.
 void Life::settle() {
   if (daemon_.gateway().settled()) return pump();
+  // Each turn lets other handlers run, so a long change does not stop the loop.
   boost::asio::post(io_, [this] { settle(); });
 }
 
 void Life::arm() {
+  // Only while nothing is under way: the time is looked at again when the request has ended.
   if (keeper_.next_deadline() == minibgp::kNever) return static_cast<void>(timer_.cancel());
   timer_.expires_at(std::chrono::steady_clock::time_point(
       std::chrono::duration_cast<std::chrono::steady_clock::duration>(keeper_.next_deadline().time_since_epoch())));

@@ -11,6 +11,7 @@ minibgp::Result<void, std::string> open_listeners(minibgp::Speaker& speaker, con
   minibgp::ListenOptions options;
   options.port = config.port;
   std::vector<minibgp::IpAddress> addresses = config.addresses;
+  // No address stands for all of them.
   if (addresses.empty()) addresses.emplace_back();
   for (const minibgp::IpAddress& address : addresses) {
     options.address = address;

@@ -21,6 +21,7 @@ bool standard_error_is_the_journal() {
   if (stream == nullptr) return false;
   struct stat status {};
   if (::fstat(STDERR_FILENO, &status) != 0) return false;
+  // Compared as text: the variable holds both numbers in this form.
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
 }
 
@@ -145,6 +146,7 @@ void Logging::set_levels(const LogConfig& config) {
     if (const auto area = parse_area(word)) set_level(*area, parse_level(level));
 }
 
+// Asked before a line is made, so that a line nobody wants costs nothing.
 bool Logging::wants(LogLevel level, LogArea area) const { return level >= levels_[static_cast<std::size_t>(area)]; }
 
 void Logging::write(LogLevel level, LogArea area, std::string_view line) {
@@ -176,6 +178,7 @@ void Logging::put(LogLevel level, LogArea area, std::string_view raw) {
   switch (format_) {
     case LogFormat::journald:
       if (journal_.send(journal_record(level, area, line))) break;
+      // Too large or a full socket: the line goes without its fields.
       logger_->log(to_spdlog(level), "{}{}", journal_prefix(level), line);
       break;
     case LogFormat::json: {
@@ -189,6 +192,7 @@ void Logging::put(LogLevel level, LogArea area, std::string_view raw) {
       if (!subject.peer.empty()) object["peer"] = subject.peer;
       if (!subject.tunnel.empty()) object["tunnel"] = subject.tunnel;
       logger_->log(to_spdlog(level), "{}",
+                   // Text of a peer need not be UTF-8, which dump() would refuse.
                    object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
       break;
     }

@@ -18,6 +18,7 @@ void LoopTurns::run(boost::asio::io_context& io) {
   // Waiting for the next event takes no processor time to speak of, so one reading of the clock a turn is enough.
   std::chrono::nanoseconds before = processor_time();
   while (io.run_one() != 0) {
+    // Handlers run one at a time, so what lies between two readings is one handler.
     const std::chrono::nanoseconds after = processor_time();
     note(after - before);
     before = after;

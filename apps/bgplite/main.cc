@@ -20,6 +20,7 @@ void hold_reloads() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Only for the daemon: any other verb may end by SIGHUP as usual.
   if (std::find(argv, argv + argc, std::string_view{"run"}) != argv + argc) hold_reloads();
   std::function<bgplite::cli::Exit()> action;
   {

@@ -23,6 +23,7 @@ void notify_systemd(std::string_view state) {
   if (path[0] == '@') address.sun_path[0] = '\0';  // The abstract namespace.
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
+  // An abstract name has no terminating octet, so the length says where it ends.
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   // Nobody can be told that telling failed.
   static_cast<void>(
@@ -42,6 +43,7 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
   const auto interval = number("WATCHDOG_USEC");
   const auto process = number("WATCHDOG_PID");
   if (!interval || *interval == 0) return std::nullopt;
+  // The variable may be inherited from a parent that is watched itself.
   if (process && *process != static_cast<std::uint64_t>(::getpid())) return std::nullopt;
   return std::chrono::microseconds{*interval};
 }

@@ -69,6 +69,7 @@ std::vector<OwnedTable> parse_owned_tables(const std::string& text, const std::s
     one.protocol = static_cast<std::uint8_t>(protocol);
     tables.push_back(one);
   }
+  // Without its last line the file was cut off.
   if (!ended && !text.empty()) ++damaged;
   return tables;
 }
@@ -112,10 +113,12 @@ bool OwnedTables::store_if_ids(std::vector<std::uint32_t> if_ids) {
 }
 
 bool OwnedTables::write() const {
+  // Nothing is left: a file without entries would only be read in vain.
   if (memory_.tables.empty() && memory_.if_ids.empty()) return ::unlink(path_.c_str()) == 0 || errno == ENOENT;
   static_cast<void>(::mkdir(path_.substr(0, path_.rfind('/')).c_str(), 0750));
   const std::string text = to_text(memory_.tables, memory_.if_ids, boot_);
   const std::string fresh = path_ + ".new";
+  // O_NOFOLLOW: a link laid into the directory must not lead the write elsewhere.
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return false;
   errno = ENOSPC;  // What a short write means.
@@ -123,6 +126,7 @@ bool OwnedTables::write() const {
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const int error = errno;
   ::close(fd);
+  // The caller reports errno, and close() may have changed it.
   errno = error;
   if (written && ::rename(fresh.c_str(), path_.c_str()) == 0) return true;
   const int reason = errno;

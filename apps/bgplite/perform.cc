@@ -15,6 +15,7 @@ struct Daemon::Perform {
 
   void operator()(const effect::AddPeer& effect) const {
     const auto added = my.speaker_->add_peer(effect.options);
+    // The answer is the next input: the pump takes it after the effects at hand.
     if (added) return my.pump_.input(input::PeerAdded{effect.key, *added});
     my.log_.error(LogArea::config,
                   "peer " + effect.key + " is left out: " + std::string{minibgp::to_text(added.error())});
@@ -39,6 +40,7 @@ struct Daemon::Perform {
     my.speaker_->set_next_hop(effect.peer, effect.next_hop, effect.usable, effect.cost);
   }
   void operator()(const effect::SetRouter& effect) const {
+    // The options were checked with the configuration; refused is what only the speaker can know.
     if (const auto set = my.speaker_->set_options(effect.options); !set)
       my.log_.error(LogArea::config, "router keeps its options: " + std::string{minibgp::to_text(set.error())});
   }
@@ -52,6 +54,7 @@ struct Daemon::Perform {
     if (my.fib_) my.fib_->set_peer_usable(effect.peer, effect.usable);
   }
   void operator()(const effect::UseInterface& effect) const {
+    // The time of a failover in the kernel, which is over when the call returns.
     const auto began = std::chrono::steady_clock::now();
     if (my.fib_) my.fib_->set_interface_usable(effect.interface, effect.usable, effect.reason);
     my.failovers_.note_move(std::chrono::steady_clock::now() - began);
@@ -110,6 +113,7 @@ struct Daemon::Perform {
   }
   void operator()(const effect::Refused& effect) const { my.refused_ = effect.why; }
   void operator()(const effect::ReadTraffic& effect) const {
+    // A file of sysfs, read at once: it never blocks.
     my.pump_.input(input::Traffic{read_traffic(effect.interface)});
   }
   void operator()(const effect::SetLogLevels&) const { my.log_.set_levels(my.config().log); }
@@ -121,6 +125,7 @@ struct Daemon::Perform {
       const auto end_tunnels = [&daemon, keep] { daemon.tunnels_.stop(keep, daemon.stopped_); };
       daemon.fib_ ? daemon.fib_->stop(end_tunnels) : end_tunnels();
     };
+    // In this order: sessions end, then routes, then tunnels, through which the sessions ran.
     my.speaker_->stop(effect.keep ? Engine::Stop::keep : Engine::Stop::cease, effect.keep ? "restart" : "shutdown",
                       ended);
   }

@@ -19,6 +19,7 @@ constexpr auto kEffectiveAndPermitted = static_cast<capng_type_t>(CAPNG_EFFECTIV
 /// Prepares the reduced set from what the process has now. An error of libcap-ng leaves nothing to keep.
 void select_kept(std::vector<unsigned> kept) {
   if (capng_get_caps_process() != 0) kept.clear();
+  // Only what the process has can be kept; asking for more would make all of it fail.
   std::erase_if(kept, [](unsigned one) { return capng_have_capability(CAPNG_PERMITTED, one) == 0; });
   capng_clear(CAPNG_SELECT_BOTH);
   for (const unsigned one : kept) capng_update(CAPNG_ADD, kEffectiveAndPermitted, one);
@@ -27,6 +28,7 @@ void select_kept(std::vector<unsigned> kept) {
 /// The port of "127.0.0.1:9342"; a path has none.
 unsigned metrics_port(const std::string& listen) {
   const std::size_t colon = listen.rfind(':');
+  // A path is no port, so nothing is needed for it.
   if (listen.empty() || listen.front() == '/' || colon == std::string::npos) return kPrivilegedPorts;
   return static_cast<unsigned>(std::strtoul(listen.c_str() + colon + 1, nullptr, 10));
 }
@@ -45,6 +47,7 @@ minibgp::Result<void, std::string> drop_privileges(const Config& config) {
   const bool root = ::geteuid() == 0;
   select_kept(needed_capabilities(config));
   if (!user.empty() && root) {
+    // getpwnam() leaves errno as it is when there is no such user.
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());
     if (entry == nullptr) return minibgp::unexpected(std::string{"user '" + user + "' does not exist"});
@@ -61,7 +64,9 @@ minibgp::Result<void, std::string> drop_privileges(const Config& config) {
     if (const int failed = capng_apply(what); failed != 0)
       return minibgp::unexpected("cannot give up capabilities: libcap-ng error " + std::to_string(failed));
   }
+  // No program that we start can get more than we have.
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  // Core files and /proc/self/mem would show keys.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return {};
 }

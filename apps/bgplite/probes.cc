@@ -73,6 +73,7 @@ void Probes::set(const Config& config, const minibgp::xfrm::Tunnels& tunnels) {
     if (const auto status = tunnels.status(name)) note_tunnel(name, entry, status->state, status->reason);
   }
   // Of those that are gone or begin anew nothing is known.
+  // The tunnel table must not keep the verdict of a probe that does not exist any more.
   for (const auto& [name, entry] : old) feed_(name, Result::unknown);
 }
 
@@ -90,6 +91,7 @@ void Probes::note_tunnel(const std::string& tunnel, Entry& entry, TunnelState st
   const bool paused = !carries(state, reason);
   // Only an edge resets the probe: a tunnel that changes its reason while it is down must not start it again.
   if (entry.paused == paused) {
+    // The reason is shown to the operator, so it follows the tunnel's.
     if (paused) entry.probe->pause("the tunnel is down: " + std::string{minibgp::xfrm::to_text(reason)});
     return;
   }
@@ -105,6 +107,7 @@ void Probes::note_tunnel(const std::string& tunnel, Entry& entry, TunnelState st
 }
 
 void Probes::on_state(const std::string& tunnel, ProbeState state) {
+  // The probe calls back while it exists, and it exists as long as its entry.
   const Entry& entry = entries_.find(tunnel)->second;
   const std::string target = minibgp::to_text(entry.target.address);
   if (state == ProbeState::up) {

@@ -11,6 +11,7 @@
 namespace bgplite {
 
 RestartMarker::RestartMarker(const Config& config)
+    // In the directory of the control socket, which a reboot empties.
     : path_(config.control.socket.substr(0, config.control.socket.rfind('/') + 1) + "forwarding"),
       identity_("AS " + to_text(config.router.asn) + " table " + std::to_string(config.fib.table) + " protocol " +
                 std::to_string(config.fib.protocol)) {}
@@ -20,6 +21,7 @@ std::string RestartMarker::contents() const {
          read_text("/proc/sys/kernel/random/boot_id");
 }
 
+// Another namespace, another boot or another table: then nothing of ours was preserved.
 bool RestartMarker::found() const { return read_text(path_) == contents(); }
 
 bool RestartMarker::set() const {

@@ -33,6 +33,7 @@ minibgp::Result<void, std::string> RunningTunnels::own_charon(const Config& conf
   // Tunnels without `ike` are only watched: any number of instances may do that.
   if (!ours || charon_lock_) return {};
   std::error_code ignored;
+  // The same socket may have several names.
   const auto path = std::filesystem::weakly_canonical(config.ipsec.vici_socket, ignored).string();
   // A name is short; the end of a long path tells more than its beginning.
   constexpr std::size_t kPathMax = 80;
@@ -52,6 +53,7 @@ minibgp::Result<void, std::string> RunningTunnels::open(const Config& config) {
   const bool none = config.tunnels.empty();
   if (none && owned_.if_ids().empty()) return {};
   // Where no tunnel is left, what is left of them is removed, unless it is another instance's by now.
+  // Not an error then: there is nothing that has to work.
   if (auto owned = own_charon(config); !owned) return none ? minibgp::Result<void, std::string>{} : owned;
   TunnelsOptions options = config.ipsec;
   options.on_exit = config.on_exit == OnExit::keep ? TunnelsOptions::OnExit::keep : TunnelsOptions::OnExit::remove;
@@ -89,6 +91,7 @@ void RunningTunnels::remember() {
 
 void RunningTunnels::leave() {
   leaving_ = true;
+  // A last time while the tunnels can still be asked.
   remember();
 }
 

@@ -54,6 +54,7 @@ minibgp::Result<void, std::string> free_socket_path(const std::string& path) {
 
 void remove_socket(const std::string& path) {
   struct stat status {};
+  // Never a file of another kind: the path comes from the configuration.
   if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) ::unlink(path.c_str());
 }
 

@@ -42,6 +42,7 @@ class HostFiles final : public FilePort {
     char block[65536];
     ssize_t count = 0;
     while ((count = ::read(fd, block, sizeof block)) > 0) text.append(block, static_cast<std::size_t>(count));
+    // errno is only valid right after the call.
     error = count < 0 ? errno : 0;
     ::close(fd);
     return count < 0 ? std::nullopt : std::optional{std::move(text)};

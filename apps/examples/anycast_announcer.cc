@@ -30,6 +30,7 @@ class Announcer {
 
  private:
   void check() {
+    // A shell of its own for each check, so that one that hangs does not stop the next.
     if (const pid_t child = ::fork(); child == 0) {
       ::execl("/bin/sh", "sh", "-c", command_, nullptr);
       ::_exit(127);
@@ -43,6 +44,7 @@ class Announcer {
     signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
       if (signal != SIGCHLD) return drain();
+      // Several may have ended: signals of one kind are merged.
       for (int status = 0; ::waitpid(-1, &status, WNOHANG) > 0;) set_healthy(status == 0);
       wait_for_signal();
     });

@@ -61,6 +61,7 @@ struct Loop {
       if (sent < 0) break;  // Full: EPOLLOUT will tell. Broken: reading will.
       engine.on_sent(id, static_cast<std::size_t>(sent), now());
     }
+    // EPOLLOUT is asked for only while something waits, because a socket is nearly always writable.
     const bool more = !engine.outgoing(id).empty();
     watch(id, EPOLL_CTL_MOD, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
@@ -72,6 +73,7 @@ struct Loop {
       int error = 0;
       sockaddr_in local{};
       socklen_t error_size = sizeof error, local_size = sizeof local;
+      // The result of the connect() that did not block.
       ::getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &error_size);
       ::getsockname(socket.fd, reinterpret_cast<sockaddr*>(&local), &local_size);
       if (error != 0) {
@@ -83,6 +85,7 @@ struct Loop {
       return engine.on_connected(id, IpAddress::v4(ntohl(local.sin_addr.s_addr)), now());
     }
     if ((events & EPOLLOUT) != 0) write(id);
+    // Bytes that the engine does not want yet stay in the socket, and slow the peer down.
     if ((events & ~std::uint32_t{EPOLLOUT}) == 0 || !engine.wants_bytes(id)) return;
     static std::array<std::uint8_t, 65536> buffer;
     const ssize_t count = ::recv(socket.fd, buffer.data(), buffer.size(), 0);
@@ -93,6 +96,7 @@ struct Loop {
     engine.on_closed(id, reason, now());
   }
   void drain() {
+    // Until nothing is left: an input in between would invalidate what the outputs point to.
     while (const auto output = engine.poll()) {
       if (const auto* wanted = std::get_if<Dial>(&*output)) dial(*wanted);
       if (const auto* ready = std::get_if<Write>(&*output)) write(ready->conn);
@@ -110,8 +114,10 @@ struct Loop {
       drain();
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(engine.next_deadline() - now()).count();
       epoll_event event{};
+      // At most a minute: a deadline that is never must fit into an int.
       const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
       if (::epoll_wait(epoll, &event, 1, wait_ms) == 1) on_event(ConnId{event.data.u32}, event.events);
+      // Also after an event, since time has passed.
       engine.on_time(now());
     }
   }

@@ -15,6 +15,7 @@ int main(int count, char** words) {
   }
   for (int i = 1; i < count; ++i) {
     const std::string word = words[i];
+    // "10.0.0.0/8@ipsec0"
     const std::size_t at = word.find('@');
     const std::string tunnel = at == std::string::npos ? "" : word.substr(at + 1);
     const auto prefix = parse_prefix(word.substr(0, at));

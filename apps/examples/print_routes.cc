@@ -25,6 +25,7 @@ class Printer : public Observer {
     for (const BestChange& change : changes) {
       RouteFilter filter;
       filter.prefix = change.prefix;
+      // Looked up in the table, since a change tells only paths in use.
       for (const PathSnapshot& path : speaker_->engine().routes(filter)) {
         std::cout << to_text(path.prefix) << " next hop " << to_text(path.received.next_hop.address) << " path "
                   << to_text(path.received.as_path) << '\n';
@@ -38,6 +39,7 @@ class Printer : public Observer {
   }
   void on_end_of_rib(const EndOfRib& end) override {
     std::cout << "end of " << to_text(end.family) << " routes\n";
+    // End-of-RIB comes for each family.
     if (--families_ == 0) io_.stop();
   }
 

@@ -26,6 +26,7 @@ using namespace minibgp;
 class Injector {
  public:
   Injector(boost::asio::io_context& io, fib::Fib& fib, std::uint32_t table)
+      // A copy of the descriptor, because Asio closes what it is given.
       : fib_(fib), table_(table), input_(io, ::dup(STDIN_FILENO)) {
     read();
   }
@@ -53,6 +54,7 @@ class Injector {
     if (verb == "del") return fib_.remove_route(key);
     std::vector<fib::Via> vias;
     while (words >> gateway >> interface)
+      // if_nametoindex() gives 0 for an interface that does not exist.
       vias.push_back({parse_address(gateway).value_or(IpAddress{}), fib::IfIndex{::if_nametoindex(interface.c_str())}});
     fib_.set_route(key, vias);
   }

@@ -95,6 +95,7 @@ int main(int count, char** words) {
     } else if (word == "--tunnel" && i + 1 < count) {
       xfrm::TunnelOptions tunnel;
       for (const std::string& pair : split(words[++i], ',')) {
+        // Without '=' the whole is the key, and the value is empty.
         const auto equals = std::min(pair.find('='), pair.size() - 1);
         if (!set(tunnel, pair.substr(0, equals), pair.substr(equals + 1))) {
           std::cerr << "tunnel_watch: cannot read '" << pair << "'\n";

@@ -39,6 +39,7 @@ Driver::Driver(asio::io_context& io, const SpeakerOptions& options, Observer& ob
 
 void Driver::input(Input input) {
   if (observing_) {
+    // The callback reads views into the engine, which any input would invalidate.
     deferred_.push_back(std::move(input));
     return;
   }
@@ -47,6 +48,7 @@ void Driver::input(Input input) {
 }
 
 void Driver::give(const Input& input) {
+  // The options with the key are gone after the input, so the listeners forget it before.
   if (const auto* removed = std::get_if<input::RemovePeer>(&input))
     update_md5(engine_.options_of(removed->peer), nullptr);
   engine_.input(input, now());
@@ -69,12 +71,14 @@ void Driver::turn() {
   after_linger(at);
   if (at >= next_addresses_ && !connections_.empty()) read_addresses(at);
   for (const auto& listener : listeners_)
+    // A listener that ran out of descriptors pauses; its accept is armed again when the pause is over.
     if (listener->resume_at() <= at) listener->start(shared_from_this());
   pump();
 }
 
 /// Drains the engine, then does what came up meanwhile, until neither has anything left.
 void Driver::pump() {
+  // An observer that calls Speaker gets here again; the loop further down picks up what it asked for.
   if (pumping_) return;
   const auto self = shared_from_this();  // An observer may destroy the Speaker.
   pumping_ = true;
@@ -84,11 +88,13 @@ void Driver::pump() {
       if (!open_) break;
     }
     if (!open_) break;
+    // Failed dials are reported only when poll() has nothing left: an input in between would invalidate the outputs.
     if (!failed_.empty()) {
       const auto [id, error] = failed_.back();
       failed_.pop_back();
       engine_.on_closed(id, error, now());
     } else if (!deferred_.empty()) {
+      // Taken out first: the callbacks that follow from these inputs may defer more.
       for (const Input& input : std::exchange(deferred_, {})) give(input);
     } else {
       break;
@@ -97,6 +103,7 @@ void Driver::pump() {
   pumping_ = false;
   if (!open_) return;
 
+  // Unordered removal: the last entry takes the place of the one that is read again, so `i` stays.
   for (std::size_t i = 0; i < paused_.size();) {
     Connection* connection = find(paused_[i]);
     const bool open = connection != nullptr && connection->phase == Connection::Phase::open;
@@ -108,6 +115,7 @@ void Driver::pump() {
     paused_[i] = paused_.back();
     paused_.pop_back();
   }
+  // Posted, not called: it may destroy the Speaker.
   if (on_stopped_ && connections_.empty()) asio::post(io_, std::exchange(on_stopped_, nullptr));
   arm();
 }
@@ -139,14 +147,17 @@ void Driver::arm() {
   if (!connections_.empty()) deadline = std::min(deadline, next_addresses_);
   for (const auto& listener : listeners_) deadline = std::min(deadline, listener->resume_at());
   if (deadline == kNever) return;
+  // Work is left over from this turn. A posted turn lets other handlers of the loop run in between.
   if (deadline <= now()) return schedule();
   if (armed_for_ <= deadline) return;
   armed_for_ = deadline;
+  // Setting a new time cancels the earlier wait, whose handler then ends with operation_aborted.
   timer_.expires_at(std::chrono::steady_clock::time_point{
       std::chrono::duration_cast<std::chrono::steady_clock::duration>(deadline.time_since_epoch())});
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || !self->open_) return;
     const Duration late = now() - std::exchange(self->armed_for_, kNever);
+    // The process was stopped or starved: what the peers sent meanwhile is read before hold timers are looked at.
     if (late > kVeryLate) self->read_all_once();
     self->turn();
   });
@@ -168,6 +179,7 @@ void Driver::lost(ConnId id, std::error_code reason) {
 }
 
 PeerType Driver::type_of(const PeerOptions& peer) const {
+  // As negotiation decides it: the local AS of the peer, where it has one, stands for ours.
   return peer.remote_as == peer.local_as.value_or(engine_.options().asn) ? PeerType::ibgp : PeerType::ebgp;
 }
 
@@ -176,6 +188,7 @@ void Driver::start_dial(const Dial& dial) {
   if (peer == nullptr) return;
   Socket socket;
   if (const auto error = open_for_dial(*peer, type_of(*peer), socket)) {
+    // Not reported here: this runs within poll(), where the engine takes no input.
     failed_.emplace_back(dial.conn, error);
     return;
   }
@@ -193,6 +206,7 @@ void Driver::finish_dial(ConnId id, Connection& connection) {
   int error = 0;
   socklen_t size = sizeof error;
   const int fd = connection.descriptor.native_handle();
+  // The result of a non-blocking connect(). A socket that is not connected also has no peer address to show.
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   const auto local = local_endpoint(fd);
   if (error != 0 || !local) return lost(id, {error != 0 ? error : ENOTCONN, std::system_category()});
@@ -233,6 +247,7 @@ bool Driver::take_connection(Socket& socket, const Endpoint& from, const std::st
   const auto peer_id = engine_.peer_of(*id);
   const PeerOptions* peer = peer_id ? engine_.options_of(*peer_id) : nullptr;
   if (peer != nullptr) {
+    // The engine knows the connection by now, so the error must reach it as the end of this connection.
     if (const auto error = prepare_accepted(socket.fd(), *peer, type_of(*peer))) {
       failed_.emplace_back(*id, error);
       return true;
@@ -248,6 +263,7 @@ bool Driver::take_connection(Socket& socket, const Endpoint& from, const std::st
 // --- Reading and writing -------------------------------------------------------------------------------------------
 
 void Driver::wait_read(ConnId id, Connection& connection) {
+  // One wait of a kind at a time: Asio would queue a second one and call both handlers.
   if (connection.waiting_to_read) return;
   connection.waiting_to_read = true;
   connection.descriptor.async_wait(Descriptor::wait_read,
@@ -272,6 +288,7 @@ void Driver::on_readable(ConnId id) {
   if (connection->phase == Connection::Phase::open) {
     read_some(id, *connection);
   } else {
+    // A connection that is flushed or drained belongs to the driver alone; its octets are discarded.
     drain(id, *connection);
   }
   pump();
@@ -297,6 +314,8 @@ void Driver::on_writable(ConnId id) {
   pump();
 }
 
+/// One recv() only. The engine reads the bytes in place and read_buffer_ is shared, so the caller pumps before anything
+/// else is read. The connection stays in paused_ until the engine has used the bytes up.
 void Driver::read_some(ConnId id, Connection& connection) {
   const ssize_t count = ::recv(connection.descriptor.native_handle(), read_buffer_.get(), kReadOctets, MSG_DONTWAIT);
   if (count > 0) {
@@ -306,6 +325,7 @@ void Driver::read_some(ConnId id, Connection& connection) {
     wait_read(id, connection);
   } else {
     const std::error_code read_error = count < 0 ? last_error() : std::error_code{};
+    // A failed write is the cause, the end of reading only its consequence.
     lost(id, connection.write_error ? connection.write_error : read_error);
   }
 }
@@ -338,6 +358,7 @@ void Driver::write_some(ConnId id, Connection& connection) {
     engine_.on_sent(id, static_cast<std::size_t>(count), now());
     written += static_cast<std::size_t>(count);
   }
+  // Also when the limit of a turn was reached: the socket is writable at once, and other connections come first.
   wait_write(id, connection);
 }
 
@@ -347,6 +368,7 @@ void Driver::close(const Close& closing) {
   Connection* connection = find(closing.conn);
   if (connection == nullptr) return;
   if (closing.how == Close::How::at_once || connection->phase != Connection::Phase::open) return forget(closing.conn);
+  // The engine forgets the session after this output, so what it still wants to send is copied here.
   for (Bytes bytes = engine_.outgoing(closing.conn); !bytes.empty(); bytes = engine_.outgoing(closing.conn)) {
     connection->last_words.insert(connection->last_words.end(), bytes.begin(), bytes.end());
     engine_.on_sent(closing.conn, bytes.size(), now());
@@ -365,6 +387,8 @@ void Driver::flush(ConnId id, Connection& connection) {
     if (count < 0) return would_block() ? wait_write(id, connection) : forget(id);
     connection.last_words_sent += static_cast<std::size_t>(count);
   }
+  // A close() with unread octets in the receive buffer sends a reset, which may destroy the NOTIFICATION at the peer.
+  // So the sending side ends first and the rest is read and discarded until the peer closes, at most for kLinger.
   ::shutdown(fd, SHUT_WR);
   connection.phase = Connection::Phase::draining;
   wait_read(id, connection);
@@ -394,11 +418,13 @@ void Driver::after_linger(Time at) {
 std::error_code Driver::listen(const ListenOptions& options) {
   if (options.address.is_set()) return listen_on(options);
   ListenOptions any = options;
+  // Two sockets instead of a dual-stack one: a host may lack IPv6.
   any.address = IpAddress::v4(0);
   if (const auto error = listen_on(any)) return error;
   any.address = IpAddress::v6({});
   const auto error = listen_on(any);
   if (!error || error == std::errc::address_family_not_supported) return {};  // A host without IPv6 is fine.
+  // The IPv4 listener, which was the last to be added: on an error nothing is listening.
   listeners_.pop_back();
   return error;
 }
@@ -406,6 +432,7 @@ std::error_code Driver::listen(const ListenOptions& options) {
 std::error_code Driver::listen_on(const ListenOptions& options) {
   Socket socket;
   if (const auto error = open_listener({options.address, options.port, options.device}, socket)) return error;
+  // Peers may be added before the speaker listens, and update_md5() reached no listener then.
   for (const PeerStatus& status : engine_.peers()) {
     const PeerOptions* peer = engine_.options_of(status.id);
     if (peer == nullptr || peer->md5_key.empty() || peer->address.family != options.address.family) continue;
@@ -439,11 +466,13 @@ void Driver::update_md5(const PeerOptions* before, const PeerOptions* after) {
   };
   const bool had = before != nullptr && !before->md5_key.empty();
   const bool has = after != nullptr && !after->md5_key.empty();
+  // A key belongs to an address: where that changes the old address loses it.
   if (had && (!has || before->address != after->address)) set(before->address, {});
   if (has) set(after->address, after->md5_key.view());
 }
 
 void Driver::stop(Engine::Stop how, std::string_view reason, std::function<void()> done) {
+  // A set on_stopped_ is also the mark that we are stopping: no connection is accepted any more.
   on_stopped_ = done ? std::move(done) : [] {};
   listeners_.clear();
   engine_.stop(how, reason, now());
@@ -454,6 +483,8 @@ void Driver::stop(Engine::Stop how, std::string_view reason, std::function<void(
 void Driver::shutdown() {
   if (!open_) return;
   listeners_.clear();
+  // What the socket buffers take at once is sent. What remains is lost with the connections below: the destructor does
+  // not wait.
   engine_.stop(Engine::Stop::cease, {}, now());
   while (const auto output = engine_.poll()) {
     if (const auto* closing = std::get_if<Close>(&*output)) close(*closing);

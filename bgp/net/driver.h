@@ -67,6 +67,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void shutdown();
   [[nodiscard]] std::error_code listen(const ListenOptions& options);
   [[nodiscard]] std::error_code adopt(int fd);
+  /// `done` is posted to the loop when the last connection is closed, and may destroy the owner of the driver.
   void stop(Engine::Stop how, std::string_view reason, std::function<void()> done);
 
   /// Gives the engine an input. From within an Observer callback it waits until that returned, because the callback's

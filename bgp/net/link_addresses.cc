@@ -12,6 +12,7 @@ namespace {
 
 IpAddress address_of(const sockaddr* given) {
   if (given == nullptr || (given->sa_family != AF_INET && given->sa_family != AF_INET6)) return {};
+  // The length of a sockaddr depends on its family, and getifaddrs() does not say it.
   SocketAddress address;
   address.size = given->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   std::memcpy(&address.storage, given, address.size);
@@ -44,6 +45,7 @@ std::vector<InterfaceAddress> read_interface_addresses() {
     if (!one.address.is_set()) continue;
     one.interface = entry->ifa_name;
     one.index = ::if_nametoindex(entry->ifa_name);
+    // The netmask comes as an address; its one bits are the length of the prefix.
     for (const std::uint8_t octet : address_of(entry->ifa_netmask).octets)
       one.length_bits = static_cast<std::uint8_t>(one.length_bits + std::popcount(octet));
     one.loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
@@ -59,6 +61,7 @@ LinkAddresses link_addresses(std::span<const InterfaceAddress> all, const Endpoi
   const InterfaceAddress* own = nullptr;
   for (const InterfaceAddress& one : all) {
     if (one.address != local.address || (!local.device.empty() && one.interface != local.device)) continue;
+    // Among interfaces with that address one on the peer's link is preferred, the first such one.
     if (own == nullptr || (!on_link(*own, peer) && on_link(one, peer))) own = &one;
   }
   LinkAddresses found;
@@ -67,6 +70,7 @@ LinkAddresses link_addresses(std::span<const InterfaceAddress> all, const Endpoi
   for (const InterfaceAddress& one : all) {
     if (one.interface != own->interface || is_loopback(one.address) || one.address.is_link_local_v6()) continue;
     IpAddress& to = one.address.family == Family::ipv4 ? found.ipv4 : found.ipv6;
+    // For IPv6 the lowest address, so that the order in which the kernel lists them does not matter.
     if (!to.is_set() || (to.family == Family::ipv6 && one.address < to)) to = one.address;
   }
   return found;

@@ -19,6 +19,8 @@ void Listener::start(const std::shared_ptr<void>& owner) {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [this, owner](const boost::system::error_code& error) {
                            if (error) return;  // Cancelled: `this` is gone.
+                           // One wait per batch. The kernel reports the descriptor again as long as connections are
+                           // waiting.
                            accept_some();
                            if (resume_at_ == kNever) start(owner);
                          });
@@ -34,6 +36,8 @@ void Listener::accept_some() {
       continue;
     }
     const bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    // No descriptor or no memory: the connection stays in the queue and the descriptor readable, so a new wait would
+    // spin.
     if (exhausted) resume_at_ = now() + kAcceptPause;
     if (exhausted || errno == EAGAIN || errno == EINVAL) return;
     // Anything else is the fate of one connection that died in the queue (accept(2), "Error handling").

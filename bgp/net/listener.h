@@ -21,6 +21,7 @@ inline constexpr Duration kAcceptPause = std::chrono::milliseconds{500};
 
 class Listener {
  public:
+  /// Called while connections are accepted: must not destroy the listener.
   using OnConnection = std::function<void(Socket, const Endpoint& from)>;
   /// `device` as the socket is bound; empty: none.
   Listener(boost::asio::io_context& io, Socket socket, Family family, std::string device, OnConnection on_connection);

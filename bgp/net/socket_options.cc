@@ -13,6 +13,7 @@ namespace minibgp::net {
 namespace {
 
 /// RFC 5082 s.3: who is `hops` away and sends 255 arrives with at least this.
+// RFC 5082 s.3: a packet loses one for each router, so the peer in one hop (no router) arrives with 255.
 [[nodiscard]] constexpr int minimum_ttl(std::uint8_t hops) { return 256 - hops; }
 
 [[nodiscard]] std::error_code os_error() { return {errno, std::system_category()}; }
@@ -23,6 +24,7 @@ namespace {
 }
 
 [[nodiscard]] std::error_code set_ttl(int fd, Family family, const PeerOptions& peer, PeerType type) {
+  // An eBGP peer is on the same link unless the configuration says otherwise, so its packets may pass no router.
   int ttl = peer.ttl != 0 ? peer.ttl : (type == PeerType::ibgp ? 255 : 1);
   if (peer.ttl_security_hops != 0) ttl = 255;
   const bool v4 = family == Family::ipv4;
@@ -43,12 +45,14 @@ namespace {
 [[nodiscard]] std::error_code set_md5(int fd, const IpAddress& peer, std::string_view key) {
   tcp_md5sig signature{};
   const SocketAddress address = to_socket_address(peer, 0, {});
+  // A key of length 0 removes the one the kernel has for the address.
   std::memcpy(&signature.tcpm_addr, &address.storage, sizeof signature.tcpm_addr);
   const std::size_t length = std::min<std::size_t>(key.size(), TCP_MD5SIG_MAXKEYLEN);
   signature.tcpm_keylen = static_cast<std::uint16_t>(length);
   std::memcpy(signature.tcpm_key, key.data(), length);
   const int result = ::setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &signature, sizeof signature);
   const std::error_code error = result == 0 ? std::error_code{} : os_error();
+  // The key must not stay on the stack.
   ::explicit_bzero(&signature, sizeof signature);
   return error;
 }
@@ -140,6 +144,7 @@ std::error_code open_for_dial(const PeerOptions& peer, PeerType type, Socket& ou
   if (!peer.md5_key.empty())
     if (const auto error = set_md5(out.fd(), peer.address, peer.md5_key.view())) return error;
   if (!peer.local_address.is_set()) return {};
+  // Port 0: the kernel chooses it.
   const SocketAddress local = to_socket_address(peer.local_address, 0, peer.device);
   if (::bind(out.fd(), local.get(), local.size) != 0) return os_error();
   return {};
@@ -149,8 +154,10 @@ std::error_code prepare_accepted(int fd, const PeerOptions& peer, PeerType type)
 
 std::error_code open_listener(const ListenOn& where, Socket& out) {
   if (const auto error = open_socket(where.address.family, out)) return error;
+  // After a restart the old connections may be in TIME_WAIT on our port, where bind() would fail.
   if (const auto error = set_int(out.fd(), SOL_SOCKET, SO_REUSEADDR, 1)) return error;
   if (where.address.family == Family::ipv6) {
+    // The IPv4 socket is bound to the same port, which a dual-stack socket would already occupy.
     if (const auto error = set_int(out.fd(), IPPROTO_IPV6, IPV6_V6ONLY, 1)) return error;
     // The SYN-ACK must pass a peer's GTSM check (RFC 5082); the accepted socket then gets its own value.
     if (const auto error = set_int(out.fd(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)) return error;
@@ -167,6 +174,7 @@ std::error_code open_listener(const ListenOn& where, Socket& out) {
 std::error_code set_listener_md5(int fd, const IpAddress& peer, std::string_view key) { return set_md5(fd, peer, key); }
 
 void close_with_reset(int fd) {
+  // SO_LINGER with time 0 makes close() send a reset: the peer learns at once that it was refused.
   const linger at_once{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   ::close(fd);

@@ -49,6 +49,7 @@ class Parser {
   }
   std::uint32_t symbols(Symbols set) { return add({Node::Kind::symbols, set}); }
   std::uint32_t join(Node::Kind kind, std::uint32_t left, std::uint32_t right) { return add({kind, 0, left, right}); }
+  // Only the first error is kept. At the end of the text each loop stops by itself.
   std::uint32_t fail(std::string text) {
     if (!error_) error_ = RegexError{at_, std::move(text)};
     at_ = text_.size();
@@ -58,6 +59,7 @@ class Parser {
   [[nodiscard]] char peek() const { return text_[at_]; }
 
   std::uint32_t alternatives(std::uint32_t depth) {
+    // Recursion is bounded by the depth of parentheses.
     if (depth > kNestingMax) return fail("parentheses nest too deeply");
     std::uint32_t left = sequence(depth);
     while (!error_ && more() && peek() == '|') {
@@ -73,11 +75,13 @@ class Parser {
       const std::uint32_t next = repeated(depth);
       all = all ? join(Node::Kind::concat, *all, next) : next;
     }
+    // Nothing matches: "()" and "a|" are allowed, as in POSIX.
     return all ? *all : add({});
   }
 
   std::uint32_t repeated(std::uint32_t depth) {
     std::uint32_t node = atom(depth);
+    // Several in a row apply to what is before them: "a{2}*".
     while (!error_ && more()) {
       Node repeat{Node::Kind::repeat, 0, node};
       switch (peek()) {
@@ -92,6 +96,7 @@ class Parser {
           break;
         case '{':
           if (!bounds(repeat)) return 0;
+          // bounds() has moved behind the brace already.
           node = add(repeat);
           continue;
         default:
@@ -158,6 +163,7 @@ class Parser {
         return add({Node::Kind::end});
       case '_': {
         ++at_;
+        // As in FRR and Cisco: a delimiter, or one of the ends.
         const std::uint32_t edge = join(Node::Kind::alternate, add({Node::Kind::begin}), add({Node::Kind::end}));
         return join(Node::Kind::alternate, symbols(kDelimiters), edge);
       }
@@ -184,6 +190,7 @@ class Parser {
     Symbols set = 0;
     for (bool first = true;; first = false) {
       if (!more()) {
+        // The place of the error is where the bracket opens, not the end of the text.
         at_ = opened;
         return fail("missing ']'");
       }
@@ -199,6 +206,7 @@ class Parser {
         at_ += 2;
         for (int c = low; c <= high; ++c) set |= bit(AsPathRegex::symbol_of(static_cast<char>(c)));
       } else {
+        // A '_' among the members stands for the delimiters, too.
         set |= low == '_' ? kDelimiters : bit(AsPathRegex::symbol_of(low));
       }
     }
@@ -209,6 +217,7 @@ class Parser {
   }
 
   bool named_class(Symbols& set) {
+    // Symbols 0 to 9 are the digits.
     constexpr Symbols kDigits = 0x3FF;
     const std::size_t end = text_.find(":]", at_ + 2);
     const std::string_view name =
@@ -244,12 +253,14 @@ struct Nfa {
   std::uint32_t calls = 0;  // Repeats of nothing cost calls, not states: bound them as well.
 
   std::uint32_t add(State state) {
+    // The index of an existing state is returned then; the caller gives up when it sees too_large.
     if (states.size() >= AsPathRegex::kPositionsMax) too_large = true;
     if (!too_large) states.push_back(state);
     return static_cast<std::uint32_t>(states.size() - 1);
   }
 
   /// Builds `node` so that it goes on to `then`; returns its entry.
+  // From the end to the beginning: each part is built when it is known where it goes on.
   std::uint32_t build(const std::vector<Node>& nodes, std::uint32_t at, std::uint32_t then) {
     if (++calls > 64 * AsPathRegex::kPositionsMax) too_large = true;
     if (too_large) return then;
@@ -275,6 +286,7 @@ struct Nfa {
     // x{2,4} is xx(x(x)?)?, x{2,} is xxx*.
     std::uint32_t entry = then;
     if (node.max == kUnbounded) {
+      // The state comes before its body, because the body goes back to it; its first move is set afterwards.
       const std::uint32_t loop = add({State::Kind::split, 0, kUnbounded, then});
       const std::uint32_t body = build(nodes, node.left, loop);
       if (!too_large) states[loop].next = body;
@@ -299,6 +311,7 @@ class RegexBuilder {
     add_fixed();
     const Closure first = closure({entry_}, Place::begin);
     regex_.start_ = state_of(first, Place::begin);
+    // `sets_` grows while it is walked. The first two rows are kMatched and kFailed.
     for (std::size_t at = 2; at < sets_.size(); ++at) {
       if (sets_.size() > AsPathRegex::kStatesMax)
         return unexpected(RegexError{0, "the expression is too complex (its automaton has more than 4096 states)"});
@@ -316,6 +329,7 @@ class RegexBuilder {
   };
 
   void add_fixed() {
+    // In this order: the numbers of the two rows are kMatched and kFailed.
     for (const bool matched : {true, false}) {
       std::array<AsPathRegex::State, AsPathRegex::kSymbols> row{};
       row.fill(matched ? AsPathRegex::kMatched : AsPathRegex::kFailed);
@@ -328,6 +342,7 @@ class RegexBuilder {
   /// Follows the empty moves from `from`; end assertions hold for accepts_at_end only.
   Closure closure(const std::vector<std::uint32_t>& from, Place place) {
     Closure result;
+    // Twice: once with end assertions closed, once with them open.
     follow(from, place, false, result);
     Closure at_end;
     follow(from, place, true, at_end);
@@ -337,6 +352,7 @@ class RegexBuilder {
   }
 
   void follow(const std::vector<std::uint32_t>& from, Place place, bool at_end, Closure& into) {
+    // A new number marks all states as not visited, so that the marks need not be cleared.
     ++round_;
     stack_ = from;
     while (!stack_.empty()) {
@@ -356,6 +372,7 @@ class RegexBuilder {
           if (place == Place::begin) stack_.push_back(state.next);
           break;
         case Nfa::State::Kind::end:
+          // It stays in the set, because it waits for the end.
           into.waiting.push_back(at);
           if (at_end) stack_.push_back(state.next);
           break;
@@ -368,6 +385,7 @@ class RegexBuilder {
   }
 
   AsPathRegex::State state_of(const Closure& closure, Place place) {
+    // Once matched, always matched: a search looks for any place in the path.
     if (closure.accepts) return AsPathRegex::kMatched;
     if (closure.waiting.empty() && !closure.accepts_at_end) return AsPathRegex::kFailed;
     const auto key = std::pair{closure.waiting, std::pair{closure.accepts_at_end, place}};
@@ -423,6 +441,7 @@ class AsPathRegex::Walk {
     static_cast<void>(code);  // Ten digits hold every 32-bit number.
     for (const char* digit = digits.data(); digit != end; ++digit) feed(static_cast<std::size_t>(*digit - '0'));
   }
+  // The two fixed rows lead to themselves, so nothing that follows changes the answer.
   [[nodiscard]] bool decided() const { return state_ <= kFailed; }
   [[nodiscard]] bool end() const { return regex_.accepts_at_end_[state_]; }
 

@@ -29,6 +29,7 @@ class Compiler {
   Compiler(const LibraryIndex& names, SharedIndexes& shared) : names_(names), shared_(shared) {}
 
   Result<std::unique_ptr<const Program>, PolicyError> compile(const PolicyDefinition& root) {
+    // Guards are found when all steps are known, and lists are packed after that: a guard is one more list.
     const std::uint32_t entry = entry_of(root, 0);
     guard_runs();
     pack(prefix_lists_, Condition::Kind::prefix);
@@ -53,6 +54,7 @@ class Compiler {
   using Branches = std::vector<Branch>;
 
   void lead(const Branches& branches, std::uint32_t to) {
+    // Goals are filled in afterwards, because steps are written before it is known what follows them.
     for (const Branch& branch : branches) {
       if (branch.entry != nullptr) {
         *branch.entry = to;
@@ -64,6 +66,7 @@ class Compiler {
 
   std::uint32_t entry_of(const PolicyDefinition& definition, std::size_t depth) {
     std::uint32_t entry = Program::kReject;
+    // Whatever is left at the end of a policy is rejected.
     lead(terms(definition, depth, {Branch{&entry, 0, false}}), Program::kReject);
     return entry;
   }
@@ -71,6 +74,7 @@ class Compiler {
   /// Writes the terms out behind the steps there are. Returns the branches that leave without a verdict.
   Branches terms(const PolicyDefinition& definition, std::size_t depth, Branches incoming) {
     Branches leaving;
+    // Written out in full for each call, so the limits bound what nested calls could multiply.
     if (depth >= kPolicyDepthMax) over_limit_ = "calls nest deeper than " + std::to_string(kPolicyDepthMax);
     for (std::size_t i = 0; i < definition.terms.size() && !over_limit_; ++i) {
       const PolicyTerm& term = definition.terms[i];
@@ -80,11 +84,13 @@ class Compiler {
       const Range conditions = list(term.matches);
       if (term.call) info.verdict = TermVerdict::next;
       Branch fired = step(conditions, term, info, incoming);
+      // What does not fire goes on to the next term.
       incoming = {Branch{nullptr, fired.step, false}};
 
       Branches done{fired};
       if (term.call) {
         const PolicyDefinition* called = names_.policy(term.call->name);
+        // A call begins where this term fires; what comes back from it has had no verdict.
         done = terms(*called, depth + 1, done);
         if (term.verdict == TermVerdict::accept || term.verdict == TermVerdict::reject) {
           // A step of its own, so that a trace names this term as the one that decided.
@@ -104,6 +110,7 @@ class Compiler {
           incoming.insert(incoming.end(), done.begin(), done.end());
           break;
         case TermVerdict::return_:
+          // Only the policy that is called ends; the caller goes on.
           leaving.insert(leaving.end(), done.begin(), done.end());
           break;
       }
@@ -115,6 +122,7 @@ class Compiler {
   /// Returns the branch taken when it fires.
   Branch step(Range conditions, const PolicyTerm& term, const Program::Term& info, const Branches& incoming) {
     const std::size_t here = steps_.size();
+    // Each call writes the steps again, so they count each time.
     spend(1);
     lead(incoming, static_cast<std::uint32_t>(here));
     Program::Step made;
@@ -144,6 +152,7 @@ class Compiler {
   const PrefixList* prefix_list_of(const Program::Step& step) const {
     for (std::uint32_t i = step.conditions_begin; i < step.conditions_end; ++i) {
       const auto found = list_of_condition_.find(i);
+      // A large set has an index of its own, which the guard would repeat.
       if (found != list_of_condition_.end() && found->second->ranges.size() < kOwnIndexFrom) return found->second;
     }
     return nullptr;
@@ -152,6 +161,7 @@ class Compiler {
   /// Puts a guard before each run of steps that ask for prefixes and follow each other.
   void guard_runs() {
     constexpr std::size_t kRunMin = 3;  // Shorter ones are asked as fast as the guard is.
+    // A run goes on as long as each step leads to the next when it does not fire.
     for (std::size_t begin = 0; begin < steps_.size();) {
       auto all = std::make_unique<PrefixList>();
       std::size_t end = begin;
@@ -160,10 +170,12 @@ class Compiler {
         if (list == nullptr || all->owned.size() + list->ranges.size() >= kOwnIndexFrom) break;
         all->owned.insert(all->owned.end(), list->ranges.begin(), list->ranges.end());
         ++end;
+        // The step leads elsewhere, so the guard could not skip what follows.
         if (steps_[end - 1].on_false != end) break;
       }
       if (end - begin >= kRunMin) {
         all->ranges = all->owned;
+        // The list of the guard has its condition as its only user; it belongs to no step.
         all->users.push_back(tables_.conditions.size());
         steps_[begin].guard = static_cast<std::uint32_t>(tables_.conditions.size());
         steps_[begin].guard_to = steps_[end - 1].on_false;
@@ -176,6 +188,7 @@ class Compiler {
 
   void spend(std::size_t terms) {
     cost_ += terms;
+    // The compilation goes on to the end of the term; the loops look at `over_limit_`.
     if (cost_ > kPolicyTermsMax)
       over_limit_ =
           "more than " + std::to_string(kPolicyTermsMax) + " terms, counted with the policies it calls and asks";
@@ -185,6 +198,7 @@ class Compiler {
 
   PolicyEdit written_out(PolicyEdit edit) {
     std::visit(
+        // Only actions with lists may name sets; the others are copied as they are.
         [this](auto& action) {
           if constexpr (requires { action.sets; }) action.items = items_of(action);
           if constexpr (requires { action.sets; }) action.sets.clear();
@@ -206,11 +220,15 @@ class Compiler {
   // --- Conditions ---
 
   Range list(const std::vector<PolicyMatch>& matches) {
+    // All conditions are made first: those inside of a Not or AnyOf go into the table while their owner is made, so
+    // that the owner's own conditions stay next to each other.
     std::vector<Pending> made;
     for (std::size_t i = 0; i < matches.size(); ++i) {
       made.push_back(condition(matches[i]));
+      // The place where the operator wrote it, for traces.
       made.back().condition.written = static_cast<std::uint16_t>(i);
     }
+    // Kind is ordered by cost, so the cheap conditions are asked first. All must hold, so their order is free.
     std::stable_sort(made.begin(), made.end(),
                      [](const Pending& a, const Pending& b) { return a.condition.kind < b.condition.kind; });
     const auto begin = static_cast<std::uint32_t>(tables_.conditions.size());
@@ -235,6 +253,7 @@ class Compiler {
   Pending prefix(const match::PrefixIn& m) {
     if (m.items.empty() && m.sets.size() == 1) {
       const NamedSet<PrefixRange>* set = names_.set<PrefixRange>(m.sets[0].name);
+      // Conditions that name the same set share one list.
       for (const auto& list : prefix_lists_)
         if (list->set == set) return {Condition::Kind::prefix, list.get()};
       prefix_lists_.push_back(std::make_unique<PrefixList>(PrefixList{{}, set->items, set, {}}));
@@ -248,6 +267,7 @@ class Compiler {
 
   Pending next_hop(const match::NextHopIn& m) {
     auto list = std::make_unique<PrefixList>();
+    // An address is looked up as the prefix of a host.
     for (const AddressRange& range : items_of(m)) list->owned.push_back(PrefixRange::or_longer(range.prefix));
     list->ranges = list->owned;
     next_hop_lists_.push_back(std::move(list));
@@ -266,6 +286,7 @@ class Compiler {
       }
     };
     const auto flush = [&] {
+      // The number of a list within an index is its bit in a row of it.
       if (together.empty()) return;
       for (std::size_t i = 0; i < owners.size(); ++i) place(*owners[i], tables_.indexes.size(), i);
       tables_.indexes.push_back(std::make_shared<const PrefixIndex>(together));
@@ -279,6 +300,7 @@ class Compiler {
         tables_.indexes.push_back(own_index(*list));
         continue;
       }
+      // The entries are bounded as well as the lists, because each row has a bit field for each list.
       if (together.size() == PrefixIndex::kListsMax || entries + list->ranges.size() > kOwnIndexFrom) flush();
       together.push_back(list->ranges);
       owners.push_back(list.get());
@@ -292,6 +314,7 @@ class Compiler {
       const std::span<const PrefixRange> one[] = {list.ranges};
       return std::make_shared<const PrefixIndex>(one);
     };
+    // Only a named set can be asked for by other policies.
     if (list.set == nullptr) return make();
     auto& shared = shared_[list.set];
     if (!shared) shared = make();
@@ -300,6 +323,7 @@ class Compiler {
 
   Pending asns(Condition::Kind kind, const ItemsOrSets<AsnRange>& both) {
     AsnTable table{items_of(both)};
+    // Sorted and disjoint, so that a look-up is one binary search.
     std::sort(table.ranges.begin(), table.ranges.end(),
               [](const AsnRange& a, const AsnRange& b) { return a.first < b.first; });
     std::vector<AsnRange> disjoint;
@@ -324,6 +348,7 @@ class Compiler {
   template <typename Match, typename Table>
   Pending communities(Condition::Kind kind, const Match& m, std::vector<Table>& tables) {
     Table table;
+    // Exact values are found by search, patterns one after the other.
     for (const auto& pattern : items_of(m)) {
       if (pattern.exact()) {
         table.exact.push_back(value_of(pattern));
@@ -367,6 +392,8 @@ class Compiler {
   Pending policy(const match::PolicyAccepts& m) {
     const PolicyDefinition* definition = names_.policy(m.policy.name);
     const auto known = asked_.find(definition);
+    // A policy that is asked is written once, however many conditions ask it. Its terms count each time, because each
+    // may be run each time.
     if (known != asked_.end()) {
       spend(known->second.second);
       return {Condition::Kind::policy, known->second.first};
@@ -446,6 +473,7 @@ Result<std::shared_ptr<const Policy>, std::vector<PolicyError>> Policy::compile(
   const policy::LibraryIndex names(library);
   std::vector<PolicyError> errors = policy::validate(library, names, name);
   if (!errors.empty()) return unexpected(std::move(errors));
+  // Lives for this call only: the policy keeps the indexes that it uses.
   policy::SharedIndexes shared;
   auto program = policy::Compiler(names, shared).compile(*names.policy(name));
   if (!program) return unexpected(std::vector<PolicyError>{std::move(program).error()});
@@ -457,6 +485,7 @@ Result<PolicyTable, std::vector<PolicyError>> compile_policies(const PolicyLibra
   std::vector<PolicyError> errors = policy::validate(library, names);
   if (!errors.empty()) return unexpected(std::move(errors));
   PolicyTable table;
+  // Shared by all policies of the library, which is where large sets cost memory.
   policy::SharedIndexes shared;
   for (const PolicyDefinition& definition : library.policies) {
     auto program = policy::Compiler(names, shared).compile(definition);

@@ -30,6 +30,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {
     const std::size_t at = text.find(separator);
+    // Always one part more than separators: empty parts are the caller's to refuse.
     parts.push_back(text.substr(0, at));
     if (at == std::string_view::npos) return parts;
     text.remove_prefix(at + 1);
@@ -58,6 +59,7 @@ std::optional<Part> part_of(std::string_view text, std::uint32_t max) {
 
 // --- Extended communities: type and sub-type octets (RFC 4360 s.3, RFC 5668, draft-ietf-idr-link-bandwidth).
 constexpr std::uint64_t kHighBytes = 0xFFFF000000000000U;
+// The two bits that say how the administrator is encoded are left out.
 constexpr std::uint64_t kAnyEncoding = 0xFCFF000000000000U;  ///< Of 2-octet AS, IPv4 address, 4-octet AS.
 struct ExtendedKind {
   std::string_view name;
@@ -67,6 +69,7 @@ struct ExtendedKind {
 constexpr std::array kExtendedKinds = {
     ExtendedKind{"rt", 0x0002000000000000U, kAnyEncoding},
     ExtendedKind{"ro", 0x0003000000000000U, kAnyEncoding},
+    // Link bandwidth is non-transitive and has one encoding only.
     ExtendedKind{"lb", 0x4004000000000000U, kHighBytes},
 };
 
@@ -74,6 +77,7 @@ constexpr std::array kExtendedKinds = {
 constexpr std::uint64_t kAs2Mask = 0xFFFFFFFF00000000U;
 constexpr std::uint64_t kAdministrator4Mask = 0xFFFFFFFFFFFF0000U;
 
+// A set of thousands would fill a line of the log.
 template <typename Items>
 std::string list_text(const Items& items, std::size_t shown = 8) {
   std::string text;
@@ -149,6 +153,7 @@ std::optional<PrefixRange> parse_prefix_range(std::string_view text) {
   if (words.empty()) return std::nullopt;
   const auto prefix = parse_prefix(words[0]);
   if (!prefix) return std::nullopt;
+  // "ge" moves the upper bound to the family's length unless "le" is given, as in FRR.
   PrefixRange range = PrefixRange::exactly(*prefix);
   const std::uint8_t bits = address_bits(prefix->family);
   if (words.size() == 2 && (words[1] == "longer" || words[1] == "orlonger")) {
@@ -189,6 +194,7 @@ std::optional<CommunityPattern> parse_community_pattern(std::string_view text) {
   const auto high = part_of(parts[0], 0xFFFF);
   const auto low = part_of(parts[1], 0xFFFF);
   if (!high || !low) return std::nullopt;
+  // A wild part has neither value nor mask, so equal patterns are equal values.
   return CommunityPattern{
       high->value << 16U | low->value, (high->wild ? 0 : 0xFFFF0000U) | (low->wild ? 0 : 0xFFFFU), {}};
 }
@@ -208,6 +214,7 @@ std::optional<ExtendedCommunityPattern> parse_extended_community_pattern(std::st
     const auto exact = parse_extended_community(std::string(kind.name) + ":" + std::string(parts[1]) + ":0");
     if (!exact) return std::nullopt;
     const auto value = static_cast<std::uint64_t>(*exact);
+    // Without the transitive bits a type of 0 has a 2-octet AS number.
     const std::uint64_t mask = (value >> 56U & 0x3FU) == 0 ? kAs2Mask : kAdministrator4Mask;
     return ExtendedCommunityPattern{value & mask, mask, {}};
   }
@@ -245,6 +252,7 @@ std::optional<NumberRange> parse_number_range(std::string_view text) {
   const std::string_view low = text.substr(0, dots);
   const std::string_view high = text.substr(dots + 2);
   if (low.empty() && high.empty()) return std::nullopt;
+  // An open end is the smallest or the largest number.
   const auto min = low.empty() ? std::optional{std::uint32_t{0}} : number_of<std::uint32_t>(low);
   const auto max = high.empty() ? std::optional{std::uint32_t{0xFFFFFFFFU}} : number_of<std::uint32_t>(high);
   if (!min || !max) return std::nullopt;
@@ -257,6 +265,7 @@ std::string to_text(const PrefixRange& range) {
   const std::uint8_t bits = address_bits(range.prefix.family);
   if (range.ge == own && range.le == own) return text;
   if (range.ge != own) text += " ge " + std::to_string(range.ge);
+  // The upper bound is left out only where "ge" alone means the same.
   if (range.le != bits || range.ge == own) text += " le " + std::to_string(range.le);
   return text;
 }

@@ -17,6 +17,7 @@ std::uint32_t changed(std::uint32_t old, const NumberChange& change) {
     case NumberChange::Op::set:
       return change.value;
     case NumberChange::Op::add:
+      // Saturating, so that "+1" never makes the largest value the smallest.
       return old > kMax - change.value ? kMax : old + change.value;
     case NumberChange::Op::subtract:
       return old < change.value ? 0 : old - change.value;
@@ -40,6 +41,7 @@ std::optional<Asn> chosen(const AsnChoice& choice, const PolicyContext& context,
 void strip_private(AsPath& path) {
   AsPath kept;
   std::size_t at = 0;
+  // As remove_private() of the export rules does it; policy does not know the speaker's code.
   for (const AsPath::Segment& segment : path.segments) {
     std::uint16_t count = 0;
     for (std::size_t i = 0; i < segment.count; ++i) {
@@ -76,6 +78,7 @@ void edit_list(const Edit& edit, std::vector<Value>& values) {
     return;
   }
   if (edit.op == edit::ListOp::set) values.clear();
+  // validate() has seen to it that only exact values are set or added.
   for (const auto& pattern : edit.items) values.push_back(value_of(pattern));
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -102,6 +105,7 @@ void carry_out(const PolicyEdit& edit, const PolicyContext& context, PathAttribu
                    const auto asn = chosen(e.asn, context, attributes.as_path);
                    if (!asn) return;
                    const std::size_t length = attributes.as_path.asns.size();
+                   // A route that comes back to the policy again and again must not grow without bound.
                    const std::size_t room = length < kEditedPathMax ? kEditedPathMax - length : 0;
                    attributes.as_path.prepend(*asn, static_cast<std::uint32_t>(std::min<std::size_t>(e.times, room)));
                  },
@@ -121,6 +125,7 @@ void carry_out(const PolicyEdit& edit, const PolicyContext& context, PathAttribu
                  [&](const edit::LargeCommunities& e) { edit_list(e, attributes.large_communities); },
                  [&](const edit::SetNextHop& e) {
                    local.next_hop = e.choice;
+                   // The link-local half belonged to the former next hop.
                    if (e.choice == NextHopChoice::address) attributes.next_hop = {e.address, {}};
                  },
                  [&](const edit::FibMetric& e) { local.fib_metric = e.metric; },

@@ -8,6 +8,7 @@ namespace {
 
 /// Insertions, deletions, replacements and swaps of neighbors between two words.
 std::size_t distance(std::string_view a, std::string_view b) {
+  // O(length of a * length of b); nearest() bounds both.
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) {
     for (std::size_t j = 0; j <= b.size(); ++j) {
@@ -15,6 +16,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
         cost[i][j] = i + j;
         continue;
       }
+      // Deletion, insertion, replacement; the next line has the swap of neighbors (optimal string alignment).
       cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
         cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
@@ -27,6 +29,7 @@ template <typename Names>
 std::string nearest(const Names& names, std::string_view wanted) {
   constexpr std::size_t kNameMax = 64;  // Longer names are not typing mistakes worth the square of their length.
   std::string_view best;
+  // A third of the letters may differ: beyond that a hint would be a guess.
   std::size_t best_distance = std::max<std::size_t>(1, wanted.size() / 3) + 1;
   if (wanted.size() > kNameMax) return {};
   for (const auto& [name, thing] : names) {
@@ -59,6 +62,7 @@ LibraryIndex::LibraryIndex(const PolicyLibrary& library) {
 
 template <typename Item>
 std::string LibraryIndex::hint_for_set(std::string_view name) const {
+  // The name exists, but as a set of another kind: that is a better hint than a similar name.
   const auto kind_if = [&](const auto& names, const char* kind) {
     return names.count(name) != 0 ? std::string("'") + std::string(name) + "' is a set of " + kind : std::string{};
   };

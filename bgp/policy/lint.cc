@@ -42,11 +42,13 @@ class Lint {
     for (std::size_t i = 0; i < definition.terms.size(); ++i) {
       const PolicyTerm& term = definition.terms[i];
       term_ = term_name(term, i);
+      // Reports and traces name terms, so two of one name cannot be told apart.
       if (!names.insert(term_).second) remark(term.mark, "second term named '" + term_ + "'", "reports name terms");
       if (term.verdict == TermVerdict::next && term.edits.empty() && !term.call)
         remark(term.mark, "term '" + term_ + "' does nothing", "give it a verdict or an edit");
       for (std::size_t j = 0; j < i; ++j) {
         const PolicyTerm& earlier = definition.terms[j];
+        // `next` decides nothing. A term with fewer conditions than an earlier one may still be reached.
         if (earlier.verdict == TermVerdict::next || !implied(earlier.matches, term.matches)) continue;
         remark(term.mark, "term '" + term_ + "' cannot be reached",
                "'" + term_name(earlier, j) + "' decides every route that it matches");
@@ -85,6 +87,7 @@ class Lint {
   }
 
   static bool within(const PrefixRange& narrow, const PrefixRange& wide) {
+    // Prefix and both bounds have to lie inside.
     return wide.prefix.covers(narrow.prefix) && wide.ge <= narrow.ge && narrow.le <= wide.le;
   }
 
@@ -99,6 +102,7 @@ class Lint {
     } else {
       std::visit([this](const auto& one) { used_by(one); }, match.condition);
     }
+    // Lists inside of Not and AnyOf come here as well.
     if (const auto* prefix = std::get_if<match::PrefixIn>(&match.condition)) prefixes(prefix->items, "the list");
   }
 
@@ -122,6 +126,7 @@ class Lint {
     unused_sets(library_.extended_community_sets);
     unused_sets(library_.large_community_sets);
     unused_sets(library_.next_hop_sets);
+    // Without roots it is not known who uses the policies.
     if (roots_.empty()) return;
     used_policies_.insert(roots_.begin(), roots_.end());
     for (const PolicyDefinition& definition : library_.policies)
@@ -151,6 +156,7 @@ class Lint {
     for (const PrefixRange* range : sorted) {
       while (!open.empty() && !open.back()->prefix.covers(range->prefix)) open.pop_back();
       for (const PrefixRange* outer : open) {
+        // The lengths do not meet, so no prefix is in both.
         if (std::max(outer->ge, range->ge) > std::min(outer->le, range->le)) continue;
         if (++found > kRemarksPerSet) break;
         const bool nothing_new = within(*range, *outer);
@@ -158,6 +164,7 @@ class Lint {
             range->mark,
             where + ": entry " + to_text(*range) + (nothing_new ? " is covered by " : " overlaps ") + to_text(*outer),
             nothing_new ? "remove it" : "");
+        // One remark for each entry.
         break;
       }
       open.push_back(range);
@@ -173,6 +180,7 @@ class Lint {
     std::size_t found = 0;
     const AsnRange* widest = nullptr;
     for (const AsnRange& range : sorted) {
+      // The entries before end at `widest` at the latest, so overlapping it is enough to overlap one of them.
       if (widest != nullptr && range.first <= widest->last && ++found <= kRemarksPerSet)
         remark(range.mark, "set '" + set.name + "': entry " + to_text(range) + " overlaps " + to_text(*widest));
       if (widest == nullptr || range.last > widest->last) widest = &range;
@@ -190,6 +198,7 @@ class Lint {
       std::string by;
       if (!seen.insert(to_text(pattern)).second) by = to_text(pattern);
       for (const Pattern* other : wild)
+        // A pattern is not compared with other patterns.
         if (pattern.exact() && other->matches(value_of(pattern))) by = to_text(*other);
       if (!by.empty() && ++found <= kRemarksPerSet)
         remark(pattern.mark, "set '" + set.name + "': entry " + to_text(pattern) + " is covered by " + by, "remove it");

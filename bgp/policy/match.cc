@@ -7,6 +7,7 @@ namespace {
 
 bool starts(const AsPath& path, const Tables& tables, const Condition& condition) {
   const std::size_t wanted = condition.y - condition.x;
+  // A set has no order, so a sequence cannot begin in one.
   if (path.segments.empty() || path.segments.front().type != AsPath::SegmentType::sequence) return false;
   if (path.segments.front().count < wanted) return false;
   return std::equal(tables.sequences.begin() + condition.x, tables.sequences.begin() + condition.y, path.asns.begin());
@@ -38,6 +39,7 @@ bool all_hold(std::uint32_t begin, std::uint32_t end, const Tables& tables, cons
 template <typename Pattern, typename Value>
 bool PatternTable<Pattern, Value>::any(const std::vector<Value>& values) const {
   for (const Value& value : values) {
+    // O(log n) for each community of the route, and one comparison for each pattern.
     if (!exact.empty() && std::binary_search(exact.begin(), exact.end(), value)) return true;
     for (const Pattern& pattern : wild)
       if (pattern.matches(value)) return true;
@@ -48,6 +50,7 @@ bool PatternTable<Pattern, Value>::any(const std::vector<Value>& values) const {
 template <typename Pattern, typename Value>
 bool PatternTable<Pattern, Value>::all(const std::vector<Value>& values) const {
   // Both sorted and unique.
+  // All values of the table must be among those of the route.
   if (!std::includes(values.begin(), values.end(), exact.begin(), exact.end())) return false;
   return std::all_of(wild.begin(), wild.end(), [&](const Pattern& pattern) {
     return std::any_of(values.begin(), values.end(), [&](const Value& value) { return pattern.matches(value); });
@@ -69,6 +72,7 @@ bool holds_at_length(const Condition& condition, const Tables& tables, const Pol
     case Kind::path_ends:
       return ends(attributes.as_path, tables, condition);
     case Kind::next_hop: {
+      // The index of next hops is asked with the prefix of a host.
       const IpAddress& address = attributes.next_hop.address;
       const Prefix host = Prefix::of(address, address_bits(address.family));
       const PrefixIndex& index = *tables.indexes[x];

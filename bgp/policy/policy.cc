@@ -5,6 +5,7 @@
 namespace minibgp {
 
 std::shared_ptr<const Policy> Policy::accept_all() {
+  // Static, so that policies without rules compare equal by their address.
   static const auto policy = std::make_shared<const Policy>(std::make_unique<const policy::Program>(
       policy::Tables{}, std::vector<policy::Program::Step>{}, std::vector<PolicyEdit>{},
       std::vector<policy::Program::Term>{}, policy::Program::kAccept));

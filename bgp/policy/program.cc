@@ -101,6 +101,7 @@ Program::Program(Tables tables, std::vector<Step> steps, std::vector<PolicyEdit>
   count_ways();
   find_prefix_readers();
   for (Step& step : steps_)
+    // A step with one condition has it at hand, without a look into the table.
     if (step.conditions_end - step.conditions_begin == 1) step.only = tables_.conditions[step.conditions_begin];
 }
 
@@ -125,6 +126,7 @@ bool Program::reads_prefix(const Condition& condition) const {
 
 void Program::find_prefix_readers() {
   const auto follows = [&](std::uint32_t at) { return at < kReject && steps_[at].prefix_follows; };
+  // From the end: a step only leads to later ones.
   for (std::size_t i = steps_.size(); i-- > 0;) {
     Step& step = steps_[i];
     const auto first = tables_.conditions.begin();
@@ -149,10 +151,12 @@ void Program::count_ways() {
     const bool edits_here = step.edits_begin != step.edits_end && if_true > 0;
     step.edits_follow = edits_here || edits_from(step.on_true) || edits_from(step.on_false);
     if (step.edits_follow) {
+      // Saturated one above the limit, so that the sums cannot overflow.
       ways[i] = std::min(if_true + if_false, kWaysMax + 1);
       step.ways_if_false = static_cast<std::uint32_t>(std::min(if_false, kWaysMax));
       if (ways[i] > kWaysMax) ways_fit_ = false;
     } else {
+      // Without edits on any way to the end all of them have the same result.
       ways[i] = if_true + if_false > 0 ? 1 : 0;
     }
   }
@@ -169,12 +173,15 @@ Judgement Program::judge(const PathAttributes& attributes, const PolicyContext& 
       at = step.on_false;
       return;
     }
+    // Ways are numbered so that those over on_false come first.
     way += step.ways_if_false;
     edited = edited || step.edits_begin != step.edits_end;
     at = step.on_true;
   };
   for (at = past_guard(at, subject); at < kReject && steps_[at].prefix_follows; at = past_guard(at, subject)) step_on();
   if (at < kReject) {
+    // The rest of the program reads no prefix, so its result holds for all routes with the same attributes that come to
+    // the same step.
     if (run.at_ != at) {
       const std::uint32_t from = at;
       const std::uint32_t way_before = std::exchange(way, 0);
@@ -187,6 +194,7 @@ Judgement Program::judge(const PathAttributes& attributes, const PolicyContext& 
       way = way_before;
       edited = edited_before;
     }
+    // The number of a way is the sum over its steps, in whichever order.
     way += run.way_;
     edited = edited || run.edited_;
     at = run.accepted_ ? kAccept : kReject;
@@ -205,6 +213,7 @@ void Program::apply(std::uint32_t outcome, const PolicyContext& context, PathAtt
   if (outcome == 0) return;
   std::uint32_t way = outcome - 1;
   std::uint32_t at = entry_;
+  // The number says at each step which branch was taken: judge() is not run again.
   while (at < kReject && steps_[at].edits_follow) {
     const Step& step = steps_[at];
     if (way < step.ways_if_false) {
@@ -228,6 +237,7 @@ PolicyTrace Program::trace(const PathAttributes& attributes, const PolicyContext
     const Step& step = steps_[at];
     const Term& term = terms_[step.term];
     TermTrace seen{term.policy, term.name, term.mark, term.depth, true, {}, {}, term.verdict};
+    // In the order of the text, not in that in which they are asked.
     seen.conditions.resize(step.conditions_end - step.conditions_begin);
     for (std::uint32_t i = step.conditions_begin; i < step.conditions_end; ++i) {
       const Condition& condition = tables_.conditions[i];
@@ -243,6 +253,7 @@ PolicyTrace Program::trace(const PathAttributes& attributes, const PolicyContext
       }
     }
     at = seen.fired ? step.on_true : step.on_false;
+    // A step that only calls another policy decides nothing itself.
     const bool decides =
         seen.fired && at >= kReject && (term.verdict == TermVerdict::accept || term.verdict == TermVerdict::reject);
     if (decides) {

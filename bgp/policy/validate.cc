@@ -28,7 +28,9 @@ class Validator {
   }
 
   void policy(const PolicyDefinition& definition) {
+    // A set or a policy that several others name is looked at once, and its errors are reported once.
     if (!seen_.insert(&definition).second) return;
+    // Restored below: validating a policy that is named leads into it in the middle of this one.
     const std::string outer_policy = std::exchange(policy_, definition.name);
     const std::string outer_term = term_;
     open_.push_back(&definition);
@@ -124,6 +126,7 @@ class Validator {
       error(to.mark, "unknown policy '" + to.name + "'", names_.hint_for_policy(to.name));
       return;
     }
+    // On the way to itself: compiling it would not end.
     const auto on_the_way = std::find(open_.begin(), open_.end(), found);
     if (on_the_way == open_.end()) {
       policy(*found);
@@ -193,6 +196,7 @@ class Validator {
   void regexes(const match::AsPathRegex& m, const SourceMark& mark) {
     not_empty(m.any, mark);
     for (const std::string& expression : m.any) {
+      // Before it is compiled, whose cost grows with the length.
       if (expression.size() > kAsPathRegexCharsMax) {
         error(mark, "regular expression of " + std::to_string(expression.size()) + " characters",
               "the limit is " + std::to_string(kAsPathRegexCharsMax));
@@ -206,8 +210,10 @@ class Validator {
 
   template <typename Edit>
   void communities(const Edit& e, const SourceMark& mark) {
+    // `set` with an empty list takes all communities off.
     if (e.op != edit::ListOp::set && e.items.empty() && e.sets.empty()) error(mark, "an empty list changes nothing");
     sets_of(e);
+    // Patterns may be removed, but it is not known which value to add.
     if (e.op == edit::ListOp::remove) return;
     const auto refuse_wildcards = [&](const auto& items) {
       for (const auto& pattern : items)
@@ -268,6 +274,7 @@ class Validator {
 
 std::vector<PolicyError> validate(const PolicyLibrary& library, const LibraryIndex& names, std::string_view root) {
   Validator validator(names);
+  // Without a root all of the library is looked at, also what nothing uses.
   if (root.empty()) {
     validator.whole(library);
   } else if (const PolicyDefinition* definition = names.policy(root)) {

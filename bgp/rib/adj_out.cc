@@ -25,6 +25,7 @@ void AdjOut::count(OutEntry entry, std::ptrdiff_t change) {
 void AdjOut::set(RouteId id, OutEntry entry) {
   const std::uint32_t number = static_cast<std::uint32_t>(id);
   const std::uint32_t index = number / kChunk;
+  // Chunks exist only where there are entries. An empty entry needs none.
   if (index >= chunks_.size() || chunks_[index] == nullptr) {
     if (entry.is_empty()) return;
     if (index >= chunks_.size()) chunks_.resize(index + 1);
@@ -41,6 +42,7 @@ void AdjOut::set(RouteId id, OutEntry entry) {
   chunk.used += entry.is_empty() ? 0U : 1U;
   chunk.used -= old.is_empty() ? 0U : 1U;
   if (chunk.used == 0) chunks_[index].reset();
+  // The new reference first: old and new may be the same attributes.
   if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
   if (old.is_advertised()) attributes_.release(old.attributes);
 }
@@ -51,6 +53,7 @@ bool AdjOut::same_entries(const AdjOut& other) const {
     const Chunk* const mine = i < chunks_.size() ? chunks_[i].get() : nullptr;
     const Chunk* const its = i < other.chunks_.size() ? other.chunks_[i].get() : nullptr;
     if (mine == nullptr && its == nullptr) continue;
+    // Unused slots are zero on both sides, so whole arrays can be compared.
     if (mine == nullptr || its == nullptr || mine->attributes != its->attributes || mine->source != its->source)
       return false;
   }
@@ -66,6 +69,7 @@ void AdjOut::copy_from(const AdjOut& other) {
   }
   counts_ = other.counts_;
   by_source_ = other.by_source_;
+  // Each copied entry needs its own reference.
   for_each_entry([&](RouteId, OutEntry entry) {
     if (entry.is_advertised()) attributes_.add_ref(entry.attributes);
   });
@@ -77,6 +81,7 @@ void AdjOut::copy_from(const AdjOut& other) {
 }
 
 void AdjOut::find_withheld(Withheld why, std::size_t most, std::vector<RouteId>& found) const {
+  // The count ends the search early. In the worst case all chunks are looked at.
   std::size_t left = std::min(most, counts_.withheld[static_cast<std::size_t>(why)]);
   const AttrId mark = OutEntry::withheld(why, {}).attributes;
   for (std::uint32_t i = 0; i < chunks_.size() && left != 0; ++i) {

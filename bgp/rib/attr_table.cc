@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint32_t number(AttrId id) { return static_cast<std::uint32_t>(id); }
 
 std::uint64_t hash_of_next_hop(const NextHop& next_hop) {
+  // Family and octets, not the struct: padding must not reach the hash.
   std::uint8_t octets[34];
   std::memcpy(octets, next_hop.address.octets.data(), 16);
   std::memcpy(octets + 16, next_hop.link_local.octets.data(), 16);
@@ -32,6 +33,7 @@ AttrTable::~AttrTable() = default;
 
 Bytes AttrTable::packed(std::uint32_t id) const {
   const std::size_t at = std::size_t{records_[id].place} * kGrain;
+  // A record that is larger than a block begins at the start of its own, so the division holds for it, too.
   const std::uint8_t* const octets = blocks_[at / kBlockOctets].octets.get() + at % kBlockOctets;
   Header header;
   std::memcpy(&header, octets, sizeof header);
@@ -48,6 +50,7 @@ AttrId AttrTable::intern(const PathAttributes& attributes) {
   const std::uint64_t hash = hash_octets(scratch_);
   const std::uint32_t known = index_.find(hash, [&](std::uint32_t id) {
     const Record& record = records_[id];
+    // The stored hash first: it sorts out nearly all others without touching their octets.
     if (record.hash != static_cast<std::uint32_t>(hash)) return false;
     const Bytes stored = packed(id);
     return stored.size() == scratch_.size() && std::memcmp(stored.data(), scratch_.data(), stored.size()) == 0;
@@ -60,11 +63,13 @@ AttrId AttrTable::intern(const PathAttributes& attributes) {
   const std::uint32_t hot_id = hot_.insert();
   BGP_ASSERT(id == hot_id);  // Both slabs see the same inserts and erases, here and in free_record() alone.
   Record& record = records_[id];
+  // Hash and place must be set before index_.insert(), which reads them when the index grows.
   record.refs = 1;
   record.hash = static_cast<std::uint32_t>(hash);
   record.hash_high = static_cast<std::uint32_t>(hash >> 32U);
   record.place = store(id, scratch_);
   hot_[id] = make_hot(attributes);
+  // Equal paths have equal hashes; same_as_path() still compares the octets.
   hot_[id].as_path_hash = static_cast<std::uint32_t>(hash_octets(packed_as_path(scratch_)));
   index_.insert(hash, id, [this](std::uint32_t other) { return stored_hash(other); });
   return AttrId{id};
@@ -90,6 +95,7 @@ void AttrTable::free_record(std::uint32_t id) {
   drop(records_[id].place);
   records_.erase(id);
   hot_.erase(id);
+  // At most one block is moved for each record that is freed.
   compact();
 }
 
@@ -115,11 +121,13 @@ bool AttrTable::same_as_path(AttrId a, AttrId b) const {
 HotAttrs AttrTable::make_hot(const PathAttributes& attributes) {
   HotAttrs hot;
   hot.weight = attributes.local.weight;
+  // Missing attributes are stored as 0; kHasLocalPref tells a missing LOCAL_PREF from 0.
   hot.local_pref = attributes.local_pref.value_or(0);
   hot.med = attributes.med.value_or(0);
   hot.neighbor_as = static_cast<std::uint32_t>(attributes.as_path.first().value_or(Asn{0}));
   hot.originator = static_cast<std::uint32_t>(attributes.originator_id.value_or(RouterId{0}));
   hot.next_hop = intern_next_hop(attributes.next_hop);
+  // Saturated: a message of 65 535 octets cannot carry a path that long.
   hot.as_path_length = static_cast<std::uint16_t>(std::min<std::uint32_t>(attributes.as_path.length(), 0xFFFF));
   hot.cluster_list_length = static_cast<std::uint8_t>(std::min<std::size_t>(attributes.cluster_list.size(), 0xFF));
   unsigned flags = static_cast<unsigned>(attributes.origin);
@@ -136,8 +144,10 @@ HotAttrs AttrTable::make_hot(const PathAttributes& attributes) {
 // --- Packed octets -------------------------------------------------------------------------------------------------
 
 std::uint32_t AttrTable::store(std::uint32_t id, Bytes octets) {
+  // Rounded up to kGrain, so that 32 bits of `place` address more memory than octets would.
   const std::size_t needed = (sizeof(Header) + octets.size() + kGrain - 1) / kGrain * kGrain;
   if (blocks_.empty() || blocks_[filling_].used + needed > kBlockOctets) {
+    // It was emptied while it was being filled, and is too small for what comes.
     if (!blocks_.empty() && blocks_[filling_].used == 0) release_block(filling_);
     if (empty_blocks_.empty()) {
       blocks_.emplace_back();
@@ -172,10 +182,12 @@ void AttrTable::drop(std::uint32_t place) {
   std::memcpy(block.octets.get() + at % kBlockOctets, &header, sizeof header);
   BGP_ASSERT(block.live >= octets);  // store() added what is taken off here: the size is in the record's header.
   block.live -= static_cast<std::uint32_t>(octets);
+  // `used` is not lowered: the hole stays until the block is moved or empty.
   live_octets_ -= octets;
   if (block.live != 0) return;
   used_octets_ -= block.used;
   block.used = 0;
+  // The block being filled stays, to be filled from its start again.
   if (index != filling_) release_block(index);
 }
 
@@ -185,6 +197,7 @@ void AttrTable::release_block(std::uint32_t index) {
 }
 
 void AttrTable::compact() {
+  // Half of the memory may be holes, and two blocks more: fewer would have a small table move records all the time.
   if (used_octets_ - live_octets_ <= live_octets_ + 2 * kBlockOctets) return;
   std::uint32_t emptiest = filling_;
   for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
@@ -205,6 +218,7 @@ void AttrTable::move_records(std::uint32_t index) {
     if (header.id == 0) continue;
     const std::uint32_t old_place = records_[header.id].place;
     records_[header.id].place = store(header.id, Bytes{from + sizeof header, header.size});
+    // Asked before drop(), which releases the block with its last record.
     const bool last = blocks_[index].live == (sizeof header + header.size + kGrain - 1) / kGrain * kGrain;
     drop(old_place);
     if (last) return;  // The block is gone.

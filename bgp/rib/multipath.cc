@@ -9,6 +9,7 @@ namespace minibgp::rib {
 void Selection::find_group_winners(std::span<const Candidate> candidates, const DecideOptions& options) {
   winners_.clear();
   for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+    // O(paths * neighboring ASes); a route has few of either.
     const Candidate& candidate = candidates[i];
     const auto same_group = std::find_if(winners_.begin(), winners_.end(), [&](std::uint32_t winner) {
       return options.always_compare_med || candidates[winner].attrs->neighbor_as == candidate.attrs->neighbor_as;
@@ -23,6 +24,7 @@ void Selection::find_group_winners(std::span<const Candidate> candidates, const 
 
 std::span<const std::uint32_t> Selection::choose(std::span<const Candidate> candidates,
                                                  const SelectionOptions& options) {
+  // Reused from route to route, so that selection does not allocate.
   chosen_.clear();
   if (candidates.empty()) return chosen_;
   find_group_winners(candidates, options.decide);
@@ -39,6 +41,7 @@ std::span<const std::uint32_t> Selection::choose(std::span<const Candidate> cand
     while (at != chosen_.end() && !decide(candidates[i], candidates[*at], options.decide).first_wins) ++at;
     chosen_.insert(at, i);
   }
+  // After sorting: of paths with the same next hop the better one is kept.
   drop_repeated_next_hops(candidates);
   if (chosen_.size() > options.maximum_paths) chosen_.resize(options.maximum_paths);
   return chosen_;
@@ -49,6 +52,7 @@ bool Selection::joins(std::span<const Candidate> candidates, std::uint32_t index
                       const SelectionOptions& options) const {
   const Candidate& other = candidates[index];
   const Candidate& first = candidates[best];
+  // The rule that decides says how alike two paths are: all rules up to the cost of the next hop found them equal.
   if (decide(other, first, options.decide).rule <= Rule::igp_cost) return false;
   // A path that loses within its neighboring AS by MED or earlier does not share traffic either.
   for (const std::uint32_t winner : winners_)
@@ -72,6 +76,7 @@ void Selection::drop_repeated_next_hops(std::span<const Candidate> candidates) {
   for (auto at = chosen_.begin(); at != chosen_.end();) {
     const Candidate& one = candidates[*at];
     const bool repeated = std::any_of(chosen_.begin(), at, [&](std::uint32_t better) {
+      // Only of the same peer: one address may mean different next hops to two peers.
       return candidates[better].attrs->next_hop == one.attrs->next_hop && candidates[better].peer_id == one.peer_id;
     });
     at = repeated ? chosen_.erase(at) : at + 1;

@@ -8,6 +8,7 @@ namespace minibgp::rib {
 
 NextHopIndex::Entry& NextHopIndex::entry(PeerId peer, const IpAddress& next_hop) {
   const Key key{peer, next_hop};
+  // The same next hop mostly comes many times in a row, once for each route of an UPDATE.
   if (last_ == entries_.end() || last_->first != key) {
     last_ = entries_.try_emplace(key).first;
     if (!last_->second.told) last_->second.state.usable = tracking_ == NextHopTracking::assume_usable;
@@ -43,6 +44,7 @@ bool NextHopIndex::set(PeerId peer, const IpAddress& next_hop, State state) {
   known.told = true;
   const bool differs = known.state.usable != state.usable || known.state.cost != state.cost;
   known.state = state;
+  // Without tracking every answer counts, since no interest is ever reported.
   return differs && (known.paths > 0 || !tracked());
 }
 
@@ -57,6 +59,7 @@ bool NextHopIndex::lost(PeerId peer, const IpAddress& next_hop) const {
 }
 
 bool NextHopIndex::any_lost(PeerId peer) const {
+  // Entries are ordered by peer first, so those of one peer follow each other.
   for (auto at = entries_.lower_bound(Key{peer, IpAddress{}}); at != entries_.end() && at->first.first == peer; ++at)
     if (at->second.told && !at->second.state.usable) return true;
   return false;
@@ -73,6 +76,8 @@ void NextHopIndex::forget(PeerId peer) {
 }
 
 void NextHopIndex::note(const Key& key, Entry& known) {
+  // A key is in the list at most once. What is reported is decided when it is taken, so a next hop that comes and goes
+  // within a turn is not reported at all.
   if (known.queued) return;
   known.queued = true;
   interests_.push_back(key);
@@ -80,6 +85,7 @@ void NextHopIndex::note(const Key& key, Entry& known) {
 
 void NextHopIndex::erase_if_idle(Entries::iterator at) {
   const Entry& known = at->second;
+  // An interest that was reported must be taken back before the entry may go.
   if (known.paths > 0 || known.told || known.queued || known.wanted_told) return;
   if (last_ == at) last_ = entries_.end();
   entries_.erase(at);

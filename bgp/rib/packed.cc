@@ -44,6 +44,7 @@ class Packer {
   explicit Packer(std::uint8_t* at) : at_(at) {}
   template <typename T>
   void put(const T& value) {
+    // Values with padding would hash and compare by octets that nobody set.
     static_assert(std::has_unique_object_representations_v<T>);
     std::memcpy(at_, &value, sizeof value);
     at_ += sizeof value;
@@ -109,6 +110,7 @@ class Unpacker {
 };
 
 std::size_t packed_bound(const PathAttributes& a) {
+  // 128 octets for all that has a fixed size and for the counts of the lists.
   std::size_t size = 128 + a.as_path.segments.size() * 5 + a.as_path.asns.size() * 4 + a.communities.size() * 4 +
                      a.extended_communities.size() * 8 + a.large_communities.size() * 12 + a.cluster_list.size() * 4;
   for (const UnknownAttribute& unknown : a.unknown) size += unknown.value.size() + 8;
@@ -145,6 +147,7 @@ void pack_local(const LocalAttributes& local, Packer& out) {
   if (local.next_hop != NextHopChoice::by_rule) bits |= kNextHopChoice;
   if (local.audience != 0 || local.network_bits != 0) bits |= kAudience;
   out.put(static_cast<std::uint8_t>(bits));
+  // The order here and in unpack_local_part() is the format.
   if (local.weight != 0) out.put(local.weight);
   if (local.ecmp_weight != 0) out.put(local.ecmp_weight);
   if (local.fib_metric) out.put(*local.fib_metric);
@@ -183,6 +186,7 @@ std::size_t next_hop_octets(std::uint16_t bits) {
 }  // namespace
 
 void pack(const PathAttributes& attributes, std::vector<std::uint8_t>& out) {
+  // Room for the worst case first, cut below: the packer itself checks nothing.
   out.resize(packed_bound(attributes));
   Packer packer{out.data()};
   const std::uint16_t bits = bits_of(attributes);
@@ -192,6 +196,7 @@ void pack(const PathAttributes& attributes, std::vector<std::uint8_t>& out) {
     packer.put(static_cast<std::uint8_t>(attributes.next_hop.link_local.family));
     packer.put_octets(attributes.next_hop.link_local.octets.data(), 16);
   }
+  // Segments before numbers: packed_as_path() finds the end of the path by the second count.
   packer.put_count(attributes.as_path.segments.size());
   for (const AsPath::Segment& segment : attributes.as_path.segments) {
     packer.put(static_cast<std::uint8_t>(segment.type));
@@ -237,6 +242,7 @@ void unpack(Bytes octets, PathAttributes& out) {
   out.local = {};
   Unpacker in{octets};
   const auto bits = in.get<std::uint16_t>();
+  // Each optional attribute was reset above, so only those that are there are written.
   out.origin = static_cast<Origin>(bits & kOriginBits);
   if ((bits & kNextHopV6) != 0) out.next_hop.address.family = Family::ipv6;
   in.get_octets(out.next_hop.address.octets.data(), (bits & kNextHopV6) != 0 ? 16 : 4);
@@ -261,6 +267,7 @@ void unpack(Bytes octets, PathAttributes& out) {
   if ((bits & kOriginator) != 0) out.originator_id = in.get<RouterId>();
   get_list(kClusterList, out.cluster_list);
   if ((bits & kOtc) != 0) out.only_to_customer = in.get<Asn>();
+  // Shrinking keeps the buffers of the entries that stay.
   out.unknown.resize((bits & kUnknown) != 0 ? in.get_count() : 0);
   if ((bits & kUnknown) != 0) {
     for (UnknownAttribute& unknown : out.unknown) {
@@ -277,6 +284,7 @@ Bytes packed_as_path(Bytes octets) {
   in.skip(next_hop_octets(in.get<std::uint16_t>()));
   const std::uint8_t* const begin = in.at();
   for (std::size_t segments = in.get_count(); segments > 0; --segments) {
+    // The type. The count of the segment is not needed: all numbers follow in one list.
     in.skip(1);
     static_cast<void>(in.get_count());
   }
@@ -302,6 +310,7 @@ std::uint64_t hash_octets(Bytes octets) {
   }
   std::uint64_t tail = 0;
   if (left != 0) std::memcpy(&tail, at, left);
+  // The constant tells an empty tail from a word of zeros; the length is in the first value of the hash.
   mix(tail ^ kFirst);
   hash *= kSecond;
   return hash ^ (hash >> 32U);

@@ -53,6 +53,7 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
     peers.push_back(
         {path.peer_type == PeerType::ebgp, path.peer_router_id, path.peer_address, path.default_local_pref});
   }
+  // `hot()` stays where it is as long as nothing is interned, so candidates may point to it.
   const auto candidate = [&](std::size_t i) {
     rib::Candidate made;
     made.attributes = ids[i];
@@ -72,6 +73,7 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
   selection_options.multipath = options.multipath;
   selection_options.decide = {options.always_compare_med, options.prefer_oldest};
 
+  // MED makes the order intransitive, so it is no matter of sorting: the best of what is left is taken again and again.
   std::vector<std::size_t> left;
   std::vector<Ranked> ranked;
   for (std::size_t i = 0; i < paths.size(); ++i)
@@ -82,6 +84,7 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
     std::vector<rib::Candidate> candidates;
     for (const std::size_t i : left) candidates.push_back(candidate(i));
     const auto chosen = selection.choose(candidates, selection_options);
+    // Only the first choice is made among all paths; the later ones would give sets that no router uses.
     if (ranked.empty())
       for (const std::uint32_t i : chosen) set.push_back(left[i]);
     const std::size_t best = left[chosen.front()];
@@ -89,6 +92,7 @@ std::vector<Ranked> decide(std::span<const DecideInput> paths, const SpeakerOpti
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(chosen.front()));
   }
   for (std::size_t i = 1; i < ranked.size(); ++i)
+    // Compared with the best path, not with the neighbor in the list: the answer is why it is not used.
     ranked[i].rule = rib::decide(candidate(ranked[i].index), candidate(ranked[0].index), selection_options.decide).rule;
   if (!ranked.empty()) ranked[0].rule = ranked.size() == 1 ? Rule::only_path : ranked[1].rule;
   for (std::size_t i = 0; i < paths.size(); ++i)

@@ -15,6 +15,7 @@ constexpr std::uint32_t more_capacity(std::uint32_t count) { return count < 2 ? 
 
 Table::Table(AttrTable& attributes, NextHopIndex& next_hops)
     : attributes_(attributes), next_hops_(next_hops), selection_(attributes) {
+  // Our own paths need facts before the first of them is set; they are all zero.
   set_peer(kLocalPeer, PeerFacts{});
 }
 
@@ -40,6 +41,7 @@ std::uint32_t Table::add_slot(Route& route) {
   const std::uint32_t index = route.path_count;
   BGP_ASSERT(index <= Route::kPathsMax);  // set_path() refuses a peer's path where there are that many.
   const std::uint32_t capacity = more_capacity(index);
+  // Grows when the count passes a power of two, so most paths are added without an allocation.
   if (more_capacity(index + 1) != capacity) {
     Path* const larger = new Path[more_capacity(index + 1)];
     std::copy_n(route.more, capacity, larger);
@@ -56,6 +58,7 @@ std::uint32_t Table::add_slot(Route& route) {
 /// Keeps the order of the others.
 void Table::remove_slot(Route& route, std::uint32_t index) {
   const std::uint32_t last = route.path_count - 1U;
+  // The paths in use are in front in the order of preference, so paths move up instead of the last filling the gap.
   for (std::uint32_t i = index; i < last; ++i) route.path(i) = route.path(i + 1);
   if (index < route.best) --route.best;
   const std::uint32_t capacity = more_capacity(route.path_count);
@@ -73,6 +76,7 @@ void Table::remove_slot(Route& route, std::uint32_t index) {
 }
 
 void Table::take_path(Path& path, AttrId received, AttrId accepted) {
+  // Before the old ones are dropped: both may be the same attributes.
   attributes_.add_ref(received);
   attributes_.add_ref(accepted);
   path.received = received;
@@ -81,6 +85,7 @@ void Table::take_path(Path& path, AttrId received, AttrId accepted) {
   ++counts.received;
   if (accepted == kNoAttributes) return;
   ++counts.accepted;
+  // Only accepted paths use a next hop; one that policy refused must not keep it being looked up.
   if (next_hops_.tracked() && path.peer != kLocalPeer)
     next_hops_.acquire(path.peer, attributes_.next_hop(accepted).address);
   read_usability(path);
@@ -112,6 +117,7 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
   if (slot == base::FlatIndex::kNotFound) {
     slot = routes_.insert();
     routes_[slot].prefix = prefix;
+    // After the prefix was stored: when the index grows it reads the prefixes of all routes.
     index_.insert(hash, slot, [this](std::uint32_t other) { return hash_of(routes_[other].prefix); });
   } else if (routes_[slot].path_count == 0) {
     --without_paths_;  // It comes back before its withdrawal was sent everywhere.
@@ -123,6 +129,7 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
   for (; index < route.path_count; ++index) {
     if (route.path(index).peer != key.peer) continue;
     if (route.path(index).path_id == key.path_id) break;
+    // Paths of this peer with other path identifiers (RFC 7911).
     ++of_peer;
   }
 
@@ -133,6 +140,7 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
     Path& path = route.path(index);
     path.peer = key.peer;
     path.path_id = key.path_id;
+    // Before it is counted as current: the epoch says to which session the path belongs.
     renew(route, path);
     ++peers_[index_of(key.peer)].counts.current;
     take_path(path, received, accepted);
@@ -140,10 +148,13 @@ bool Table::set_path(const Prefix& prefix, PathKey key, AttrId received, AttrId 
     return true;
   }
   Path& path = route.path(index);
+  // A path kept from before the restart was announced again, so it counts as current now.
   if (stale(route, path)) ++peers_[index_of(key.peer)].counts.current;
   renew(route, path);
+  // The same announcement again: nothing is selected or sent.
   if (path.received == received && path.accepted == accepted) return true;
   save_in_use(route);
+  // The new attributes are taken first, because they may share references with the old ones.
   const Path old = path;
   take_path(path, received, accepted);
   drop_path(old);
@@ -168,7 +179,9 @@ void Table::remove_path_at(RouteId id, std::uint32_t index) {
   BGP_ASSERT(index < found.path_count);  // remove_path() and the sweep found it in this route.
   save_in_use(found);
   const bool was_in_use = index < found.best;
+  // Only the path in front counts as the best one of its peer.
   if (index == 0 && found.best != 0) --peers_[index_of(found.first.peer)].counts.best;
+  // The next one of the set becomes the best; select_all() below may choose otherwise.
   const bool promoted = index == 0 && found.best > 1;
   if (!stale(found, found.path(index))) --peers_[index_of(found.path(index).peer)].counts.current;
   drop_path(found.path(index));
@@ -210,6 +223,7 @@ Candidate Table::candidate(const Route& route, std::uint32_t index) const {
   candidate.peer = &peers_[index_of(path.peer)].facts;
   candidate.peer_id = path.peer;
   candidate.path_id = path.path_id;
+  // Only this one is kept by prefer_oldest: the others in use are not the best.
   candidate.in_use = index == 0 && route.best != 0;
   if (next_hops_.active() && path.peer != kLocalPeer)
     candidate.igp_cost = next_hops_.state(path.peer, attributes_.next_hop(path.accepted).address).cost;
@@ -232,6 +246,7 @@ void Table::save_in_use(const Route& route) {
 /// depend on the neighboring AS wins against all.
 void Table::select_after_change(RouteId id, Route& route, std::uint32_t index, bool fresh) {
   if (fresh) {
+    // Refused, or its next hop cannot be used: it is kept, but nothing changes.
     if (!eligible(route.path(index))) return;
     if (route.best == 0) {
       in_use_.clear();
@@ -245,6 +260,7 @@ void Table::select_after_change(RouteId id, Route& route, std::uint32_t index, b
     const bool may_displace = route.best > 1 && verdict.rule > Rule::med;
     if (!verdict.first_wins && !may_join && !may_displace) return;
     const bool wins_against_all =
+        // With several paths in use the others have to be looked at in any case.
         verdict.first_wins && options_.maximum_paths <= 1 &&
         (verdict.rule < Rule::med || route.path_count == 2 || options_.decide.always_compare_med ||
          (verdict.rule != Rule::med && challenger.attrs->neighbor_as == best.attrs->neighbor_as));
@@ -260,6 +276,7 @@ void Table::select_after_change(RouteId id, Route& route, std::uint32_t index, b
 
 /// Makes path `index` the only one in use.
 void Table::put_in_front(RouteId id, Route& route, std::uint32_t index) {
+  // Paths behind the one in use have no order, so a swap is enough.
   if (index != 0) std::swap(route.first, route.path(index));
   route.best = 1;
   ++peers_[index_of(route.first.peer)].counts.best;
@@ -278,6 +295,7 @@ void Table::select_all(RouteId id, Route& route) {
   const auto chosen = selection_.choose(candidates_, options_);
 
   bool same = chosen.size() == in_use_.size();
+  // The same paths in the same order with the same attributes: no one has to be told.
   for (std::size_t i = 0; i < chosen.size() && same; ++i) {
     const Path& path = route.path(slots_[chosen[i]]);
     same = in_use_[i] == InUse{path.peer, path.path_id, path.accepted};
@@ -289,6 +307,7 @@ void Table::select_all(RouteId id, Route& route) {
   }();
   if (route.best != 0) --peers_[index_of(route.first.peer)].counts.best;
   if (!in_place) {
+    // Copied in two passes, because the chosen ones can come from anywhere in the list.
     ordered_.clear();
     for (const std::uint32_t choice : chosen) ordered_.push_back(route.path(slots_[choice]));
     for (std::uint32_t i = 0; i < route.path_count; ++i) {
@@ -306,6 +325,7 @@ void Table::reselect(RouteId id) {
   Route& found = mutable_route(id);
   if (found.path_count == 0) return;
   save_in_use(found);
+  // The state of next hops may have changed since the flags were set.
   for (std::uint32_t i = 0; i < found.path_count; ++i) read_usability(found.path(i));
   select_all(id, found);
 }
@@ -317,6 +337,7 @@ void Table::set_withdrawals_due(RouteId id, std::uint32_t groups) {
   BGP_ASSERT(gone.path_count == 0);  // Exporter::route_changed() asks for it.
   gone.withdrawals_due = groups;
   if (groups != 0) return;
+  // No group holds the route, so its id is free again.
   index_.erase(hash_of(gone.prefix), number(id));
   routes_.erase(number(id));
   --without_paths_;
@@ -331,6 +352,7 @@ void Table::add_withdrawal_due(RouteId id) {
 void Table::withdrawn(RouteId id) {
   Route& gone = mutable_route(id);
   BGP_ASSERT(gone.path_count == 0);  // Callers ask for it, once the withdrawal of a route is written.
+  // The change was not handed out yet: route_changed() counts the groups later.
   if (gone.withdrawals_due == Route::kNotCounted) return;
   BGP_ASSERT(gone.withdrawals_due > 0);  // Each group that was counted withdraws it once.
   set_withdrawals_due(id, gone.withdrawals_due - 1U);

@@ -22,6 +22,8 @@ void Connector::set_options(const PeerOptions& options) {
 }
 
 Duration Connector::retry_delay() {
+  // Every caller has counted the failure already, but for take_dial() with a hanging attempt and no transport. There
+  // the wrapped value gives kRetryMax, which dial_at() then ignores.
   const unsigned earlier = failures() - 1;
   if (earlier < kFastRetries) return jitter_.shorten(doubled(kFirstRetry, earlier));
   return jitter_.shorten(doubled(connect_retry_, earlier - kFastRetries));
@@ -31,8 +33,10 @@ Duration Connector::retry_delay() {
 void Connector::step_to(FsmEvent event, Time now) {
   const FsmStep next = step(state_, event);
   state_ = next.to;
+  // Each state has one deadline of its own, so the one of the state that is left ends here.
   deadline_ = kNever;
   if (has(next.actions, Do::dial)) {
+    // No answer at all (the SYN is lost) must not keep the peer in Connect for the minutes that the kernel would wait.
     dial_wanted_ = true;
     deadline_ = now + kDialPatience;
   } else if (has(next.actions, Do::arm_retry)) {
@@ -61,7 +65,9 @@ void Connector::stop() {
 void Connector::set_transport_usable(bool usable, Time now) {
   if (transport_usable_ == usable) return;
   transport_usable_ = usable;
+  // A new path: failures over the old one say nothing about it.
   if (usable) refused_ = falls_ = 0;
+  // An attempt that is under way in Connect keeps its deadline: take_dial() decides then.
   if (!usable && state_ == PeerState::active) deadline_ = kNever;
   if (stopped_ || session_up_ || !usable || passive_) return;
   if (state_ == PeerState::idle) state_ = PeerState::active;  // The idle hold was for the old path.
@@ -84,6 +90,7 @@ bool Connector::take_dial(Time now) {
 void Connector::on_dial_failed(Time now) {
   if (stopped_ || session_up_ || state_ != PeerState::connect) return;
   ++refused_;
+  // The table leads to Active, where a connection of the peer is welcome at any time.
   step_to(FsmEvent::tcp_down, now);
 }
 
@@ -106,6 +113,7 @@ void Connector::on_session_down(SessionEnd end, Time now) {
   } else if (now - established < kGoodSession) {
     ++falls_;
   } else {
+    // A long session clears what came before it, but its own end is still a failure: the first retry waits.
     falls_ = 1;
   }
   if (end.dial_hangs) {

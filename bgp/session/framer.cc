@@ -17,6 +17,7 @@ constexpr std::size_t kKeepCapacity = 8192;
 }  // namespace
 
 void Framer::feed(Bytes bytes) {
+  // Copies what is left of the last feed() first: those bytes belong to the rim's buffer, which it reuses.
   if (!fresh_.empty()) keep();
   fresh_ = bytes;
 }
@@ -32,6 +33,7 @@ bool Framer::top_up(std::size_t wanted) {
 }
 
 std::optional<Result<Framer::Frame, wire::MessageError>> Framer::next(std::size_t max_message) {
+  // Messages come from `kept_` as long as it has unread octets, because those are older than `fresh_`.
   const bool from_kept = kept_read_ < kept_.size();
   if (!from_kept && !kept_.empty()) {
     kept_.clear();
@@ -45,8 +47,10 @@ std::optional<Result<Framer::Frame, wire::MessageError>> Framer::next(std::size_
   const std::size_t length = header->length;
 
   Bytes message;
+  // Only the octets that complete this one message are copied; all that follow it are read in place.
   if (from_kept) {
     if (!top_up(length)) return std::nullopt;
+    // `kept_read_` moves, not the octets: the view of the body stays valid until the next call.
     message = kept().first(length);
     kept_read_ += length;
   } else {

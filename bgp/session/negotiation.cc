@@ -16,6 +16,7 @@ constexpr std::uint16_t kRestartTimeMax = 4095;
 /// RFC 7911 s.4, the Send/Receive field.
 constexpr std::uint8_t kAddPathReceive = 1, kAddPathSend = 2;
 
+// All subcodes here belong to code 2, OPEN Message Error (RFC 4271 s.6.2).
 [[nodiscard]] wire::MessageError open_error(std::uint8_t subcode, std::vector<std::uint8_t> data = {}) {
   return {notify::kOpen, subcode, std::move(data)};
 }
@@ -67,6 +68,7 @@ constexpr std::uint8_t kAddPathReceive = 1, kAddPathSend = 2;
   for (std::size_t family = 0; family < kFamilies; ++family) {
     if (!options.families[family]) continue;
     const std::uint8_t afi = family == static_cast<std::size_t>(Family::ipv4) ? 1 : 2;
+    // Code, length 4, AFI (2 octets), reserved, SAFI 1 (RFC 4760 s.8).
     data.insert(data.end(), {cap::kMultiprotocol, 4, 0, afi, 0, 1});
   }
   return data;
@@ -75,7 +77,10 @@ constexpr std::uint8_t kAddPathReceive = 1, kAddPathSend = 2;
 }  // namespace
 
 std::uint16_t keepalive_interval(const PeerOptions& options, std::uint16_t hold_s) {
+  // A hold time of 0 means no KEEPALIVEs at all (RFC 4271 s.4.4).
   if (hold_s == 0) return 0;
+  // RFC 4271 s.4.4: a third of the hold time is reasonable, and more than one a second is forbidden. So a keepalive
+  // option can shorten the interval only.
   const std::uint16_t third = std::max<std::uint16_t>(1, hold_s / 3);
   const std::uint16_t wanted = options.timers.keepalive_s;
   return wanted == 0 ? third : std::min(wanted, third);
@@ -85,6 +90,7 @@ wire::Open make_open(const PeerOptions& options, const LocalIdentity& self) {
   wire::Open open;
   open.asn = local_as(options, self);
   const auto asn = static_cast<std::uint32_t>(open.asn);
+  // The two-octet field cannot hold it (RFC 6793); the real number is in the capability.
   open.asn_field = asn > 0xFFFF ? wire::kAsTrans : static_cast<std::uint16_t>(asn);
   open.hold_time_s = options.timers.hold_s;
   open.router_id = self.router_id;
@@ -130,6 +136,7 @@ Result<Negotiated, wire::MessageError> negotiate(const PeerOptions& options, con
   if (!roles_agree(options, type, theirs)) return unexpected(open_error(notify::kRoleMismatch));
   Negotiated agreed;
   for (std::size_t family = 0; family < kFamilies; ++family)
+    // Only a family that both sides want is used; at least one must remain.
     agreed.families[family] = options.families[family] && wants(theirs, static_cast<Family>(family));
   if (std::none_of(agreed.families.begin(), agreed.families.end(), [](bool common) { return common; }))
     return unexpected(open_error(notify::kUnsupportedCapability, needed_capabilities(options)));
@@ -153,15 +160,18 @@ Result<Negotiated, wire::MessageError> negotiate(const PeerOptions& options, con
   context.max_message =
       options.extended_messages && theirs.extended_messages ? wire::kMaxExtendedMessage : wire::kMaxMessage;
   agreed.send = agreed.receive = context;
+  // We accept the full length but send less: kMaxSentMessage says for whom.
   agreed.send.max_message = std::min(context.max_message, wire::kMaxSentMessage);
   for (std::size_t family = 0; family < kFamilies; ++family) {
     agreed.receive.add_path_receive[family] =
+        // The peer must have offered to send. Our own half was in make_open().
         options.add_path_receive && agreed.families[family] && (theirs.add_path[family] & kAddPathSend) != 0;
   }
 
   if (options.graceful_restart != GracefulRestart::off && theirs.graceful_restart) {
     agreed.peer_graceful_restart = theirs.graceful_restart;
     for (std::size_t family = 0; family < kFamilies; ++family) {
+      // RFC 4724 s.3: a family the session does not carry keeps no routes.
       const bool common = agreed.families[family] && theirs.graceful_restart->families[family];
       agreed.peer_graceful_restart->families[family] = common;
       agreed.peer_graceful_restart->forwarding_preserved[family] =

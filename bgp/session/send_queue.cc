@@ -19,6 +19,7 @@ namespace {
 /// As many whole messages of `messages` as fit into `room` octets.
 [[nodiscard]] std::size_t whole_messages(Bytes messages, std::size_t room) {
   if (messages.size() <= room) return messages.size();
+  // Never a part of a message: cut() relies on each block beginning and ending at a message's boundary.
   std::size_t taken = 0;
   while (taken < messages.size()) {
     const std::size_t length = message_length(messages.subspan(taken));
@@ -31,8 +32,10 @@ namespace {
 }  // namespace
 
 void SendQueue::add_block(std::size_t at_least) {
+  // A session that only exchanges KEEPALIVEs needs one small block. Whatever follows a first block is a burst.
   const std::size_t capacity = blocks_.empty() && at_least <= kSmallBlockOctets ? kSmallBlockOctets : kBlockOctets;
   Block block;
+  // Not zeroed: append() overwrites what front() hands out.
   block.octets = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
   block.capacity = static_cast<std::uint32_t>(capacity);
   blocks_.push_back(std::move(block));
@@ -64,6 +67,7 @@ Bytes SendQueue::front() const {
 
 void SendQueue::sent(std::size_t count) {
   if (count == 0) return;
+  // Only the front block is ever offered, so that a report can never span two blocks.
   // The rim's word, not the peer's: it reports what send() took of front().
   BGP_ASSERT(!blocks_.empty() && count <= blocks_.front().used - blocks_.front().sent);
   Block& block = blocks_.front();
@@ -81,10 +85,13 @@ void SendQueue::sent(std::size_t count) {
 void SendQueue::cut() {
   if (blocks_.empty()) return;
   Block& block = blocks_.front();
+  // The first message boundary at or behind what was sent: a message that the peer began to read must be completed, or
+  // it would take the next one's header for its rest.
   std::size_t boundary = 0;
   const Bytes all{block.octets.get(), block.used};
   while (boundary < block.sent) boundary += message_length(all.subspan(boundary));
   block.used = static_cast<std::uint32_t>(boundary);
+  // All other blocks hold whole messages of which no octet was sent.
   blocks_.resize(1);
   octets_ = block.used - block.sent;
   if (octets_ == 0) blocks_.clear();

@@ -87,6 +87,7 @@ struct Session::Impl {
   bool down = false;
 
   [[nodiscard]] std::size_t max_message() const {
+    // Until the peer's OPEN was accepted nothing is agreed, so an OPEN has at most 4096 octets (RFC 8654).
     return state == PeerState::open_confirm || state == PeerState::established ? negotiated.receive.max_message
                                                                                : wire::kMaxMessage;
   }
@@ -144,6 +145,7 @@ struct Session::Impl {
     report.from = from;
     report.reason = reason.value_or(reason_of(on));
     report.hold_off = has(next.actions, Do::arm_idle_hold);
+    // The rim that reports tcp_down has closed the socket already.
     report.close_socket = on != FsmEvent::tcp_down;
     if (error != nullptr) {
       report.notification = *error;
@@ -157,6 +159,7 @@ struct Session::Impl {
       report.flush = true;
     }
     event = std::move(report);
+    // The flush below is bounded by the rim (its linger), not by a timer of the session.
     deadlines.clear();
   }
 
@@ -177,6 +180,7 @@ struct Session::Impl {
   // --- Receiving ---
 
   void on_open(Bytes body, Time now) {
+    // In any other state even an unreadable OPEN is an error of the state machine, not of the message.
     if (state != PeerState::open_sent) return apply(FsmEvent::open, now);
     auto open = wire::decode_open(body);
     if (!open) return apply(FsmEvent::message_error, now, &open.error());
@@ -188,6 +192,7 @@ struct Session::Impl {
       return apply(FsmEvent::message_error, now, &agreed.error(), std::nullopt, detail);
     }
     negotiated = std::move(*agreed);
+    // Before the step, because arm_hold and arm_keepalive read what is stored here.
     hold = std::chrono::seconds{negotiated.hold_s};
     read_timers();
     apply(FsmEvent::open, now);
@@ -196,11 +201,14 @@ struct Session::Impl {
   void read_timers() {
     keepalive = std::chrono::seconds{negotiated.keepalive_s};
     send_hold = options.timers.send_hold_s != 0 ? Duration{std::chrono::seconds{options.timers.send_hold_s}}
+                                                // RFC 9687 recommends the greater of eight minutes and twice the hold
+                                                // time.
                                                 : std::max<Duration>(kSendHoldMin, 2 * hold);
   }
 
   void on_update(Bytes body, Time now) {
     ++counters.updates_received;
+    // The step first: in a state that does not expect an UPDATE it ends the session, and the body is not handed out.
     apply(FsmEvent::update, now);
     if (!down) event = UpdateReceived{body};
   }
@@ -242,6 +250,7 @@ struct Session::Impl {
 Session::Session(ConnId conn, Side side, const PeerOptions& options, const LocalIdentity& self, std::uint64_t seed,
                  Time now)
     : impl_(std::make_unique<Impl>(conn, side, options, self, seed)) {
+  // A dialed session waits for on_connected(); of an accepted one the TCP connection exists already.
   impl_->state = side == Side::dialed ? PeerState::connect : PeerState::active;
   if (side == Side::accepted) impl_->apply(FsmEvent::tcp_up, now);
 }
@@ -260,6 +269,7 @@ void Session::keep_unread() { impl_->framer.keep(); }
 void Session::on_sent(std::size_t count, Time now) {
   impl_->queue.sent(count);
   impl_->counters.octets_sent += count;
+  // Any progress counts, not only a whole message: a slow peer is not a dead one.
   if (!impl_->down) impl_->deadlines.send_hold = impl_->queue.empty() ? kNever : now + impl_->send_hold;
 }
 
@@ -273,6 +283,7 @@ void Session::on_timers_changed(Time now) {
 }
 
 void Session::on_closed(std::error_code reason, Time now) {
+  // The peer closing after our NOTIFICATION is the expected end, and Down was reported.
   if (impl_->down) return;
   const bool orderly = !reason || reason == std::errc::connection_reset || reason == std::errc::broken_pipe;
   std::string detail = reason ? "TCP: " + reason.message() : std::string{"the peer closed the TCP connection"};
@@ -283,6 +294,7 @@ void Session::on_closed(std::error_code reason, Time now) {
 void Session::on_time(Time now) {
   Impl& session = *impl_;
   if (session.down) return;
+  // A session whose hold time is over sends no KEEPALIVE any more, so the hold timer is looked at first.
   if (now >= session.deadlines.hold) return session.apply(FsmEvent::hold_expired, now);
   if (now >= session.deadlines.send_hold) return session.apply(FsmEvent::send_hold_expired, now);
   if (now >= session.deadlines.keepalive) session.apply(FsmEvent::keepalive_expired, now);
@@ -290,6 +302,7 @@ void Session::on_time(Time now) {
 
 std::optional<Event> Session::poll(Time now) {
   Impl& session = *impl_;
+  // At most one event waits: `event` holds a view into the framer, which the next frame would overwrite.
   while (!session.event && !session.down) {
     const auto frame = session.framer.next(session.max_message());
     if (!frame) break;
@@ -306,6 +319,7 @@ bool Session::has_pending() const { return impl_->event || (!impl_->down && impl
 
 void Session::stop(const wire::MessageError& error, DownReason reason, Time now) {
   if (impl_->down) return;
+  // What was not polled yet is out of date: after stop() the next event is Down.
   impl_->event.reset();
   impl_->apply(stop_event(reason), now, &error, reason);
 }

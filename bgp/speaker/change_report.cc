@@ -11,6 +11,7 @@ std::optional<BestChanged> ChangeReport::next_batch(Selection selection) {
   };
   std::size_t count = 0;
   const bool deferred = selection == Selection::deferred;
+  // What was held back comes before what changed since, within the same limit for a turn.
   for (; !deferred && count < kBestChangesPerTurn && !unreported_.empty(); ++count) {
     const rib::RouteId id{unreported_.take()};
     // What came and went during the deferral was never reported; what changed since comes below, once.
@@ -29,16 +30,20 @@ std::optional<BestChanged> ChangeReport::next_batch(Selection selection) {
     of_.exporter.route_changed(id);  // May free the route.
   }
   if (batch_.empty()) return std::nullopt;
+  // The view is valid until the batch is cleared by the next call.
   return BestChanged{batch_.changes()};
 }
 
 /// Routes of the peer are settled when the stale ones are gone and the next hop of each is known; from then on a count
 /// of the changes that wait says when they were reported.
 std::optional<EndOfRib> ChangeReport::next_end_of_rib(Selection selection) {
+  // After the deferral everything held back is reported first; it may be routes of that peer.
   if (ends_.empty() || selection == Selection::deferred || !unreported_.empty()) return std::nullopt;
   for (auto pending = ends_.begin(); pending != ends_.end(); ++pending) {
     if (pending->after == kNotSettled) {
       if (!of_.sweeper.idle(pending->end.peer) || of_.next_hops.waits_for_answers()) continue;
+      // All that waits now may be of this peer. `taken_` counts changes that were taken, so this many later all were
+      // reported.
       pending->after = taken_ + of_.table.changed().size();
     }
     if (taken_ < pending->after) continue;

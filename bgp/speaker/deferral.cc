@@ -42,6 +42,7 @@ bool Deferral::ends_selection(const PeerTable& peers, bool settled, Time now) {
   const bool over = now >= deadline_;
   // Two that restart and wait for each other's End-of-RIB would wait for ever (RFC 4724 s.4.1), so we speak first; but
   // what was adopted stays until such a peer had its say: FRR calls itself restarting for two minutes after any start.
+  // All three are sticky: a peer that goes down after its End-of-RIB does not begin the wait anew.
   selection_done_ = selection_done_ || over || (settled && tables_complete(peers, Awaited::by_selection, now));
   adoption_done_ = over || (settled && tables_complete(peers, Awaited::by_adoption, now));
   return deferred && selection_done_;

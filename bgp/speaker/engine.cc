@@ -43,7 +43,9 @@ EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
 // Turns
 
 void EngineImpl::begin_turn(Time now) {
+  // Time given from outside may go back; deadlines that were stored must not.
   now_ = std::max(now_, now);
+  // `export_more` is kept: it says that the last export stopped at a limit, and this turn has not exported yet.
   turn_ = {kWorkPerTurn, false, false, turn_.export_more};
   check_restart_done();
 }
@@ -54,10 +56,12 @@ void EngineImpl::work_on_messages() {
   std::vector<ConnId> pending;
   for (const auto& [id, connection] : peers_.connections())
     if (!connection->ended && connection->session->has_pending() && !held(*connection)) pending.push_back(id);
+  // `connections()` is ordered by ConnId, so `pending` is too.
   std::rotate(pending.begin(), std::upper_bound(pending.begin(), pending.end(), last_drained_), pending.end());
   for (const ConnId id : pending) {
     if (turn_.work_left == 0) break;
     last_drained_ = id;
+    // Draining one connection may end another one (a collision).
     Connection* const connection = peers_.find(id);
     if (connection == nullptr || connection->ended) continue;
     drain(*connection);
@@ -89,6 +93,7 @@ void EngineImpl::sweep() {
     const Peering* const peering = peers_.find(peer);
     if (peering != nullptr) importer_.judge_again(peering->import_rules, id, index);
   });
+  // What the walk judged holds references on attributes. They end here, not with the next walk.
   importer_.forget_judgements();
   peers_.free_removed(table_, next_hops_);
 }
@@ -107,6 +112,7 @@ void EngineImpl::check_restart_done() {
 Time EngineImpl::next_deadline() const {
   Time deadline = std::min(deferral_.next_deadline(peers_, now_), exporter_.next_report_due());
   bool messages_wait = false;
+  // O(connections). The driver asks once for each turn of the loop.
   for (const auto& [id, connection] : peers_.connections()) {
     if (connection->ended || !connection->session->has_pending()) continue;
     if (held(*connection)) {
@@ -115,6 +121,7 @@ Time EngineImpl::next_deadline() const {
       messages_wait = true;
     }
   }
+  // Work is left over: the next turn is due now.
   if (messages_wait || !sweeper_.idle() || turn_.export_more || changes_.waits(selection())) return now_;
   peers_.for_each([&](const Peering& peering) {
     deadline = std::min({deadline, peering.connector.next_deadline(), peering.stale_until, peering.enable_at()});
@@ -129,12 +136,15 @@ std::optional<Output> EngineImpl::poll() {
   peers_.free_removed(table_, next_hops_);
   // Each round hands out one output, or does the next part of the turn and looks whether that made one.
   for (;;) {
+    // One output after the other: each may hold views that the next step of the turn invalidates.
     if (!outputs_.empty()) {
       Output output = std::move(outputs_.front());
       outputs_.pop_front();
+      // The connection stays until the next poll(): the rim still reads outgoing() for this Close.
       if (const Close* close = std::get_if<Close>(&output)) peers_.close(close->conn);
       return output;
     }
+    // Best paths first. Exports and the answers about next hops follow from what is taken here.
     if (!std::exchange(turn_.reported, true)) {
       if (std::exchange(facts_.changed, false)) prefix_facts_changed();
       auto batch = changes_.next_batch(selection());
@@ -146,6 +156,7 @@ std::optional<Output> EngineImpl::poll() {
     if (const auto interest = next_hops_.take_interest())
       return NextHopInterest{interest->peer, interest->next_hop, interest->wanted};
     if (auto end = changes_.next_end_of_rib(selection())) return *end;
+    // A batch taken above has marked its routes in the groups, so the last step exports the changes of this turn.
     if (std::exchange(turn_.exported, true)) return std::nullopt;
     turn_.export_more = exporter_.run(now_);
     log_withheld();
@@ -183,17 +194,20 @@ Result<void, ApiError> EngineImpl::set_options(const SpeakerOptions& options, Ti
   options_.forwarding_preserved = before.forwarding_preserved;
   if (!(selection_of(before) == selection_of(options))) {
     table_.set_options(selection_of(options));
+    // Next hops and multipath depend on the options alone, so each route is selected again, in parts.
     sweeper_.reselect_all();
   }
   const ChangeCost cost = cost_of_change(before, options);
   peers_.for_each([&](Peering& peering) {
     if (peering.removing) return;
+    // AS number and identifier are in the OPEN, which a session sends once.
     if (cost == ChangeCost::reset) {
       reset(peering, "speaker's AS number or identifier changed");
       // Another AS is another speaker to the peer: what it kept was not for this one.
       const bool as_changed = before.asn != options.asn && !peering.options.local_as;
       if (as_changed && peering.any_stale()) stale_routes_.drop_all(peering);
     }
+    // Also without a reset: cluster id and local AS are part of the import and export rules.
     set_rules(peering);
   });
   return {};
@@ -227,6 +241,7 @@ Bytes Engine::outgoing(ConnId conn) const {
   return connection == nullptr ? Bytes{} : connection->session->outgoing();
 }
 bool Engine::wants_bytes(ConnId conn) const {
+  // While a whole message waits the rim reads nothing more, so what is buffered for one connection stays bounded.
   const speaker::Connection* const connection = impl_->peers().find(conn);
   return connection != nullptr && !connection->ended && !connection->session->has_pending();
 }
@@ -234,6 +249,7 @@ const PeerOptions* Engine::options_of(PeerId peer) const {
   const speaker::Peering* const peering = impl_->peers().find_kept(peer);
   return peering == nullptr ? nullptr : &peering->options;
 }
+// The owner of a connection that ended is still known until its Close was taken.
 std::optional<PeerId> Engine::peer_of(ConnId conn) const {
   const speaker::Connection* const connection = impl_->peers().find(conn);
   if (connection == nullptr) return std::nullopt;

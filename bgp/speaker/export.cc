@@ -14,8 +14,10 @@ Exporter::Exporter(rib::AttrTable& attributes, rib::Table& table, const PrefixFa
 }
 
 void Exporter::set_source(PeerId peer, const Source& source) {
+  // Index 0 is kLocalPeer, so the table grows with the highest PeerId.
   if (source_index(peer) >= sources_.size()) sources_.resize(source_index(peer) + 1);
   const Source before = std::exchange(sources_[source_index(peer)], source);
+  // Routes without a path from this peer cannot look different.
   if (before == source || peer == kLocalPeer || table_.counts(peer).received == 0) return;
   // To external peers nothing of a source is sent that can change: see make_outgoing().
   for (const auto& group : groups_)
@@ -42,6 +44,7 @@ void Exporter::join(PeerId peer, session::Session& session, const OwnAddresses& 
   member.session = &session;
   member.own = own;
   member.end_of_rib_due = rules.families;
+  // A group that has advertised nothing and repeats nothing is where a new member begins, too: joining costs no walk.
   const auto silent = std::find_if(groups_.begin(), groups_.end(), [&](const auto& group) {
     return group->out().counts().advertised == 0 && !group->out().repeating() && group->rules() == rules;
   });
@@ -60,6 +63,7 @@ void Exporter::leave(PeerId peer) {
   if (group == nullptr) return;
   group->remove_member(peer);
   by_peer_[source_index(peer)] = nullptr;
+  // The entry stays, so that a peer that comes back is not reported more often than kWithheldReportEvery allows.
   for (auto& [key, report] : reports_)
     if (key.first == peer) report.count = 0;
   if (group->members().empty()) remove_group(*group);
@@ -76,6 +80,7 @@ void Exporter::move_member(PeerId peer, ExportGroup& from, ExportGroup& to) {
 ExportGroup& Exporter::isolate(PeerId peer, ExportRules rules) {
   ExportGroup& present = *group_of(peer);
   ExportGroup& alone = add_group(std::move(rules));
+  // Before the walk: what the group holds is what this member holds, so only differences are sent.
   alone.copy_entries(present, table_);
   move_member(peer, present, alone);
   if (present.members().empty()) remove_group(present);
@@ -94,6 +99,7 @@ void Exporter::set_rules(PeerId peer, const OwnAddresses& own, ExportRules rules
   if (present->rules() == rules && !other_address) return;
   // The same attributes after policy may look different on the wire now, so comparing entries is not enough: send all
   // of it again. A change of policy alone is seen by comparing.
+  // All that the policy or its context reads is made equal, so that what differs then is the shape on the wire.
   ExportRules same_but_policy = rules;
   same_but_policy.policy = present->rules().policy;
   same_but_policy.peer = present->rules().peer;
@@ -101,6 +107,7 @@ void Exporter::set_rules(PeerId peer, const OwnAddresses& own, ExportRules rules
   same_but_policy.tunnel = present->rules().tunnel;
   same_but_policy.peer_as = present->rules().peer_as;
   same_but_policy.audience = present->rules().audience;
+  // `as_override` writes `peer_as` on the wire, so a change of that is more than policy.
   const bool only_policy = same_but_policy == present->rules() && !rules.as_override && !other_address;
   ExportGroup& alone = isolate(peer, std::move(rules));
   alone.member(peer)->own = own;
@@ -110,6 +117,7 @@ void Exporter::set_rules(PeerId peer, const OwnAddresses& own, ExportRules rules
 void Exporter::refresh(PeerId peer, Family family, Time now) {
   const ExportGroup* const present = group_of(peer);
   if (present == nullptr) return;
+  // Alone, because the other members must not get the table again.
   ExportGroup& alone = isolate(peer, present->rules());
   alone.start_walk(rib::AdjOut::Walk::again, table_);
   ExportMember& member = *alone.member(peer);
@@ -131,6 +139,7 @@ void Exporter::split_laggards(ExportGroup& group) {
 
 /// Quiet groups with equal rules looked at every route as it is now, once no change waits to be handed to them: their
 /// entries are equal. They are compared all the same. Groups that differ stay apart: each knows what its members hold.
+// O(groups squared), but only when some group has just become quiet; a comparison of entries is a walk over both.
 void Exporter::merge_quiet_groups() {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     ExportGroup& group = *groups_[i];
@@ -141,6 +150,7 @@ void Exporter::merge_quiet_groups() {
         ++j;
         continue;
       }
+      // From the back: remove_member() then moves nothing.
       while (!other.members().empty()) move_member(other.members().back().peer, other, group);
       remove_group(other);
     }
@@ -150,6 +160,7 @@ void Exporter::merge_quiet_groups() {
 // --- Changes -------------------------------------------------------------------------------------------------------
 
 void Exporter::route_changed(rib::RouteId id) {
+  // A route without paths is freed when the last group that advertised it has taken its withdrawal.
   const bool gone = table_.route(id).path_count == 0;
   std::uint32_t groups = 0;
   for (const auto& group : groups_) {
@@ -175,9 +186,11 @@ void Exporter::end_deferral() {
 
 bool Exporter::run(Time now) {
   bool more = false;
+  // By index: splitting a group adds one behind all others.
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     ExportGroup& group = *groups_[i];
     const bool was_quiet = group.out().quiet();
+    // A quiet group may still owe an End-of-RIB: it joined with nothing to send.
     if (was_quiet && (view_.deferring || !group.has_news_for_members())) continue;
     if (!group.has_room()) {
       if (!group.has_laggards()) continue;
@@ -191,6 +204,7 @@ bool Exporter::run(Time now) {
       more = more || groups_[i]->has_room();
     }
   }
+  // While a change waits to be handed out the groups' entries need not be equal, so the merge is put off.
   if (merge_due_ && table_.changed_empty()) {
     merge_due_ = false;
     if (groups_.size() > 1) merge_quiet_groups();
@@ -201,6 +215,7 @@ bool Exporter::run(Time now) {
 rib::AdjOut::Counts Exporter::counts(PeerId peer) const {
   const ExportGroup* const group = group_of(peer);
   if (group == nullptr) return {};
+  // A member gets nothing that came from itself, but the entries are those of the group.
   rib::AdjOut::Counts counts = group->out().counts();
   const rib::AdjOut::Counts from = group->out().counts_from(peer);
   counts.advertised -= from.advertised;
@@ -213,6 +228,7 @@ void Exporter::note_withheld(const ExportGroup& group) {
     for (const ExportMember& member : group.members()) {
       if (member.peer == run.source) continue;
       PendingReport& report = reports_[{member.peer, run.why}];
+      // The first prefix stands for all of them in one line of the log.
       if (report.count == 0) report.first = run.first;
       report.count += run.count;
     }

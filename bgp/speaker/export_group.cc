@@ -24,6 +24,7 @@ ExportMember* ExportGroup::member(PeerId peer) {
 }
 
 void ExportGroup::add_member(const ExportMember& member) {
+  // Sorted by own addresses: hand_out() patches the next hops once for each address, not for each member.
   const auto at = std::upper_bound(members_.begin(), members_.end(), member, [](const auto& a, const auto& b) {
     return std::tie(a.own, a.peer) < std::tie(b.own, b.peer);
   });
@@ -42,6 +43,7 @@ bool ExportGroup::has_room() const {
     least = std::min(least, queued);
     most = std::max(most, queued);
   }
+  // The fastest member decides whether to go on; the slowest ends it, since the octets are queued for each of them.
   return least < kQueueSoftLimit && most < kQueueHardLimit;
 }
 
@@ -58,6 +60,7 @@ bool ExportGroup::has_laggards() const {
 
 bool ExportGroup::has_news_for_members() const {
   const auto any = [](const std::array<bool, kFamilies>& due) { return due[0] || due[1]; };
+  // End-of-RIB and the end of a refresh follow the last route, so a quiet group may still owe them.
   return std::any_of(members_.begin(), members_.end(), [&](const ExportMember& member) {
     return any(member.end_of_rib_due) || any(member.end_of_refresh_due);
   });
@@ -75,6 +78,7 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
   scratch.octets.clear();
   scratch.segments.clear();
   scratch.patches.clear();
+  // Judgements hold for one turn only: scratch is shared by all groups, whose rules differ.
   scratch.judged.accepted = kNoAttributes;
   last_ = {};
 
@@ -106,6 +110,7 @@ void ExportGroup::fill(const ExportView& view, ExportScratch& scratch, Time now)
   encode_withdrawals(scratch.corrections, ExportScratch::Segment::Audience::only, scratch);
   hand_out(scratch, now);
 
+  // References of edited attributes that no entry has taken over end here.
   for (const AttrId id : scratch.held) view.attributes.release(id);
   scratch.held.clear();
   if (out_.quiet() && !use_room(scratch) && !view.deferring) end_of_walk(now);
@@ -135,6 +140,7 @@ void ExportGroup::look(const rib::AdjOut::Item& item, const ExportView& view, Ex
     settle(item, !before.is_empty(), view.table);
     return;
   }
+  // The same value is advertised again only in a walk that repeats.
   if (want == before && !out_.again(item, want.source)) return;
   scratch.announcements.push_back({item.id, want, route.prefix.family, ExportScratch::kNoIndex});
 }
@@ -165,10 +171,12 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   if (!may_tell(rules_, source, hot)) return kNoAttributes;
   const bool drop_med = hot.has(rib::HotAttrs::kHasMed) && drops_med(rules_, source);
   const bool as_it_is = rules_.policy->takes_all() && !drop_med;
+  // A path of our own is looked at further: its audience may leave this peer out.
   if (as_it_is && !source.local) return best.accepted;
   if (rules_.policy->refuses_all()) return kNoAttributes;
 
   ExportScratch::Judged& judged = scratch.judged;
+  // Attributes are unpacked once for each path, however many prefixes carry it.
   if (judged.accepted != best.accepted || judged.source != best.peer) {
     view.attributes.load(best.accepted, scratch.attributes);
     if (drop_med) scratch.attributes.med.reset();
@@ -182,11 +190,13 @@ AttrId ExportGroup::judge(const rib::Path& best, const Prefix& prefix, const Exp
   if (source.local && local.audience != 0 && (local.audience & rules_.audience) == 0) return kNoAttributes;
   if (as_it_is) return best.accepted;
   const bool part = source.local && local.network_bits != 0;
+  // A part of a network is judged as the network that the operator named.
   judged.context.prefix = part ? Prefix::of(prefix.address(), local.network_bits) : prefix;
   view.facts.fill(judged.context);
   const Judgement judgement = rules_.policy->judge(scratch.attributes, judged.context, judged.run);
   if (!judgement.accepted) return kNoAttributes;
   if (judgement.outcome == 0 && !drop_med) return best.accepted;
+  // Equal outcomes have equal edits, so each distinct one is applied and interned once.
   for (const auto& [outcome, id] : judged.edited)
     if (outcome == judgement.outcome) return id;
   scratch.edited = scratch.attributes;
@@ -212,6 +222,7 @@ void ExportGroup::put_in_buckets(ExportScratch& scratch) const {
   for (std::uint32_t i = 0; i < scratch.announcements.size(); ++i) {
     const ExportScratch::Announcement& announcement = scratch.announcements[i];
     if (current == ExportScratch::kNoIndex ||
+        // Neighbors in the list mostly have equal attributes: the hash is needed only where a run ends.
         !same(scratch.announcements[scratch.buckets[current].first], announcement)) {
       std::size_t slot = (static_cast<std::uint32_t>(announcement.wanted.attributes) * 0x9E3779B1U ^
                           static_cast<std::uint32_t>(announcement.wanted.source) * 0x85EBCA6BU) >>
@@ -230,6 +241,7 @@ void ExportGroup::put_in_buckets(ExportScratch& scratch) const {
     }
     ExportScratch::Bucket& bucket = scratch.buckets[current];
     if (bucket.last != ExportScratch::kNoIndex) scratch.announcements[bucket.last].next = i;
+    // The list keeps the order of `announcements`, so messages do not depend on hash values.
     bucket.last = i;
   }
 }
@@ -262,6 +274,8 @@ void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const Expor
     } else {
       scratch.prefixes.push_back(prefix);
       // As a correction, since the withdrawals of this turn are encoded already.
+      // The new source is a member that holds the former advertisement, and the announcement is not sent to it. It gets
+      // a withdrawal instead.
       if (before.is_advertised() && before.source != wanted.source && member(wanted.source) != nullptr)
         scratch.corrections.push_back({prefix, wanted.source, static_cast<std::uint32_t>(scratch.corrections.size())});
       out_.set(id, wanted);
@@ -277,6 +291,7 @@ void ExportGroup::encode_bucket(const ExportScratch::Bucket& bucket, const Expor
     // Not within reach of a peer: each prefix was compared with room_for_prefixes() above, which is the same sum.
     BGP_ASSERT(result.taken > 0);
     done += result.taken;
+    // The next hop is written for the first member; the place is kept so that hand_out() can overwrite it.
     if (from == NextHopFrom::session)
       scratch.patches.push_back({begin + result.next_hop_offset, result.next_hop_size, family});
   }
@@ -299,6 +314,7 @@ void ExportGroup::withhold(rib::RouteId id, const Prefix& prefix, const rib::Out
     scratch.late_withdrawals.push_back(
         {prefix, before.source, static_cast<std::uint32_t>(scratch.late_withdrawals.size())});
   out_.set(id, withheld);
+  // A reason that is already known is not reported again.
   if (before.is_withheld() && before.why() == withheld.why()) return;
   auto& runs = scratch.newly_withheld;
   if (!runs.empty() && runs.back().source == withheld.source && runs.back().why == withheld.why()) {
@@ -313,6 +329,7 @@ void ExportGroup::encode_withdrawals(std::vector<ExportScratch::Withdrawal>& wit
   const auto key = [](const ExportScratch::Withdrawal& withdrawal) {
     return std::pair{withdrawal.source, withdrawal.prefix.family};
   };
+  // By source and family: each run becomes one segment, which its source is not sent.
   std::sort(withdrawals.begin(), withdrawals.end(), [&](const auto& a, const auto& b) {
     return std::pair{key(a), a.order} < std::pair{key(b), b.order};
   });
@@ -330,12 +347,14 @@ void ExportGroup::encode_withdrawals(std::vector<ExportScratch::Withdrawal>& wit
 
 void ExportGroup::hand_out(ExportScratch& scratch, Time now) {
   if (scratch.segments.empty()) return;
+  // The octets were encoded with the first member's addresses.
   const OwnAddresses* written = &members_.front().own;
   for (const ExportMember& member : members_) {
     if (member.own != *written) {
       for (const ExportScratch::Patch& patch : scratch.patches) {
         const NextHop own = own_next_hop(rules_, patch.family, member.own);
         std::uint8_t* const at = scratch.octets.data() + patch.at;
+        // 4 or 16 octets, or 32 with the link-local half behind it (RFC 2545 s.3).
         std::memcpy(at, own.address.octets.data(), std::min<std::size_t>(patch.size, 16));
         if (patch.size == 32) std::memcpy(at + 16, own.link_local.octets.data(), 16);
       }
@@ -349,6 +368,7 @@ void ExportGroup::hand_out(ExportScratch& scratch, Time now) {
     };
     for (const ExportScratch::Segment& segment : scratch.segments) {
       const bool named = segment.peer == member.peer;
+      // all_but is sent to each member but `peer`, only to `peer` alone.
       if (named != (segment.audience == ExportScratch::Segment::Audience::only)) continue;
       if (segment.begin != end) {
         flush();
@@ -365,6 +385,7 @@ void ExportGroup::end_of_walk(Time now) {
   for (ExportMember& member : members_) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const std::size_t i = index_of(family);
+      // Each of these is sent once, also when several walks follow each other.
       if (std::exchange(member.end_of_rib_due[i], false)) {
         octets.clear();
         wire::encode_end_of_rib(family, octets);
@@ -400,6 +421,7 @@ void ExportGroup::end_deferral(rib::Table& table) {
 
 void ExportGroup::abandon(rib::Table& table) {
   std::vector<rib::RouteId> waiting;
+  // Collected first, because withdrawn() may free a route and so change what is being visited.
   out_.for_each_waiting([&](rib::RouteId id) {
     if (table.contains(id) && table.route(id).path_count == 0) waiting.push_back(id);
   });

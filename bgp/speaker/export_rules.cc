@@ -14,6 +14,7 @@ constexpr bool is_private(Asn asn) {
 
 void remove_private(AsPath& path) {
   std::size_t at = 0;
+  // Segment counts and `asns` are changed together; `at` is where the segment begins in what is left.
   for (AsPath::Segment& segment : path.segments) {
     const auto begin = path.asns.begin() + static_cast<std::ptrdiff_t>(at);
     const auto end = begin + segment.count;
@@ -38,15 +39,18 @@ void remove_private(AsPath& path) {
 
 /// RFC 4360 s.3.1, the T bit of the type: not beyond the AS.
 constexpr bool is_non_transitive(ExtendedCommunity community) {
+  // Bit 62 of 64: the second highest bit of the type's first octet.
   return (static_cast<std::uint64_t>(community) >> 62U & 1U) != 0;
 }
 
 OwnNextHop own_next_hop_form(Family family, const IpAddress& local, const LinkAddresses& link, bool ipv4_over_ipv6) {
+  // Without RFC 8950 a session over IPv6 can advertise IPv4 only with an IPv4 address of the same link.
   if (family == Family::ipv4 && local.family == Family::ipv6 && !ipv4_over_ipv6)
     return link.ipv4.is_set() ? OwnNextHop::ipv4 : OwnNextHop::none;
   if (family == Family::ipv6 && local.family == Family::ipv4)
     return link.ipv6.is_set() ? OwnNextHop::ipv6 : OwnNextHop::none;
   if (local.family == Family::ipv4) return OwnNextHop::ipv4;
+  // A session between link-local addresses has no global one: both halves are the link-local (RFC 2545 s.3).
   return local.is_link_local_v6() ? OwnNextHop::ipv6_both : OwnNextHop::ipv6;
 }
 
@@ -75,11 +79,13 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   ExportRules rules;
   rules.peer_type = negotiated.peer_type;
   rules.local_as = options.local_as.value_or(speaker.asn);
+  // RFC 4456 s.7: the identifier stands for the cluster unless one is configured.
   rules.cluster_id = speaker.cluster_id != RouterId{0} ? speaker.cluster_id : speaker.router_id;
   rules.policy = options.export_policy;
   // RFC 8212 s.3: without a policy nothing is advertised to an eBGP peer.
   if (rules.policy == nullptr)
     rules.policy = rules.peer_type == PeerType::ebgp ? Policy::reject_all() : Policy::accept_all();
+  // Only then: a name in the rules would keep peers with equal policies in groups of their own.
   if (rules.policy->reads_peer()) {
     rules.peer = options.name.empty() ? to_text(options.address) : options.name;
     rules.peer_address = to_text(options.address);
@@ -94,6 +100,7 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
     if (!rules.families[i]) continue;
     rules.own_next_hop[i] = own_next_hop_form(family, local_address, link, negotiated.send.ipv4_over_ipv6_next_hop);
   }
+  // The link matters only where a link-local next hop can be sent, and splits groups otherwise.
   if (rules.peer_type == PeerType::ibgp && rules.families[static_cast<std::size_t>(Family::ipv6)])
     rules.link = link.link;
   rules.context = negotiated.send;
@@ -105,6 +112,7 @@ ExportRules make_export_rules(PeerId peer, const PeerOptions& options, const Spe
   rules.route_reflector_client = options.route_reflector_client;
   rules.graceful_shutdown = options.graceful_shutdown;
   rules.audience = options.audience;
+  // A limit counts what one peer holds, so such a peer is a group of its own.
   if (options.export_limit.max != PrefixLimit{}.max && !options.export_limit.warn_only) {
     rules.limit = options.export_limit.max;
     rules.limited_peer = peer;
@@ -127,6 +135,7 @@ bool may_tell(const ExportRules& rules, const Source& source, const rib::HotAttr
 }
 
 bool drops_med(const ExportRules& rules, const Source& source) {
+  // RFC 4271 s.5.1.4: a MED that was received is not passed on to another AS. The operator's own is.
   return rules.peer_type == PeerType::ebgp && !source.local;
 }
 
@@ -146,6 +155,7 @@ bool shape(const ExportRules& rules, const Source& source, PathAttributes& attri
     const bool reflected = !source.local && !source.external;
     if (reflected) {
       if (!attributes.originator_id) attributes.originator_id = source.router_id;  // RFC 4456 s.8.
+      // The newest entry is the leftmost (RFC 4456 s.8).
       attributes.cluster_list.insert(attributes.cluster_list.begin(), rules.cluster_id);
     }
     switch (choice) {
@@ -162,10 +172,13 @@ bool shape(const ExportRules& rules, const Source& source, PathAttributes& attri
     return unset || (rules.next_hop_self && source.external && !source.local);
   }
 
+  // Before our own AS is added: that one may be private, too.
   if (rules.remove_private_as) remove_private(attributes.as_path);
   if (rules.as_override)
     std::replace(attributes.as_path.asns.begin(), attributes.as_path.asns.end(), rules.peer_as, rules.local_as);
+  // Once in any case; `prepend` is what the operator wants beyond it.
   attributes.as_path.prepend(rules.local_as, 1U + rules.prepend);
+  // All three mean something within one AS only (RFC 4271 s.5.1.5, RFC 4456 s.8).
   attributes.local_pref.reset();
   attributes.originator_id.reset();
   attributes.cluster_list.clear();
@@ -195,10 +208,12 @@ NextHopFrom make_outgoing(const ExportRules& rules, const Source& source, Family
   // RFC 2545 s.3: the link-local half goes only to a peer on the link where it means something. A next hop that is
   // nothing but link-local is replaced elsewhere. What the operator wrote stays.
   const bool written = source.local || attributes.local.next_hop == NextHopChoice::address;
+  // A source on our peer's link: its link-local address works there, too.
   if (!own && !written && (source.link == 0 || source.link != rules.link)) {
     next_hop.link_local = {};
     own = next_hop.address.is_link_local_v6();
   }
+  // The peer resolves the next hop itself, so its family must be one that the message can carry.
   if (!own && next_hop_fits(next_hop.address, family, rules.context)) return NextHopFrom::route;
   const OwnNextHop form = rules.own_next_hop[static_cast<std::size_t>(family)];
   return form == OwnNextHop::none ? NextHopFrom::nowhere : NextHopFrom::session;

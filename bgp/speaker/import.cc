@@ -11,12 +11,14 @@ const wire::Update& Importer::on_update(const ImportRules& rules, Bytes body, co
                                         Counters& counters) {
   wire::decode_update(body, context, update_);
   too_many_paths_.reset();
+  // Nothing of such a message is used, so nothing is counted; the caller ends the session.
   if (update_.severity == wire::Severity::session_reset) return update_;
   for (const wire::AttrError& error : update_.errors)
     if (error.severity == wire::Severity::attribute_discard) ++counters.attribute_discards;
 
   counters.prefixes_withdrawn_received += update_.withdrawn.size();
   counters.prefixes_announced_received += update_.announced.size() + update_.mp_announced.size();
+  // Withdrawals come before announcements, as in the message: a prefix in both is announced (RFC 4271 s.4.3).
   withdraw(rules, update_.withdrawn);
   if (update_.severity == wire::Severity::treat_as_withdraw) {
     ++counters.treated_as_withdraw;
@@ -28,6 +30,7 @@ const wire::Update& Importer::on_update(const ImportRules& rules, Bytes body, co
   if (announces && has_foreign_first(rules, update_.attributes)) ++counters.treated_as_withdraw;
   announce(rules, update_.announced);
   if (!update_.mp_announced.empty()) {
+    // The next hop of MP_REACH_NLRI belongs to its own prefixes; NEXT_HOP belongs to those of the NLRI field.
     update_.attributes.next_hop = update_.mp_next_hop;
     announce(rules, update_.mp_announced);
   }
@@ -42,6 +45,7 @@ void Importer::announce(const ImportRules& rules, std::span<const wire::Nlri> pr
   if (prefixes.empty()) return;
   const AttrId received = attributes_.intern(update_.attributes);
   const bool refuse = refused(rules, update_.attributes);
+  // One answer for the whole message, unless a rule reads the prefix.
   const bool once = refuse || !rules.policy->reads_prefix();
   begin_run(rules);
   AttrId accepted = kNoAttributes;
@@ -51,6 +55,7 @@ void Importer::announce(const ImportRules& rules, std::span<const wire::Nlri> pr
   for (std::size_t i = 0; i < prefixes.size(); ++i) {
     if (i + kAhead < prefixes.size()) table_.prefetch(prefixes[i + kAhead].prefix);
     if (!once) accepted = judge(rules, prefixes[i].prefix, received, update_.attributes);
+    // False: the route holds as many paths as it can. The rest of the message is stored all the same.
     if (!table_.set_path(prefixes[i].prefix, {rules.id, prefixes[i].path_id}, received, accepted))
       too_many_paths_ = prefixes[i].prefix;
   }
@@ -69,6 +74,7 @@ bool Importer::refused(const ImportRules& rules, const PathAttributes& attribute
   // Our own AS in the path: it has been here (RFC 4271 s.9.1.2).
   const auto own = [&](Asn asn) { return asn == rules.speaker_as || asn == rules.local_as; };
   const auto& asns = attributes.as_path.asns;
+  // `allow_as_in` is how many occurrences are still accepted.
   if (std::count_if(asns.begin(), asns.end(), own) > rules.allow_as_in) return true;
   if (rules.peer_type == PeerType::ibgp) {
     // RFC 4456 s.8: reflected back to its originator, or through our cluster before.
@@ -102,6 +108,7 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   const bool leaves = rules.graceful_shutdown || (external && attributes.has(kGracefulShutdown));
   if (judgement.outcome == 0 && !mark && !leaves) return received;
 
+  // The same edits on the same attributes have the same result.
   for (const Edited& known : edited_)
     if (known.outcome == judgement.outcome) return known.id;
   scratch_ = attributes;
@@ -112,6 +119,7 @@ AttrId Importer::judge(const ImportRules& rules, const Prefix& prefix, AttrId re
   // On import "self" can only mean the sender: traffic to us is what we are about to forward.
   if (scratch_.local.next_hop == NextHopChoice::peer || scratch_.local.next_hop == NextHopChoice::self)
     scratch_.next_hop = NextHop{rules.address, {}};
+  // The choice is used up. Left as it is, it would change the next hop again on export.
   scratch_.local.next_hop = NextHopChoice::by_rule;
   AttrId id = received;
   if (scratch_ == attributes) {
@@ -143,9 +151,11 @@ void Importer::end_run() {
 void Importer::judge_again(const ImportRules& rules, rib::RouteId id, std::uint32_t path_index) {
   const rib::Route& route = table_.route(id);
   const AttrId received = route.path(path_index).received;
+  // Routes are walked in their own order, and neighbors mostly share attributes: these are unpacked once for each run.
   if (again_id_ != received || again_peer_ != rules.id) {
     forget_judgements();
     begin_run(rules);
+    // The id must not be given to other attributes while it is remembered here.
     attributes_.add_ref(received);
     again_id_ = received;
     again_peer_ = rules.id;

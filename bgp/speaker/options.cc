@@ -11,11 +11,13 @@ namespace {
 /// TCP_MD5SIG_MAXKEYLEN.
 constexpr std::size_t kMd5KeyMax = 80;
 
+// AS_TRANS stands for a number that does not fit; no peer can have it (RFC 6793).
 bool is_bad_asn(Asn asn) { return asn == Asn{0} || asn == Asn{wire::kAsTrans}; }
 
 bool is_unicast(const IpAddress& address) {
   if (!address.is_set()) return false;
   if (address.family == Family::ipv4) return address.octets[0] < 224;
+  // ::ffff:0:0/96 would be an IPv4 peer under a second name.
   const bool mapped = std::all_of(address.octets.begin(), address.octets.begin() + 10, [](auto o) { return o == 0; }) &&
                       address.octets[10] == 0xFF && address.octets[11] == 0xFF;
   return address.octets[0] != 0xFF && !mapped;
@@ -42,6 +44,7 @@ PeerOptions in_force(PeerOptions options, const SpeakerOptions& speaker) {
   if (options.graceful_restart == GracefulRestart::off) options.restart_time_s = none.restart_time_s;
 
   const auto policy = [&](std::shared_ptr<const Policy>& of) {
+    // A policy that takes or refuses all is the same whatever it is called, so that such a change costs nothing.
     // RFC 8212 s.3.
     if (of == nullptr) of = external ? Policy::reject_all() : Policy::accept_all();
     if (of->takes_all()) of = Policy::accept_all();
@@ -67,6 +70,7 @@ PeerOptions in_force(PeerOptions options, const SpeakerOptions& speaker) {
 
 /// `after` with those options taken from `before` that change nothing but the options themselves.
 PeerOptions without_live(PeerOptions after, const PeerOptions& before) {
+  // A name that a policy reads may change what it says.
   const bool named = after.import_policy->reads_peer() || after.export_policy->reads_peer();
   if (!named) after.name = before.name;
   after.timers.keepalive_s = before.timers.keepalive_s;
@@ -113,9 +117,11 @@ std::optional<ApiError> validate(const PeerOptions& options) {
   if (options.local_address.is_set() && options.local_address.family != address.family) return ApiError::bad_address;
   if (address.is_link_local_v6() && options.device.empty()) return ApiError::bad_address;
   if (is_bad_asn(options.remote_as) || (options.local_as && is_bad_asn(*options.local_as))) return ApiError::bad_asn;
+  // RFC 4271 s.4.2: 0, or at least 3 seconds. RFC 4724 s.3: the restart time has 12 bits.
   if (options.timers.hold_s == 1 || options.timers.hold_s == 2 || options.restart_time_s > 4095)
     return ApiError::bad_timer;
   if (!options.families[0] && !options.families[1]) return ApiError::no_family;
+  // GTSM trusts 255 - hops + 1; 255 hops would accept any packet that arrived.
   if (options.ttl_security_hops == 255) return ApiError::bad_ttl;
   if (options.ecmp_weight == 0) return ApiError::bad_weight;
   if (options.import_limit.max == 0 || options.export_limit.max == 0) return ApiError::bad_limit;
@@ -162,6 +168,7 @@ ChangeCost cost_of_change(const PeerOptions& before, const PeerOptions& after, c
   PeerOptions wanted = in_force(after, speaker);
   if (wanted == running) return ChangeCost::none;
   // Without a session there is none to end, and enabling a peer ends none.
+  // A disabled peer has no session that a change could end.
   if (!running.enabled) return ChangeCost::live;
   wanted = without_live(std::move(wanted), running);
   if (wanted == running) return ChangeCost::live;

@@ -27,6 +27,7 @@ void OwnRoutes::announce(const Prefix& prefix, const PathAttributes& attributes)
   } else {
     id = attributes_.intern(attributes);
   }
+  // The map holds a reference of its own beside the route's.
   const auto [known, added] = routes_.try_emplace(prefix, id);
   if (!added) attributes_.release(std::exchange(known->second, id));
   // Its network covers a part already.

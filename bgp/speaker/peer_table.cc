@@ -24,6 +24,7 @@ Peering* PeerTable::find_kept(PeerId peer) const {
   return peering == nullptr || peering->removing ? nullptr : peering;
 }
 
+// O(peers). One peer for each address, or for each link where the address means something on one link only.
 Peering* PeerTable::find_sender(const IpAddress& from, std::string_view device) const {
   for (const auto& peering : peers_) {
     if (peering == nullptr || peering->removing || peering->options.address != from) continue;
@@ -43,7 +44,9 @@ bool PeerTable::is_taken(const PeerOptions& options, const Peering* self) const 
 
 Result<Peering*, ApiError> PeerTable::add(const PeerOptions& options) {
   if (is_taken(options, nullptr)) return unexpected(ApiError::duplicate_peer);
+  // The lowest free id is used again, so that tables indexed by PeerId stay small.
   const auto free = static_cast<std::size_t>(std::find(peers_.begin(), peers_.end(), nullptr) - peers_.begin());
+  // 65535 is kLocalPeer, the source of our own routes.
   if (free >= static_cast<std::size_t>(kLocalPeer) - 1) return unexpected(ApiError::too_many_peers);
   if (free == peers_.size()) peers_.emplace_back();
   peers_[free] = std::make_unique<Peering>(PeerId{static_cast<std::uint16_t>(free)}, options, next_seed());
@@ -59,6 +62,7 @@ void PeerTable::free_removed(const rib::Table& table, rib::NextHopIndex& next_ho
   if (removing_ == 0) return;
   for (auto& peering : peers_) {
     if (peering == nullptr || !peering->removing) continue;
+    // While paths of it are in the table its PeerId must not be given to another peer.
     if (table.counts(peering->id).received != 0 || !peering->connections.empty()) continue;
     // A connection that ended still reads the options until its Close was taken.
     const bool read = std::any_of(connections_.begin(), connections_.end(),

@@ -23,16 +23,19 @@ session::LocalIdentity Peering::identity(const SpeakerOptions& speaker, bool res
 // What is in force.
 
 ChangeCost Peering::cost_of_update(const PeerOptions& before, const SpeakerOptions& speaker) const {
+  // Compared with what runs: the operator may have enabled or disabled the peer meanwhile.
   PeerOptions running = before;
   PeerOptions wanted = options;
   running.enabled = enabled;
   if (before.enabled == wanted.enabled) wanted.enabled = enabled;
+  // A local address that the kernel chose for this session costs nothing when the configuration names it.
   if (established != nullptr && (!wanted.local_address.is_set() || wanted.local_address == established->local_address))
     running.local_address = wanted.local_address;
   return cost_of_change(running, wanted, speaker);
 }
 
 void Peering::remember_addresses() {
+  // Kept for the routes of a peer that restarts: its connection is gone when their rules are made again.
   if (established == nullptr) return;
   link = established->link;
   local_address = established->local_address;
@@ -80,6 +83,7 @@ bool Peering::set_import_rules(const SpeakerOptions& speaker) {
   rules.role = options.role;
   rules.allow_as_in = options.allow_as_in;
   rules.graceful_shutdown = options.graceful_shutdown;
+  // A route server does not add its own AS (RFC 7947 s.2.2.2).
   rules.enforce_first_as = options.enforce_first_as && options.role != Role::route_server_client;
   const bool differ = !(rules == import_rules);
   import_rules = std::move(rules);
@@ -89,11 +93,13 @@ bool Peering::set_import_rules(const SpeakerOptions& speaker) {
 // Connections.
 
 bool Peering::has_room() const {
+  // One dialed and one accepted: enough for a collision, which leaves one of the two.
   constexpr std::size_t kConnectionsPerPeer = 2;
   return connections.size() < kConnectionsPerPeer;
 }
 
 Connection* Peering::forgotten_connection() const {
+  // It never got beyond our OPEN. A peer that dials again has given it up, maybe without a FIN that reached us.
   const auto found = std::find_if(connections.begin(), connections.end(), [](const Connection* connection) {
     return connection->session->side() == session::Session::Side::accepted &&
            connection->session->state() == PeerState::open_sent;
@@ -123,6 +129,8 @@ session::Survivor Peering::survivor(const Connection& first, const Connection& s
 bool Peering::holds_back(const Connection& connection, const SpeakerOptions& speaker, Time now) const {
   if (connection.session->state() != PeerState::open_confirm || now >= connection.held_until) return false;
   if (established != nullptr) return true;
+  // The collision is not decided before the other connection had its OPEN, so that no session comes up that is to end
+  // at once.
   return std::any_of(connections.begin(), connections.end(), [&](const Connection* other) {
     return other != &connection && other->session->state() == PeerState::open_sent &&
            survivor(connection, *other, speaker, now) == session::Survivor::second;
@@ -133,6 +141,7 @@ bool Peering::holds_back(const Connection& connection, const SpeakerOptions& spe
 
 wire::MessageError Peering::goodbye(wire::MessageError error) const {
   const auto& graceful = negotiated.peer_graceful_restart;
+  // RFC 8538 s.3.1: where both sides keep routes over a NOTIFICATION, only a Hard Reset says that they are to go.
   if (established == nullptr || !graceful || !graceful->notification) return error;
   wire::MessageError hard{notify::kCease, notify::kHardReset, {error.code, error.subcode}};
   hard.data.insert(hard.data.end(), error.data.begin(), error.data.end());
@@ -140,6 +149,7 @@ wire::MessageError Peering::goodbye(wire::MessageError error) const {
 }
 
 void Peering::note_down(const session::Down& down, bool was_established) {
+  // A later attempt that merely fails must not replace the reason for which the session ended.
   const bool says_something = was_established || (down.notification.code != 0 && down.reason != DownReason::collision);
   if (!says_something && last_down_matters) return;
   last_down_matters = says_something;
@@ -154,6 +164,7 @@ std::optional<std::string> Peering::failure_to_log(const session::Down& down, Ti
   if (down.reason == DownReason::collision || !enabled || removing) return std::nullopt;
   if (down.reason == DownReason::admin_down || down.reason == DownReason::configuration_changed) return std::nullopt;
   last_attempt = down.detail;
+  // The same reason again is logged less often than a new one.
   const Duration interval = down.detail == logged_failure ? kSameFailureLogged : kFailureLogged;
   if (failure_logged_at != kNever && now - failure_logged_at < interval) return std::nullopt;
   logged_failure = down.detail;

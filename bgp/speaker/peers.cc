@@ -25,6 +25,7 @@ void EngineImpl::log(LogLevel level, const Peering& peering, std::string_view te
 
 Result<PeerId, ApiError> EngineImpl::add_peer(const PeerOptions& options, Time now) {
   begin_turn(now);
+  // The constructor reports no error, so the speaker's own options are checked here.
   if (const auto error = validate(options_)) return unexpected(*error);
   if (const auto error = validate(options)) return unexpected(*error);
   const auto added = peers_.add(options);
@@ -33,6 +34,7 @@ Result<PeerId, ApiError> EngineImpl::add_peer(const PeerOptions& options, Time n
   peering.since = now_;
   peering.enabled = options.enabled;
   table_.set_peer(peering.id, rib::PeerFacts{});
+  // It is known and shown, but nothing is dialed while the speaker is stopping.
   if (stopping_) return peering.id;
   if (peering.enabled) peering.connector.start(now_);
   if (!peering.enabled) peering.last_down = DownReason::admin_down;
@@ -47,6 +49,7 @@ Result<void, ApiError> EngineImpl::update_peer(PeerId peer, const PeerOptions& o
   if (peering == nullptr) return unexpected(ApiError::unknown_peer);
   if (const auto error = validate(options)) return unexpected(*error);
   if (peers_.is_taken(options, peering)) return unexpected(ApiError::duplicate_peer);
+  // Stored first: sessions read the options by reference.
   const PeerOptions before = std::exchange(peering->options, options);
   if (before == options) return {};
   const ChangeCost cost = peering->cost_of_update(before, options_);
@@ -81,6 +84,7 @@ void EngineImpl::remove(Peering& peering) {
   peering.enabled = false;
   peering.connector.stop();
   peering.over_limit_since = kNever;
+  // Before the peering is marked for removal, so that the observer still hears of the end.
   end_sessions(peering, peering.goodbye(wire::cease(notify::kDeconfigured, {})), DownReason::peer_removed);
   report_state(peering, DownReason::peer_removed);
   stale_routes_.drop_all(peering);
@@ -93,6 +97,7 @@ void EngineImpl::enable(Peering& peering) {
   peering.enabled = true;
   peering.over_limit_since = kNever;
   peering.limit_warned = false;
+  // Enabling a peer that has connections changes nothing about them.
   if (!peering.connections.empty()) return;
   start_again(peering);
   report_state(peering, DownReason::none);
@@ -104,6 +109,7 @@ void EngineImpl::start_again(Peering& peering) {
   peering.logged_failure.clear();
   peering.last_attempt.clear();
   peering.failure_logged_at = peering.refusal_logged_at = kNever;
+  // stop() first: start() does nothing for a connector that runs.
   peering.connector.stop();
   peering.connector.start(now_);
   dial_if_due(peering);
@@ -120,6 +126,7 @@ void EngineImpl::disable(Peering& peering, std::string_view reason) {
 }
 
 void EngineImpl::reset(Peering& peering, std::string_view reason) {
+  // Not goodbye(): over an administrative reset both sides keep their routes where they agreed on that (RFC 8538).
   end_sessions(peering, wire::cease(notify::kAdminReset, reason), DownReason::admin_down);
   if (peering.enabled && !stopping_) start_again(peering);
   report_state(peering, DownReason::admin_down);
@@ -132,6 +139,7 @@ void EngineImpl::set_rules(Peering& peering) {
   if (peering.established == nullptr && !peering.any_stale()) return;
   peering.remember_addresses();
   const bool has_routes = table_.counts(peering.id).received != 0;
+  // Facts are part of the comparison of paths, so the routes of the peer are selected again.
   if (table_.set_peer(peering.id, peering.facts()) && has_routes) sweeper_.read_next_hops(peering.id);
   exporter_.set_source(peering.id, peering.source());
   if (peering.set_import_rules(options_) && has_routes) sweeper_.judge_again(peering.id);

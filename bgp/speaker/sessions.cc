@@ -15,6 +15,7 @@ namespace notify = wire::notify;
 enum class LimitVerdict : std::uint8_t { within, warns, ends_session };
 LimitVerdict judge(std::uint64_t received, const PrefixLimit& limit) {
   if (received > limit.max) return limit.warn_only ? LimitVerdict::warns : LimitVerdict::ends_session;
+  // Compared in 64 bits instead of divided: no rounding.
   return received * 100 < std::uint64_t{limit.max} * limit.warn_percent ? LimitVerdict::within : LimitVerdict::warns;
 }
 
@@ -26,6 +27,7 @@ void EngineImpl::dial_if_due(Peering& peering) {
     // An attempt that still hangs gives way.
     const std::vector<Connection*> connections = peering.connections;
     for (Connection* hanging : connections)
+      // Connect: no octet was exchanged, so there is nothing to say on it.
       if (hanging->session->state() == PeerState::connect) drop_silently(*hanging);
     const session::LocalIdentity self = peering.identity(options_, deferral_.defers_selection());
     const Connection& dialed = peers_.connect(peering, session::Session::Side::dialed, {}, self, now_);
@@ -48,6 +50,7 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
   if (!peering->has_room()) {
     Connection* const forgotten = peering->forgotten_connection();
     if (forgotten == nullptr) return std::nullopt;
+    // A peer that dials again has given the older connection up.
     end_session(*forgotten, wire::cease(notify::kRejected, {}), DownReason::collision);
   }
   const session::LocalIdentity self = peering->identity(options_, deferral_.defers_selection());
@@ -69,6 +72,7 @@ void EngineImpl::drain(Connection& connection) {
   while (turn_.work_left > 0 && !connection.ended && !held(connection)) {
     const auto event = connection.session->poll(now_);
     if (!event) return;
+    // A message without prefixes costs as well, so that a flood of KEEPALIVEs ends a turn, too.
     turn_.work_left -= std::min(turn_.work_left, kWorkPerMessage);
     handle(connection, *event);
   }
@@ -114,6 +118,7 @@ void EngineImpl::on_open(Connection& connection) {
   }
   const bool first_lives = peering.survivor(first, connection, options_, now_) == session::Survivor::first;
   Connection& loser = first_lives ? connection : first;
+  // RFC 4271 s.6.8: Cease / Connection Collision Resolution.
   end_session(loser, wire::cease(notify::kCollision, {}), DownReason::collision);
 }
 
@@ -126,6 +131,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   peering.established = &connection;
   peering.negotiated = negotiated;
   peering.end_of_rib_received = {};
+  // A refresh that the old session began ends with it; its EoRR will not come.
   peering.refreshing = {};
   peering.limit_warned = peering.early_refresh_logged = false;
   peering.logged_failure.clear();
@@ -135,6 +141,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   ++connection.session->counters().connections_established;
   // Whatever else was under way has lost.
   const std::vector<Connection*> connections = peering.connections;
+  // A copy: each connection that ends leaves the list of the peer.
   for (Connection* other : connections) {
     if (other == &connection) continue;
     if (other->session->state() == PeerState::connect) {
@@ -155,6 +162,7 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
   const wire::Update& update =
       importer_.on_update(peering.import_rules, body, peering.negotiated.receive, connection.session->counters());
   const std::size_t prefixes = update.announced.size() + update.mp_announced.size() + update.withdrawn.size();
+  // Prefixes count, too. One message may exceed the budget.
   turn_.work_left -= std::min(turn_.work_left, prefixes);
   if (update.severity == wire::Severity::session_reset) {
     const wire::MessageError error = update.notification;
@@ -175,8 +183,10 @@ void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
   const auto i = static_cast<std::size_t>(family);
   if (!peering.negotiated.families[i]) return;
   peering.end_of_rib_received[i] = true;
+  // All that was not announced again by then is gone at the peer (RFC 4724 s.4.2).
   if (peering.stale[i]) stale_routes_.end(peering, family);
   changes_.end_of_rib({peering.id, family});
+  // It may have been the last End-of-RIB that the deferral waits for.
   check_restart_done();
 }
 
@@ -230,6 +240,7 @@ void EngineImpl::check_import_limit(Connection& connection) {
 void EngineImpl::end_over_limit(Connection& connection) {
   Peering& peering = *peers_.find(connection.peer);
   peering.connector.stop();
+  // Read by enable_at(): a limit with a time dials again after it.
   peering.over_limit_since = now_;
   end_sessions(peering, peering.goodbye(wire::cease(notify::kMaxPrefixes, {})), DownReason::prefix_limit);
 }
@@ -270,6 +281,7 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   if (down.close_socket) {
     outputs_.emplace_back(Close{connection.id, down.flush ? Close::How::flush : Close::How::at_once});
   } else {
+    // The rim has closed it already, so no Close is due and the connection is freed without one.
     peers_.close(connection.id);
   }
   const auto in_state = [&](auto wanted) {
@@ -278,6 +290,8 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
   };
   const bool dial_hangs = in_state([](PeerState state) { return state == PeerState::connect; });
   const bool other_is_up = in_state([](PeerState state) { return state > PeerState::active; });
+  // A dial that was refused. Any other end counts only when no connection of the peer is left, because the connector
+  // waits while one is up.
   if (down.from == PeerState::connect) {
     peering.connector.on_dial_failed(now_);
   } else if (!other_is_up) {
@@ -290,10 +304,12 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
 }
 
 void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
+  // Before its routes go: the peer is sent nothing any more.
   exporter_.leave(peering.id);
   peering.refreshing = {};
   changes_.forget(peering.id);
   const bool keep = stale_routes_.are_kept(peering, down);
+  // Counted before the routes go.
   const std::uint32_t routes = table_.counts(peering.id).received;
   std::string line = "session down: ";
   line += to_text(down.reason);
@@ -309,8 +325,10 @@ void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
 
 void EngineImpl::report_state(Peering& peering, DownReason reason) {
   const PeerState state = peering.present_state();
+  // Many steps of a session leave the state of the peer as it is; only a change is reported.
   if (state == peering.state) return;
   const PeerState from = std::exchange(peering.state, state);
+  // `since` counts Established and its end, not the steps of an attempt.
   if (from == PeerState::established || state == PeerState::established) peering.since = now_;
   outputs_.emplace_back(PeerChanged{peering.id, from, state, reason});
 }

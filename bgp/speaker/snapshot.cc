@@ -133,6 +133,7 @@ void Snapshot::add(rib::RouteId id, const RouteFilter& filter, std::vector<PathS
     shown.path_id = path.path_id;
     of_.attributes.load(path.received, shown.received);
     if (path.accepted != kNoAttributes) shown.accepted = of_.attributes.load(path.accepted);
+    // The table keeps the paths in use in front, the best one first.
     shown.best = i == 0 && route.best != 0;
     shown.multipath = i < route.best;
     const Peering* const peering = of_.peers.find(path.peer);
@@ -185,8 +186,10 @@ std::uint32_t Snapshot::routes_part(const RouteFilter& filter, std::uint32_t fro
   for (; id < of_.table.end() && steps != 0; id = of_.table.next(rib::RouteId{static_cast<std::uint32_t>(id) + 1})) {
     const rib::Route& route = of_.table.route(id);
     if (matches(filter, route.prefix)) add(id, all, found);
+    // A route costs by its paths, because each of them is unpacked.
     steps -= std::min<std::size_t>(steps, 1 + route.path_count);
   }
+  // 0 says that the end was reached: no part begins at 0 but the first.
   return id < of_.table.end() ? static_cast<std::uint32_t>(id) : 0;
 }
 
@@ -208,6 +211,7 @@ std::vector<AnnouncedSnapshot> Snapshot::announced_to(PeerId peer, const RouteFi
 std::uint32_t Snapshot::announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from, std::size_t steps,
                                        std::vector<AnnouncedSnapshot>& found) const {
   const auto bound = static_cast<std::uint32_t>(of_.table.end());
+  // A part is counted in ids, of which the freed ones cost next to nothing.
   const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(bound, from + steps));
   append_announced(peer, {rib::RouteId{from}, rib::RouteId{end}}, filter, found);
   return end < bound ? end : 0;

@@ -21,11 +21,14 @@ bool StaleRoutes::are_kept(const Peering& peering, const session::Down& down) co
   namespace notify = wire::notify;
   const bool cease = down.notification.code == notify::kCease;
   switch (down.reason) {
+    // RFC 4724 s.4.2: the end of the TCP connection without a NOTIFICATION.
     case DownReason::tcp_closed:
     case DownReason::tcp_failed:
     case DownReason::collision:  // The peer is back before we noticed that it was gone (RFC 4724 s.5).
     case DownReason::restarting:
       return true;
+    // RFC 8538 s.4: with the N bit also an expired hold timer and a NOTIFICATION keep routes, unless it is a Hard
+    // Reset.
     case DownReason::hold_timer_expired:
     case DownReason::send_hold_timer_expired:
       return graceful->notification;
@@ -33,6 +36,7 @@ bool StaleRoutes::are_kept(const Peering& peering, const session::Down& down) co
     case DownReason::notification_received:
       return graceful->notification && !(cease && down.notification.subcode == notify::kHardReset);
     case DownReason::admin_down:
+      // Of what we end ourselves only the administrative reset is meant to keep routes.
       return graceful->notification && cease && down.notification.subcode == notify::kAdminReset;
     case DownReason::none:
     case DownReason::transport_unusable:
@@ -47,6 +51,7 @@ bool StaleRoutes::are_kept(const Peering& peering, const session::Down& down) co
 void StaleRoutes::begin(Peering& peering, Time now) {
   const auto& graceful = *peering.negotiated.peer_graceful_restart;
   std::array<std::uint8_t, kFamilies> ended{};
+  // Read before begin_session() moves the epochs on.
   for (const Family family : kBothFamilies) ended[index_of(family)] = table_.session_epoch(peering.id, family);
   table_.begin_session(peering.id);
   for (const Family family : kBothFamilies) {
@@ -55,12 +60,14 @@ void StaleRoutes::begin(Peering& peering, Time now) {
     const bool older_go = peering.stale[i];
     peering.stale[i] = graceful.families[i];
     if (!peering.stale[i]) {
+      // A family that the peer does not keep: all of its routes are older than the epoch that begins now.
       sweeper_.remove_old(peering.id, family, table_.session_epoch(peering.id, family));
     } else if (older_go) {
       sweeper_.remove_old(peering.id, family, ended[i]);
     }
   }
   if (next_hops_.any_lost(peering.id)) sweeper_.remove_unusable(peering.id);
+  // RFC 4724 s.4.2: the peer says itself how long it needs for a restart at most.
   peering.stale_until = now + std::chrono::seconds{graceful.restart_time_s};
 }
 
@@ -69,10 +76,12 @@ void StaleRoutes::came_back(Peering& peering, Time now) {
   const auto& graceful = peering.negotiated.peer_graceful_restart;
   for (const Family family : kBothFamilies) {
     const std::size_t i = index_of(family);
+    // Without the F bit the peer has lost its forwarding state, so these routes lead nowhere (RFC 4724 s.4.2).
     const bool preserved =
         graceful && graceful->families[i] && graceful->forwarding_preserved[i] && peering.negotiated.families[i];
     if (peering.stale[i] && !preserved) end(peering, family);
   }
+  // From here on the limit is ours: the peer is up, and only its End-of-RIB is missing.
   peering.stale_until = peering.any_stale() ? now + kStalePathTime : kNever;
 }
 
@@ -100,6 +109,7 @@ void StaleRoutes::next_hop_lost(Peering& peering, const IpAddress& next_hop) {
 
 void StaleRoutes::options_changed(Peering& peering, const PeerOptions& before, Asn speaker_as) {
   const PeerOptions& wanted = peering.options;
+  // Another peer, another AS or another path to it: what is kept was learned under other conditions.
   const bool other = before.address != wanted.address || before.device != wanted.device ||
                      before.tunnel != wanted.tunnel || before.remote_as != wanted.remote_as ||
                      before.local_as.value_or(speaker_as) != wanted.local_as.value_or(speaker_as);

@@ -16,8 +16,10 @@ Sweeper::Jobs& Sweeper::wait(PeerId peer) {
 void Sweeper::remove_old(PeerId peer, Family family, std::uint8_t kept) {
   const auto i = static_cast<std::size_t>(family);
   Jobs& jobs = wait(peer);
+  // Epochs are counted modulo 256. lag() keeps the distance small, so that the younger of two can be told.
   const auto age = [&](std::uint8_t epoch) { return static_cast<std::uint8_t>(table_.epoch(peer, family) - epoch); };
   if (!std::exchange(jobs.remove_old[i], true)) {
+    // `first_kept` stays as the oldest job had it, because lag() measures from there.
     jobs.kept[i] = jobs.first_kept[i] = kept;
   } else if (age(kept) < age(jobs.kept[i])) {
     jobs.kept[i] = kept;

@@ -33,23 +33,29 @@ AsPathFault decode_segments(Bytes value, AsWidth width, Confederation confederat
   while (at != end) {
     if (static_cast<std::size_t>(end - at) < kSegmentHeader) return AsPathFault::overrun;
     const std::uint8_t type = at[0];
+    // A count of AS numbers, not of octets.
     const std::size_t count = at[1];
     at += kSegmentHeader;
     const bool confed = type == kConfedSequence || type == kConfedSet;
+    // RFC 5065 s.5: from outside of a confederation these segments are an error.
     if (confed && confederation == Confederation::refuse) return AsPathFault::confederation;
+    // RFC 7606 s.7.2 names these three: unknown type, overrun and a segment of length 0.
     if (!confed && type != kSet && type != kSequence) return AsPathFault::segment_type;
     if (count == 0) return AsPathFault::empty_segment;
     if (count * octets > static_cast<std::size_t>(end - at)) return AsPathFault::overrun;
+    // In AS4_PATH they are removed, and the attribute is used (RFC 6793 s.6).
     if (confed) {
       at += count * octets;
       continue;
     }
+    // kMaxAsPathLength bounds what one path costs; segment.count then cannot overflow either.
     if (out.asns.size() + count > kMaxAsPathLength) return AsPathFault::too_long;
 
     Asn* to = extend(out, static_cast<AsPath::SegmentType>(type), count);
     bool zero = false;
     for (std::size_t i = 0; i < count; ++i, at += octets) {
       const std::uint32_t asn = width == AsWidth::four ? base::load_u32(at) : base::load_u16(at);
+      // RFC 7607 s.2. Collected instead of tested in the loop, which runs over each number of each UPDATE.
       zero |= asn == 0;
       *to++ = Asn{asn};
     }
@@ -110,7 +116,9 @@ AsPathFault merge_as4_path(Bytes value, AsPath& path) {
     return fault;
   const std::uint32_t hops = path.length();
   const std::uint32_t tail_hops = tail.length();
+  // RFC 6793 s.4.2.3: AS_PATH shorter than AS4_PATH means that AS4_PATH is not from this path: it is ignored.
   if (tail.empty() || hops < tail_hops) return AsPathFault::none;
+  // What 2-octet speakers have put in front, then the part that they could not read.
   keep_leading(path, hops - tail_hops);
   const Asn* from = tail.asns.data();
   for (const AsPath::Segment& segment : tail.segments) {
@@ -127,6 +135,7 @@ bool needs_as4_path(const AsPath& path) {
 
 std::size_t as_path_size(const AsPath& path, AsWidth width) {
   std::size_t size = path.asns.size() * static_cast<std::size_t>(width);
+  // Sequences are kept merged and may be longer than a segment can be on the wire.
   for (const AsPath::Segment& segment : path.segments)
     size += (segment.count + kMaxSegment - 1) / kMaxSegment * kSegmentHeader;
   return size;

@@ -56,8 +56,10 @@ AttrFault decode_atomic_aggregate(Bytes, AttributeScope& scope) {
 /// 6 or 8 octets, as the session's AS numbers are wide (RFC 7606 s.7.7).
 AttrFault decode_aggregator(Bytes value, AttributeScope& scope) {
   const bool wide = scope.context.four_octet_as;
+  // The length depends on the session, so the table cannot check it.
   if (value.size() != (wide ? 8U : 6U)) return {attribute_discard, notify::kLength, "wrong length"};
   const std::uint32_t asn = wide ? base::load_u32(value.data()) : base::load_u16(value.data());
+  // The address is always the last four octets.
   if (asn == 0) return {attribute_discard, notify::kOptional, "AS 0"};  // RFC 7607 s.2
   scope.out.aggregator = Aggregator{Asn{asn}, RouterId{base::load_u32(value.data() + value.size() - 4)}};
   return {};
@@ -89,6 +91,7 @@ AttrFault decode_extended(Bytes value, AttributeScope& scope) {
 }
 
 AttrFault keep_as4_path(Bytes value, AttributeScope& scope) {
+  // A view only: it is merged when AS_PATH is known, in finish_as4().
   scope.as4_path = value;
   return {};
 }
@@ -197,6 +200,7 @@ template <typename Each>
 bool fields_fit(Bytes value, std::size_t type_size, std::size_t length_size, Each each) {
   base::Reader reader{value};
   while (!reader.empty()) {
+    // The reader answers 0 behind the end, so `failed()` is asked once for each field.
     const std::uint16_t type = type_size == 1 ? reader.u8() : reader.u16();
     const Bytes inside = reader.take(length_size == 1 ? reader.u8() : reader.u16());
     if (reader.failed() || !each(type, inside)) return false;
@@ -231,6 +235,7 @@ bool prefix_sid_fits(Bytes value) {
 /// RFC 6368 s.5: an AS number, and attributes that end where it ends.
 bool attr_set_fits(Bytes value) {
   base::Reader reader{value};
+  // The AS number. What the attributes inside say is not looked at.
   reader.skip(4);
   while (!reader.failed() && !reader.empty()) {
     const bool extended = (reader.u8() & attr::kFlagExtended) != 0;
@@ -351,6 +356,7 @@ bool is_martian_next_hop(const IpAddress& address) {
     return address.octets[0] == 0 || address.octets[0] == 127 || address.octets[0] >= 224;
   if (address.octets[0] == 0xFF) return true;
   const bool leading_zeros =
+      // :: and ::1.
       std::all_of(address.octets.begin(), address.octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
   return leading_zeros && address.octets[15] <= 1;
 }
@@ -363,6 +369,7 @@ constexpr std::size_t kHeadMax = 4;  // Flags, type, 2 octets of length.
 
 /// Flags, type and length; the extended form where the value needs it.
 std::uint8_t* store_head(std::uint8_t* at, std::uint8_t flags, std::uint8_t type, std::size_t size) {
+  // RFC 4271 s.4.3: the length has two octets only where one is too short.
   const bool extended = size > 0xFF;
   at = base::store_u8(at, extended ? flags | attr::kFlagExtended : flags);
   at = base::store_u8(at, type);
@@ -389,8 +396,10 @@ std::uint8_t* store_aggregator(std::uint8_t* at, std::uint8_t type, const Aggreg
 
 /// No encoding of `attributes` is longer.
 std::size_t size_bound(const PathAttributes& attributes) {
+  // Each with its head, at its largest; the second line lists types by number.
   constexpr std::size_t kFixed = 4 + 7 + 7 + 7 + 3 + 11 + 11 + 7 + 7;  // 1, 3, 4, 5, 6, 7, 18, 9, 35
   std::size_t bound = kFixed + 6 * kHeadMax;                           // Of 2, 17, 8, 10, 16, 32.
+  // Twice: AS4_PATH repeats it to a peer with 2-octet AS numbers.
   bound += 2 * as_path_size(attributes.as_path, AsWidth::four);
   bound += attributes.communities.size() * kCommunitySize;
   bound += attributes.cluster_list.size() * 4;
@@ -407,6 +416,7 @@ void encode_attribute_list(const PathAttributes& attributes, const EncodeScope& 
   const bool internal = context.peer_type == PeerType::ibgp;
   const AsWidth width = context.four_octet_as ? AsWidth::four : AsWidth::two;
   const std::size_t bound = size_bound(attributes);
+  // One allocation at the bound; what was not used is cut off below.
   out.octets.resize(bound);
   out.next_hop_offset = 0;
   std::uint8_t* const begin = out.octets.data();
@@ -419,9 +429,11 @@ void encode_attribute_list(const PathAttributes& attributes, const EncodeScope& 
     at = store_head(at, kWellKnown, attr::kNextHop, 4);
     out.next_hop_offset = static_cast<std::uint32_t>(at - begin);
     const bool ipv4 = attributes.next_hop.address.family == Family::ipv4;
+    // hand_out() of an export group may overwrite these four octets for another member.
     at = base::store_u32(at, ipv4 ? attributes.next_hop.address.to_v4() : 0);
   }
   if (attributes.med) at = store_u32_attribute(at, kOptional, attr::kMed, *attributes.med);
+  // The three attributes of iBGP are not sent to an external peer, whatever the route carries.
   if (attributes.local_pref && internal)
     at = store_u32_attribute(at, kWellKnown, attr::kLocalPref, *attributes.local_pref);
   if (attributes.atomic_aggregate) at = store_head(at, kWellKnown, attr::kAtomicAggregate, 0);
@@ -441,6 +453,7 @@ void encode_attribute_list(const PathAttributes& attributes, const EncodeScope& 
                     attributes.extended_communities.size() * kExtendedCommunitySize);
     at = store_extended_communities(at, attributes.extended_communities);
   }
+  // RFC 6793 s.4.2.2: only where AS_PATH lost a number to AS_TRANS.
   if (width == AsWidth::two && needs_as4_path(attributes.as_path))
     at = store_path_attribute(at, kOptionalTransitive, attr::kAs4Path, attributes.as_path, AsWidth::four);
   if (width == AsWidth::two && attributes.aggregator && static_cast<std::uint32_t>(attributes.aggregator->asn) > 0xFFFF)
@@ -454,6 +467,7 @@ void encode_attribute_list(const PathAttributes& attributes, const EncodeScope& 
     at = store_u32_attribute(at, kOptionalTransitive, attr::kOnlyToCustomer,
                              static_cast<std::uint32_t>(*attributes.only_to_customer));
   for (const UnknownAttribute& unknown : attributes.unknown) {
+    // RFC 4271 s.5: a router that passes on what it does not know sets the Partial bit.
     const std::uint8_t partial = scope.partial == PartialBit::set ? attr::kFlagPartial : std::uint8_t{0};
     at = store_head(at, unknown.flags | partial, unknown.type, unknown.value.size());
     at = base::store_bytes(at, unknown.value);

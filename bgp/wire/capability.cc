@@ -34,6 +34,7 @@ bool decode_multiprotocol(Bytes value, Capabilities& out) {
   out.any_multiprotocol = true;
   const auto family = family_of(base::load_u16(value.data()), value[3]);
   if (family) out.multiprotocol[index_of(*family)] = true;
+  // A family that we do not speak is kept to be shown.
   if (!family) keep(cap::kMultiprotocol, value, out);
   return true;
 }
@@ -46,6 +47,7 @@ bool decode_extended_next_hop(Bytes value, Capabilities& out) {
     const std::uint16_t afi = reader.u16();
     const std::uint16_t safi = reader.u16();
     const std::uint16_t next_hop_afi = reader.u16();
+    // One that we do not use is no error; the others in the list still count.
     out.ipv4_over_ipv6_next_hop |= afi == kAfiIpv4 && safi == kSafiUnicast && next_hop_afi == kAfiIpv6;
   }
   return true;
@@ -56,11 +58,14 @@ bool decode_extended_message(Bytes, Capabilities& out) { return out.extended_mes
 /// RFC 9234 s.4.1: 0 provider .. 4 peer, which is our enumeration less one. Repeated equal roles are one (s.4.2).
 bool decode_role(Bytes value, Capabilities& out) {
   if (value.size() != 1) return false;
+  // A role without a meaning cannot agree with ours, so it is treated as a conflict, which ends only a session with
+  // roles.
   if (value[0] > static_cast<std::uint8_t>(Role::peer) - 1) {
     out.role_conflict = true;
     return true;
   }
   const Role role = static_cast<Role>(value[0] + 1);
+  // RFC 9234 s.4.2: several roles that differ are refused.
   out.role_conflict |= out.role != Role::none && out.role != role;
   out.role = role;
   return true;
@@ -71,6 +76,7 @@ bool decode_graceful_restart(Bytes value, Capabilities& out) {
   if (value.size() < 2 || (value.size() - 2) % kRestartFamilySize != 0) return false;
   base::Reader reader{value};
   const std::uint16_t head = reader.u16();
+  // A fresh value: an earlier instance leaves nothing behind.
   GracefulRestartCapability restart;
   restart.restarting = (head & kRestarting) != 0;
   restart.notification = (head & kRestartNotification) != 0;
@@ -143,6 +149,7 @@ template <typename Body>
 void put(std::uint8_t code, base::Writer& writer, Body body) {
   writer.u8(code);
   const std::size_t length = writer.size();
+  // The length is written when the body is known.
   writer.u8(0);
   body();
   writer.patch_u8(length, writer.size() - length - 1);
@@ -194,6 +201,7 @@ void encode_capabilities(const Capabilities& capabilities, std::vector<std::uint
   }
   if (capabilities.extended_messages) put_empty(cap::kExtendedMessage, writer);
   if (capabilities.role != Role::none)
+    // The enumeration has `none` in front.
     put(cap::kRole, writer, [&] { writer.u8(static_cast<std::uint8_t>(static_cast<int>(capabilities.role) - 1)); });
   if (capabilities.graceful_restart)
     put(cap::kGracefulRestart, writer, [&] { put_graceful_restart(*capabilities.graceful_restart, writer); });

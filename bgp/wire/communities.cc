@@ -13,6 +13,7 @@ void decode_canonical(Bytes value, std::size_t size, std::vector<T>& out, Load l
   out.resize(value.size() / size);
   const std::uint8_t* at = value.data();
   bool canonical = true;
+  // Strictly ascending: a repeated community is not canonical either.
   for (std::size_t i = 0; i < out.size(); ++i, at += size) {
     out[i] = load(at);
     canonical &= i == 0 || out[i - 1] < out[i];

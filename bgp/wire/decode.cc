@@ -47,6 +47,7 @@ void refuse(const wire::MessageError& error, const char* what, std::size_t offse
 std::vector<AttributeOnWire> list_attributes(Bytes body) {
   std::vector<AttributeOnWire> list;
   base::Reader sections{body};
+  // A length that is too large makes the reader fail, and the list stays empty.
   sections.skip(sections.u16());
   const std::uint16_t size = sections.u16();
   const std::size_t begin = wire::kHeaderSize + sections.offset();
@@ -58,6 +59,7 @@ std::vector<AttributeOnWire> list_attributes(Bytes body) {
     const bool extended = (attribute.flags & wire::attr::kFlagExtended) != 0;
     attribute.value = reader.take(extended ? reader.u16() : reader.u8());
     attribute.name = wire::attribute_name(attribute.type);
+    // What was read before stands: the list shows how far the lengths are right.
     if (reader.failed()) break;
     list.push_back(attribute);
   }
@@ -69,11 +71,13 @@ void decode_update_body(Bytes body, const DecodeOptions& options, DecodedMessage
   wire::decode_update(body, context_of(options), update);
   out.verdict = static_cast<MessageVerdict>(update.severity);
   for (const wire::AttrError& error : update.errors) {
+    // A finding without a severity is a remark, to which no NOTIFICATION belongs.
     const std::uint8_t code = error.severity == wire::Severity::none ? std::uint8_t{0} : wire::notify::kUpdate;
     out.findings.push_back({static_cast<MessageVerdict>(error.severity), code, error.subcode, error.type,
                             wire::kHeaderSize + error.offset, error.what});
   }
   out.notification = std::move(update.notification);
+  // The public value is the base of the decoder's, so the slice is what users see.
   out.value = static_cast<UpdateMessage&&>(update);
   out.attributes = list_attributes(body);
 }
@@ -139,10 +143,12 @@ bool append_mp_reach(const UpdateMessage& update, const DecodeOptions& options, 
   base::Writer writer{value};
   writer.u16(wire::afi_of(family));
   writer.u8(wire::kSafiUnicast);
+  // RFC 2545 s.3: 32 octets, the link-local address behind the global one.
   const bool both = next_hop.address.family == Family::ipv6 && next_hop.link_local.is_set();
   writer.u8(static_cast<std::uint8_t>(next_hop.address.bytes().size() * (both ? 2 : 1)));
   writer.bytes(next_hop.address.bytes());
   if (both) writer.bytes(next_hop.link_local.bytes());
+  // Reserved (RFC 4760 s.3).
   writer.u8(0);
   append_nlri(update.mp_announced, family, options, value);
   return append_mp_attribute(wire::attr::kMpReach, value, out);
@@ -183,6 +189,7 @@ Result<std::vector<std::uint8_t>, EncodeError> encode_update(const UpdateMessage
   if (!announces && !has_attributes && update.withdrawn.empty()) return unexpected(EncodeError::empty);
   if (!families_fit(update)) return unexpected(EncodeError::bad_family);
 
+  // IPv4 has its own field; IPv6 goes into MP_UNREACH_NLRI.
   std::vector<std::uint8_t> withdrawn;
   append_nlri(update.withdrawn, Family::ipv4, options, withdrawn);
   std::vector<std::uint8_t> attributes;
@@ -192,6 +199,7 @@ Result<std::vector<std::uint8_t>, EncodeError> encode_update(const UpdateMessage
     fits = append_mp_unreach(update.withdrawn, options, attributes) && fits;
   if (announces || has_attributes) {
     wire::EncodedAttributes list;
+    // NEXT_HOP belongs to the prefixes of the NLRI field, which may be empty.
     const wire::EncodeScope scope{.next_hop = !update.announced.empty(), .partial = wire::PartialBit::as_given};
     wire::encode_attribute_list(update.attributes, scope, context_of(options), list);
     attributes.insert(attributes.end(), list.octets.begin(), list.octets.end());
@@ -247,6 +255,7 @@ struct Encoder {
 
 DecodedMessage decode_message(Bytes bytes, const DecodeOptions& options) {
   DecodedMessage out;
+  // Not a fault of the sender: more bytes may come.
   if (bytes.size() < wire::kHeaderSize) {
     out.findings.push_back({MessageVerdict::ok, 0, 0, 0, bytes.size(), "the bytes end inside the header"});
     return out;

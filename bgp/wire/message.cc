@@ -37,12 +37,14 @@ MessageError bad_length(std::uint16_t length) {
 Result<Header, MessageError> decode_header(Bytes bytes, std::size_t max_message) {
   if (bytes.size() < kHeaderSize) return unexpected(MessageError{notify::kHeader, notify::kBadLength, {}});
   // All 16 octets of the marker are ones.
+  // Both halves are ones exactly when their conjunction is.
   if ((base::load_u64(bytes.data()) & base::load_u64(bytes.data() + 8)) != ~std::uint64_t{0})
     return unexpected(MessageError{notify::kHeader, notify::kNotSynchronized, {}});
 
   const std::uint16_t length = base::load_u16(bytes.data() + kMarkerSize);
   const std::uint8_t type = bytes[kMarkerSize + 2];
   if (length < kHeaderSize || length > max_message) return unexpected(bad_length(length));
+  // The type before its own bounds, the general bounds before the type: the order of RFC 4271 s.6.1.
   if (type >= kLengths.size() || kLengths[type].min == 0)
     return unexpected(MessageError{notify::kHeader, notify::kBadType, {type}});
   if (length < kLengths[type].min || length > kLengths[type].max) return unexpected(bad_length(length));

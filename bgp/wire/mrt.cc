@@ -65,6 +65,7 @@ IpAddress read_address(base::Reader& reader, Family family) {
 const wire::UpdateContext& archive_context() {
   static const wire::UpdateContext context = [] {
     wire::UpdateContext c;
+    // An internal peer's attributes are a superset: LOCAL_PREF and the like are read as well.
     c.peer_type = PeerType::ibgp;
     c.accept_as_set = true;
     return c;
@@ -75,6 +76,7 @@ const wire::UpdateContext& archive_context() {
 /// RFC 6396 s.4.3.4: only the next hop's length and the next hop. Some writers leave AFI, SAFI and the rest in place;
 /// a length is never 0, the first octet of an AFI always.
 bool read_table_next_hop(Bytes value, NextHop& next_hop) {
+  // AFI, SAFI and the length of the next hop come first then: three octets are passed over.
   if (value.size() > 4 && value[0] == 0) value = value.subspan(3);
   if (value.empty() || value.size() < std::size_t{1} + value[0]) return false;
   base::Reader reader{value.subspan(1, value[0])};
@@ -82,13 +84,16 @@ bool read_table_next_hop(Bytes value, NextHop& next_hop) {
   if (value[0] != 16 && value[0] != 32) return value[0] == 4;
   next_hop.address = read_address(reader, Family::ipv6);
   if (value[0] == 32) next_hop.link_local = read_address(reader, Family::ipv6);
+  // As in an UPDATE: any other second half is ignored.
   if (!next_hop.link_local.is_link_local_v6()) next_hop.link_local = {};
   return true;
 }
 
 void keep_unknown(std::uint8_t flags, std::uint8_t type, Bytes value, PathAttributes& out) {
   constexpr std::uint8_t kTransitive = wire::attr::kFlagOptional | wire::attr::kFlagTransitive;
+  // Non-transitive ones mean nothing to anyone but the peer that sent them.
   if ((flags & kTransitive) != kTransitive) return;
+  // Ascending by type, the order in which UPDATEs keep them.
   const auto place = std::find_if(out.unknown.begin(), out.unknown.end(),
                                   [type](const UnknownAttribute& other) { return other.type > type; });
   const auto kept = static_cast<std::uint8_t>(flags & (kTransitive | wire::attr::kFlagPartial));
@@ -106,6 +111,7 @@ const char* read_attributes(Bytes list, PathAttributes& out) {
     const std::uint8_t type = reader.u8();
     const Bytes value = reader.take((flags & wire::attr::kFlagExtended) != 0 ? reader.u16() : reader.u8());
     if (reader.failed()) return problem != nullptr ? problem : "an attribute exceeds its entry";
+    // The first one counts, as in an UPDATE (RFC 7606 s.3 (g)).
     if (seen[type]) continue;
     seen[type] = true;
     const wire::AttributeSpec* spec = wire::find_attribute(type);
@@ -115,6 +121,7 @@ const char* read_attributes(Bytes list, PathAttributes& out) {
       keep_unknown(flags, type, value, out);
     } else if (spec->senders != wire::Senders::two_octet) {  // In tables AS_PATH has 4 octets (RFC 6396 s.4.3.4).
       const wire::AttrFault fault = wire::decode_attribute(*spec, flags, value, scope);
+      // Only the first problem is reported; what else can be read is read.
       if (fault.severity != wire::Severity::none && problem == nullptr) problem = fault.what;
     }
   }
@@ -148,6 +155,7 @@ bool MrtReader::next(MrtRecord& out) {
 }
 
 bool MrtReader::next_entry(MrtRecord& out) {
+  // Before anything can fail, so that a broken entry does not repeat.
   --entries_left_;
   base::Reader reader{entries_};
   out.kind = MrtRecord::Kind::route;
@@ -156,6 +164,7 @@ bool MrtReader::next_entry(MrtRecord& out) {
   out.path_id = entries_path_ids_ == PathIds::present ? reader.u32() : 0;
   const Bytes attributes = reader.take(reader.u16());
   if (reader.failed()) {
+    // The length of one entry is where the next begins, so the rest of the record is lost.
     entries_left_ = 0;
     return skip_as("an entry exceeds its record", out);
   }
@@ -164,6 +173,7 @@ bool MrtReader::next_entry(MrtRecord& out) {
   if (out.peer_index < peers_.size())
     out.peer = peers_[out.peer_index];
   else
+    // Its attributes are handed out all the same.
     out.problem = "an entry of a peer that the table does not have", out.peer = {};
   return true;
 }
@@ -176,6 +186,7 @@ bool MrtReader::next_record(MrtRecord& out) {
   out.type = reader.u16();
   out.subtype = reader.u16();
   const std::uint32_t length = reader.u32();
+  // The length of a record is all that says where the next one begins: nothing behind a wrong one can be found.
   if (reader.failed() || length > reader.remaining()) {
     error_ = MrtError{next_, "the file is cut: " + std::to_string(file_.size() - next_) + " octets of a record of " +
                                  (reader.failed() ? "unknown length" : std::to_string(kRecordHeader + length))};
@@ -206,8 +217,10 @@ bool MrtReader::next_record(MrtRecord& out) {
         return skip_as("a table of another address family", out);
     }
     if (out.problem != nullptr) return skip_as(out.problem, out);
+    // The first entry comes with the prefix. A prefix without entries hands out nothing.
     return entries_left_ > 0 && next_entry(out);
   }
+  // RFC 6396 s.3: the extended form has the microseconds in front of the message.
   if (out.type == kBgp4mpEt) {
     if (body.size() < 4) return skip_as("a record without its microseconds", out);
     out.time_us = base::load_u32(body.data());
@@ -227,6 +240,7 @@ void MrtReader::on_peer_table(Bytes body, MrtRecord& out) {
   reader.skip(reader.u16());  // View name.
   const std::uint16_t count = reader.u16();
   peers_.clear();
+  // `count` comes from the file; where it claims too many the loop ends with the record.
   for (std::uint16_t i = 0; i < count && !reader.failed(); ++i) {
     const std::uint8_t type = reader.u8();
     MrtPeer& peer = peers_.emplace_back();
@@ -236,6 +250,7 @@ void MrtReader::on_peer_table(Bytes body, MrtRecord& out) {
   }
   out.kind = MrtRecord::Kind::peer_table;
   if (!reader.failed()) return;
+  // Part of a table would give the wrong peers to entries.
   peers_.clear();
   static_cast<void>(skip_as("a peer table that exceeds its record", out));
 }

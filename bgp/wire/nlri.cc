@@ -17,6 +17,7 @@ bool is_multicast(const Prefix& prefix) {
 /// `octets` holds the prefix's whole octets and is followed by nothing we may read.
 void copy_masked(const std::uint8_t* octets, std::size_t count, Prefix& prefix) {
   std::memcpy(prefix.octets.data(), octets, count);
+  // RFC 4271 s.4.3: the bits behind the prefix mean nothing. Cleared, so that equal prefixes compare equal.
   if (const unsigned rest = prefix.length_bits % 8U; rest != 0)
     prefix.octets[count - 1] = static_cast<std::uint8_t>(prefix.octets[count - 1] & (0xFFU << (8U - rest)));
 }
@@ -33,10 +34,12 @@ NlriOutcome decode_nlri(Bytes field, Family family, PathIds path_ids, std::vecto
   while (at != end) {
     outcome.offset = static_cast<std::uint32_t>(at - begin);
     const auto left = static_cast<std::size_t>(end - at);
+    // The next octets belong to no prefix for certain, so the first fault ends the field.
     if (left < head) {
       outcome.fault = NlriFault::overrun;
       return outcome;
     }
+    // In place, and taken out again if it is bad: this loop runs for each prefix of each UPDATE.
     Nlri& nlri = out.emplace_back();
     if (path_ids == PathIds::present) nlri.path_id = base::load_u32(at);
     at += head;
@@ -50,6 +53,7 @@ NlriOutcome decode_nlri(Bytes field, Family family, PathIds path_ids, std::vecto
     }
     if (octets != 0) copy_masked(at, octets, nlri.prefix);
     at += octets;
+    // Ignored, not refused: the rest of the field is still right.
     if (is_multicast(nlri.prefix)) {
       out.pop_back();
       ++outcome.ignored;

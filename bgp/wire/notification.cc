@@ -73,6 +73,7 @@ std::string_view name_of(std::uint8_t code, std::uint8_t subcode) {
 std::size_t utf8_character(std::string_view text) {
   const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = octet(0);
+  // Lead octets C0 and C1 would be overlong, and those from F5 on lie beyond U+10FFFF.
   const std::size_t size = first < 0x80                    ? 1
                            : first >= 0xC2 && first < 0xE0 ? 2
                            : (first & 0xF0U) == 0xE0       ? 3
@@ -95,6 +96,7 @@ std::string escaped(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto first = static_cast<unsigned char>(text.front());
+    // 0: no valid character, so one octet is escaped.
     std::size_t size = utf8_character(text);
     // C0 and C1 controls (U+0080..U+009F are C2 80..9F), DEL, and the backslash itself.
     const bool control =
@@ -118,6 +120,7 @@ std::string escaped(std::string_view text) {
 
 MessageError decode_notification(Bytes body) {
   MessageError error;
+  // Code 0: not even the code is there, and nothing is assigned to it.
   if (body.size() < 2) return error;
   error.code = body[0];
   error.subcode = body[1];
@@ -139,12 +142,14 @@ void encode_notification(const MessageError& error, std::vector<std::uint8_t>& o
 MessageError cease(std::uint8_t subcode, std::string_view text) {
   MessageError error{notify::kCease, subcode, {}};
   std::size_t size = 0;
+  // Cut between characters: half of one would not be UTF-8.
   while (size < text.size()) {
     const std::size_t character = std::max<std::size_t>(utf8_character(text.substr(size)), 1);
     if (size + character > kMaxShutdownText) break;
     size += character;
   }
   if (size == 0) return error;
+  // One octet of length, then the text.
   error.data.resize(1 + size);
   error.data[0] = static_cast<std::uint8_t>(size);
   std::copy_n(text.begin(), size, error.data.begin() + 1);

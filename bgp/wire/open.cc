@@ -34,6 +34,7 @@ bool decode_capabilities(Bytes parameter, Capabilities& out) {
 enum class ParameterForm : std::uint8_t { classic, extended };
 
 Result<void, MessageError> decode_parameters(Bytes parameters, ParameterForm form, Capabilities& out) {
+  // Several Capabilities parameters are as good as one with all of them (RFC 5492 s.4).
   for (base::Reader reader{parameters}; !reader.empty();) {
     const std::uint8_t type = reader.u8();
     const Bytes value = reader.take(form == ParameterForm::extended ? reader.u16() : reader.u8());
@@ -99,6 +100,7 @@ void encode_open(const Open& open, std::vector<std::uint8_t>& out) {
   writer.u16(open.asn_field);
   writer.u16(open.hold_time_s);
   writer.u32(static_cast<std::uint32_t>(open.router_id));
+  // Each of the parameters has a type and a length in front.
   const std::size_t short_size = capabilities.empty() ? 0 : 2 + capabilities.size();
   if (short_size <= kMaxShortParameters) {
     writer.u8(static_cast<std::uint8_t>(short_size));
@@ -107,6 +109,7 @@ void encode_open(const Open& open, std::vector<std::uint8_t>& out) {
       writer.u8(static_cast<std::uint8_t>(capabilities.size()));
     }
   } else {
+    // RFC 9072 s.2: both octets are 255, then the real length in two.
     writer.u8(kParameterExtended);
     writer.u8(kParameterExtended);
     writer.u16(static_cast<std::uint16_t>(3 + capabilities.size()));

@@ -25,6 +25,7 @@ RefreshKind kind_of(std::uint8_t subtype) {
 
 /// RFC 7313 s.5: the NOTIFICATION carries the complete message, header included.
 MessageError length_error(Bytes body) {
+  // Built anew, because the body alone has come here.
   MessageError error{notify::kRefresh, notify::kInvalidMessageLength, {}};
   const std::size_t begin = begin_message(MessageType::route_refresh, error.data);
   error.data.insert(error.data.end(), body.begin(), body.end());
@@ -38,8 +39,10 @@ Result<Refresh, MessageError> decode_refresh(Bytes body) {
   if (body.size() < kRefreshSize) return unexpected(length_error(body));
   Refresh refresh;
   refresh.kind = kind_of(body[2]);
+  // RFC 7313 s.5 speaks of the two that demarcate; an ordinary request may have ORF entries behind it (RFC 5291).
   const bool demarcation = refresh.kind == RefreshKind::begin || refresh.kind == RefreshKind::end;
   if (demarcation && body.size() != kRefreshSize) return unexpected(length_error(body));
+  // A family that we do not know is no error; the session ignores it.
   refresh.family = family_of(base::load_u16(body.data()), body[3]);
   return refresh;
 }

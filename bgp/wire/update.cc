@@ -45,10 +45,12 @@ class Decoder {
 
   void run() {
     if (!split_sections()) return;
+    // In the order of the message, so that findings and offsets ascend.
     decode_classic(withdrawn_field_, kLengthField, out_.withdrawn);
     decode_attributes();
     decode_classic(announced_field_, static_cast<std::uint32_t>(announced_field_.data() - body_.data()),
                    out_.announced);
+    // A message that ends the session is not judged as a whole.
     if (reset()) return;
     judge_whole();
   }
@@ -60,6 +62,7 @@ class Decoder {
   /// Notes a finding; the worst severity stands, and the first session_reset writes the NOTIFICATION.
   void note(const AttrFault& fault, std::uint8_t type, std::uint32_t offset, Bytes data = {}) {
     out_.errors.push_back({fault.severity, fault.subcode, type, offset, fault.what});
+    // Only the first one: a NOTIFICATION has room for one reason.
     if (fault.severity == Severity::session_reset && !reset())
       out_.notification = {notify::kUpdate, fault.subcode, {data.begin(), data.end()}};
     out_.severity = std::max(out_.severity, fault.severity);
@@ -68,6 +71,7 @@ class Decoder {
   /// RFC 4271 s.6.3, RFC 7606 s.3 (b): with inconsistent lengths of the sections nothing can be found.
   bool split_sections() {
     base::Reader reader{body_};
+    // The reader answers with an empty field behind the end and remembers that it failed.
     withdrawn_field_ = reader.take(reader.u16());
     attributes_field_ = reader.take(reader.u16());
     if (reader.failed()) {
@@ -93,6 +97,7 @@ class Decoder {
   /// Withdrawn Routes and NLRI of IPv4 unicast. Of a family that was not negotiated the syntax is judged all the same.
   void decode_classic(Bytes field, std::uint32_t offset, std::vector<Nlri>& to) {
     if (field.empty()) return;
+    // `to` may hold prefixes of other fields already (MP_UNREACH_NLRI shares the list).
     const std::size_t before = to.size();
     const NlriOutcome outcome = decode_nlri(field, Family::ipv4, path_ids(context_, Family::ipv4), to);
     judge_nlri(outcome, 0, offset, notify::kNetwork);
@@ -113,10 +118,12 @@ class Decoder {
       const bool extended = (at[0] & attr::kFlagExtended) != 0;
       const std::size_t head = extended ? kExtendedHead : kShortHead;
       ++attribute_count_;
+      // Even of a cut attribute the type says whether prefixes are lost.
       raw.type = left > 1 ? at[1] : std::uint8_t{};
       if (left < head) return on_cut(raw, notify::kMalformedList, "too little is left for an attribute");
       raw.flags = at[0];
       const std::size_t size = extended ? base::load_u16(at + 2) : at[2];
+      // Compared with what is left, so that a length near 65535 cannot wrap.
       if (size > left - head) return on_cut(raw, notify::kLength, "attribute exceeds the attribute section");
       raw.whole = Bytes{at, head + size};
       raw.value = Bytes{at + head, size};
@@ -137,6 +144,7 @@ class Decoder {
   void on_attribute(const RawAttribute& raw) {
     if (seen(raw.type)) return on_duplicate(raw);
     seen_[raw.type] = true;
+    // Higher types are judged at once and need no place.
     if (raw.type < offsets_.size()) offsets_[raw.type] = raw.offset;
     const AttributeSpec* spec = find_attribute(raw.type);
     if (spec == nullptr) return on_unknown(raw);
@@ -162,10 +170,12 @@ class Decoder {
       return note({Severity::session_reset, notify::kUnrecognizedWellKnown, "unknown well-known attribute"}, raw.type,
                   raw.offset, raw.whole);
     if ((raw.flags & attr::kFlagTransitive) == 0) return;
+    // The length flag is a matter of the encoding, and the four low bits mean nothing (RFC 4271 s.4.3).
     constexpr std::uint8_t kKept = attr::kFlagOptional | attr::kFlagTransitive | attr::kFlagPartial;
     UnknownAttribute unknown{static_cast<std::uint8_t>(raw.flags & kKept), raw.type, {}};
     unknown.value.assign(raw.value.begin(), raw.value.end());
     auto& list = out_.attributes.unknown;
+    // Ascending by type: equal sets of attributes are equal values, whatever order they came in.
     const auto place =
         std::find_if(list.begin(), list.end(), [&raw](const UnknownAttribute& other) { return other.type > raw.type; });
     list.insert(place, std::move(unknown));
@@ -183,6 +193,7 @@ class Decoder {
                   raw.whole);
     const auto field_offset = raw.offset + static_cast<std::uint32_t>(raw.whole.size() - reader.remaining());
     const Bytes field = reader.take_rest();
+    // Also where the family is not used: for RFC 7606 s.5.2 the message announces something.
     reachable_ |= !field.empty();
     const auto family = family_of(afi, safi);
     if (!family || !negotiated(context_, *family))
@@ -224,6 +235,7 @@ class Decoder {
     if (!family || !negotiated(context_, *family))
       return note({Severity::attribute_discard, notify::kOptional, "family was not negotiated"}, raw.type, raw.offset);
     const Bytes field = raw.value.subspan(kMpUnreachHead);
+    // Kept until the end: it is an End-of-RIB only if nothing else is in the message (RFC 4724 s.2).
     if (field.empty()) empty_unreach_ = family;
     const NlriOutcome outcome = decode_nlri(field, *family, path_ids(context_, *family), out_.withdrawn);
     judge_nlri(outcome, raw.type, raw.offset + static_cast<std::uint32_t>(raw.whole.size() - field.size()),
@@ -233,6 +245,7 @@ class Decoder {
   /// What only the whole message can tell.
   void judge_whole() {
     reachable_ |= !announced_field_.empty();
+    // A next hop without prefixes of ours means nothing.
     if (out_.mp_announced.empty()) out_.mp_next_hop = {};
     if (scope_.as4_path.data() != nullptr || scope_.as4_aggregator) {
       const AttrFault fault = finish_as4(scope_);
@@ -284,6 +297,7 @@ class Decoder {
                   worst.offset);
     }
     out_.attributes.next_hop = {};
+    // Whoever withdraws something does not send an End-of-RIB.
     if (!withdrawn_field_.empty() || out_.severity != Severity::none) return;
     // RFC 4724 s.2.
     if (attribute_count_ == 0 && negotiated(context_, Family::ipv4)) out_.end_of_rib = Family::ipv4;
@@ -305,6 +319,7 @@ class Decoder {
 
 }  // namespace
 
+// Buffers are kept: one Update is reused for all messages.
 void Update::clear() {
   attributes.clear();
   announced.clear();
@@ -350,6 +365,7 @@ std::size_t store_prefixes(std::uint8_t*& at, const std::uint8_t* limit, std::sp
 std::size_t reserve_message(std::size_t fixed, std::size_t prefixes, std::size_t max_message,
                             std::vector<std::uint8_t>& out) {
   const std::size_t begin = begin_message(MessageType::update, out);
+  // The whole room at once; encode_announce() cuts what was not needed.
   out.resize(begin + std::min(max_message, fixed + prefixes * kMaxNlriSize));
   return begin;
 }
@@ -365,9 +381,11 @@ constexpr std::size_t kNextHopAttribute = kShortHead + 4;
 /// How an UPDATE that announces is laid out.
 struct Layout {
   Layout(const EncodedAttributes& attributes, const NextHop& next_hop, Family family)
+      // An encoded list without NEXT_HOP belongs to IPv6, and to IPv4 that goes over an IPv6 next hop.
       : classic(family == Family::ipv4 && next_hop.address.family == Family::ipv4 && attributes.next_hop_offset != 0) {
     // With the next hop in MP_REACH_NLRI, a NEXT_HOP attribute is left out (RFC 4760 s.3).
     const bool skip_next_hop = !classic && attributes.next_hop_offset != 0;
+    // Else an empty gap at the end.
     skip_begin = skip_next_hop ? attributes.next_hop_offset - kShortHead : attributes.octets.size();
     skip_end = skip_next_hop ? skip_begin + kNextHopAttribute : attributes.octets.size();
     list_size = attributes.octets.size() - (skip_end - skip_begin);
@@ -406,6 +424,7 @@ AnnounceResult encode_announce(const EncodedAttributes& attributes, const NextHo
   const std::size_t begin = reserve_message(fixed, prefixes.size(), context.max_message, out);
   std::uint8_t* const message = out.data() + begin;
   const std::uint8_t* const limit = out.data() + out.size();
+  // No withdrawn routes in a message that announces.
   std::uint8_t* at = base::store_u16(message + kHeaderSize, 0);
   std::uint8_t* const attribute_length = at;
   at += kLengthField;
@@ -432,6 +451,7 @@ AnnounceResult encode_announce(const EncodedAttributes& attributes, const NextHo
     at = base::store_bytes(at, next_hop.address.bytes());
     if (result.next_hop_size == 32) at = base::store_bytes(at, next_hop.link_local.bytes());
     at = base::store_u8(at, 0);
+    // The other attributes come behind the prefixes, so their octets are kept free.
     result.taken = store_prefixes(at, limit - layout.list_size, prefixes);
     close_length(value_length, at);
     at = base::store_bytes(at, list.first(layout.skip_begin));
@@ -454,6 +474,7 @@ std::size_t encode_withdraw(Family family, std::span<const Prefix> prefixes, con
   std::uint8_t* at = first_length + kLengthField;
   std::size_t taken = 0;
   if (classic) {
+    // Two octets for the attribute section's length, which is 0, are kept free behind the prefixes.
     taken = store_prefixes(at, limit - kLengthField, prefixes);
     close_length(first_length, at);
     at = base::store_u16(at, 0);
@@ -478,6 +499,7 @@ void encode_end_of_rib(Family family, std::vector<std::uint8_t>& out) {
   const std::size_t begin = begin_message(MessageType::update, out);
   base::Writer writer{out};
   writer.u16(0);
+  // IPv4: an UPDATE without anything. Others: an empty MP_UNREACH_NLRI (RFC 4724 s.2).
   writer.u16(family == Family::ipv4 ? 0 : kShortHead + kMpUnreachHead);
   if (family != Family::ipv4) {
     writer.u8(attr::kFlagOptional);

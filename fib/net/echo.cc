@@ -30,14 +30,17 @@ struct EchoMessage {
   std::uint16_t checksum = 0, identifier = 0, sequence = 0;
   std::uint64_t nonce = 0;
 };
+// Sent as it is: 16 octets without padding.
 static_assert(sizeof(EchoMessage) == 16);
 
 /// RFC 1071.
 std::uint16_t internet_checksum(const EchoMessage& message) {
+  // In the host's order of octets; the sum is the same in either (RFC 1071 s.1).
   std::array<std::uint16_t, sizeof message / 2> words{};
   std::memcpy(words.data(), &message, sizeof message);
   std::uint32_t sum = 0;
   for (const std::uint16_t word : words) sum += word;
+  // Twice: the first folding may carry once more.
   sum = (sum & 0xFFFFU) + (sum >> 16U);
   return static_cast<std::uint16_t>(~(sum + (sum >> 16U)));
 }
@@ -70,6 +73,7 @@ Address socket_address(const IpAddress& address, unsigned scope) {
 /// Unguessable. Nothing: the kernel has none yet (early at boot).
 std::optional<std::uint64_t> random_number() {
   std::uint64_t number = 0;
+  // GRND_NONBLOCK: the loop must not wait for entropy.
   if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof number)) return std::nullopt;
   return number;
 }
@@ -88,6 +92,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
         descriptor_(io) {}
 
   void start() { on_timer(); }
+  // Operations in flight hold a weak reference, so nothing runs after the destructor.
   void end() {
     on_change_ = nullptr;
     timer_.cancel();
@@ -120,6 +125,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   void close() {
     boost::system::error_code ignored;
     if (descriptor_.is_open()) descriptor_.close(ignored);
+    // 0 is no interface, so on_timer() opens a new socket.
     interface_index_ = 0;
   }
 
@@ -136,6 +142,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     } else {
       // Nothing leaves, so nothing is learned; look again later.
       timer_.expires_after(std::chrono::seconds{1});
+      // Before tell(), after which we may not exist any more.
       wait();
     }
     tell(before);
@@ -159,6 +166,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     const int family = v4() ? AF_INET : AF_INET6;
     const int protocol = v4() ? static_cast<int>(IPPROTO_ICMP) : static_cast<int>(IPPROTO_ICMPV6);
     raw_ = false;
+    // An unprivileged ICMP socket, where ping_group_range allows it; else a raw one.
     int fd = ::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0) {
       raw_ = true;
@@ -198,6 +206,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
     if (!raw_) return;
     if (v4()) {
       icmp_filter filter{};
+      // A set bit blocks the type.
       filter.data = ~(1U << ICMP_ECHOREPLY);
       (void)::setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof filter);
     } else {
@@ -211,11 +220,14 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   bool send(std::uint16_t sequence) {
     EchoMessage message;
     message.type = v4() ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
+    // The raw socket sends what is here. The random number tells our answers from those of others.
     message.identifier = htons(identifier_);  // A datagram socket puts its own there.
     message.sequence = htons(sequence);
     const auto nonce = random_number();
     if (!nonce) return false;
+    // One number for each remembered request; an older answer finds another number in its place.
     message.nonce = nonces_[sequence % nonces_.size()] = *nonce;
+    // For ICMPv6 the kernel computes it, over the addresses as well.
     if (v4()) message.checksum = internet_checksum(message);
     return ::send(descriptor_.native_handle(), &message, sizeof message, MSG_NOSIGNAL) ==
            static_cast<ssize_t>(sizeof message);
@@ -223,6 +235,7 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
 
   void receive() {
     descriptor_.async_wait(Descriptor::wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+      // The descriptor may have been closed since the handler was queued.
       const auto self = weak.lock();
       if (error || !self || self->paused_ || !self->descriptor_.is_open()) return;
       const ProbeState before = self->probe_.state();
@@ -246,11 +259,13 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   /// The sequence number when this is an answer to a request of ours.
   [[nodiscard]] std::optional<std::uint16_t> answered(Bytes packet) const {
     // A raw IPv4 socket hands out the IP header as well.
+    // The length of the header is in units of four octets.
     const std::size_t skip = raw_ && v4() && !packet.empty() ? (packet[0] & 0x0FU) * 4U : 0U;
     if (packet.size() < skip + sizeof(EchoMessage)) return std::nullopt;
     EchoMessage message;
     std::memcpy(&message, packet.data() + skip, sizeof message);
     const std::uint8_t reply = v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
+    // The index below is bounded, whatever the sequence is.
     const std::uint16_t sequence = ntohs(message.sequence);
     if (message.type != reply || message.nonce != nonces_[sequence % nonces_.size()]) return std::nullopt;
     return sequence;

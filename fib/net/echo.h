@@ -30,7 +30,8 @@ struct EchoTarget {
 /// Lifetime: `io` outlives it; no handler is called after destruction.
 class EchoProbe {
  public:
-  /// `on_change` is called when the state changes, from the loop.
+  /// `on_change` is called when the state changes, from the loop. It may call pause() and reset(), and destroy the
+  /// probe.
   EchoProbe(boost::asio::io_context& io, const EchoTarget& target, const ProbeOptions& options, std::uint64_t seed,
             std::function<void(ProbeState)> on_change);
   ~EchoProbe();

@@ -14,7 +14,8 @@ namespace minibgp::netlink {
 
 class DryPort final : public fib::KernelPort {
  public:
-  /// `forwarder` outlives it. What earlier runs left is not touched.
+  /// `forwarder` outlives it. What earlier runs left is not touched. `print` is called in the middle of a batch: it
+  /// must neither call back into the Forwarder nor destroy the port.
   DryPort(fib::Forwarder& forwarder, std::function<void(std::string_view)> print, std::function<Time()> now)
       : forwarder_(forwarder), print_(std::move(print)), now_(std::move(now)) {
     forwarder.set_former({});

@@ -32,8 +32,10 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   }
 
   Result<void, std::error_code> start() {
+    // Their routes are the kernel's own or other programs'.
     if (is_reserved_table(forwarder_.options().table))
       return unexpected(std::make_error_code(std::errc::invalid_argument));
+    // Before the kernel is read: what is found must not be another process's.
     if (auto owned = dry_ ? Result<void, std::error_code>{} : locks_.take_own(); !owned) return owned;
     auto opened = kernel_.open();
     if (opened) started_ = true, pump_.turn();
@@ -46,6 +48,7 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     const Time began = now();
     forwarder_.input(input, began);
     if (!running()) return;
+    // Only next hops: routes follow with the turn that is scheduled below.
     if (may_take_next_hop(input))
       while (const auto batch = forwarder_.poll_next_hops(now())) send(batch->ops, began);
     pump_.schedule();
@@ -98,18 +101,21 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   void carry_out(const NextHopsChanged& changed) { observer_.on_next_hops_changed(changed.states); }
   void carry_out(const NetworkChange& it) { observer_.on_network_changed(it.prefix, it.watch, it.present); }
   void carry_out(const Comparison& comparison) {
+    // Taken out first: a caller may ask again from its callback.
     for (const auto& done : std::exchange(verifying_, {})) done(comparison);
   }
   void carry_out(const Stopped&) { end(); }
 
   void fail(std::error_code error) {
     if (!pump_.is_open()) return;
+    // Nothing more is carried out after a failure.
     pump_.close();
     observer_.on_fib_failed(error);
     end();
   }
   void end() {
     pump_.close();
+    // Posted, not called: the caller may destroy us in it.
     if (const auto done = std::exchange(stopped_, nullptr)) boost::asio::post(io_, done);
   }
 

@@ -23,6 +23,7 @@ Kernel::Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers 
 }
 
 Kernel::~Kernel() {
+  // Before the sockets: its thread uses one of them.
   routes_.reset();
   for (const auto& socket : {next_hops_, route_socket_, dumps_, watch_})
     if (socket) socket->close();
@@ -35,6 +36,7 @@ Result<void, std::error_code> Kernel::open() {
     *socket = std::move(*opened);
   }
   routes_ = std::make_unique<RouteWriter>(io_, route_socket_, [this] { on_routes_written(); });
+  // Our own changes come back as answers; as notifications they would be looked at a second time.
   const std::array own_ports = {next_hops_->port_id(), route_socket_->port_id()};
   if (const auto ignoring = watch_->ignore_ports(own_ports); !ignoring) return unexpected(ignoring.error());
   // Never the neighbor groups: a flood of ARP would drown the routes.
@@ -49,6 +51,7 @@ Result<void, std::error_code> Kernel::open() {
 }
 
 void Kernel::fail(std::error_code error) {
+  // A copy: the handler may destroy us.
   const auto on_failed = handlers_.on_failed;
   on_failed(error);
 }
@@ -65,6 +68,7 @@ void Kernel::send(std::span<const fib::NextHopOp> batch) {
   }
   // Only failures are answered, but for the last: its answer says that the kernel has worked on all.
   writer_.add_flags(NLM_F_ACK);
+  // Answered within the call: next hops are few, and routes wait for them.
   const Transaction result = transact(*next_hops_, writer_.bytes(), first, batch.size());
   forwarder_.on_answers(batch, result.errors, handlers_.now());
   if (result.failure) return fail(result.failure);
@@ -74,11 +78,13 @@ void Kernel::send(std::span<const fib::NextHopOp> batch) {
 void Kernel::send(std::span<const fib::RouteOp> batch) {
   while (!batch.empty()) {
     writer_.clear();
+    // A batch may be longer than what one sendmsg() takes.
     RouteBatch part;
     std::size_t count = 0;
     for (; count < batch.size() && writer_.size() < kBatchBytesMax; ++count) {
       const std::uint32_t sequence = route_socket_->next_sequence();
       if (count == 0) part.first = sequence;
+      // `part.ops` below is a copy, because the thread works on it after this call.
       append_route(writer_, batch[count], forwarder_.options().protocol, sequence);
     }
     writer_.add_flags(NLM_F_ACK);
@@ -90,6 +96,7 @@ void Kernel::send(std::span<const fib::RouteOp> batch) {
 }
 
 void Kernel::on_routes_written() {
+  // Answers are given in the order in which the batches were sent.
   for (const RouteBatch& batch : routes_->take()) {
     forwarder_.on_answers(batch.ops, batch.result.errors, handlers_.now());
     if (batch.result.failure) return fail(batch.result.failure);
@@ -116,9 +123,11 @@ fib::DumpPart Kernel::part_of(Table table) {
 
 void Kernel::dump(const fib::DumpRequest& what) {
   const bool running = !waiting_.empty();
+  // Links before addresses: what an address means depends on its link.
   if (what.links) waiting_.insert(waiting_.end(), {Table::links, Table::addresses});
   if (what.next_hops) waiting_.push_back(Table::next_hops);
   if (what.routes) waiting_.insert(waiting_.end(), {Table::routes_v4, Table::routes_v6});
+  // A dump that runs goes on; its end begins the next.
   if (running || waiting_.empty()) return;
   tell(fib::DumpBegins{part_of(waiting_.front())});
   part_complete_ = true;
@@ -171,7 +180,9 @@ void Kernel::on_dump_readable() {
 void Kernel::on_dump_datagram(Bytes datagram) {
   MessageReader messages(datagram);
   while (const auto message = messages.next()) {
+    // An answer to a dump that was given up.
     if (waiting_.empty() || message->sequence != dump_sequence_) continue;
+    // The table changed while it was read.
     if ((message->flags & NLM_F_DUMP_INTR) != 0) part_complete_ = false;
     if (const auto answer = parse_answer(*message)) {
       finish_table(answer->error);
@@ -194,6 +205,7 @@ void Kernel::finish_table(int error) {
     }
   }
   waiting_.pop_front();
+  // Links and addresses are one part, as are routes of both families: they are complete or not together.
   const bool part_ends = waiting_.empty() || part_of(waiting_.front()) != part_of(table);
   if (part_ends) {
     tell(fib::DumpEnded{part_of(table), part_complete_});
@@ -219,6 +231,7 @@ void Kernel::on_watch_readable() {
         fail(received.error);
         return;
       case Received::Kind::overrun:
+        // Some notifications are lost. The Forwarder asks for dumps.
         tell(fib::Overrun{});
         heard = true;
         break;
@@ -237,6 +250,7 @@ void Kernel::hear(const Message& message, fib::Heard heard) {
     case RTM_DELROUTE:
       if (auto route = parse_route(message.payload)) {
         if (heard == fib::Heard::notified) {
+          // Only a notification says how the route was placed.
           route->port_id = message.port_id;
           if ((message.flags & NLM_F_APPEND) != 0) route->placement = fib::Placement::appended;
           if ((message.flags & NLM_F_REPLACE) != 0) route->placement = fib::Placement::replaced;

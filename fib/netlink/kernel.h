@@ -30,6 +30,7 @@ inline constexpr std::chrono::milliseconds kTurnSlice{2};
 
 class Kernel final : public fib::KernelPort {
  public:
+  /// on_input and on_failed may call send() and dump(), but not destroy the Kernel: a datagram may be in work.
   struct Handlers {
     std::function<void()> on_input;                  ///< The Forwarder heard something: settle and pump it.
     std::function<void(std::error_code)> on_failed;  ///< A socket is of no use any more.

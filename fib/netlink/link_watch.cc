@@ -49,6 +49,7 @@ std::optional<Event> address_event(const Message& message) {
   while (const auto attribute = reader.next()) {
     if (attribute->type == IFA_LOCAL) local = address_in(family, attribute->value);
     if (attribute->type == IFA_ADDRESS) remote = address_in(family, attribute->value);
+    // The header has eight bits only.
     if (attribute->type == IFA_FLAGS) flags = attribute->as<std::uint32_t>().value_or(flags);  // All 32 of them.
   }
   // IFA_ADDRESS is the other end of a point-to-point address. IPv6 has nothing else where there is no other end.
@@ -56,6 +57,7 @@ std::optional<Event> address_event(const Message& message) {
   if (!local) return std::nullopt;
   event.address.local = *local;
   event.address.remote = remote.value_or(*local);
+  // Not usable as a source yet, or at all.
   event.address.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
   return event;
 }

@@ -66,6 +66,7 @@ std::string process_text(int pid) {
 }
 
 std::string port_text(std::uint32_t port_id) {
+  // The kernel offers the process id as the port of a process's first socket; further ones get numbers far above.
   constexpr std::uint32_t kPidMax = 1U << 22U;
   return port_id < kPidMax ? process_text(static_cast<int>(port_id))
                            : "another program (netlink port " + std::to_string(port_id) + ")";
@@ -80,6 +81,7 @@ Result<std::unique_ptr<OwnerLock>, std::error_code> OwnerLock::take(boost::asio:
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   const int fd = unix_socket();
   if (fd < 0) return unexpected(os_error());
+  // Abstract names vanish with the process, also after a crash: no file is left behind.
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd, kBacklog) != 0) {
     const std::error_code error = os_error();
     ::close(fd);

@@ -32,6 +32,7 @@ void put_gateway(MessageWriter& writer, const Via& via, Family route_family) {
     writer.put(RTA_GATEWAY, via.gateway.bytes());
     return;
   }
+  // RTA_VIA has no flag for nesting, although it is written like that.
   const std::size_t nested = writer.begin_nested(RTA_VIA, 0);
   struct {
     std::uint16_t family;
@@ -47,11 +48,13 @@ void put_multipath(MessageWriter& writer, const Forwarding& forwarding, Family f
   const std::size_t nested = writer.begin_nested(RTA_MULTIPATH);
   for (const Via& via : forwarding.vias) {
     rtnexthop hop{};
+    // The field holds the weight less one.
     hop.rtnh_hops = static_cast<std::uint8_t>(std::clamp<int>(via.weight, 1, 256) - 1);
     hop.rtnh_flags = via.onlink ? RTNH_F_ONLINK : 0;
     hop.rtnh_ifindex = static_cast<int>(number(via.interface));
     const std::size_t at = writer.append(&hop, sizeof hop);
     put_gateway(writer, via, family);
+    // The length of a part includes its attributes.
     writer.store<std::uint16_t>(at, static_cast<std::uint16_t>(writer.size() - at));
   }
   writer.end_nested(nested);
@@ -92,6 +95,7 @@ void read_multipath(Bytes value, Family family, std::vector<Via>& vias) {
   while (value.size() >= sizeof(rtnexthop)) {
     rtnexthop hop;
     std::memcpy(&hop, value.data(), sizeof hop);
+    // A part that claims too little would never end the loop.
     if (hop.rtnh_len < sizeof hop || hop.rtnh_len > value.size()) return;
     Via via;
     via.gateway.family = family;
@@ -101,6 +105,7 @@ void read_multipath(Bytes value, Family family, std::vector<Via>& vias) {
     AttributeReader attributes(value.subspan(sizeof hop, hop.rtnh_len - sizeof hop));
     while (const auto attribute = attributes.next()) read_way(*attribute, family, via);
     vias.push_back(via);
+    // The last part need not be padded.
     value = value.subspan(std::min<std::size_t>(RTNH_ALIGN(hop.rtnh_len), value.size()));
   }
 }
@@ -118,6 +123,7 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   rtmsg route{};
   route.rtm_family = kernel_family(family);
   route.rtm_dst_len = op.key.prefix.length_bits;
+  // Tables above 255 have RTA_TABLE; the field then says nothing.
   route.rtm_table = static_cast<unsigned char>(op.key.table < 256 ? op.key.table : RT_TABLE_UNSPEC);
   route.rtm_protocol = op.former_protocol != 0 ? op.former_protocol : protocol;
   route.rtm_type = RTN_UNICAST;
@@ -128,9 +134,11 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   std::uint16_t flags = NLM_F_REQUEST;
   switch (op.kind) {
     case RouteOp::Kind::add:
+      // EXCL: a route that we do not know is not to be overwritten.
       flags |= NLM_F_CREATE | NLM_F_EXCL;
       break;
     case RouteOp::Kind::replace:
+      // Without CREATE: ENOENT then says that the route has gone.
       flags |= NLM_F_REPLACE;
       break;
     case RouteOp::Kind::remove:
@@ -143,6 +151,7 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   if (forwarding != nullptr && forwarding->next_hop == fib::kNoNextHopId) {
     const bool direct = std::none_of(forwarding->vias.begin(), forwarding->vias.end(),
                                      [](const Via& via) { return via.gateway.is_set(); });
+    // With universe scope the kernel would not accept it as the route to a gateway.
     if (direct && family == Family::ipv4) route.rtm_scope = RT_SCOPE_LINK;
     if (forwarding->vias.size() == 1 && forwarding->vias[0].onlink) route.rtm_flags = RTNH_F_ONLINK;
   }
@@ -153,6 +162,7 @@ void append_route(MessageWriter& writer, const RouteOp& op, std::uint8_t protoco
   if (op.key.table > 255) writer.put(RTA_TABLE, op.key.table);
   if (forwarding != nullptr) {
     if (forwarding->preferred_source.is_set()) writer.put(RTA_PREFSRC, forwarding->preferred_source.bytes());
+    // The object says all about the way: the kernel refuses further attributes beside it.
     if (forwarding->next_hop != fib::kNoNextHopId) {
       writer.put(RTA_NH_ID, number(forwarding->next_hop));
     } else if (forwarding->vias.size() == 1) {
@@ -180,6 +190,7 @@ void append_next_hop(MessageWriter& writer, const NextHopOp& op, std::uint32_t s
     header.nh_family = kernel_family(next_hop.via.gateway.family);
     header.nh_flags = next_hop.via.onlink ? RTNH_F_ONLINK : 0;
   }
+  // One message for both cases: REPLACE changes an object in place, and the routes that use it with it.
   writer.begin(RTM_NEWNEXTHOP, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE, sequence, header);
   writer.put(NHA_ID, number(next_hop.id));
   if (group) {
@@ -217,12 +228,14 @@ std::optional<KernelRoute> parse_route(Bytes payload) {
   const auto header = fixed_header<rtmsg>(payload);
   if (!header) return std::nullopt;
   const auto family = family_of(header->rtm_family);
+  // Cached routes, and routes by TOS or source, have keys that we do not compare.
   if (!family || (header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_tos != 0 || header->rtm_src_len != 0)
     return std::nullopt;
   KernelRoute route;
   switch (header->rtm_type) {
     case RTN_UNICAST:
       break;
+    // They lead nowhere, but they are in the way of less specific routes.
     case RTN_BLACKHOLE:
     case RTN_UNREACHABLE:
     case RTN_PROHIBIT:
@@ -234,6 +247,7 @@ std::optional<KernelRoute> parse_route(Bytes payload) {
   }
   route.protocol = header->rtm_protocol;
   route.key.table = header->rtm_table;
+  // A default route has no RTA_DST.
   route.key.prefix = Prefix::of(address_of({}, *family), header->rtm_dst_len);
   Via via;
   via.gateway.family = *family;
@@ -293,6 +307,7 @@ std::optional<KernelNextHop> parse_next_hop(Bytes payload) {
              rest = rest.subspan(sizeof(nexthop_grp))) {
           nexthop_grp member;
           std::memcpy(&member, rest.data(), sizeof member);
+          // The field holds the weight less one.
           next_hop.entries.push_back({NextHopId{member.id}, static_cast<std::uint16_t>(member.weight + 1)});
         }
         break;

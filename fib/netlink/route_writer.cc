@@ -31,11 +31,13 @@ class NoSignals {
 Transaction transact(Socket& socket, Bytes requests, std::uint32_t first, std::size_t count) {
   Transaction result;
   if (const auto sent = socket.send(requests); !sent) {
+    // Nothing was sent, so nothing was done: each request has failed.
     for (std::size_t i = 0; i < count; ++i) result.errors.push_back({i, sent.error().value(), {}});
     return result;
   }
   for (;;) {
     const Received received = socket.receive();
+    // The kernel answers within sendto(). An empty socket therefore means that answers were lost.
     if (received.kind != Received::Kind::datagram) {
       result.complete = false;
       result.failure = received.error;
@@ -48,6 +50,7 @@ Transaction transact(Socket& socket, Bytes requests, std::uint32_t first, std::s
       const std::size_t index = answer->sequence - first;
       if (index >= count) continue;  // Of a batch before, which was given up on.
       if (answer->error != 0) result.errors.push_back({index, answer->error, std::string(answer->text)});
+      // The last request is answered in any case and ends the transaction.
       if (index + 1 == count) return result;
     }
   }
@@ -65,6 +68,7 @@ RouteWriter::~RouteWriter() {
     shared_.over = true;
   }
   shared_.changed.notify_one();
+  // The thread ends after the batch at hand.
   thread_.join();
 }
 
@@ -80,6 +84,7 @@ bool RouteWriter::begin() {
       });
     }] { work(shared_, *socket_, tell); });
   } catch (const std::system_error&) {
+    // No thread (a limit of processes): batches are written by the loop itself.
     without_thread_ = true;
   }
   return !without_thread_;
@@ -89,6 +94,7 @@ void RouteWriter::submit(RouteBatch batch) {
   ++on_their_way_;
   if (!begin()) {
     batch.result = transact(*socket_, batch.requests, batch.first, batch.ops.size());
+    // No lock: without a thread nobody else touches it.
     shared_.written.push_back(std::move(batch));
     boost::asio::post(io_, [weak = std::weak_ptr(on_written_)] {
       if (const auto on_written = weak.lock()) (*on_written)();
@@ -108,6 +114,7 @@ std::deque<RouteBatch> RouteWriter::take() {
     const std::lock_guard lock(shared_.mutex);
     written.swap(shared_.written);
   }
+  // Counts batches, sent and not taken; room() follows from it.
   on_their_way_ -= written.size();
   return written;
 }
@@ -115,10 +122,12 @@ std::deque<RouteBatch> RouteWriter::take() {
 void RouteWriter::work(Shared& shared, Socket& socket, const std::function<void()>& tell) {
   std::unique_lock lock(shared.mutex);
   for (;;) {
+    // The predicate covers wake-ups without a reason, and batches that came before the wait.
     shared.changed.wait(lock, [&shared] { return shared.over || !shared.waiting.empty(); });
     if (shared.over) return;
     RouteBatch batch = std::move(shared.waiting.front());
     shared.waiting.pop_front();
+    // The kernel may take long; the loop must be able to submit meanwhile.
     lock.unlock();
     batch.result = transact(socket, batch.requests, batch.first, batch.ops.size());
     lock.lock();

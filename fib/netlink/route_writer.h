@@ -44,7 +44,8 @@ struct RouteBatch {
   Transaction result;       ///< Once taken back.
 };
 
-/// Threads:  submit(), take() and the destructor on the loop's; `on_written` is called there.
+/// Threads:  submit(), take() and the destructor on the loop's; `on_written` is called there, never within submit(),
+///           and may call each of the three.
 /// Lifetime: nothing is called after destruction, which waits for the batch the kernel works on (the rest is not sent).
 ///           The thread begins with the first batch, when the program has given up the privileges it does not need.
 /// Errors:   where the system has no thread to give, batches are worked off inside submit().

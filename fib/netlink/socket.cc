@@ -22,8 +22,10 @@ Result<std::shared_ptr<Socket>, std::error_code> Socket::open(boost::asio::io_co
                                                               const SocketOptions& options) {
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, options.protocol);
   if (fd < 0) return unexpected(last_error());
+  // CAP_ACK: an answer does not repeat the request. EXT_ACK: an error has a text.
   prefer(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
   prefer(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+  // Dumps with a filter, and errors for headers that the kernel does not understand.
   if (options.protocol == NETLINK_ROUTE) prefer(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   const int room = static_cast<int>(options.receive_buffer_bytes);
   prefer(fd, SOL_SOCKET, SO_RCVBUF, room);
@@ -39,6 +41,7 @@ Result<std::shared_ptr<Socket>, std::error_code> Socket::open(boost::asio::io_co
     return unexpected(error);
   }
   auto result = std::make_shared<Socket>(io, fd, options);
+  // The kernel chose it.
   result->port_id_ = address.nl_pid;
   return result;
 }
@@ -62,6 +65,7 @@ Result<void, std::error_code> Socket::ignore_ports(std::span<const std::uint32_t
   // The loads of classic BPF are in network order, netlink's header is in host order: compare what is in memory.
   constexpr bool kSwapped = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
   std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid))};
+  // A match jumps over the comparisons that follow and over the first return.
   auto to_drop = static_cast<std::uint8_t>(port_ids.size());  // Instructions from a match to the last but one.
   for (const std::uint32_t port_id : port_ids) {
     const std::uint32_t loaded = kSwapped ? __builtin_bswap32(port_id) : port_id;
@@ -87,6 +91,7 @@ Result<void, std::error_code> Socket::send(Bytes batch) {
 }
 
 Received Socket::receive() {
+  // Keys of the last datagram.
   if (options_.secret && dirty_bytes_ != 0) {
     ::explicit_bzero(buffer_.data(), dirty_bytes_);
     dirty_bytes_ = 0;
@@ -94,6 +99,7 @@ Received Socket::receive() {
   for (;;) {
     sockaddr_nl from{};
     socklen_t length = sizeof from;
+    // MSG_TRUNC: the true length, also of a datagram that did not fit.
     const auto got = ::recvfrom(native_handle(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC,
                                 reinterpret_cast<sockaddr*>(&from), &length);
     if (got < 0) {
@@ -105,6 +111,7 @@ Received Socket::receive() {
     const auto size = static_cast<std::size_t>(got);
     dirty_bytes_ = std::max(dirty_bytes_, std::min(size, buffer_.size()));
     if (from.nl_pid != 0) continue;  // Any process may send to our address; only the kernel's word counts.
+    // Part of the datagram is lost, which is like an overrun; the next one of that size fits.
     if (size > buffer_.size()) {
       if (options_.secret) ::explicit_bzero(buffer_.data(), buffer_.size());
       buffer_.resize(size);
@@ -133,6 +140,7 @@ void Socket::wait() {
                              const auto handler = socket->handler_;
                              handler();
                            }
+                           // The handler may have replaced itself, which waits already.
                            if (!socket->waiting_) socket->wait();
                          });
 }

@@ -71,7 +71,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   [[nodiscard]] Received receive();
 
   /// Calls `handler` from the io_context whenever something waits to be read, until close() or another handler is
-  /// set. A handler need not read everything: it is called again.
+  /// set. A handler need not read everything: it is called again. It may close the socket or set another handler.
   void on_readable(std::function<void()> handler);
   void close();
   [[nodiscard]] int native_handle() { return descriptor_.native_handle(); }

@@ -52,6 +52,7 @@ bool is_algorithm(std::uint16_t type) {
 
 std::optional<XfrmEvent> decode_sa(const Message& message) {
   const auto info = fixed_header<xfrm_usersa_info>(message.payload);
+  // Tunnels of ours have nothing but ESP.
   if (!info || info->id.proto != IPPROTO_ESP) return std::nullopt;
   Sa sa = sa_of(*info);
   bool has_algorithm = false;
@@ -61,6 +62,7 @@ std::optional<XfrmEvent> decode_sa(const Message& message) {
     if (attribute->type == XFRMA_IF_ID) sa.if_id = attribute->as<std::uint32_t>().value_or(0);
     if (attribute->type == XFRMA_ENCAP) sa.in_udp = true;
     if (attribute->type == kAttributeSaDir) {
+      // Without the attribute (before 6.10) the direction follows from the addresses.
       const std::uint8_t direction = attribute->as<std::uint8_t>().value_or(0);
       if (direction == kSaDirIn) sa.direction = SaDirection::inbound;
       if (direction == kSaDirOut) sa.direction = SaDirection::outbound;
@@ -83,6 +85,7 @@ std::optional<XfrmEvent> decode_counters(const Message& message) {
     if (!used) return std::nullopt;
     counters.packets = used->packets;
     counters.bytes = used->bytes;
+    // Attributes behind the counters are not needed.
     return counters;
   }
   return std::nullopt;
@@ -90,6 +93,7 @@ std::optional<XfrmEvent> decode_counters(const Message& message) {
 
 std::optional<XfrmEvent> decode_policy(const Message& message) {
   const auto info = fixed_header<xfrm_userpolicy_info>(message.payload);
+  // A short payload is no policy.
   if (!info) return std::nullopt;
   PolicySeen policy;
   policy.info = *info;
@@ -98,6 +102,7 @@ std::optional<XfrmEvent> decode_policy(const Message& message) {
     if (attribute->type == XFRMA_IF_ID) policy.if_id = attribute->as<std::uint32_t>().value_or(0);
     if (attribute->type == XFRMA_MARK) policy.marked = true;
     if (attribute->type != XFRMA_TMPL) continue;
+    // Several templates lie behind each other in one attribute. A rest that is too short is ignored.
     for (Bytes rest = attribute->value; rest.size() >= sizeof(xfrm_user_tmpl);
          rest = rest.subspan(sizeof(xfrm_user_tmpl)))
       policy.templates.push_back(*fixed_header<xfrm_user_tmpl>(rest));
@@ -108,6 +113,7 @@ std::optional<XfrmEvent> decode_policy(const Message& message) {
 std::optional<LinkEvent> decode_interface(const Message& message) {
   const auto info = fixed_header<ifinfomsg>(message.payload);
   // Bridges send messages about their ports under a family of their own; only plain ones are about the link itself.
+  // Index 0 is no link.
   if (!info || info->ifi_family != AF_UNSPEC || info->ifi_index <= 0) return std::nullopt;
   const auto index = static_cast<std::uint32_t>(info->ifi_index);
   if (message.type == RTM_DELLINK) return LinkGone{index};
@@ -134,6 +140,7 @@ std::optional<LinkEvent> decode_interface(const Message& message) {
         AttributeReader infos(attribute->value);
         while (const auto nested = infos.next()) {
           if (nested->type == IFLA_INFO_KIND) link.kind = nested->text();
+          // The kernel writes the kind before the data, whose attributes mean something else for another kind.
           if (nested->type != IFLA_INFO_DATA || link.kind != "xfrm") continue;
           AttributeReader data(nested->value);
           while (const auto item = data.next()) {
@@ -171,6 +178,7 @@ std::optional<LinkEvent> decode_address(const Message& message) {
     if (attribute->type == IFA_ADDRESS) address = address_of(attribute->value, info->ifa_family);
   }
   // On a point-to-point link IFA_ADDRESS is the other end's.
+  // IPv6 without a peer and some IPv4 addresses have IFA_ADDRESS only.
   if (!local) local = address;
   if (!local) return std::nullopt;
   return AddressSeen{info->ifa_index, {*local, info->ifa_prefixlen}, message.type == RTM_DELADDR};
@@ -179,6 +187,7 @@ std::optional<LinkEvent> decode_address(const Message& message) {
 std::optional<LinkEvent> decode_neighbor(const Message& message) {
   const auto info = fixed_header<ndmsg>(message.payload);
   if (!info || info->ndm_ifindex <= 0) return std::nullopt;
+  // States in which the kernel has an address to send to, at least for now.
   constexpr unsigned kKnown = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
   const bool failed = (info->ndm_state & NUD_FAILED) != 0;
   if (!failed && (info->ndm_state & kKnown) == 0) return std::nullopt;
@@ -190,6 +199,7 @@ std::optional<LinkEvent> decode_neighbor(const Message& message) {
   return std::nullopt;
 }
 
+// Of a multipath route neither gateway nor device is read, since there are several.
 std::optional<LinkEvent> decode_route(const Message& message) {
   const auto info = fixed_header<rtmsg>(message.payload);
   if (!info || (info->rtm_family != AF_INET && info->rtm_family != AF_INET6)) return std::nullopt;
@@ -221,6 +231,7 @@ ifinfomsg link_header(std::uint32_t index) {
 }
 
 void write_step(MessageWriter& out, std::uint32_t sequence, const CreateLink& step, const RouteOwner&) {
+  // EXCL: one of the same name by somebody else is not ours to change.
   out.begin(RTM_NEWLINK, kChange | NLM_F_CREATE | NLM_F_EXCL, sequence, link_header(0));
   out.put_text(IFLA_IFNAME, step.name);
   out.put(IFLA_MTU, step.mtu);
@@ -241,6 +252,7 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const DeleteLink& st
 
 void write_step(MessageWriter& out, std::uint32_t sequence, const ChangeLink& step, const RouteOwner&) {
   ifinfomsg header = link_header(step.index);
+  // Only IFF_UP is changed: `ifi_change` masks the other flags.
   if (step.set_up) header.ifi_flags = header.ifi_change = IFF_UP;
   out.begin(RTM_NEWLINK, kChange, sequence, header);
   if (step.mtu) out.put(IFLA_MTU, *step.mtu);
@@ -270,10 +282,12 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const ChangeRoute& s
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(kernel_family(step.destination.family));
   header.rtm_dst_len = address_bits(step.destination.family);
+  // The header has 8 bits; RTA_TABLE below has all 32.
   header.rtm_table = static_cast<std::uint8_t>(owner.table < 256 ? owner.table : RT_TABLE_COMPAT);
   header.rtm_protocol = owner.protocol;
   header.rtm_scope = step.add ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE;
   header.rtm_type = step.add ? RTN_UNICAST : RTN_UNSPEC;
+  // REPLACE: a route that an earlier run left is taken over in one step.
   if (step.add) {
     out.begin(RTM_NEWROUTE, kChange | NLM_F_CREATE | NLM_F_REPLACE, sequence, header);
   } else {
@@ -291,6 +305,7 @@ void write_step(MessageWriter& out, std::uint32_t sequence, const ChangeRoute& s
 IpAddress from_kernel(const xfrm_address_t& address, std::uint16_t family) {
   IpAddress result;
   result.family = family == AF_INET6 ? Family::ipv6 : Family::ipv4;
+  // IPv4 addresses are in the first four octets of the union.
   std::memcpy(result.octets.data(), &address, result.family == Family::ipv4 ? 4 : 16);
   return result;
 }
@@ -319,6 +334,7 @@ std::optional<XfrmEvent> decode_xfrm(const Message& message) {
     }
     case XFRM_MSG_FLUSHSA: {
       const auto flush = fixed_header<xfrm_usersa_flush>(message.payload);
+      // charon flushes by protocol; 0 and 255 mean all of them.
       if (!flush || (flush->proto != IPPROTO_ESP && flush->proto != kEveryProtocol && flush->proto != 0))
         return std::nullopt;
       return SasFlushed{};
@@ -402,6 +418,7 @@ void request_sa_deletion(MessageWriter& out, std::uint32_t sequence, const SaKey
 void request_route_dump(MessageWriter& out, std::uint32_t sequence, Family family, const RouteOwner& owner) {
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(kernel_family(family));
+  // Kernels without strict checking ignore the filter, so decode_own_route() looks at protocol and table itself.
   header.rtm_protocol = owner.protocol;
   out.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header);
   out.put(RTA_TABLE, owner.table);
@@ -415,8 +432,10 @@ std::optional<OwnRoute> decode_own_route(const Message& message, const RouteOwne
   std::uint32_t table = info->rtm_table;
   AttributeReader attributes(message.payload, sizeof(rtmsg));
   while (const auto attribute = attributes.next())
+    // The attribute has all 32 bits of the table.
     if (attribute->type == RTA_TABLE) table = attribute->as<std::uint32_t>().value_or(table);
   const auto& found = std::get<RouteFound>(*route);
+  // Only host routes are ours.
   if (table != owner.table || found.prefix.length_bits != address_bits(found.prefix.family)) return std::nullopt;
   return OwnRoute{found.prefix.address(), found.gateway};
 }
@@ -425,6 +444,7 @@ void request_route(MessageWriter& out, std::uint32_t sequence, const IpAddress& 
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(kernel_family(destination.family));
   header.rtm_dst_len = address_bits(destination.family);
+  // The answer is the matching route of the table, not the host route made from it (Linux 4.13).
   header.rtm_flags = RTM_F_FIB_MATCH;
   out.begin(RTM_GETROUTE, NLM_F_REQUEST, sequence, header);
   put_address(out, RTA_DST, destination);

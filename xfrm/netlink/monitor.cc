@@ -35,6 +35,7 @@ Result<void, std::error_code> Monitor::start(Xfrm needed) {
   if (!links) return unexpected(links.error());
   if (xfrm)
     for (const unsigned group : {XFRMNLGRP_SA, XFRMNLGRP_EXPIRE})
+      // Joined before the first dump: nothing that happens in between is missed.
       if (auto joined = (*xfrm)->join(group); !joined) return joined;
   for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH})
     if (auto joined = (*links)->join(group); !joined) return joined;
@@ -62,9 +63,11 @@ void Monitor::close() {
 
 void Monitor::dump_sas() {
   if (!xfrm_) {
+    // A kernel without XFRM has no SAs, which is an answer as well.
     events_.on_kernel(input::SaDumpBegins{});
     return events_.on_kernel(input::SaDumpEnded{});
   }
+  // The kernel runs one dump for each socket; a second one would be refused (EBUSY).
   if (sa_dump_ != 0 || policy_dump_ != 0) {
     sa_dump_again_ = true;
     return;
@@ -83,6 +86,7 @@ void Monitor::dump_links() {
     return;
   }
   link_dump_again_ = false;
+  // Links, then their addresses: two dumps, of which the second follows the end of the first.
   events_.on_kernel(input::LinkDumpBegins{});
   go_on(LinkDump::links);
 }
@@ -95,6 +99,7 @@ void Monitor::read_own_routes() {
 void Monitor::dump_what_waits() {
   if (link_dump_again_) return dump_links();
   if (!std::exchange(route_dump_again_, false)) return;
+  // What was read before the dump has to be repeated is thrown away.
   own_routes_.clear();
   go_on(LinkDump::routes_v4);
 }
@@ -136,6 +141,7 @@ void Monitor::read_xfrm() {
   for (int i = 0; i < kDatagramsPerTurn && xfrm_; ++i) {
     const netlink::Received got = socket->receive();
     if (got.kind == netlink::Received::Kind::nothing) break;
+    // The kernel dropped messages (ENOBUFS): what they said is in a new dump.
     if (got.kind == netlink::Received::Kind::overrun) {
       ++overruns_;
       dump_sas();
@@ -145,10 +151,12 @@ void Monitor::read_xfrm() {
     netlink::MessageReader reader(got.bytes);
     while (const auto message = reader.next()) handle_xfrm(*message);
   }
+  // One settling for all that was read: an SA that is replaced is not seen as gone in between.
   if (xfrm_) events_.on_batch_ended();
 }
 
 void Monitor::handle_xfrm(const netlink::Message& message) {
+  // The table changed while it was dumped, so something may be missing: the dump is repeated.
   if ((message.flags & NLM_F_DUMP_INTR) != 0 && message.sequence == sa_dump_) sa_dump_again_ = true;
   if (const auto answer = netlink::parse_answer(message)) {
     if (answer->sequence == sa_dump_) {
@@ -168,6 +176,7 @@ void Monitor::handle_xfrm(const netlink::Message& message) {
   if (!event) return;
   std::visit(Overloaded{
                  [&](const PolicySeen& policy) {
+                   // A notification about a policy has no sequence of ours, and is not asked for here.
                    if (message.sequence == policy_dump_ && policy_dump_ != 0) policies_.push_back(policy);
                  },
                  [&](const auto& seen) { events_.on_kernel(seen); },
@@ -182,6 +191,7 @@ void Monitor::read_links() {
     if (got.kind == netlink::Received::Kind::nothing) break;
     if (got.kind == netlink::Received::Kind::overrun) {
       ++overruns_;
+      // Answers to steps may be lost, too.
       fail_outstanding();
       dump_links();
       continue;
@@ -236,6 +246,7 @@ void Monitor::handle_link(const netlink::Message& message) {
   if ((message.flags & NLM_F_DUMP_INTR) != 0 && link_dump_ != LinkDump::none)
     (of_routes ? route_dump_again_ : link_dump_again_) = true;
   if (const auto answer = netlink::parse_answer(message)) return answer_link(*answer);
+  // Routes of the dump are not notifications: they are collected until its end.
   if (of_routes && message.sequence == link_dump_sequence_) {
     if (const auto route = decode_own_route(message, owner_)) own_routes_.push_back(*route);
     return;
@@ -244,6 +255,7 @@ void Monitor::handle_link(const netlink::Message& message) {
   if (!event) return;
   std::visit(
       Overloaded{
+          // A route message belongs to a look-up by its sequence; there is no group for routes here.
           [&](const RouteFound& route) {
             const auto look_up = look_ups_.find(message.sequence);
             if (look_up == look_ups_.end()) return;
@@ -258,6 +270,7 @@ void Monitor::handle_link(const netlink::Message& message) {
 
 void Monitor::execute(std::uint64_t id, const LinkStep& step) {
   const std::uint32_t sequence = links_->next_sequence();
+  // Before it is sent: the answer is matched by its sequence.
   steps_[sequence] = id;
   writer_.clear();
   request_step(writer_, sequence, step, owner_);
@@ -275,6 +288,7 @@ void Monitor::look_up(const IpAddress& endpoint) {
 void Monitor::read_counters(std::span<const Sa> sas) {
   if (sas.empty()) return;
   writer_.clear();
+  // One datagram for all of them; each is answered by itself.
   for (const Sa& sa : sas) request_counters(writer_, xfrm_->next_sequence(), sa.key);
   send_xfrm();
 }

@@ -43,7 +43,8 @@ class Monitor final : public LinkPort {
   void delete_sa(const SaKey& key) override;
   void read_own_routes() override;
 
-  /// Reads all policies; `done` gets them, or nothing after an error. One at a time.
+  /// Reads all policies; `done` gets them, or nothing after an error. One at a time. While another dump runs, `done` is
+  /// called with nothing before the function returns. It may read and write policies, but not close the Monitor.
   void read_policies(std::function<void(std::vector<PolicySeen>)> done);
   void write_policies(std::span<const PolicySeen> policies);
 

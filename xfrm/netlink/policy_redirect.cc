@@ -10,6 +10,8 @@ std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const T
                                    std::span<const TunnelEnds> others) {
   std::vector<PolicySeen> changed;
   for (const PolicySeen& policy : policies) {
+    // With an if_id or a mark it is a policy for an interface or another user. Several templates are bundles that we
+    // did not make.
     if (policy.if_id != 0 || policy.marked || policy.templates.size() != 1) continue;
     const xfrm_user_tmpl& old = policy.templates.front();
     if (old.id.proto != IPPROTO_ESP) continue;
@@ -17,6 +19,7 @@ std::vector<PolicySeen> redirected(std::span<const PolicySeen> policies, const T
     const IpAddress source = from_kernel(old.saddr, old.family);
     const IpAddress destination = from_kernel(old.id.daddr, old.family);
     const bool of_group = std::any_of(others.begin(), others.end(), [&](const TunnelEnds& other) {
+      // Policies name the outer addresses from the sender's side.
       return outbound ? destination == other.remote && source == other.local
                       : source == other.remote && destination == other.local;
     });

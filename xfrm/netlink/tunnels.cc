@@ -52,11 +52,13 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   Result<void, std::error_code> start() {
     const auto xfrm = keeper_.has_ipsec_tunnels() ? Monitor::Xfrm::required : Monitor::Xfrm::if_there;
     if (auto started = monitor_.start(xfrm); !started) return started;
+    // From here on the keeper has a clock; what the first dumps have brought is settled in this turn.
     input(input::Started{monitor_.has_xfrm()});
     return {};
   }
 
   void stop(std::optional<TunnelsOptions::OnExit> on_exit, std::function<void()> done) {
+    // Closed already: nothing follows any more, but `done` is still owed.
     if (closed_) return boost::asio::post(io_, std::move(done));
     stopped_ = std::move(done);
     input(input::Stop{on_exit});
@@ -86,6 +88,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   }
 
   void run() {
+    // An input from within an observer ends here; the loop below, which called that observer, takes its effects.
     if (closed_ || std::exchange(performing_, true)) return;
     const auto self = shared_from_this();  // An observer may destroy the Tunnels.
     while (!closed_) {
@@ -99,6 +102,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
 
   void arm() {
     const Time next = keeper_.next_deadline();
+    // One timer. A handler that was queued already finds nothing to do.
     timer_.cancel();
     if (next == kNever) return;
     timer_.expires_at(std::chrono::steady_clock::time_point{
@@ -111,6 +115,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   void perform(const effect::ConnectToCharon&) { client_.start(); }
   void perform(effect::AskCharon& ask) {
     client_.request(std::move(ask.request.name), std::move(ask.request.message),
+                    // The answer may come after the Tunnels are gone.
                     [weak = weak_from_this()](const IkeReply& reply) {
                       if (const auto self = weak.lock(); self && !self->closed_)
                         self->input(input::CharonReplied{reply});
@@ -132,6 +137,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
     });
   }
   void perform(effect::TunnelChanged& it) {
+    // The view is set here, where the string that it shows stays in place.
     it.change.tunnel = it.tunnel;
     observer_.on_tunnel_changed(it.change);
   }
@@ -141,6 +147,7 @@ class Tunnels::Impl final : public std::enable_shared_from_this<Tunnels::Impl>,
   void perform(const effect::WriteLog& it) { write_log(it.level, it.line); }
   void perform(const effect::Stopped&) {
     close();
+    // Posted, not called: it may destroy the Tunnels.
     if (auto done = std::exchange(stopped_, nullptr)) boost::asio::post(io_, std::move(done));
   }
 

@@ -38,6 +38,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void open(const std::string& path, std::function<void()> on_open, OnPacket on_packet, OnClosed on_closed) {
     on_packet_ = std::move(on_packet);
     on_closed_ = std::move(on_closed);
+    // The constructor of the endpoint would throw.
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return fail("the socket's path is too long");
     // Never blocks: with a full backlog connect() fails with EAGAIN, and we come back later.
     socket_.async_connect(Stream::endpoint(path),
@@ -52,6 +53,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void send(const Packet& packet) {
     auto frame = encode_packet(packet);
     if (!frame) return fail(std::string{to_text(frame.error())});
+    // Asio allows one write at a time; the others wait in order.
     const bool idle = outgoing_.empty();
     outgoing_.push_back(std::move(*frame));
     if (idle) write();
@@ -61,6 +63,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     closed_ = true;
     on_packet_ = nullptr;
     on_closed_ = nullptr;
+    // The handlers may hold the last references to their owners.
     error_code ignored;
     socket_.close(ignored);
   }
@@ -90,10 +93,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   void on_bytes(Bytes bytes) {
     framer_.feed(bytes);
+    // A handler may close the channel in the middle of what was read.
     while (!closed_) {
       const auto frame = framer_.next();
       if (!frame) return fail(std::string{to_text(frame.error())});
       if (!*frame) return;
+      // The frame is a view into the framer and is used up before the next turn.
       auto packet = decode_packet(**frame);
       if (!packet) return fail(std::string{"not VICI: "} + std::string{to_text(packet.error())});
       const auto handler = on_packet_;  // A copy: it may close us.
@@ -103,6 +108,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   void fail(std::string why) {
     if (closed_) return;
+    // Moved out first: close() drops the handlers, and on_closed_ is to be called once.
     const auto handler = std::move(on_closed_);
     close();
     if (handler) handler(std::move(why));
@@ -126,6 +132,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void start() {
     stopped_ = false;
+    // start() after stop() begins with the shortest wait again.
     wait_ = options_.reconnect_first;
     connect();
   }
@@ -145,6 +152,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       asio::post(io_, [done = std::move(done)] { done({IkeReply::Outcome::lost, {}, {}}); });
       return;
     }
+    // One request is under way at a time. The others wait, since charon answers in order.
     queue_.push_back({Packet{PacketType::cmd_request, std::move(name), std::move(message)}, std::move(done), {}});
     if (queue_.size() == 1) send_next();
   }
@@ -163,8 +171,10 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void connect() {
     if (stopped_) return;
+    // Events are registered one after the other, each after the answer to the last.
     to_register_.assign(kEvents.begin(), kEvents.end());
     commands_registered_ = events_registered_ = false;
+    // Two connections: events of the second must not stand between a command and its answer.
     commands_ = std::make_shared<Channel>(io_);
     channel_ = std::make_shared<Channel>(io_);
     arm_deadline("no answer while connecting");
@@ -172,6 +182,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       if (const auto self = weak.lock()) self->lost(why);
     };
     commands_->open(
+        // list-sa is registered on the connection of the commands: charon sends its events there.
         options_.socket,
         [this] {
           commands_->send({PacketType::event_register, std::string{kStreamed}, {}});
@@ -189,6 +200,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   }
 
   void register_next() {
+    // Both connections must be ready; which one is last does not matter.
     if (to_register_.empty()) {
       events_registered_ = true;
       return established();
@@ -199,6 +211,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   void established() {
     if (connected_ || !events_registered_ || !commands_registered_) return;
     deadline_.cancel();
+    // A timer that fired in this turn of the loop has an old number now.
     ++deadline_number_;
     connected_ = true;
     wait_ = options_.reconnect_first;
@@ -207,6 +220,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void on_event_packet(Packet packet) {
     switch (packet.type) {
+      // A charon that does not know the event answers as well, and does without.
       case PacketType::event_confirm:
       case PacketType::event_unknown:
         if (to_register_.empty()) return lost("unexpected answer on the event connection");
@@ -237,6 +251,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     ++deadline_number_;
     Pending pending = std::move(queue_.front());
     queue_.pop_front();
+    // Before the callback, which may make another request.
     if (!queue_.empty()) send_next();
     pending.done(
         {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
@@ -247,6 +262,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     Packet& packet = queue_.front().packet;
     arm_deadline("no answer to " + packet.name);
     commands_->send(packet);
+    // The encoded frame has a copy, which is wiped when it was written.
     packet.message.wipe();
   }
 
@@ -278,13 +294,17 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     close_channels();
     deadline_.cancel();
     ++deadline_number_;
+    // Before the requests are lost: their owners ask connected().
     const bool was = std::exchange(connected_, false);
     lose_requests();
+    // The same reason is logged once, not at each attempt.
     if (log_ && (was || why != last_why_) && log_->wants(LogLevel::warning, LogArea::tunnel))
       log_->write(LogLevel::warning, LogArea::tunnel, "charon at " + options_.socket + ": " + why + "; trying again");
     last_why_ = why;
     events_.on_ike_disconnected(why);
+    // It may have stopped us.
     if (stopped_) return;
+    // The wait doubles until a connection is complete.
     retry_.expires_after(wait_);
     wait_ = std::min(wait_ * 2, options_.reconnect_last);
     retry_.async_wait([weak = weak_from_this()](const error_code& error) {

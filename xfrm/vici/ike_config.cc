@@ -21,6 +21,7 @@ std::string_view trim(std::string_view text) {
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {
+    // Empty parts are left out: "a,,b" is two.
     const auto end = std::min(text.find(separator), text.size());
     if (const auto part = trim(text.substr(0, end)); !part.empty()) parts.emplace_back(part);
     text.remove_prefix(std::min(end + 1, text.size()));
@@ -47,6 +48,7 @@ std::vector<std::string> default_selectors(const TunnelOptions& tunnel) {
   std::vector<std::string> selectors{"0.0.0.0/0"};
   const bool has_v6 = std::any_of(tunnel.addresses.begin(), tunnel.addresses.end(),
                                   [](const InterfaceAddress& it) { return it.address.family == Family::ipv6; });
+  // Only where the tunnel has such an address: a peer that does not know IPv6 would refuse both.
   if (has_v6) selectors.emplace_back("::/0");
   return selectors;
 }
@@ -54,6 +56,7 @@ std::vector<std::string> default_selectors(const TunnelOptions& tunnel) {
 Section child_message(const TunnelOptions& tunnel, const IkeOptions& ike) {
   Section child;
   const bool everything = tunnel.mode == Mode::interface;
+  // In mode policy the selectors are the configuration's; check() sees that there are some.
   add_unless_empty(child, "local_ts", ike.local_ts.empty() && everything ? default_selectors(tunnel) : ike.local_ts);
   add_unless_empty(child, "remote_ts", ike.remote_ts.empty() && everything ? default_selectors(tunnel) : ike.remote_ts);
   child.add("mode", "tunnel");
@@ -71,6 +74,7 @@ Section child_message(const TunnelOptions& tunnel, const IkeOptions& ike) {
     child.add("if_id_in", if_id_text(tunnel.if_id));
     child.add("if_id_out", if_id_text(tunnel.if_id));
   }
+  // Last: what the operator writes as charon's own options stands.
   for (const auto& [name, value] : ike.child_extra) child.add(name, value);
   return child;
 }
@@ -96,6 +100,7 @@ std::optional<std::string> from_hex(std::string_view digits) {
 std::optional<std::string> from_base64(std::string_view text) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  // Four characters are three octets; one character alone is less than an octet.
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
   std::uint32_t bits = 0;
@@ -173,6 +178,7 @@ constexpr std::array kAlgorithms = {
 };
 
 const Algorithm* find_algorithm(std::string_view token) {
+  // A token without a row is not judged: there are more keywords than these.
   const auto found = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
                                   [&](const Algorithm& it) { return token.starts_with(it.keyword); });
   return found == kAlgorithms.end() ? nullptr : &*found;
@@ -191,6 +197,7 @@ bool has_algorithm(const Section& algorithms, const Algorithm& algorithm) {
 std::chrono::seconds over_time(const IkeOptions& ike) {
   constexpr std::chrono::seconds kCharonsRekeyTime = std::chrono::hours{4};
   if (ike.over_time.count() != 0) return ike.over_time;
+  // charon uses the longer of the two.
   const std::chrono::seconds next = std::max(ike.rekey_time, ike.reauth_time);
   return (next.count() != 0 ? next : kCharonsRekeyTime) / 10;
 }
@@ -204,6 +211,7 @@ std::string connection_name(const TunnelOptions& tunnel) {
 std::vector<std::string> key_owners(const IkeOptions& ike) {
   std::vector<std::string> owners;
   const auto add = [&](const std::string& id, const std::vector<std::string>& addresses) {
+    // An id stands for the peer whatever its address is.
     if (!id.empty()) {
       owners.push_back(id);
     } else {
@@ -230,6 +238,7 @@ Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form) {
   add_unless_empty(connection, "unique", ike.unique);
   add_unless_zero(connection, "rekey_time", ike.rekey_time);
   add_unless_zero(connection, "reauth_time", ike.reauth_time);
+  // The form is a second more for each: a difference that makes charon see another connection, and nothing else.
   add_unless_zero(connection, "over_time", form == 0 ? ike.over_time : over_time(ike) + std::chrono::seconds{form});
   for (const auto& [name, value] : ike.extra) connection.add(name, value);
 
@@ -243,6 +252,7 @@ Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form) {
   Section remote;
   remote.add("auth", ike.remote_auth);
   // Without an id charon takes whoever has the key.
+  // An address is what such a peer sends as its identity by default.
   const bool address = ike.remote_addresses.size() == 1 && parse_address(ike.remote_addresses.front());
   add_unless_empty(remote, "id", ike.remote_id.empty() && address ? ike.remote_addresses.front() : ike.remote_id);
   connection.add_section("remote", std::move(remote));
@@ -273,12 +283,14 @@ std::string_view to_text(KeyError error) {
 }
 
 Result<std::string, KeyError> parse_key(std::string_view file_text) {
+  // Only the first line: editors put a newline at the end, and a key has none inside.
   std::string_view line = file_text.substr(0, std::min(file_text.find('\n'), file_text.size()));
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.empty()) return unexpected(KeyError::empty);
   if (line.starts_with("0x")) {
     auto key = from_hex(line.substr(2));
     if (!key || key->empty()) return unexpected(KeyError::bad_hex);
+    // Moved: a copy of the key would not be wiped.
     return std::move(*key);
   }
   if (line.starts_with("0s")) {
@@ -368,6 +380,7 @@ std::vector<std::string> missing_algorithms(const IkeOptions& ike, const Section
 std::chrono::milliseconds give_up_after(const Retransmission& retransmission) {
   double total_s = 0;
   double wait_s = retransmission.timeout_s;
+  // One wait after each packet, the first one included, before charon gives up.
   for (unsigned i = 0; i <= retransmission.tries; ++i, wait_s *= retransmission.base) total_s += wait_s;
   return std::chrono::milliseconds{std::llround(total_s * 1000.0)};
 }

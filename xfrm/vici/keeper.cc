@@ -41,6 +41,7 @@ const IkeKeeper::Tunnel* IkeKeeper::find(std::string_view name) const {
 }
 
 IkeKeeper::Tunnel* IkeKeeper::find_connection(std::string_view connection) {
+  // A tunnel without `ike` has no name of ours; an empty one must not match it.
   const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& it) {
     return !connection.empty() && connection_name(it.options) == connection;
   });
@@ -50,6 +51,7 @@ IkeKeeper::Tunnel* IkeKeeper::find_connection(std::string_view connection) {
 void IkeKeeper::set_tunnels(std::span<const TunnelOptions> tunnels, Time now) {
   std::vector<Tunnel> next;
   for (const TunnelOptions& options : tunnels) {
+    // By name: a tunnel keeps what is known of its SAs when other options of it change.
     Tunnel tunnel;
     if (Tunnel* old = find(options.name)) {
       tunnel = std::move(*old);
@@ -80,8 +82,10 @@ void IkeKeeper::connected(Time now) {
   version_.clear();
   unwanted_.clear();
   listed_ = false;
+  // The plugins of another charon may know other algorithms.
   algorithms_.reset();
   for (Tunnel& tunnel : tunnels_) {
+    // Read again before anything is loaded: what charon still has is not sent twice.
     tunnel.present = tunnel.key_present = tunnel.up = tunnel.busy = tunnel.listed = false;
     tunnel.absent = tunnel.tries = 0;
     tunnel.next_try = Time{};
@@ -114,12 +118,15 @@ void IkeKeeper::add(Step step, std::string name, Section message, std::string tu
 }
 
 void IkeKeeper::begin_round(Time now) {
+  // Both are asked for anew while the round runs.
   round_again_ = round_soon_ = false;
+  // Version and algorithms stay the same as long as charon does.
   enter(version_.empty() ? Step::version : Step::conns, now);
 }
 
 /// Plans one step of a round; a step with nothing to do leads on to the next.
 void IkeKeeper::enter(Step step, Time now) {
+  // Falls through steps with nothing to do, so that `todo_` has something or the round is over.
   for (;; step = static_cast<Step>(static_cast<std::uint8_t>(step) + 1)) {
     step_ = step;
     switch (step) {
@@ -145,6 +152,7 @@ void IkeKeeper::enter(Step step, Time now) {
         plan_initiates(now);
         break;
       case Step::done:
+        // A round again at once, soon, or after the interval. What has happened meanwhile decides.
         next_round_ = now + (round_again_  ? Duration{}
                              : round_soon_ ? std::min<Duration>(kLookAgain, interval_)
                                            : interval_);
@@ -155,6 +163,7 @@ void IkeKeeper::enter(Step step, Time now) {
 }
 
 std::optional<IkeRequest> IkeKeeper::next_request(Time now) {
+  // One request at a time: vici answers in order, and an answer is read by what was asked.
   if (!connected_ || under_way_) return std::nullopt;
   if (todo_.empty() && step_ == Step::done && now >= next_round_ && unload_ == Unload::no) begin_round(now);
   if (todo_.empty()) return std::nullopt;
@@ -174,8 +183,10 @@ Time IkeKeeper::next_deadline() const {
 void IkeKeeper::plan_key(Tunnel& tunnel) {
   const IkeOptions& ike = *tunnel.options.ike;
   if (ike.local_auth != "psk" && ike.remote_auth != "psk") return;
+  // The stamp says whether the file changed; the key itself is not kept to be compared.
   const auto stamp = keys_.stamp(ike.psk_file);
   const auto owners = key_owners(ike);
+  // Owners are part of the key in charon: another identity needs it loaded again.
   if (tunnel.key_present && stamp && stamp == tunnel.loaded_stamp && owners == tunnel.loaded_owners) return;
   auto text = keys_.read(ike.psk_file);
   if (!text) {
@@ -184,6 +195,7 @@ void IkeKeeper::plan_key(Tunnel& tunnel) {
     return;
   }
   auto key = parse_key(*text);
+  // All copies of the text are overwritten as soon as the key was taken out.
   wipe(*text);
   if (!key) {
     tunnel.problem = ike.psk_file + ": " + std::string{to_text(key.error())};
@@ -203,6 +215,7 @@ void IkeKeeper::plan_key(Tunnel& tunnel) {
 
 void IkeKeeper::plan_loads() {
   // First what is not wanted any more, so that the peer cannot begin a new SA with it.
+  // Connections of ours that no tunnel has: a former configuration, or a former run.
   for (const std::string& name : connections_)
     if (!find_connection(name)) add(Step::load, "unload-conn", Section{}.add("name", name));
   for (const std::string& name : keys_loaded_)
@@ -210,8 +223,10 @@ void IkeKeeper::plan_loads() {
   for (Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     plan_key(tunnel);
+    // Without a form: compared is the configuration, which a renewal's form does not change.
     Section message = load_conn_message(tunnel.options);
     if (tunnel.present && message == tunnel.loaded_connection) continue;
+    // SAs of the former configuration may be up; plan_initiates() ends them.
     tunnel.replaced = tunnel.present && !tunnel.loaded_connection.empty() && message != tunnel.loaded_connection;
     tunnel.loaded_connection = std::move(message);
     add(Step::load, "load-conn", load_conn_message(tunnel.options, tunnel.form), tunnel.options.name);
@@ -228,12 +243,14 @@ bool IkeKeeper::is_due(const Tunnel& tunnel, Time now) const {
 /// charon has SAs, but they pass nothing: the probes say so, or the kernel has none of them.
 bool IkeKeeper::is_renewal_due(const Tunnel& tunnel, Time now) const {
   if (!tunnel.up || tunnel.busy || now < tunnel.next_renewal) return false;
+  // A CHILD_SA is reported before the kernel has it.
   if (tunnel.need == Need::sas) return now - tunnel.need_since >= kKernelGrace;
   return tunnel.need == Need::new_sas;
 }
 
 void IkeKeeper::plan_initiate(Tunnel& tunnel) {
   add(Step::initiate, "initiate",
+      // A timeout of -1: charon answers at once and does not wait for the result.
       Section{}.add("ike", connection_name(tunnel.options)).add("child", tunnel.options.name).add("timeout", "-1"),
       tunnel.options.name);
 }
@@ -246,13 +263,16 @@ void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
                    " IKE_SA beside a newer one");
   if (tunnel.need != Need::nothing)
     for (const auto& [id, since] : tunnel.negotiating)
+      // Only while the tunnel is needed: otherwise it is nothing to us how long it takes.
       if (now - since >= kNegotiation) ends.insert(id);
+  // An IKE_SA without a CHILD_SA beside one that carries traffic was left behind by a rekey.
   for (const auto& [id, since] : tunnel.empty)
     if (now - since >= kRekeyOverlap) ends.insert(id);
   for (const std::uint32_t id : ends) {
     tunnel.negotiating.erase(id);
     tunnel.empty.erase(id);
     add(Step::initiate, "terminate",
+        // `force`: charon does not wait for the answer to its DELETE.
         Section{}.add("ike-id", std::to_string(id)).add("force", "yes").add("timeout", "-1"));
     round_soon_ = true;
   }
@@ -268,9 +288,11 @@ void IkeKeeper::plan_ends(Tunnel& tunnel, Time now) {
 
 void IkeKeeper::plan_initiates(Time now) {
   // Their connections are unloaded: the peer has nothing left to begin a new SA with.
+  // `ike` is a connection's name here, so all its IKE_SAs go.
   for (const std::string& name : unwanted_)
     add(Step::initiate, "terminate", Section{}.add("ike", name).add("force", "yes").add("timeout", "-1"));
   for (Tunnel& tunnel : tunnels_) {
+    // Not loaded: charon would answer that it does not know the name.
     if (!tunnel.options.ike || !tunnel.present) continue;
     if (tunnel.replaced) {
       // The SAs of the old configuration go, and of this tunnel only; the next round brings it up again. The way to the
@@ -282,10 +304,12 @@ void IkeKeeper::plan_initiates(Time now) {
       continue;
     }
     plan_ends(tunnel, now);
+    // With any other start_action charon or the operator begins; we only clean up.
     if (tunnel.options.ike->start_action != "start") continue;
     if (is_due(tunnel, now)) {
       // The shift ends at 2^10, long after kLastRetry is reached, before it would overflow.
       const auto wait = std::min<Duration>(kFirstRetry * (1 << std::min(tunnel.tries, 10U)), kLastRetry);
+      // Counted before the answer: a tunnel that stays down is tried less and less often.
       ++tunnel.tries;
       tunnel.next_try = now + wait;
       plan_initiate(tunnel);
@@ -293,6 +317,7 @@ void IkeKeeper::plan_initiates(Time now) {
       const auto wait = std::min<Duration>(2 * kFirstRenewal * (1 << std::min(tunnel.renewals, 10U)), kLastRenewal);
       if (tunnel.renewals++ == 0)
         log_.push_back("tunnel " + tunnel.options.name + ": nothing passes: a new IKE_SA beside the old one");
+      // The pause holds even if the new SA helps for a moment only.
       tunnel.next_renewal = now + wait;
       // Every IKE_SA there is was made with the configured form, or with one from an id smaller than its own. Theirs
       // are others than this one, unless 600 ids lie between.
@@ -313,6 +338,7 @@ void IkeKeeper::note_load(const Todo& todo, const IkeReply& reply) {
     tunnel->present = done;
     if (!done) tunnel->loaded_connection = {};  // So that the next round loads it again.
   }
+  // An initiate that fails is reported with its reason by symptom().
   if (todo.request.name == "initiate" || done) return;
   const std::string problem = "charon refuses " + todo.request.name + ": " + std::string{reply.message.value("errmsg")};
   if (tunnel->problem != problem) log_.push_back("tunnel " + todo.tunnel + ": " + problem);
@@ -343,6 +369,7 @@ void IkeKeeper::judge_lists(const IkeReply& reply, Time now) {
       connections_.clear();
       for (const std::string& name : reply.message.list("conns"))
         if (ours(name)) connections_.insert(name);
+      // Another program may unload what we have loaded (swanctl --load-all does), so each round compares.
       for (Tunnel& tunnel : tunnels_) {
         const bool was = tunnel.present;
         tunnel.present = tunnel.options.ike && connections_.contains(connection_name(tunnel.options));
@@ -395,12 +422,15 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
     carrying.insert(ike.id);
     newest = std::max(newest, ike.id);
   }
+  // Childless ones count as left behind only beside one that carries traffic.
   if (carrying.empty()) childless.clear();
   note_since(tunnel.negotiating, negotiating, now);
+  // note_since() forgets what is gone, so an id has been seen without a break since its time.
   note_since(tunnel.empty, childless, now);
   // IKEv1 keeps the SA of before beside its successor until it expires, and a peer may go on sending on it.
   if (tunnel.options.ike && tunnel.options.ike->version == 1) children.clear();
   note_since(tunnel.superseded, superseded_children(children), now);
+  // The newest one stays.
   carrying.erase(newest);
   // Ended is what two lists in a row show beside the newest: in one alone, a renewal may just be taking over.
   tunnel.end_of_list.clear();
@@ -408,8 +438,10 @@ void IkeKeeper::judge_tunnel(Tunnel& tunnel, const std::vector<IkeView>& all, Ti
                         std::inserter(tunnel.end_of_list, tunnel.end_of_list.end()));
   tunnel.too_many = std::move(carrying);
   round_soon_ = round_soon_ || tunnel.too_many != tunnel.end_of_list;
+  // How many lists in a row did not have it.
   tunnel.absent = found ? 0 : tunnel.absent + 1;
   tunnel.listed = tunnel.listed || found;
+  // One list without it: the next one is read soon and decides.
   round_soon_ = round_soon_ || (tunnel.listed && tunnel.absent == 1);
   if (!tunnel.up) return;
   tunnel.tries = 0;
@@ -423,6 +455,7 @@ void IkeKeeper::judge_sas(std::vector<IkeView> all, Time now) {
   note_foreign(all);
   std::vector<ChildSa>& children = snapshot_.emplace();
   remote_hosts_.clear();
+  // Names of ours whose tunnel is gone: their SAs are ended in the next step.
   unwanted_.clear();
   listed_ = true;
   for (IkeView& ike : all) {
@@ -491,6 +524,7 @@ void IkeKeeper::replied(const IkeReply& reply, Time now) {
 
 void IkeKeeper::look_again(Time now) {
   if (!connected_) return;
+  // A round that is under way may have read the list already.
   if (step_ != Step::done) {
     round_again_ = true;
   } else {
@@ -522,6 +556,7 @@ void IkeKeeper::initiate(std::string_view name, Time now) {
   tunnel->tries = 0;
   tunnel->next_try = Time{};
   if (!connected_) return;
+  // The round initiates it, together with what else it needs.
   if (tunnel->options.ike && tunnel->options.ike->start_action == "start") {
     next_round_ = now;
     if (step_ != Step::done) round_again_ = true;
@@ -530,6 +565,7 @@ void IkeKeeper::initiate(std::string_view name, Time now) {
   Section message;
   if (const std::string connection = connection_name(tunnel->options); !connection.empty())
     message.add("ike", connection);
+  // Without a child's name charon would begin the IKE_SA alone.
   if (tunnel->options.ike) message.add("child", tunnel->options.name);
   message.add("timeout", "-1");
   add(Step::initiate, "initiate", std::move(message), tunnel->options.name);
@@ -541,6 +577,7 @@ void IkeKeeper::terminate(std::string_view name, Time now) {
   const std::string connection = connection_name(tunnel->options);
   if (connection.empty()) return;
   add(Step::initiate, "terminate", Section{}.add("ike", connection).add("timeout", "-1"));
+  // An IKE_SA that is missing from the next list is what was asked for.
   tunnel->listed = false;
   // start_action: start brings it back, but not before the peer has seen the end.
   tunnel->next_try = now + kFirstRetry;
@@ -552,10 +589,12 @@ void IkeKeeper::unload_all() {
 }
 
 void IkeKeeper::plan_unloads() {
+  // Whatever was planned is out of date: after this nothing of ours is to be in charon.
   todo_.clear();
   for (const Tunnel& tunnel : tunnels_) {
     if (!tunnel.options.ike) continue;
     const std::string connection = connection_name(tunnel.options);
+    // If it stayed loaded, a peer that connects would bring the tunnel up again.
     // First what the peer could begin a new SA with.
     add(Step::load, "unload-conn", Section{}.add("name", connection));
     add(Step::load, "unload-shared", Section{}.add("id", connection));
@@ -563,6 +602,7 @@ void IkeKeeper::plan_unloads() {
     add(Step::load, "terminate", Section{}.add("ike", connection).add("timeout", "1000"));
     add(Step::load, "terminate", Section{}.add("ike", connection).add("force", "yes").add("timeout", "-1"));
   }
+  // A request that is under way is waited for; replied() then goes on with these.
   unload_ = todo_.empty() && !under_way_ ? Unload::done : Unload::under_way;
 }
 

@@ -20,6 +20,8 @@ bool is_credential(const std::string& path) { return !path.empty() && path.front
 
 std::string resolve(const std::string& path) {
   if (!is_credential(path)) return path;
+  // systemd's LoadCredential: the file lies where only this service can read it. Not from the environment of a setuid
+  // program.
   const char* directory = ::secure_getenv("CREDENTIALS_DIRECTORY");
   return directory ? std::string{directory} + "/" + path : path;
 }
@@ -35,6 +37,7 @@ bool too_open(const struct stat& status) {
 std::optional<std::uint64_t> KeyFiles::stamp(const std::string& path) {
   struct stat status {};
   if (::stat(resolve(path).c_str(), &status) != 0) return std::nullopt;
+  // Ownership and mode are in it as well: a change of them can make the key unreadable or readable.
   std::uint64_t mixed = status.st_ino;
   for (const auto part :
        {static_cast<std::uint64_t>(status.st_mtim.tv_sec), static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
@@ -47,6 +50,7 @@ std::optional<std::uint64_t> KeyFiles::stamp(const std::string& path) {
 Result<std::string, std::string> KeyFiles::read(const std::string& path) {
   if (path.empty()) return unexpected(std::string{"no psk_file is configured"});
   const std::string real = resolve(path);
+  // O_NONBLOCK: a FIFO would otherwise block the loop. What was opened is checked, not the name.
   const int fd = ::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return unexpected("cannot read the key " + real + ": " + std::strerror(errno));
   struct stat status {};

@@ -30,11 +30,13 @@ class Cursor {
   /// Text behind a length of one octet (names) or two (values).
   [[nodiscard]] std::optional<std::string> text(std::size_t length_octets) {
     std::size_t length = 0;
+    // Big-endian, as everything in vici.
     for (std::size_t i = 0; i < length_octets; ++i) {
       const auto digit = octet();
       if (!digit) return std::nullopt;
       length = length << 8U | *digit;
     }
+    // A length behind the end of the packet is refused before anything is allocated.
     if (length > bytes_.size()) return std::nullopt;
     std::string value(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(length));
     bytes_ = bytes_.subspan(length);
@@ -45,6 +47,7 @@ class Cursor {
   Bytes bytes_;
 };
 
+// Names may occur twice; the first one counts.
 const Entry* find(std::span<const Entry> entries, Entry::Kind kind, std::string_view name) {
   const auto found = std::find_if(entries.begin(), entries.end(),
                                   [&](const Entry& entry) { return entry.kind == kind && entry.name == name; });
@@ -71,6 +74,7 @@ class Encoder {
     out_.insert(out_.end(), text.begin(), text.end());
   }
   void section(const Section& section, std::size_t depth) {
+    // The decoder has the same limit.
     if (depth > kDepthMax) return fail(PacketError::too_deep);
     for (const Entry& entry : section.entries()) {
       switch (entry.kind) {
@@ -98,6 +102,7 @@ class Encoder {
     const std::size_t length = out_.size() - kLengthOctets;
     if (!error_ && length > kFrameMax) error_ = PacketError::too_long;
     if (error_) {
+      // A packet that is not sent may hold a key.
       std::fill(out_.begin(), out_.end(), std::uint8_t{0});
       return unexpected(*error_);
     }
@@ -112,6 +117,7 @@ class Encoder {
     octet(static_cast<std::uint8_t>(kind));
     name(text);
   }
+  // The first error is kept; what is written after it is thrown away.
   void fail(PacketError error) {
     if (!error_) error_ = error;
   }
@@ -210,10 +216,12 @@ class Decoder {
       std::string name;
       Section section;
     };
+    // The outermost section is always open and has no name.
     std::vector<Open> open(1);
     std::optional<Entry> list;
     while (!cursor.at_end()) {
       const auto element = static_cast<Element>(*cursor.octet());
+      // Inside of a list only items and its end may occur.
       if (list && element != Element::list_item && element != Element::list_end)
         return unexpected(PacketError::misplaced);
       switch (element) {
@@ -225,6 +233,7 @@ class Decoder {
           break;
         }
         case Element::section_end: {
+          // Nothing but the outermost one is open.
           if (open.size() == 1) return unexpected(PacketError::misplaced);
           Open done = std::move(open.back());
           open.pop_back();
@@ -271,6 +280,7 @@ Result<Packet, PacketError> decode_packet(Bytes payload) {
   Cursor cursor{payload};
   const auto type = cursor.octet();
   if (!type) return unexpected(PacketError::truncated);
+  // The types are consecutive and end with `event`.
   if (*type > static_cast<std::uint8_t>(PacketType::event)) return unexpected(PacketError::unknown_type);
   Packet packet;
   packet.type = static_cast<PacketType>(*type);
@@ -298,6 +308,7 @@ Result<std::vector<std::uint8_t>, PacketError> encode_packet(const Packet& packe
 }
 
 void Framer::feed(Bytes bytes) {
+  // Moved once for each read, not once for each packet.
   buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(taken_));
   taken_ = 0;
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
@@ -308,6 +319,7 @@ Result<std::optional<Bytes>, PacketError> Framer::next() {
   if (rest.size() < 4) return std::nullopt;
   const std::size_t length =
       std::size_t{rest[0]} << 24U | std::size_t{rest[1]} << 16U | std::size_t{rest[2]} << 8U | std::size_t{rest[3]};
+  // Checked before it is waited for: a wrong length would make us collect octets without end.
   if (length > kFrameMax) return unexpected(PacketError::too_long);
   if (rest.size() - 4 < length) return std::nullopt;
   taken_ += 4 + length;

@@ -42,9 +42,11 @@ ChildSa read_child(const Section& section, std::uint32_t ike_id, std::string_vie
   child.ike_id = ike_id;
   child.connection = connection;
   child.name = section.value("name");
+  // charon writes SPIs and if_ids in hexadecimal, without a prefix.
   child.if_id = static_cast<std::uint32_t>(section.number("if-id-in", kHex).value_or(0));
   child.spi_in = static_cast<std::uint32_t>(section.number("spi-in", kHex).value_or(0));
   child.spi_out = static_cast<std::uint32_t>(section.number("spi-out", kHex).value_or(0));
+  // An absent state is a vici version that does not report it.
   child.usable = is_usable(section.value("state"));
   child.at_rest = is_at_rest(section.value("state"));
   child.local_ts = read_selectors(section, "local-ts");
@@ -62,6 +64,7 @@ std::vector<IkeView> read_ikes(const Section& event) {
     ike.id = id_of(entry.section);
     ike.connection = entry.name;
     ike.state = entry.section.value("state");
+    // An IKE_SA that makes a CHILD_SA is busy, although it is established.
     ike.in_progress = ike.state == "CREATED" || ike.state == "CONNECTING" ||
                       makes_child(entry.section.list("tasks-active")) ||
                       makes_child(entry.section.list("tasks-queued"));
@@ -80,9 +83,12 @@ std::set<std::uint32_t> superseded_children(const std::vector<const ChildSa*>& c
   std::set<std::uint32_t> superseded;
   for (const ChildSa* child : children)
     for (const ChildSa* newer : children) {
+      // A higher id is younger: charon counts them.
       if (!child->at_rest || !newer->at_rest || !newer->usable || newer->id <= child->id) continue;
       const bool same =
           newer->name == child->name && newer->local_ts == child->local_ts && newer->remote_ts == child->remote_ts;
+      // An old one that carries nothing is left behind whatever it was for; one that does, only if the new one replaces
+      // it exactly.
       if (!child->usable || same) superseded.insert(child->id);
     }
   return superseded;
@@ -94,6 +100,7 @@ std::vector<ChildRekey> read_child_rekeys(const Section& event) {
     if (entry.kind != Entry::Kind::section) continue;
     const Section* children = entry.section.section("child-sas");
     if (!children) continue;
+    // Of each child the event shows both.
     for (const Entry& child : children->entries()) {
       const Section* before = child.section.section("old");
       const Section* after = child.section.section("new");

@@ -72,6 +72,7 @@ constexpr std::array kAlertRows = {
 std::optional<Symptom> read_log_event(const Section& event) {
   const std::string_view line = event.value("msg");
   const auto row = std::find_if(kLogRows.begin(), kLogRows.end(), [&](const LogRow& it) {
+    // find() of an empty text is at 0, so a row without `also` needs the first words only.
     return line.find(it.words) != std::string_view::npos && line.find(it.also) != std::string_view::npos;
   });
   if (row == kLogRows.end()) return std::nullopt;
@@ -85,6 +86,7 @@ std::optional<Symptom> read_alert_event(const Section& event) {
   if (row == kAlertRows.end()) return std::nullopt;
   Symptom symptom{row->kind, row->failure, {}, std::string{type}};
   if (const Section* ike = event.section("ike-sa"); ike && !ike->entries().empty())
+    // The section is named after the connection.
     symptom.connection = ike->entries().front().name;
   return symptom;
 }

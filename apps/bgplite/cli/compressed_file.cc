@@ -31,6 +31,7 @@ std::optional<Octets> read_raw(const std::string& path, std::string& error) {
     return std::nullopt;
   }
   Octets octets;
+  // A pipe cannot seek; the vector then grows by itself.
   if (std::fseek(file, 0, SEEK_END) == 0) {
     const long size = std::ftell(file);
     std::rewind(file);
@@ -38,11 +39,13 @@ std::optional<Octets> read_raw(const std::string& path, std::string& error) {
     if (size > 0) octets.reserve(static_cast<std::size_t>(size) + 1);
   }
   for (std::size_t used = 0;;) {
+    // The whole rest of what was reserved at once, or a block.
     const std::size_t room = std::max(kBlock, octets.capacity() - used);
     octets.resize(used + room);
     const std::size_t got = std::fread(octets.data() + used, 1, room, file);
     used += got;
     octets.resize(used);
+    // Less than was asked for: the end, or an error that ferror() tells.
     if (got < room) break;
     if (used > kOctetsMax) {
       error = "more than 8 GiB";
@@ -68,12 +71,15 @@ std::optional<Octets> gunzip(const Octets& packed, std::string& error) {
   std::size_t taken = 0;
   std::size_t used = 0;
   int status = Z_OK;
+  // The condition asks for both: a file may have several members, and one that ends early is damaged.
   while (taken < packed.size() || status != Z_STREAM_END) {
     if (status == Z_STREAM_END) inflateReset(&stream);
+    // avail_in has 32 bits.
     const std::size_t part = std::min<std::size_t>(packed.size() - taken, 1UL << 30U);
     // zlib's interface wants a pointer to non-const; it does not write through it.
     stream.next_in = const_cast<Bytef*>(packed.data() + taken);
     stream.avail_in = static_cast<uInt>(part);
+    // Doubled: each octet is copied a constant number of times on average.
     if (used == out.size()) out.resize(std::max(kBlock * 4, out.size() * 2));
     const std::size_t room = std::min<std::size_t>(out.size() - used, 1UL << 30U);
     stream.next_out = out.data() + used;
@@ -83,6 +89,7 @@ std::optional<Octets> gunzip(const Octets& packed, std::string& error) {
     const std::size_t consumed = part - stream.avail_in;
     taken += consumed;
     used += produced;
+    // Neither read nor written: the file ends in the middle of a member.
     const bool stuck = produced == 0 && consumed == 0 && status != Z_STREAM_END;
     if ((status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) || stuck || used > kOctetsMax) {
       error = used > kOctetsMax ? "more than 8 GiB uncompressed" : "damaged or truncated gzip file";
@@ -99,6 +106,7 @@ std::optional<Octets> bunzip(const Octets& packed, std::string& error) {
   Octets out;
   std::size_t taken = 0;
   std::size_t used = 0;
+  // One stream after the other, too: bzip2 in parallel writes many.
   while (taken < packed.size()) {
     bz_stream stream{};
     if (BZ2_bzDecompressInit(&stream, 0, 0) != BZ_OK) {
@@ -119,6 +127,7 @@ std::optional<Octets> bunzip(const Octets& packed, std::string& error) {
       const std::size_t consumed = part - stream.avail_in;
       taken += consumed;
       used += produced;
+      // The library waits for more input, and there is none.
       if (status == BZ_OK && produced == 0 && consumed == 0) status = BZ_UNEXPECTED_EOF;
       if (used > kOctetsMax) status = BZ_DATA_ERROR;
     }
@@ -137,6 +146,7 @@ std::optional<Octets> bunzip(const Octets& packed, std::string& error) {
 std::optional<Octets> read_whole_file(const std::string& path, std::string& error) {
   auto octets = read_raw(path, error);
   if (!octets) return std::nullopt;
+  // By the first octets, not by the name.
   if (octets->size() > 2 && (*octets)[0] == 0x1F && (*octets)[1] == 0x8B) return gunzip(*octets, error);
   if (octets->size() > 3 && std::memcmp(octets->data(), "BZh", 3) == 0) return bunzip(*octets, error);
   return octets;

@@ -22,6 +22,7 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
   std::string error;
   const auto file = read_whole_file(verb.file, error);
   if (!file) return fail(Exit::io, error);
+  // No exceptions: a discarded value is no list.
   const Json list = Json::parse(file->begin(), file->end(), nullptr, false);
   if (!list.is_array()) return fail(Exit::bad_input, verb.file + ": not a JSON list of paths");
   std::vector<minibgp::DecideInput> paths;

@@ -29,6 +29,7 @@ constexpr std::uint8_t kHeaderError = 1;  // NOTIFICATION code.
 
 DecodeOptions options_of(const DecodeVerb& verb) {
   DecodeOptions options;
+  // 4 octets and eBGP where nothing is said: what most sessions are.
   options.four_octet_as = verb.four_octet_as.value_or(true);
   options.peer_type = verb.peer_type.value_or(PeerType::ebgp);
   options.extended_messages = verb.extended_messages;
@@ -37,6 +38,7 @@ DecodeOptions options_of(const DecodeVerb& verb) {
 }
 
 void print(Json head, const DecodedMessage& decoded, std::ostream& out) {
+  // replace: text of a peer (a shutdown communication) need not be UTF-8.
   head.update(to_json(decoded));
   out << head.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
 }
@@ -48,16 +50,22 @@ class MessageStream {
 
   void feed(Bytes octets, const std::function<DecodeOptions()>& options, const Take& take) {
     buffer_.insert(buffer_.end(), octets.begin(), octets.end());
+    // After a gap the next message begins at a marker; what is in front of it is the rest of a lost one.
     std::size_t at = behind_gap_ ? marker(buffer_, 0) : 0;
+    // A marker, or too little left to tell: then the search goes on with the next octets.
     if (buffer_.size() - at >= kMarker) behind_gap_ = false;
     while (buffer_.size() - at >= kHeader) {
       const Bytes left = Bytes{buffer_}.subspan(at);
+      // Asked for each message: an OPEN changes how those behind it are read.
       DecodedMessage decoded = minibgp::decode_message(left, options());
+      // The message is not complete yet.
       if (decoded.octets == 0) break;
+      // The length in a wrong header means nothing, so the next marker is looked for.
       if (decoded.notification.code == kHeaderError) decoded.octets = marker(left, 1);
       take(decoded);
       at += decoded.octets;
     }
+    // Once for all messages of this call: erasing at the front costs what is behind.
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at));
   }
   /// What did not become a message.
@@ -75,6 +83,7 @@ class MessageStream {
     const auto found = std::search_n(begin, octets.end(), kMarker, std::uint8_t{0xFF});
     if (found != octets.end()) return static_cast<std::size_t>(found - octets.begin());
     std::size_t tail = octets.size();
+    // Octets 0xFF at the end may be the begin of a marker.
     while (tail > from && octets[tail - 1] == 0xFF) --tail;
     return tail;
   }
@@ -102,6 +111,7 @@ std::optional<std::vector<std::uint8_t>> octets_of_hex(Bytes text, std::string& 
   bool comment = false, half = false;
   std::size_t line = 1;
   for (const std::uint8_t c : text) {
+    // Before the check for comments: a line's end is white space, too.
     if (c == '\n') comment = false, ++line;
     if (c == '#') comment = true;
     if (comment || c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == ':') continue;
@@ -141,15 +151,18 @@ class CapturedSession {
   /// How to read what goes `way`: what both announced, unless the command line knows better.
   DecodeOptions options(const DecodeVerb& verb, Way way) {
     DecodeOptions options = options_of(verb);
+    // Until both OPENs were seen the command line's options hold.
     const auto& sender = direction(way).open;
     const auto& receiver = direction(way == Way::forth ? Way::back : Way::forth).open;
     if (!sender || !receiver) return options;
     const auto& says = sender->capabilities;
     const auto& takes = receiver->capabilities;
     if (!verb.four_octet_as) options.four_octet_as = says.four_octet_as && takes.four_octet_as;
+    // The AS of the OPEN, or of its capability for AS numbers with four octets.
     if (!verb.peer_type) options.peer_type = sender->asn == receiver->asn ? PeerType::ibgp : PeerType::ebgp;
     options.extended_messages |= says.extended_messages && takes.extended_messages;
     for (std::size_t i = 0; i < minibgp::kFamilies; ++i)
+      // RFC 7911 s.4: the sender can send (2), and the receiver can receive (1).
       options.add_path[i] |= (says.add_path[i] & 2U) != 0 && (takes.add_path[i] & 1U) != 0;
     return options;
   }
@@ -161,15 +174,18 @@ class CapturedSession {
 Exit decode_capture(const DecodeVerb& verb, Bytes file, std::ostream& out) {
   constexpr std::uint16_t kBgpPort = 179;
   std::map<FlowKey, CapturedSession> sessions;
+  // Of both directions one key is the smaller, which names the session.
   const auto way = [](const FlowKey& key) { return key < reversed(key) ? Way::forth : Way::back; };
   const auto session_of = [&](const FlowKey& key) -> CapturedSession& {
     return sessions[way(key) == Way::forth ? key : reversed(key)];
   };
   CaptureSink sink;
+  // A new connection on the same ports: its OPEN comes anew.
   sink.begin = [&](const FlowKey& key) { session_of(key).direction(way(key)) = {}; };
   sink.gap = [&](const FlowKey& key) { session_of(key).direction(way(key)).stream.on_gap(); };
   std::size_t bgp_octets = 0;
   sink.octets = [&](const FlowKey& key, Bytes octets, std::uint64_t time_us) {
+    // Other connections were put together as well, but hold no BGP.
     if (key.source_port != kBgpPort && key.destination_port != kBgpPort) return;
     bgp_octets += octets.size();
     CapturedSession& session = session_of(key);
@@ -194,6 +210,7 @@ Exit decode_capture(const DecodeVerb& verb, Bytes file, std::ostream& out) {
                         " octets of a message that the capture does not complete");
     }
   }
+  // Otherwise an empty answer would look like one.
   if (bgp_octets == 0 && !error)
     missing.push_back("no BGP in this capture: it holds no TCP segment with data from or to port 179");
   for (const std::string& line : missing) std::cerr << "bgplite: " << verb.file << ": " << line << '\n';
@@ -206,12 +223,14 @@ Exit decode_capture(const DecodeVerb& verb, Bytes file, std::ostream& out) {
 /// A record's type is one of the few that exist, and its length fits. Every capture and every text fails this.
 bool is_mrt(Bytes file) {
   if (file.size() < 12) return false;
+  // 12 TABLE_DUMP, 13 TABLE_DUMP_V2, 16 BGP4MP, 17 BGP4MP_ET (RFC 6396 s.4).
   const unsigned type = file[4] * 256U + file[5];
   return type == 12 || type == 13 || type == 16 || type == 17;
 }
 
 Json head_of(const minibgp::MrtRecord& record) {
   Json head{{"time", record.time_s + static_cast<double>(record.time_us) / 1e6}, {"offset", record.offset}};
+  // These have no peer.
   if (record.kind == minibgp::MrtRecord::Kind::skipped || record.kind == minibgp::MrtRecord::Kind::peer_table)
     return head;
   head["peer"] = minibgp::to_text(record.peer.address);
@@ -238,6 +257,7 @@ void print_record(const DecodeVerb& verb, const minibgp::MrtReader& reader, cons
     case Kind::message: {
       DecodeOptions options = options_of(verb);
       options.four_octet_as = verb.four_octet_as.value_or(record.four_octet_as);
+      // The record has no word about it, and a message that is longer can be nothing else.
       options.extended_messages = true;
       if (record.add_path) options.add_path = {true, true};
       if (!verb.peer_type && record.peer.asn == record.local.asn) options.peer_type = PeerType::ibgp;
@@ -274,6 +294,7 @@ std::string recognized(Bytes file) {
 
 /// The JSON values of `text`: one list, one object, or one object a line.
 bool read_values(const std::string& text, std::vector<Json>& values, std::string& error) {
+  // One value may have many lines; only what is no such text is read line by line.
   Json whole = Json::parse(text, nullptr, false);
   if (!whole.is_discarded()) {
     if (whole.is_array())
@@ -338,6 +359,7 @@ Exit run_encode(const DecodeVerb& verb, std::ostream& out) {
   std::size_t number = 0;
   for (const Json& json : values) {
     ++number;
+    // In the words that decode prints, so that both can be put behind each other.
     const minibgp::MessageValue value = message_from_json(json, error);
     if (!error.empty()) return cut(verb, "message " + std::to_string(number) + ": " + error);
     const auto octets = minibgp::encode_message(value, options_of(verb));

@@ -22,6 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string_view to_text(host::Verdict verdict) {
+  // In the order of the enum Verdict.
   constexpr std::array<std::string_view, 4> kNames{"ok", "warning", "error", "not checkable"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
@@ -52,6 +53,7 @@ Json to_json(const std::vector<host::Finding>& findings, std::size_t checks, con
 std::vector<host::Finding> findings_of(const Diagnostics& diagnostics) {
   std::vector<host::Finding> findings;
   for (const Diagnostic& one : diagnostics.all())
+    // Warnings do not keep a start from working.
     if (one.severity == Severity::error)
       findings.push_back({"config",
                           host::Verdict::error,
@@ -67,6 +69,7 @@ Exit run_doctor(const Common& common, bool fix) {
   const Loaded loaded = load_config(common.config);
   if (loaded.diagnostics.has_errors()) {
     std::cerr << loaded.diagnostics.to_text();
+    // One check, "config": nothing else was looked at.
     if (common.json) std::cout << to_json(findings_of(loaded.diagnostics), 1, {}).dump(2) << '\n';
     return Exit::bad_input;
   }
@@ -75,6 +78,7 @@ Exit run_doctor(const Common& common, bool fix) {
   host::Facts facts = host::gather(loaded.config, options);
   auto findings = host::examine(loaded.config, facts);
   std::vector<std::string> fixed;
+  // Repairs change facts that other checks use, so everything is read again.
   if (fix && !findings.empty()) {
     fixed = host::fix(findings);
     if (!fixed.empty()) {

@@ -14,6 +14,7 @@ namespace {
 using Apps = std::vector<const CLI::App*>;
 
 Apps verbs_of(const CLI::App& app) {
+  // Without a filter CLI11 gives only those that were used.
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
@@ -21,6 +22,7 @@ Apps verbs_of(const CLI::App& app) {
 std::string troff(const std::string& text) {
   std::string out;
   for (const char c : text) out += c == '-' || c == '\\' ? std::string{"\\"} + c : std::string{c};
+  // A line that begins with '.' or ''' is a request to troff.
   return !out.empty() && (out[0] == '.' || out[0] == '\'') ? "\\&" + out : out;
 }
 
@@ -34,6 +36,7 @@ void describe(std::string& out, const CLI::App& verb, const std::string& path) {
     out += ".RS\n.TP\n.I " + troff(option->get_name(option->get_positional(), true)) + "\n" +
            troff(option->get_description()) + ".\n.RE\n";
   }
+  // Verbs below verbs, with the whole path in front.
   for (const CLI::App* below : verbs_of(verb)) describe(out, *below, path + " " + below->get_name());
 }
 
@@ -63,6 +66,7 @@ std::string bash_completion(const CLI::App& app) {
     for (const CLI::App* below : verbs_of(*verb)) words += below->get_name() + " ";
     for (const CLI::Option* option : verb->get_options())
       if (!option->get_positional()) words += option->get_name() + " ";
+    // `show` takes its subject as an argument, not as a verb of its own.
     if (verb->get_name() == "show") words += "summary peers routes fib tunnels policy memory config version log ";
     words.pop_back();
     cases += "    " + verb->get_name() + ") words=\"" + words + "\" ;;\n";
@@ -82,6 +86,7 @@ void add_document(Verbs& verbs) {
   verb.add_option("WHAT", *what, "configuration (Markdown), man (bgplite.yaml(5)), commands (bgplite(8)) or completion")
       ->required()
       ->check(CLI::IsMember({"configuration", "man", "commands", "completion"}));
+  // The text is made while the verbs are still there; the action runs later.
   verbs.action_from(verb, [what, &app = verbs.app()]() -> std::function<Exit()> {
     const std::string text = *what == "man"          ? configuration_man_page()
                              : *what == "commands"   ? commands_man_page(app)

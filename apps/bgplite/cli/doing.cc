@@ -23,6 +23,7 @@ Exit done(const Common& common, const std::string& verb, const Json& arguments, 
   const auto answer = ask(common, verb, arguments);
   if (!answer) return answer.error();
   return print(common, *answer, [&](const Json& value) {
+    // "saved" in the answer to withdraw: the next start announces it again.
     const bool restarts_as_it_is = value.value("saved", true);
     if (arguments.value("save", false)) return said + ", now and after a restart\n";
     if (verb == "withdraw" && restarts_as_it_is)
@@ -37,6 +38,7 @@ void add_save(CLI::App& verb, bool& save) {
 
 Json arguments_of(const Announcement& announcement) {
   Json json{{"prefix", announcement.prefix}};
+  // Only what was given, because the daemon tells an absent value from an empty one.
   if (!announcement.next_hop.empty()) json["next_hop"] = announcement.next_hop;
   if (!announcement.as_path.empty()) json["as_path"] = announcement.as_path;
   if (announcement.med) json["med"] = *announcement.med;
@@ -101,10 +103,12 @@ void add_peer_verbs(Verbs& verbs) {
     verb.add_option("PEER", options->peer, "Address, name or tunnel of the peer")->required();
     if (row.takes_reason) verb.add_option("REASON", options->reason, "Text that the peer's operator sees (RFC 9003)");
     if (row.saves) add_save(verb, options->save);
+    // By reference: the rows live as long as the program.
     verbs.action(verb, [options, &row, &common = verbs.common()] {
       if (row.loss != nullptr && !agreed(common, std::string{row.name} + " " + options->peer + " " + row.loss))
         return Exit::assertion_failed;
       std::string reason;
+      // Without quotation marks on the command line a reason is several words.
       for (const std::string& word : options->reason) reason += (reason.empty() ? "" : " ") + word;
       return done(common, row.verb, {{"peer", options->peer}, {"reason", reason}, {"save", options->save}},
                   "peer " + options->peer + " " + row.said);
@@ -139,6 +143,7 @@ void add_log(Verbs& verbs) {
       ->check(CLI::IsMember({"session", "rib", "policy", "fib", "tunnel", "config", "control"}));
   verbs.action(verb, [options, &common = verbs.common()] {
     const auto answer = options->level.empty()
+                            // One line, because only the levels are wanted.
                             ? ask(common, "show.log", {{"limit", 1}})
                             : ask(common, "log.level", {{"level", options->level}, {"area", options->area}});
     if (!answer) return answer.error();

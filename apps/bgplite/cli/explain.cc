@@ -20,6 +20,7 @@ Exit run_explain(const Common& common, const std::string& prefix) {
 std::string outcome_text(const Json& value) {
   const auto differ = value.value("difference_count", std::size_t{0});
   const auto repaired = value.value("repairable", std::size_t{0});
+  // All of them are repaired now, or some wait for their cause to go.
   if (repaired == differ) return std::to_string(differ) + " differed and are repaired\n";
   return std::to_string(differ) + " differ; " + std::to_string(differ - repaired) +
          " of these stay so until their cause goes\n";
@@ -52,7 +53,9 @@ std::string text_of(const Json& event) {
 
 Exit run_monitor(const Common& common) {
   const auto ended = control::follow(socket_of(common), "monitor", Json::object(), [&](const Json& event) {
+    // endl: a program at the other end of a pipe sees each event at once.
     std::cout << (common.json ? event.dump() : text_of(event)) << std::endl;
+    // The reader is gone: so are we.
     return static_cast<bool>(std::cout);
   });
   return ended ? Exit::ok : fail(static_cast<Exit>(ended.error().exit), ended.error().text);

@@ -39,11 +39,13 @@ bool established(const Json& peer) { return string_at(peer, "state") == "Establi
 std::string frr_state(const Json& peer) {
   if (!is_true(peer, "enabled")) return "Idle (Admin)";
   const Json down = peer.value("last_down", Json::object());
+  // FRR's own states beyond those of RFC 4271, which its tools know.
   if (string_at(peer, "state") == "Idle" && string_at(down, "reason") == "prefix limit") return "Idle (PfxCt)";
   return string_at(peer, "state");
 }
 
 bool carries(const Json& peer, const char* family) {
+  // What was negotiated while the session is up, else what is configured.
   const char* key = established(peer) ? "families" : "configured";
   const Json& families = established(peer) ? peer.value(key, Json::array())
                                            : peer.value(key, Json::object()).value("families", Json::array());
@@ -61,6 +63,7 @@ Json summary_peer(const Json& peer) {
             {"version", 4},
             {"msgRcvd", integer_at(messages, "received")},
             {"msgSent", integer_at(messages, "sent")},
+            // Numbers that this implementation does not have are 0, so that readers find the keys.
             {"tableVersion", 0},
             {"outq", 0},
             {"inq", 0},
@@ -74,6 +77,7 @@ Json summary_peer(const Json& peer) {
   json["connectionsEstablished"] = integer_at(peer, "established");
   json["connectionsDropped"] = integer_at(peer, "dropped");
   if (!string_at(peer, "name").empty()) json["desc"] = string_at(peer, "name");
+  // By the address, as FRR has it.
   json["idType"] = string_at(peer, "peer").find(':') == std::string::npos ? "ipv4" : "ipv6";
   return json;
 }
@@ -102,6 +106,7 @@ Json neighbor(const Json& peer) {
   const Json prefixes = peer.value("prefixes", Json::object());
   const Json configured = peer.value("configured", Json::object());
   const Json eor = peer.value("end_of_rib", Json::object());
+  // FRR names the relation by one of two keys.
   const bool ebgp = string_at(peer, "type") == "ebgp";
   const long long up_ms = established(peer) ? static_cast<long long>(peer.value("state_for_s", 0.0) * 1000) : 0;
   Json json{{"remoteAs", integer_at(peer, "asn")}, {"localAs", integer_at(peer, "local_asn")}};
@@ -153,6 +158,7 @@ bool is_local(const Json& path) { return string_at(path, "peer") == "local"; }
 
 std::string next_hop(const Json& path, const std::string& prefix) {
   const std::string address = string_at(path, "next_hop");
+  // Our own networks have none; FRR shows the unspecified address.
   if (!address.empty()) return address;
   return prefix.find(':') == std::string::npos ? "0.0.0.0" : "::";
 }
@@ -171,6 +177,7 @@ Json route_path(const Json& path, const std::string& prefix) {
   const std::size_t slash = prefix.find('/');
   json["pathFrom"] = "external";
   json["prefix"] = prefix.substr(0, slash);
+  // The daemon made the text, so that there is a number behind the slash.
   json["prefixLen"] = std::stoi(prefix.substr(slash + 1));
   json["network"] = prefix;
   if (path.contains("med")) json["metric"] = path["med"];
@@ -196,6 +203,7 @@ Json frr_summary(const Json& summary) {
       peers[string_at(peer, "peer")] = summary_peer(peer);
       failed += established(peer) ? 0 : 1;
     }
+    // A family that no peer carries has no part in FRR's answer.
     if (peers.empty()) continue;
     const auto count = static_cast<long long>(peers.size());
     all[std::string{family} + "Unicast"] = {{"routerId", string_at(router, "router_id")},
@@ -212,6 +220,7 @@ Json frr_summary(const Json& summary) {
                                             {"displayedPeers", count},
                                             {"totalPeers", count},
                                             {"dynamicPeers", 0},
+                                            // A text, as FRR has it.
                                             {"bestPath", {{"multiPathRelax", "false"}}}};
   }
   return all;
@@ -242,6 +251,7 @@ Json frr_routes(const Json& routes, const Json& router) {
 
 Json frr_route(const Json& routes) {
   const Json all = routes.value("routes", Json::array());
+  // FRR answers {} for a prefix it does not know.
   if (all.empty()) return Json::object();
   const Json& route = all.front();
   const std::string prefix = string_at(route, "prefix");

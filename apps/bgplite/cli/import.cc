@@ -33,6 +33,7 @@ Exit run_import(const Source& source, const std::string& file, const Common& com
   if (!octets) return fail(Exit::io, file + ": " + error);
   const auto imported = source.import({reinterpret_cast<const char*>(octets->data()), octets->size()});
   if (!imported) return fail(Exit::bad_input, file + ":" + imported.error());
+  // Another kind of file parses as nothing.
   if (imported->yaml.empty()) return fail(Exit::bad_input, file + ": nothing of " + source.file + " was found in it");
   if (common.json) {
     nlohmann::ordered_json left = nlohmann::ordered_json::array();
@@ -42,8 +43,10 @@ Exit run_import(const Source& source, const std::string& file, const Common& com
     return Exit::ok;
   }
   std::cout << imported->yaml;
+  // As comments behind the configuration, so that the whole is a file that works.
   for (const Imported::Left& one : imported->left_out)
     std::cout << "# " << file << ':' << one.line << ": " << one.text << "  -- " << one.why << '\n';
+  // To the error stream, where it is seen although the output goes into a file.
   if (!imported->left_out.empty())
     std::cerr << "bgplite: " << imported->left_out.size() << " lines of " << file
               << " were not carried over as they are; they are listed at the end\n";

@@ -35,6 +35,7 @@ struct FrrNeighbor {
 class FrrImporter {
  public:
   explicit FrrImporter(std::string_view text)
+      /// The number of a line is known only while it is read, so policies report through us.
       : text_(text), policies_([this](std::size_t line, const std::string& why) { report(line, why); }) {}
 
   Imported run() {
@@ -44,8 +45,10 @@ class FrrImporter {
       FrrLine line{number, {}};
       std::istringstream words(text);
       for (std::string word; words >> word;) line.words.push_back(word);
+      // As it is shown, with one blank between words.
       lines_[number] = line.from(0);
       if (line.words.empty() || line.words[0][0] == '!' || line.words[0][0] == '#') continue;
+      // They would get into the YAML, and into the operator's terminal.
       if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) && !std::isspace(c); })) {
         lines_[number] = "";
         report(number, "it has octets that are no text");
@@ -53,8 +56,10 @@ class FrrImporter {
       }
       one(line);
     }
+    // Made first: writing reports lines, too.
     Imported result;
     result.yaml = yaml();
+    // Stable: of one line the reasons stay in the order in which they were found.
     std::stable_sort(left_.begin(), left_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
     for (Imported::Left& left : left_) {
       const bool again = !result.left_out.empty() && result.left_out.back().line == left.line;
@@ -74,6 +79,7 @@ class FrrImporter {
   void one(const FrrLine& line) {
     const std::string& first = line.at(0);
     if (first == "exit" || first == "end" || first == "exit-address-family" || first == "exit-route-map") {
+      // "exit" leaves one level: from a family to its router, from there to the top.
       section_ = first == "exit-address-family" || (first == "exit" && section_ == Section::family) ? Section::router
                                                                                                     : Section::top;
       return;
@@ -84,11 +90,13 @@ class FrrImporter {
     } else if (section_ == Section::router && first == "address-family") {
       section_ = Section::family;
       family_ = line.at(1);
+      // The rest of the section is reported line by line.
       if (!(family_ == "ipv4" || family_ == "ipv6") || line.at(2) != "unicast") {
         section_ = Section::other;
         report(line.number, "only IPv4 and IPv6 unicast");
       }
     } else if (policies_.list_line(line)) {
+      // Before the section is looked at.
       // FRR writes them between and after sections.
     } else if (section_ == Section::route_map &&
                (first == "match" || first == "set" || first == "call" || first == "on-match" || first == "continue" ||
@@ -104,13 +112,16 @@ class FrrImporter {
   }
 
   void enter(const FrrLine& line) {
+    // What cannot be carried over as a section: its lines are reported.
     section_ = Section::other;
+    // Three words: no view, no VRF.
     if (line.at(0) == "router" && line.at(1) == "bgp" && line.words.size() == 3) {
       section_ = Section::router;
       asn_ = yaml_scalar(line.at(2));
     } else if (line.at(0) == "route-map" && line.words.size() == 4 && line.at(3).size() < 6 &&
                line.at(3).find_first_not_of("0123456789") == std::string::npos) {
       section_ = Section::route_map;
+      // FRR's numbers end at 65535: five digits, which stoul() takes.
       const auto sequence = static_cast<std::uint32_t>(std::stoul(line.at(3)));
       map_entry_ = &policies_.map_entry(line.at(1), sequence, line.at(2) == "permit");
     } else {
@@ -120,6 +131,7 @@ class FrrImporter {
 
   void top_line(const FrrLine& line) {
     const std::string& first = line.at(0);
+    // What is known of FRR and has no place here, so that the reason can say so.
     const bool plain = first == "frr" || first == "hostname" || first == "log" || first == "service" ||
                        first == "password" || first == "enable" || first == "ip" || first == "ipv6" || first == "no" ||
                        first == "agentx" || first == "debug" || first == "Building" || first == "Current";
@@ -137,12 +149,14 @@ class FrrImporter {
   }
 
   void static_route(const FrrLine& line) {
+    // FRR takes host bits and cuts them off, as with prefix lists.
     const auto prefix = minibgp::parse_prefix(line.at(2), minibgp::HostBits::mask);
     if (!prefix || line.words.size() < 4) return report(line.number, "not understood");
     std::string via;
     std::size_t at = 3;
     if (minibgp::parse_address(line.at(at))) {
       via = "gateway: " + line.at(at++);
+      // A distance is a number, and what is none is the name of the interface.
       if (at < line.words.size() && line.at(at).find_first_not_of("0123456789") != std::string::npos)
         via += ", device: " + yaml_scalar(line.at(at++));
     } else {
@@ -163,6 +177,7 @@ class FrrImporter {
     const std::string& first = line.at(0);
     const std::string rest = line.from(1);
     const bool no = first == "no";
+    // Most lines mean the opposite with "no" in front.
     const std::string body = no ? rest : line.from(0);
     const auto starts = [&](std::string_view words) { return body.starts_with(words); };
     if (starts("neighbor ")) return neighbor(line, no);
@@ -179,6 +194,7 @@ class FrrImporter {
     } else if (starts("bgp default local-preference ")) {
       local_pref_ = yaml_scalar(line.at(3));
     } else if (starts("bgp cluster-id ") && line.at(2).find('.') != std::string::npos) {
+      // A cluster id that is written as a number is reported below.
       cluster_id_ = yaml_scalar(line.at(2));
     } else if (starts("timers bgp ") && !no) {
       timers_ = "{ keepalive: " + yaml_scalar(line.at(2) + "s") + ", hold: " + yaml_scalar(line.at(3) + "s") + " }";
@@ -193,6 +209,7 @@ class FrrImporter {
       network(line);
     } else if (starts("bgp log-neighbor-changes") || starts("bgp graceful-restart") ||
                starts("bgp default ipv4-unicast") || starts("bgp deterministic-med")) {
+      // What these lines say is so here anyway, or is set for each peer.
       if (starts("bgp default ipv4-unicast")) default_ipv4_ = !no;
       if (no && starts("bgp graceful-restart")) report(line.number, "see graceful_restart of the peers");
     } else {
@@ -208,12 +225,14 @@ class FrrImporter {
   }
 
   void neighbor(const FrrLine& line, bool no) {
+    // "no" moves all words by one.
     const std::size_t shift = no ? 1 : 0;
     const std::string& name = line.at(1 + shift);
     const std::string& what = line.at(2 + shift);
     FrrNeighbor& peer = neighbors_[name];
     if (peer.line == 0) peer.line = line.number;
     if (what == "activate") {
+      // Also a negation is kept: it takes the family away that is there by default.
       peer.families.insert((no ? "no " : "") + family_);
     } else if (what == "shutdown") {
       peer.keys.erase("enabled");
@@ -252,6 +271,7 @@ class FrrImporter {
         std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& it) { return it.word == line.at(2); });
     if (found == std::end(kWords)) return false;
     const std::string value = found->value == 0 ? std::string{} : line.at(found->value);
+    // Such as "allowas-in" alone, which means 3.
     const bool usual = value.empty() && !found->usual.empty();
     peer.keys[std::string{found->key}] = usual ? std::string{found->usual} : yaml_scalar(value);
     if (found->word == "local-as" && !line.at(4).empty()) report(line.number, "options of local-as");
@@ -266,6 +286,7 @@ class FrrImporter {
     if (what == "route-map") {
       peer.maps[direction] = line.at(3);
     } else if (what == "prefix-list") {
+      // One name may be a list of IPv4 and one of IPv6, which are two lists.
       peer.prefix_lists[direction] = (family_ == "ipv6" ? "ipv6 prefix-list/" : "prefix-list/") + line.at(3);
     } else if (what == "filter-list") {
       peer.filter_lists[direction] = line.at(3);
@@ -281,11 +302,13 @@ class FrrImporter {
     const std::string& value = line.at(3);
     if (what == "remote-as") {
       peer.keys["asn"] = value == "internal" ? asn_ : yaml_scalar(value);
+      // FRR takes any other AS; here a session has one.
       if (value == "external") {
         peer.keys.erase("asn");
         report(line.number, "give the peer's AS number");
       }
     } else if (what == "peer-group") {
+      // Without a value the line makes the group.
       if (value.empty()) {
         groups_.insert(name);
       } else {
@@ -319,6 +342,7 @@ class FrrImporter {
       if (line.at(i) == "warning-only") {
         limit += ", warn_only: true";
       } else if (line.at(i) == "restart") {
+        // FRR counts minutes.
         limit += ", restart_after: " + yaml_scalar(line.at(++i) + "m");
       } else if (line.at(i).find_first_not_of("0123456789") == std::string::npos) {
         limit += ", warn_percent: " + line.at(i);
@@ -336,8 +360,10 @@ class FrrImporter {
     if (peer.group.empty()) return peer;
     const auto found = neighbors_.find(peer.group);
     if (found == neighbors_.end()) return peer;
+    // A copy: the neighbor's own words are in front, and the group's fill what is left.
     FrrNeighbor joined = peer;
     const FrrNeighbor& group = found->second;
+    // emplace() does not replace.
     for (const auto& [key, value] : group.keys) joined.keys.emplace(key, value);
     for (std::size_t i = 0; i < 2; ++i) {
       if (joined.maps[i].empty()) joined.maps[i] = group.maps[i];
@@ -350,12 +376,14 @@ class FrrImporter {
 
   /// The policy of one direction; empty: none. FRR asks the lists first and the route-map last; each must permit.
   std::string policy_of(const std::string& name, const FrrNeighbor& peer, std::size_t direction) {
+    // Without lists the route-map is the policy, and is shared by all peers that name it.
     if (peer.prefix_lists[direction].empty() && peer.filter_lists[direction].empty())
       return peer.maps[direction].empty() ? "" : policies_.policy_for_map(peer.maps[direction]);
     std::vector<PolicyTerm> terms;
     const auto must_permit = [&](const std::string& kind, const std::string& list) {
       PolicyTerm term;
       term.name = list;
+      // What the list does not permit is refused, and the next list is asked about the rest.
       term.matches = {{match::Not{{policies_.permitted_by(kind, list)}}, {}}};
       term.verdict = TermVerdict::reject;
       terms.push_back(std::move(term));
@@ -378,10 +406,12 @@ class FrrImporter {
     const FrrNeighbor peer = with_group(given);
     const bool internal = peer.keys.count("asn") != 0 && peer.keys.at("asn") == asn_;
     into += "  " + yaml_scalar(name) + ":";
+    // A comment: here a peer has a name, and a description is none.
     if (!peer.description.empty()) into += "  # " + peer.description;
     into += "\n";
     std::string timers;
     for (const auto& [key, value] : peer.keys) {
+      // Keys of the nested mapping are collected; the map has them in one place, as they share a prefix.
       if (key.starts_with("timers.")) {
         timers += (timers.empty() ? "" : ", ") + key.substr(7) + ": " + value;
       } else {
@@ -393,19 +423,23 @@ class FrrImporter {
     } else if (!timers_.empty()) {
       into += "    timers: " + timers_ + "\n";
     } else if (traditional_) {
+      // Our defaults are shorter than the times of FRR's profile "traditional".
       into += "    timers: { keepalive: 60s, hold: 180s }\n";
     }
     if (!local_pref_.empty()) into += "    local_pref: " + local_pref_ + "\n";
     const auto address = minibgp::parse_address(name);
+    // FRR carries IPv4 over every session unless it is told otherwise.
     const bool v4 = peer.families.count("ipv4") != 0 || (default_ipv4_ && peer.families.count("no ipv4") == 0);
     const bool v6 = peer.families.count("ipv6") != 0;
     if (v4 && v6) {
       into += "    families: [ipv4, ipv6]\n";
     } else if (address && v6 != (address->family == minibgp::Family::ipv6)) {
+      // Written only where it is not the default: the family of the address.
       into += std::string("    families: [") + (v6 ? "ipv6" : "ipv4") + "]\n";
     }
     const std::string import = policy_of(name, peer, 0);
     const std::string export_ = policy_of(name, peer, 1);
+    // What FRR does without a policy: internal peers are open, external ones by the setting.
     const bool open = internal || !requires_policy_;
     if (import.empty() && export_.empty() && open) {
       if (!internal) into += "    accept_all: true\n";
@@ -421,6 +455,7 @@ class FrrImporter {
   std::string yaml() {
     std::string peers;
     for (const auto& [name, peer] : neighbors_) {
+      // Groups are not peers; what they say was joined into those.
       if (groups_.count(name) != 0) continue;
       if (!minibgp::parse_address(name)) {
         report(peer.line, "peers on an interface (unnumbered)");
@@ -430,6 +465,7 @@ class FrrImporter {
     }
     std::string text;
     if (!asn_.empty()) {
+      // 0.0.0.0 is refused by the check, which asks for a right one.
       text += "router: { asn: " + asn_ + ", router_id: " + (router_id_.empty() ? "0.0.0.0" : router_id_);
       if (!maximum_paths_.empty()) text += ", maximum_paths: " + maximum_paths_;
       if (!maximum_paths_.empty()) text += std::string(", multipath: ") + (relax_ ? "relax" : "exact");
@@ -440,6 +476,7 @@ class FrrImporter {
     if (!networks_.empty()) {
       text += "networks:\n";
       for (const std::string& network : networks_)
+        // FRR announces a network only while it has a route to it, unless import-check is off.
         text += import_check_ ? "  - { prefix: " + network + ", when: if-route }\n" : "  - " + network + "\n";
     }
     if (!peers.empty()) text += "peers:\n" + peers;
@@ -451,6 +488,7 @@ class FrrImporter {
         text += "] }\n";
       }
     }
+    // Last, because writing the peers has made policies of the lists.
     return text + write_policies(policies_.take());
   }
 

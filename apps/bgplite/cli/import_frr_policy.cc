@@ -68,7 +68,9 @@ std::optional<minibgp::CommunityPattern> community_of_regex(std::string text) {
     text.resize(text.size() - tail.size());
     return true;
   };
+  // "_65001:.*" has no end of its own: what follows is taken by ".*" anyway.
   if (ends_with(":.*_") || ends_with(":.*") || ends_with(":[0-9]+_") || ends_with(":[0-9]*_")) {
+    // The AS alone must remain, without further expressions.
     if (!number_of(text)) return std::nullopt;
     return minibgp::parse_community_pattern(text + ":*");
   }
@@ -114,6 +116,7 @@ char attribute_written_by(const PolicyEdit& one) {
 }  // namespace
 
 const std::string& FrrLine::at(std::size_t i) const {
+  // A missing word is an empty one, so that callers need not ask for the length.
   static const std::string none;
   return i < words.size() ? words[i] : none;
 }
@@ -138,9 +141,11 @@ bool FrrPolicies::list_line(const FrrLine& line) {
 }
 
 void FrrPolicies::add_entry(const std::string& kind, const std::string& name, FrrListEntry entry) {
+  // Kind and name together: an as-path list and a prefix list may have one name.
   std::vector<FrrListEntry>& entries = lists_[{kind, name}].entries;
   // Without a number an entry goes behind the last one, as FRR numbers them: in steps of five.
   if (entry.sequence == 0) entry.sequence = entries.empty() ? 5 : (entries.back().sequence / 5 + 1) * 5;
+  // In order of the numbers; an entry with a number that is there takes its place, as in FRR.
   const auto after = std::find_if(entries.begin(), entries.end(),
                                   [&](const FrrListEntry& other) { return other.sequence >= entry.sequence; });
   if (after != entries.end() && after->sequence == entry.sequence) {
@@ -163,6 +168,7 @@ bool FrrPolicies::prefix_list(const FrrLine& line, minibgp::Family family) {
   entry.permit = line.at(at) == "permit";
   const bool any = line.at(at + 1) == "any";
   const bool v4 = family == minibgp::Family::ipv4;
+  // The rest of the line is what to_text() of a range looks like: "10.0.0.0/8 ge 16 le 24".
   std::string text = any ? (v4 ? "0.0.0.0/0 le 32" : "::/0 le 128") : line.from(at + 1);
   auto range = minibgp::parse_prefix_range(text);
   if (!range) {
@@ -171,6 +177,7 @@ bool FrrPolicies::prefix_list(const FrrLine& line, minibgp::Family family) {
     if (masked) range = minibgp::parse_prefix_range(minibgp::to_text(*masked) + " " + line.from(at + 2));
   }
   const bool known = line.at(at) == "permit" || line.at(at) == "deny";
+  // A list that lacks an entry says something else than it did.
   if (!known || !range || range->prefix.family != family) {
     lists_[{"prefix-list", name}].incomplete = true;
     report_(line.number, "not understood");
@@ -186,6 +193,7 @@ bool FrrPolicies::prefix_list(const FrrLine& line, minibgp::Family family) {
 /// bgp as-path access-list NAME [seq N] permit|deny REGEX
 bool FrrPolicies::as_path_list(const FrrLine& line) {
   FrrListEntry entry;
+  // By position: NAME stands before the number here.
   std::size_t at = 4;
   if (line.at(at) == "seq") {
     entry.sequence = number_of(line.at(at + 1)).value_or(0);
@@ -204,6 +212,7 @@ bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
   if (expanded || line.at(at) == "standard") ++at;
   const std::string& name = line.at(at++);
   // Numbers say the type: 1-99 standard, 100-500 expanded.
+  // A name that is a number has its type by it.
   if (const auto number = number_of(name)) expanded = *number >= 100;
   FrrListEntry entry;
   if (line.at(at) == "seq") {
@@ -217,6 +226,7 @@ bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
     return true;
   };
   if (expanded) {
+    // Of large and extended communities no regular expression can be said here.
     const auto pattern = kind == "community" ? community_of_regex(line.from(at)) : std::nullopt;
     if (!pattern) return unknown("only one community, or all of one AS, can be said of a regular expression");
     match::CommunityIn in;
@@ -229,6 +239,7 @@ bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
   match::CommunityIn standard;
   match::LargeCommunityIn large;
   match::ExtendedCommunityIn extended;
+  // all: one entry names what a route must have together.
   standard.quantifier = large.quantifier = extended.quantifier = minibgp::Quantifier::all;
   for (; at < line.words.size(); ++at) {
     std::string text = line.at(at);
@@ -242,6 +253,7 @@ bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
       if (!pattern) return unknown("'" + text + "' is not a large community");
       large.items.push_back(*pattern);
     } else {
+      // Two words: "rt 65001:100". `soo` is the Route Origin, "ro" here.
       if (text == "rt" || text == "soo") text = (text == "rt" ? "rt:" : "ro:") + line.at(++at);
       const auto pattern = minibgp::parse_extended_community_pattern(text);
       if (!pattern) return unknown("'" + text + "' is not an extended community");
@@ -256,6 +268,7 @@ bool FrrPolicies::community_list(const FrrLine& line, const std::string& kind) {
 }
 
 PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string& name) {
+  // A condition without a value for "never": not (IPv4 or IPv6).
   const PolicyMatch never = when(match::Not{{when(match::AnyOf{
       {{when(match::FamilyIs{minibgp::Family::ipv4})}, {when(match::FamilyIs{minibgp::Family::ipv6})}}})}});
   const auto found = lists_.find({kind, name});
@@ -266,6 +279,7 @@ PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string
   const auto known = made_.find({kind, name});
 
   // Of prefix lists that only permit: a set, which the order does not matter to.
+  // Made once for all that name the list.
   if (permits_only && (kind == "prefix-list" || kind == "ipv6 prefix-list")) {
     match::PrefixIn in;
     if (known != made_.end()) {
@@ -274,6 +288,7 @@ PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string
     }
     minibgp::NamedSet<PrefixRange> set{unique_name(name), {}, {}};
     for (const FrrListEntry& entry : entries) {
+      // Each entry of a prefix list has one condition.
       const auto& items = std::get<match::PrefixIn>(entry.matches[0].condition).items;
       set.items.insert(set.items.end(), items.begin(), items.end());
     }
@@ -282,7 +297,9 @@ PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string
     library_.prefix_sets.push_back(std::move(set));
     return when(in);
   }
+  // The condition itself: nothing has to be named.
   if (entries.size() == 1 && permits_only && entries[0].matches.size() == 1) return entries[0].matches[0];
+  // Several regular expressions in one condition: one of them is enough, as in the list.
   if (permits_only && kind == "as-path") {
     match::AsPathRegex any;
     for (const FrrListEntry& entry : entries)
@@ -299,6 +316,7 @@ PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string
       term.verdict = entry.permit ? TermVerdict::accept : TermVerdict::reject;
       terms.push_back(std::move(term));
     }
+    // No term behind them: a route that no entry matches is rejected, as FRR's lists end.
     made_[{kind, name}] = add_policy(name, std::move(terms));
   }
   return when(match::PolicyAccepts{{made_[{kind, name}], {}}});
@@ -307,6 +325,7 @@ PolicyMatch FrrPolicies::permitted_by(const std::string& kind, const std::string
 // --- Route maps ------------------------------------------------------------------------------------------------------
 
 FrrMapEntry& FrrPolicies::map_entry(const std::string& name, std::uint32_t sequence, bool permit) {
+  // Without an entry it is made, as both lines of FRR do: the entry and what is in it.
   FrrMapEntry& entry = maps_[name].entries[sequence];
   entry.permit = permit;
   return entry;
@@ -314,9 +333,11 @@ FrrMapEntry& FrrPolicies::map_entry(const std::string& name, std::uint32_t seque
 
 std::string FrrPolicies::unique_name(const std::string& wanted) {
   std::string name;
+  // Each character by itself, behind a letter, which may begin a name.
   for (const char c : wanted) name += is_name(std::string("a") + c) ? c : '_';
   if (!is_name(name)) name = "list-" + name;
   std::string unique = name;
+  // Two lists of different kinds may have the same name in FRR; here sets and policies share the names.
   for (int i = 2; !names_.insert(unique).second; ++i) unique = name + "-" + std::to_string(i);
   return unique;
 }
@@ -336,10 +357,12 @@ void FrrPolicies::map_line(const FrrLine& line, const FrrMapEntry& entry, const 
   if (verb == "match") {
     const std::size_t before = term.matches.size();
     if (!match_line(line, term.matches)) made.usable = false;
+    // Only the conditions that this line has added.
     for (std::size_t i = before; i < term.matches.size(); ++i)
       if (written.find(attribute_read_by(term.matches[i])) != std::string::npos)
         report_(line.number, "matches what an earlier entry sets: FRR reads the changed value, here the route's own");
   } else if (verb == "set") {
+    // What a deny sets has no effect: the route is gone.
     if (entry.permit && !set_line(line, term.edits)) report_(line.number, "not carried over");
   } else if (verb == "call") {
     if (making_.count(line.at(1)) != 0) {
@@ -373,9 +396,11 @@ void FrrPolicies::report_unusable(std::uint32_t sequence, const FrrMapEntry& ent
 }
 
 std::string FrrPolicies::make_map(const std::string& name, As as) {
+  // Twice, as the end differs: a called route-map returns to its caller, the other one accepts.
   const std::string kind = as == As::policy ? "route-map" : "called route-map";
   if (const auto known = made_.find({kind, name}); known != made_.end()) return known->second;
   const std::string ours = unique_name(as == As::policy ? name : name + "-called");
+  // Entered before its entries are made, so that a call in a circle finds it.
   made_[{kind, name}] = ours;
   const TermVerdict permitted = as == As::policy ? TermVerdict::accept : TermVerdict::return_;
 
@@ -390,9 +415,11 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
     term.name = "seq-" + std::to_string(sequence);
     term.verdict = entry.permit ? permitted : TermVerdict::reject;
     const auto after = entries.upper_bound(sequence);
+    // "continue" names the number of the next entry; empty: there is none.
     const std::string next = after == entries.end() ? std::string{} : std::to_string(after->first);
     for (const FrrLine& line : entry.lines) map_line(line, entry, next, written, made);
     if (!made.usable) report_unusable(sequence, entry);
+    // A permit that lost a condition would permit more.
     if (!made.usable && entry.permit) continue;
     if (term.call) {
       // The called route-map sees what this entry, and those that went on to it, have set.
@@ -402,6 +429,7 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
         if (line.at(0) == "call" && reads_one_of(term.call->name, seen))
           report_(line.number, "the called route-map matches what is set before: FRR reads the changed value");
     }
+    // The route goes on with what was set, and is permitted in the end whatever follows.
     if (made.goes_on) {
       for (const PolicyEdit& one : term.edits) written += attribute_written_by(one);
       term.verdict = TermVerdict::next;
@@ -411,6 +439,7 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
   }
   making_.erase(name);
   // A route that some entry permitted, and that no later one matched, is permitted.
+  // One of them had no condition: every route that comes here has gone through it.
   const bool always = std::any_of(went_on.begin(), went_on.end(), [](const auto& matches) { return matches.empty(); });
   if (!went_on.empty()) {
     PolicyTerm rest;
@@ -419,6 +448,7 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
     rest.verdict = permitted;
     terms.push_back(std::move(rest));
   }
+  // A called route-map that matches nothing denies, and its caller's entry does not apply.
   if (as == As::called) {
     PolicyTerm end;
     end.name = "end";
@@ -431,6 +461,7 @@ std::string FrrPolicies::make_map(const std::string& name, As as) {
 
 bool FrrPolicies::reads_one_of(const std::string& policy, const std::string& attributes) const {
   for (const minibgp::PolicyDefinition& definition : library_.policies) {
+    // Defined before, or not at all: then there is nothing to read.
     if (definition.name != policy) continue;
     for (const PolicyTerm& term : definition.terms)
       for (const PolicyMatch& one : term.matches)
@@ -442,6 +473,7 @@ bool FrrPolicies::reads_one_of(const std::string& policy, const std::string& att
 bool FrrPolicies::match_list(const FrrLine& line, Matches& into, const std::string& kind, const std::string& name) {
   const auto found = lists_.find({kind, name});
   if (found != lists_.end() && found->second.incomplete)
+    // A part of a list would be another list.
     return refuse(line, "the list '" + name + "' could not be carried over");
   into.push_back(permitted_by(kind, name));
   return true;
@@ -457,6 +489,7 @@ bool FrrPolicies::match_prefix_length(const FrrLine& line, Matches& into) {
   const bool v4 = line.at(1) == "ip";
   if (!length || *length > (v4 ? 32U : 128U)) return refuse(line, "not understood");
   match::PrefixIn in;
+  // The prefix of length 0 with `ge` and `le` the same: every prefix of that length.
   const minibgp::Prefix all = minibgp::Prefix::of(v4 ? minibgp::IpAddress{} : minibgp::IpAddress::v6({}), 0);
   in.items.push_back({all, static_cast<std::uint8_t>(*length), static_cast<std::uint8_t>(*length), {}});
   into.push_back(when(in));
@@ -556,6 +589,7 @@ bool FrrPolicies::match_line(const FrrLine& line, Matches& into) {
   for (const ByList& row : kByList)
     if (what.starts_with(row.words)) return match_list(line, into, std::string{row.kind}, line.at(row.name_at));
   for (const Row& row : kRows)
+    // Where a row has no blank at the end, whole words are compared: "community" is not "community-limit".
     if (row.words.ends_with(' ') ? what.starts_with(row.words) : line.at(1) == row.words)
       return (this->*row.take)(line, into);
   return refuse(line, "no such condition here");
@@ -569,6 +603,7 @@ bool FrrPolicies::delete_communities(const FrrLine& line, std::vector<PolicyEdit
   edit::LargeCommunities of_large;
   standard.op = of_large.op = edit::ListOp::remove;
   for (const FrrListEntry& entry : found->second.entries) {
+    // A deny in the middle of such a list has no counterpart here.
     if (!entry.permit || entry.matches.size() != 1) return false;
     if (const auto* in = std::get_if<match::CommunityIn>(&entry.matches[0].condition)) {
       // FRR puts each community of the route before the list by itself: an entry of two matches none.
@@ -596,6 +631,7 @@ bool add(Edits& into, Action action) {
 template <typename Action>
 bool set_number(const FrrLine& line, Edits& into) {
   const auto change = change_of(line.at(2));
+  // "+10" and "-10" are understood; words behind the number, such as "rtt", are not.
   return change && line.words.size() <= 3 && add(into, Action{*change});
 }
 
@@ -635,6 +671,7 @@ bool set_communities(const FrrLine& line, Edits& into, Parse parse) {
   Action action;
   action.op = additive ? edit::ListOp::add : edit::ListOp::set;
   if (line.at(2) == "none") return add(into, action);
+  // "additive" is the last word, and no community.
   for (std::size_t i = 2; i < line.words.size() - (additive ? 1 : 0); ++i) {
     const auto one = parse(line.at(i));
     if (!one) return false;
@@ -697,6 +734,7 @@ bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
       {{"metric", nullptr, nullptr}, &set_number<edit::Med>},
       {{"weight", nullptr, nullptr}, &set_number<edit::Weight>},
       {{"origin", nullptr, nullptr}, &set_origin},
+      // Before the row that takes any word there.
       {{"as-path", "prepend", "last-as"}, &set_prepend_last},
       {{"as-path", "prepend", nullptr}, &set_prepend},
       {{"community", nullptr, nullptr}, &set_standard},
@@ -708,6 +746,7 @@ bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
       {{"src", nullptr, nullptr}, &set_source},
       {{"table", nullptr, nullptr}, &set_table},
   };
+  // These name a list, which the rows below cannot look up.
   if (line.at(1) == "comm-list" || line.at(1) == "large-comm-list") return delete_communities(line, into);
   for (const Row& row : kRows) {
     const auto fits = [&](std::size_t i) { return row.words[i] == nullptr || line.at(i + 1) == row.words[i]; };
@@ -717,7 +756,9 @@ bool FrrPolicies::set_line(const FrrLine& line, std::vector<PolicyEdit>& into) {
 }
 
 minibgp::PolicyLibrary FrrPolicies::take() {
+  // Also those that no peer uses: somebody may want them.
   for (const auto& [name, map] : maps_)
+    // Those that are only called have been made by their callers.
     if (made_.count({"called route-map", name}) == 0) static_cast<void>(make_map(name, As::policy));
   return std::move(library_);
 }

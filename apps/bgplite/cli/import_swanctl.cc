@@ -64,6 +64,7 @@ class Parser {
     if (text_[at_] == '\n') ++line_;
     return text_[at_++];
   }
+  // Up to the line's end, which skip() takes with next(): that counts the lines.
   void skip_comment() {
     while (!at_end() && text_[at_] != '\n') ++at_;
   }
@@ -84,6 +85,7 @@ class Parser {
   }
 
   minibgp::Result<void, std::string> section(Section& into, Depth depth) {
+    // For the error: the line of the '{', not the end of the file.
     const std::size_t opened = line_;
     while (true) {
       skip();
@@ -99,10 +101,12 @@ class Parser {
       const std::size_t line = line_;
       std::string name = word("#{}=\n");
       if (name.empty()) return minibgp::unexpected(wrong(line, "a name was expected"));
+      // An include has neither '=' nor '{' behind it. A section may be called "include" all the same.
       if (name.starts_with("include ") && (at_end() || text_[at_] != '{')) {
         includes_.push_back({name, line});
         continue;
       }
+      // strongSwan's inheritance of sections: the values would be missing.
       if (name.find(':') != std::string::npos)
         return minibgp::unexpected(wrong(line, "a section that refers to another is not understood; write it in full"));
       skip();
@@ -133,6 +137,7 @@ class Parser {
   }
 
   minibgp::Result<std::string, std::string> value() {
+    // The blanks between words are one; those at both ends are none.
     std::string text;
     bool blank = false;
     const auto begin_word = [&] {
@@ -144,6 +149,7 @@ class Parser {
         const std::size_t line = line_;
         next();
         while (!at_end() && text_[at_] != '"') {
+          // The character behind a backslash is taken as it is.
           if (text_[at_] == '\\' && at_ + 1 < text_.size()) next();
           text += next();
         }
@@ -185,7 +191,9 @@ std::string scalar(const std::string& text) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view{"-_./+"}.find(c) != std::string_view::npos;
   });
+  // A '-' at the begin could be an item of a list.
   if (plain && text.front() != '-') return text;
+  // A string of JSON is one of YAML. replace: a file may have octets that are no UTF-8.
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -209,6 +217,7 @@ constexpr Row kConnection[] = {
     {"proposals", "proposals", Kind::texts},
     {"encap", "encap", Kind::flag},
     {"mobike", "mobike", Kind::flag},
+    // Only these: where both have the same default nothing is written.
     {"dpd_delay", "dpd_delay", Kind::time, "0s"},
     {"dpd_timeout", "dpd_timeout", Kind::time},
     {"rekey_time", "rekey_time", Kind::time},
@@ -252,6 +261,7 @@ class SwanctlImporter {
  public:
   SwanctlImporter(const Section& root, const std::vector<Include>& includes) : root_(root) {
     for (const Include& include : includes) leave(include.line, include.text, "import each of these files, too");
+    // Known from the start: connections look for their secrets.
     for (const Section& section : root.sections)
       if (section.name == "secrets") secrets_ = &section;
   }
@@ -265,6 +275,7 @@ class SwanctlImporter {
         leave(section.line, section.name, "charon keeps these; leave them in swanctl.conf");
       }
     }
+    // After the connections, which have chosen their keys.
     secrets();
     std::stable_sort(left_.begin(), left_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
     if (tunnels.empty()) return {{}, std::move(left_)};
@@ -300,6 +311,7 @@ class SwanctlImporter {
         break;
       }
       case Kind::time:
+        // Here times are whole seconds.
         if (const auto time = parse_duration(value.text); time && time->count() % 1000 == 0)
           return std::to_string(time->count() / 1000) + "s";
         break;
@@ -316,6 +328,7 @@ class SwanctlImporter {
 
   static std::optional<std::uint32_t> number(std::string_view text) {
     int base = 10;
+    // if_ids and marks are often written so.
     if (text.starts_with("0x")) base = 16, text.remove_prefix(2);
     std::uint32_t read = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), read, base);
@@ -333,6 +346,7 @@ class SwanctlImporter {
       if (value == nullptr) {
         if (!row.fallback.empty()) text += indent + std::string{row.ours} + ": " + std::string{row.fallback} + "\n";
       } else if (value->text == "0" && row.theirs == "version") {
+        // swanctl's 0 means both versions, which a tunnel here has not.
         leave(*value, "imported as version 2");
       } else if (const auto ours = written(row, *value)) {
         text += indent + std::string{row.ours} + ": " + *ours + "\n";
@@ -352,6 +366,7 @@ class SwanctlImporter {
       if (no != std::end(refused)) {
         leave(value, std::string{no->why});
       } else if (from.find(value.key) == &value) {
+        // Of a key that is given twice only the last one, which find() returns.
         text += (text.empty() ? "" : ", ") + scalar(value.key) + ": " + scalar(value.text);
       }
     }
@@ -363,9 +378,11 @@ class SwanctlImporter {
     std::string text;
     const auto add = [&](const std::string& one) { text += (text.empty() ? "" : ", ") + one; };
     if (const Value* addresses = connection.find(which + "_addrs"))
+      // %any is what no address means here.
       if (addresses->text != "%any") add("address: " + scalars(split(addresses->text)));
     bool first = true;
     for (const Section& section : connection.sections) {
+      // "local", "local-1", "local1": rounds of authentication.
       if (!section.name.starts_with(which)) continue;
       if (!std::exchange(first, false)) {
         leave(section.line, section.name, "one round of authentication is known here");
@@ -386,6 +403,7 @@ class SwanctlImporter {
       // strongSwan's default, not ours.
       if (section.find("auth") == nullptr) add("auth: pubkey");
     }
+    // No section at all: the default as well.
     if (first) add("auth: pubkey");
     return text.empty() ? "" : "      " + which + ": { " + text + " }\n";
   }
@@ -403,11 +421,13 @@ class SwanctlImporter {
         if (child == nullptr) child = &one;
       }
     }
+    // So that all that is asked of a child is asked of an empty one.
     static const Section kNone;
     if (child == nullptr) leave(connection.line, connection.name, "it has no child");
     const Section& data = child == nullptr ? kNone : *child;
 
     std::string text = "  " + scalar(connection.name) + ":\n" + interface(connection, data) + "    ike:\n";
+    // Taken care of in interface(), or by end().
     std::set<std::string> done{"local_addrs", "remote_addrs"}, child_done{"if_id_in", "if_id_out", "mode"};
     if (connection.find("version") == nullptr)
       leave(connection.line, connection.name, "it takes IKEv1 and IKEv2; imported as version 2");
@@ -418,6 +438,7 @@ class SwanctlImporter {
     if (!certificates.empty()) text += "      certificates: " + scalars(certificates) + "\n";
     text += psk(connection);
     text += rows(data, kChild, "      ", child_done);
+    // These stand in a mapping of their own.
     std::string times = rows(data, kChildTimes, "        ", child_done);
     if (const std::string more = extra(data, kNotChild, child_done); !more.empty())
       times += "        extra: { " + more + " }\n";
@@ -441,6 +462,7 @@ class SwanctlImporter {
     if (!read || *read == 0) return leave(id, "give the tunnel an 'if_id', a number of its own"), std::string{};
     std::string text = "    if_id: " + std::to_string(*read) + "\n";
     // An interface that has this if_id already is used under its own name.
+    // 15 characters are what the kernel takes (IFNAMSIZ).
     if (connection.name.size() > 15) text += "    interface: ipsec" + std::to_string(*read) + "\n";
     return text;
   }
@@ -466,7 +488,9 @@ class SwanctlImporter {
       std::size_t own = 0, matching = 0;
       for (const Value& value : secret.values)
         if (value.key.starts_with("id")) ++own, matching += ids.count(value.text);
+      // A secret without identities counts, but less than one that has one of them.
       const std::size_t score = own == 0 ? 1 : matching * 2;
+      // By name, because the loop may run over an empty list of its own.
       if (score > most) most = score, best = find_secret(secret.name);
     }
     const std::string file = "/etc/bgplite/psk/" + connection.name;

@@ -50,6 +50,7 @@ bool only_of(const std::string& text, std::string_view others) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  // Goes on behind what was put in: a value may hold the text that is replaced.
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
 }
@@ -58,6 +59,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 std::string commented(std::string_view text) {
   std::string out = "#", line;
   for (const std::string& word : split(text, ' ')) {
+    // 96: with the signs in front the line has at most 100 columns.
     if (!line.empty() && line.size() + word.size() > 96) out += line + "\n#  ", line.clear();
     line += " " + word;
   }
@@ -66,6 +68,7 @@ std::string commented(std::string_view text) {
 
 /// What is known of the cloud, as comments.
 std::string about(const Preset& preset) {
+  // Facts are of the cloud; which of them matter depends on the preset.
   const CloudFacts& cloud = facts_of(preset.cloud);
   if (cloud.cloud == Cloud::none) return {};
   std::string text = "#\n" + commented("What is known of the " + std::string{cloud.name} + ":");
@@ -93,6 +96,7 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
   const CloudFacts& cloud = facts_of(preset.cloud);
   static constexpr std::string_view kClouds[] = {"none",    "alibaba", "alibaba-tr", "aws",
                                                  "aws-tgw", "azure",   "gcp",        "oci"};
+  // With one way out both tunnels use it.
   if (words.count("dual") == 0)
     for (const char* same : {"device", "gateway", "local", "local_id"})
       values[std::string{same} + "2"] = values[std::string{same} + "1"];
@@ -101,16 +105,19 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
   if (alibaba) words.emplace("guide_times");
   Strings refused;
   if (cloud.refuses_default) refused.emplace_back("0.0.0.0/0");
+  // Shared addresses as a whole and in parts.
   if (cloud.refuses_shared) refused.emplace_back("100.64.0.0/10 le 32");
   const Strings theirs = split(values["cloud_networks"], ',');
   if (words.count("refuses_own") != 0) refused.insert(refused.end(), theirs.begin(), theirs.end());
   if (!refused.empty()) words.emplace("refuses");
   values["title"] = preset.title;
   values["preset"] = preset.name;
+  // In the order of the enum Cloud.
   values["cloud"] = kClouds[static_cast<std::size_t>(preset.cloud)];
   values["cloud_note"] =
       alibaba && words.count("bgp") != 0 ? "  # alibaba-tr: a transit router, which shares over both tunnels." : "";
   values["limit"] = std::to_string(cloud.prefixes_max);
+  // Where the cloud has no times of its own: fast enough to notice a loss, slow enough for a busy peer.
   values["keepalive"] = std::to_string(cloud.keepalive_s == 0 ? 10 : cloud.keepalive_s) + "s";
   values["hold"] = std::to_string(cloud.hold_s == 0 ? 30 : cloud.hold_s) + "s";
   values["mtu"] = std::to_string(cloud.mtu_max == 0 ? minibgp::xfrm::kDefaultMtu : cloud.mtu_max);
@@ -120,6 +127,7 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
   const auto with_parts = [](Strings all) {
     for (std::string& one : all) {
       const auto prefix = minibgp::parse_prefix(one);
+      // 64 bits are the smallest network of IPv6, /28 the smallest subnet of the clouds.
       const unsigned longest = prefix && prefix->family == minibgp::Family::ipv6 ? 64 : 28;
       if (prefix && prefix->length_bits < longest) one += " le " + std::to_string(longest);
     }
@@ -130,6 +138,7 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
     routes.push_back("  - { prefix: \"" + one +
                      "\", via: [{ tunnel: ipsec0, metric: 100 }, { tunnel: ipsec1, metric: 101 }] }");
   values["cloud_prefixes"] = with_parts(theirs);
+  // In quotes: a selector of IPv6 has colons.
   values["remote_ts"] = joined(theirs, "\"", "\"");
   values["local_ts"] = joined(split(values["networks"], ','), "\"", "\"");
   values["accept"] = with_parts(split(values["accept"], ','));
@@ -138,9 +147,11 @@ void derive(const Preset& preset, Answers& values, std::set<std::string, std::le
     for (const std::string& one : all) text += (text.empty() ? "" : "\n") + before + one;
     return text;
   };
+  // Last of its uses: the answer is replaced by its lines.
   values["networks"] = lines(split(values["networks"], ','), "  - ");
   values["static_routes"] = lines(routes, "");
   std::string known = about(preset);
+  // The template has the end of the line.
   if (!known.empty()) known.pop_back();
   values["about"] = known;
 }
@@ -168,6 +179,7 @@ class AnswersWriter {
   [[nodiscard]] std::size_t end_of(std::size_t at) const {
     std::size_t depth = 1;
     while (depth != 0) {
+      // The text is ours, and has an @end for each block.
       ++at;
       if (lines_[at] == "@end")
         --depth;
@@ -187,6 +199,7 @@ class AnswersWriter {
       } else if (line.starts_with("@if ")) {
         const std::size_t end = end_of(at);
         const bool negated = line[4] == '!';
+        // The second character of "@if !word".
         const bool holds = words_.count(line.substr(negated ? 5 : 4)) != 0;
         if (holds != negated) block(at + 1, end, tunnel);
         at = end;
@@ -200,12 +213,15 @@ class AnswersWriter {
     std::string text{line};
     if (tunnel != 0) {
       replace_all(text, "<index>", std::to_string(tunnel - 1));
+      // 42 and 43: numbers that are easy to tell from others.
       replace_all(text, "<if_id>", std::to_string(41 + tunnel));
       replace_all(text, "<#>", std::to_string(tunnel));
+      // "<device#>" becomes "<device1>", which the next loop fills.
       replace_all(text, "#>", std::to_string(tunnel) + ">");
     }
     for (const auto& [key, value] : values_) replace_all(text, "<" + key + ">", value);
     // A hole that nothing fills, on a line of its own.
+    // Nor two empty lines in a row, which a block that was left out would leave.
     if (text.empty() && (out_.empty() || line == "<about>" || out_.ends_with("\n\n"))) return;
     out_ += text + "\n";
   }
@@ -241,6 +257,7 @@ std::optional<std::string> refuse(const Question& question, const std::string& a
   switch (question.kind) {
     case Answer::asn: {
       const auto asn = minibgp::parse_asn(answer);
+      // 0 and AS_TRANS (RFC 6793) are nobody's.
       const bool fine = asn && *asn != minibgp::Asn{0} && *asn != minibgp::Asn{23456};
       return fine ? std::nullopt : std::optional{no("an AS number")};
     }
@@ -261,6 +278,7 @@ std::optional<std::string> refuse(const Question& question, const std::string& a
       return fine ? std::nullopt : std::optional{no("an address with its length, like 169.254.10.2/30")};
     }
     case Answer::device:
+      // 15 characters are what the kernel takes (IFNAMSIZ).
       return only_of(answer, "-_.@") && answer.size() <= 15 ? std::nullopt : std::optional{no("an interface's name")};
     case Answer::identity:
       return only_of(answer, "-_.:@") ? std::nullopt : std::optional{no("an address, a name or an e-mail address")};
@@ -274,9 +292,11 @@ std::string init_text(const Preset& preset, const Answers& answers) {
   Answers values;
   for (const Question& question : kQuestions) {
     const auto given = answers.find(question.key);
+    // The example stands for what was not answered, so that the text is whole.
     values[std::string{question.key}] = given != answers.end() ? given->second : example_of(preset, question);
   }
   for (const char* id : {"local_id1", "local_id2"})
+    // YAML would read a ':' or '@' as something else.
     if (values[id].find_first_of(":@") != std::string::npos) values[id] = "\"" + values[id] + "\"";
   std::set<std::string, std::less<>> words(preset.words.begin(), preset.words.end());
   derive(preset, values, words);
@@ -307,11 +327,14 @@ bool ask_line(const std::string& text, const std::string& example, std::string& 
 /// Writes a new file, or with `force` another one in its place. False: errno says why.
 bool write_out(const std::string& path, const std::string& text, bool force) {
   const std::string fresh = force ? path + ".new" : path;
+  // O_EXCL: a file that came into being since the check is not overwritten either.
   const int how = force ? O_TRUNC : O_EXCL;
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0644);
   if (fd < 0) return false;
+  // One write: the text has some kilobytes, and a disk takes it or is full.
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const bool closed = ::close(fd) == 0;
+  // In one step, so that a reader never finds half a file.
   return written && closed && (!force || ::rename(fresh.c_str(), path.c_str()) == 0);
 }
 
@@ -334,10 +357,12 @@ Exit run_init(Options options, bool may_ask) {
                                                         : "no preset '" + options.preset + "' (" +
                                                               (hint.empty() ? "there are:" + names : hint) + ")");
   }
+  // Before the questions, whose answers would be lost.
   if (!options.output.empty() && !options.force && ::access(options.output.c_str(), F_OK) == 0)
     return fail(Exit::bad_input, options.output + " exists already; --force writes over it");
   Answers answers;
   for (const Question& question : kQuestions) {
+    // flags has an entry for each question, made when the verb was added.
     const std::string& given = options.flags[std::string{question.key}];
     if (given.empty()) continue;
     if (!asks(*preset, question))
@@ -362,6 +387,7 @@ Exit run_init(Options options, bool may_ask) {
   const std::string text = init_text(*preset, answers);
   // Each answer is one of its kind; together they may still be wrong.
   const std::string name = options.output.empty() ? "bgplite.yaml" : options.output;
+  // From memory: a file of this name need not be there.
   const Loaded loaded = load_config(name, {[&](const std::string&, std::string&) { return std::optional{text}; },
                                            [](const std::string&) { return Strings{}; }});
   std::cerr << loaded.diagnostics.to_text();
@@ -390,6 +416,7 @@ void add_init(Verbs& verbs) {
   verb.add_flag("--force", options->force, "Write over a file that exists");
   for (const Question& question : kQuestions)
     verb.add_option(flag_of(question), options->flags[std::string{question.key}], std::string{question.text});
+  // With --yes nothing is asked, and what is missing is an example.
   verbs.action(verb, [options, &common = verbs.common()] {
     return run_init(std::move(*options), ::isatty(STDIN_FILENO) == 1 && !common.yes);
   });

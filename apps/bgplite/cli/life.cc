@@ -16,12 +16,15 @@ namespace {
 Exit print_outcome(const Common& common, const Json& answer) {
   const Exit printed = print(common, answer, [&](const Json& value) { return render_plan(value, common.screen); });
   if (printed != Exit::ok) return printed;
+  // A plan with mistakes of the configuration has "ok": false.
   return answer.value("ok", true) ? Exit::ok : Exit::bad_input;
 }
 
 /// The daemon refuses to plan or apply another file than its own.
 Json file_of(const Common& common) {
+  // Absolute, because the daemon has another working directory.
   Json arguments = Json::object();
+  // Only when it was given: otherwise the daemon's own file is meant, wherever it is.
   if (common.config_given) arguments["config"] = std::filesystem::absolute(common.config).string();
   return arguments;
 }
@@ -34,7 +37,9 @@ Exit run_plan(const Common& common) {
 /// Shows `plan` and asks when it interrupts something and --yes was not said.
 bool agreed_to(const Common& common, const Json& plan) {
   const Json steps = plan.value("steps", Json::array());
+  // Nothing is asked when no packet is lost.
   if (common.yes || std::none_of(steps.begin(), steps.end(), loses_traffic)) return true;
+  // In JSON the plan would be in front of the answer, which one document has no place for.
   if (!common.json) std::cout << render_plan(plan, common.screen) << std::flush;
   return agreed(common, "the steps marked ! interrupt sessions or tunnels, or withdraw routes");
 }
@@ -47,8 +52,10 @@ Exit run_apply(const Common& common, const std::string& confirm) {
       return fail(Exit::bad_input, "--confirm takes a time of at least 1s: --confirm 60s");
     arguments["confirm_s"] = time->count() / 1000;
   }
+  // The plan is made twice: here to be shown, and again by apply, which does not trust what was shown.
   const auto plan = ask(common, "plan", file_of(common));
   if (!plan) return plan.error();
+  // Mistakes: shown as apply would.
   if (!plan->value("ok", true)) return print_outcome(common, *plan);
   if (!agreed_to(common, *plan)) return Exit::assertion_failed;
   const auto answer = ask(common, "apply", arguments);

@@ -43,6 +43,7 @@ bool tell_steps(const Json& answer, Json& told, bool quiet) {
     const std::string peer = row.value("peer", "");
     const std::string step = row.value("step", "");
     done = done && row.value("done", false);
+    // Each step once; the poll is faster than the steps.
     if (told.value(peer, "") == step) continue;
     told[peer] = step;
     if (!quiet) std::cout << "peer " << peer << ": " << step << std::endl;
@@ -64,8 +65,10 @@ Exit run_drain(const Common& common, const DrainOptions& options) {
                           " and ends the session until 'bgplite enable' or "
                           "'bgplite drain --undo'"))
     return Exit::assertion_failed;
+  // By peer: the step that was told last.
   Json told = Json::object();
   auto answer = ask(common, "drain", arguments);
+  // Ends when all peers are stopped, or by the first question that is not answered.
   while (answer && !tell_steps(*answer, told, common.json)) {
     std::this_thread::sleep_for(kPoll);
     answer = ask(common, "drain.status", arguments);
@@ -130,6 +133,7 @@ Exit run_drill(const Common& common, const DrillOptions& options) {
                           " is treated as failed: traffic for which there is no other way is lost"))
     return Exit::assertion_failed;
   auto answer = ask(common, "drill", arguments);
+  // The daemon ends the drill by itself, also without anybody who asks.
   while (answer && answer->value("state", "") != "done") {
     std::this_thread::sleep_for(kPoll);
     answer = ask(common, "drill.status");
@@ -137,6 +141,7 @@ Exit run_drill(const Common& common, const DrillOptions& options) {
   if (!answer) return answer.error();
   if (const Exit printed = print(common, *answer, report_text); printed != Exit::ok) return printed;
   const bool moved = !stayed((*answer)["in"]) && !stayed((*answer)["out"]);
+  // The tunnel's own failure: what was measured is not the drill.
   return moved && answer->value("end", "") != "the tunnel failed in earnest" ? Exit::ok : Exit::assertion_failed;
 }
 

@@ -36,6 +36,7 @@ Json families(const std::array<bool, kFamilies>& which) {
 Json prefixes(const std::vector<Nlri>& list) {
   Json json = Json::array();
   for (const Nlri& nlri : list) {
+    // A path without an identifier as text, as in most sessions; else both.
     if (nlri.path_id == 0)
       json.push_back(to_text(nlri.prefix));
     else
@@ -83,6 +84,7 @@ struct JsonWriter {
     if (update.end_of_rib) json["end_of_rib"] = kFamilyNames[static_cast<std::size_t>(*update.end_of_rib)];
     if (!update.withdrawn.empty()) json["withdrawn"] = prefixes(update.withdrawn);
     const bool announces = !update.announced.empty() || !update.mp_announced.empty();
+    // Of a message that only withdraws there are none, and the default ones would say something.
     if (announces || update.attributes != PathAttributes{}) json["attributes"] = cli::to_json(update.attributes);
     if (!update.announced.empty()) json["announced"] = prefixes(update.announced);
     if (!update.mp_announced.empty()) {
@@ -104,6 +106,7 @@ struct JsonWriter {
   }
   Json operator()(const RefreshMessage& refresh) const {
     const auto kind = static_cast<std::size_t>(refresh.kind);
+    // Null: a family that this implementation does not carry.
     return {{"family", refresh.family ? Json(kFamilyNames[static_cast<std::size_t>(*refresh.family)]) : Json(nullptr)},
             {"kind", kind < kRefreshNames.size() ? kRefreshNames[kind] : "unknown"}};
   }
@@ -115,6 +118,7 @@ struct JsonWriter {
 class Reader {
  public:
   Reader(const Json& object, std::string& error) : object_(object), error_(error) {
+    // Without an object every later question finds nothing.
     if (!object.is_object()) fail("an object", "message");
   }
 
@@ -122,6 +126,7 @@ class Reader {
   void number(const char* key, Number& into) {
     const Json* value = find(key);
     if (value == nullptr) return;
+    // With its maximum: a number that is too large must not wrap.
     if (!value->is_number_unsigned() || value->get<std::uint64_t>() > std::numeric_limits<Number>::max())
       return fail("a number of its size", key);
     into = value->get<Number>();
@@ -152,6 +157,7 @@ class Reader {
     const Json* values = find(key);
     if (values == nullptr) return;
     if (!values->is_array()) return fail("a list", key);
+    // An entry that cannot be read stays in the list; the error makes the whole unusable.
     for (const Json& value : *values) one(key, value, into.emplace_back(), parse);
   }
   /// The members of a nested object, or of each object of a list.
@@ -184,6 +190,7 @@ class Reader {
     }
   }
   void fail(const char* wanted, const char* key) {
+    // Only the first, because others may follow from it.
     if (error_.empty()) error_ = std::string{"'"} + key + "' must be " + wanted;
   }
 
@@ -196,6 +203,7 @@ class Reader {
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::vector<std::uint8_t> out;
     if (text.size() % 2 != 0) return std::nullopt;
+    // Small letters only, as they are written here.
     for (std::size_t i = 0; i < text.size(); i += 2) {
       const std::size_t high = kDigits.find(text[i]), low = kDigits.find(text[i + 1]);
       if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
@@ -231,6 +239,7 @@ std::optional<Origin> parse_origin(std::string_view text) {
 }
 
 std::optional<Role> parse_role(std::string_view text) {
+  // In the order of the enum, of which `peer` is the last.
   for (int i = 0; i <= static_cast<int>(Role::peer); ++i)
     if (text == to_text(static_cast<Role>(i))) return static_cast<Role>(i);
   return std::nullopt;
@@ -284,6 +293,7 @@ PathAttributes read_attributes(Reader reader) {
     entry.number("flags", into.flags);
     entry.text("value", into.value, Reader::octets);
   });
+  // As the decoder leaves them, so that both compare as equal.
   std::sort(out.unknown.begin(), out.unknown.end());
   return out;
 }
@@ -291,6 +301,7 @@ PathAttributes read_attributes(Reader reader) {
 Capabilities read_capabilities(Reader reader) {
   Capabilities out;
   reader.families("multiprotocol", out.multiprotocol);
+  // Not written, because it follows.
   out.any_multiprotocol = out.multiprotocol[0] || out.multiprotocol[1];
   reader.flag("route_refresh", out.route_refresh);
   reader.flag("enhanced_refresh", out.enhanced_refresh);
@@ -398,6 +409,7 @@ nlohmann::ordered_json to_json(const DecodedMessage& decoded) {
             {"length", decoded.octets},
             {"verdict", minibgp::to_text(decoded.verdict)},
             {"message", std::visit(JsonWriter{}, decoded.value)}};
+  // The NOTIFICATION that such a message is answered with.
   if (decoded.notification.code != 0) json["answer"] = JsonWriter{}(decoded.notification);
   for (const Finding& finding : decoded.findings) {
     Json one{{"offset", finding.offset}, {"cost", minibgp::to_text(finding.cost)}, {"what", finding.what}};
@@ -420,11 +432,13 @@ MessageValue message_from_json(const nlohmann::ordered_json& json, std::string& 
     error = "'type' must be OPEN, UPDATE, NOTIFICATION, KEEPALIVE or ROUTE-REFRESH";
     return {};
   }
+  // A KEEPALIVE needs no members.
   const Json nothing = Json::object();
   const auto& type = json["type"].get_ref<const std::string&>();
   for (const TypeReader& known : kTypes) {
     if (type != known.type) continue;
     MessageValue value = known.read(Reader{json.contains("message") ? json["message"] : nothing, error});
+    // A value that was read in part is not given to anybody.
     return error.empty() ? std::move(value) : MessageValue{};
   }
   error = "'type' must be OPEN, UPDATE, NOTIFICATION, KEEPALIVE or ROUTE-REFRESH, not '" + type + "'";
@@ -437,6 +451,7 @@ DecideInput path_from_json(const nlohmann::ordered_json& json, std::string& erro
   if (!json.is_object()) return error = "not an object", path;
   constexpr std::string_view kKeys[] = {"attributes", "weight", "peer_type",         "peer", "router_id", "path_id",
                                         "igp_cost",   "usable", "default_local_pref"};
+  // A key with a typing error would be ignored, and the decision be another one.
   for (const auto& item : json.items())
     if (std::find(std::begin(kKeys), std::end(kKeys), item.key()) == std::end(kKeys))
       return error = "unknown key '" + item.key() + "'", path;

@@ -10,11 +10,13 @@
 namespace bgplite::cli {
 
 Exit complain(const Diagnostics& diagnostics) {
+  // A copy, because what is given may be shown again.
   Diagnostics sorted = diagnostics;
   sorted.sort();
   std::cerr << sorted.to_text();
   const auto unreadable = [](const Diagnostic& one) { return one.text.starts_with("cannot read"); };
   const auto& all = sorted.all();
+  // A file that is not there is another exit status than one with mistakes.
   return std::all_of(all.begin(), all.end(), unreadable) ? Exit::io : Exit::bad_input;
 }
 

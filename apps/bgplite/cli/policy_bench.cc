@@ -10,6 +10,8 @@ using minibgp::PeerType;
 using minibgp::Policy;
 
 PolicyBench::PolicyBench(Loaded loaded) : loaded_(std::move(loaded)) {
+  // What `covers_ike_endpoint` asks; names that would have to be resolved are left out, because this runs without a
+  // network.
   for (const auto& [name, tunnel] : loaded_.config.tunnels) {
     if (!tunnel.options.ike) continue;
     for (const std::string& text : tunnel.options.ike->remote_addresses)
@@ -21,6 +23,7 @@ std::optional<Seat> PolicyBench::seat_at_peer(const std::string& peer, Direction
   const auto& peers = loaded_.config.peers;
   const auto found = std::find_if(peers.begin(), peers.end(), [&](const auto& one) {
     const minibgp::PeerOptions& options = one.second.options;
+    // By any of the three names that a peer has.
     return one.first == peer || options.name == peer || (!options.tunnel.empty() && options.tunnel == peer);
   });
   if (found == peers.end()) {
@@ -41,6 +44,7 @@ std::optional<Seat> PolicyBench::seat_at_peer(const std::string& peer, Direction
   seat.peer_as = options.remote_as;
   seat.peer_type = seat.peer_as == seat.local_as ? PeerType::ibgp : PeerType::ebgp;
   seat.policy = direction == Direction::import ? config.import_policy : config.export_policy;
+  // Without a policy: RFC 8212 for eBGP, everything for iBGP.
   if (!seat.policy.empty()) return seat;
   const bool open = config.accept_all || seat.peer_type == PeerType::ibgp;
   seat.policy = open ? "accept_all" : "reject_all (RFC 8212)";
@@ -65,10 +69,12 @@ std::optional<Seat> PolicyBench::seat_of_policy(const std::string& policy, std::
 
 minibgp::PolicyContext PolicyBench::context(const Seat& seat, const PolicyRoute& route) const {
   minibgp::PolicyContext context;
+  // What the route says goes before what the seat says.
   context.prefix = route.prefix.value_or(minibgp::Prefix{});
   context.direction = seat.direction;
   context.peer_type = route.peer_type.value_or(seat.peer_type);
   context.peer = route.peer ? *route.peer : seat.peer;
+  // A route that names its peer does not come from this seat's.
   context.peer_address = route.peer ? std::string_view{} : std::string_view{seat.peer_address};
   context.tunnel = route.tunnel ? *route.tunnel : seat.tunnel;
   context.local_as = route.local_as.value_or(seat.local_as);

@@ -34,6 +34,7 @@ class Side {
 
   /// The seat for a route; the same one as long as the peer stays the same. Null: the configuration has no such peer.
   const Seat* seat_of(const PolicyRoute& route, std::string& error) {
+    // One key for all where the options name a policy or a peer.
     const std::string& key = options_.policy.empty() && options_.peer.empty() ? route.peer.value_or("") : kOne;
     if (last_ != seats_.end() && last_->first == key) return last_->second ? &*last_->second : nullptr;
     last_ = seats_.find(key);
@@ -41,7 +42,9 @@ class Side {
       auto seat = !options_.policy.empty()
                       ? bench_.seat_of_policy(options_.policy, error)
                       : bench_.seat_at_peer(options_.peer.empty() ? key : options_.peer, direction_, error);
+      // A policy has no direction of its own.
       if (seat) seat->direction = direction_;
+      // Also when there is none: the question is not asked again.
       last_ = seats_.emplace(key, std::move(seat)).first;
     }
     return last_->second ? &*last_->second : nullptr;
@@ -60,6 +63,7 @@ class Side {
   }
 
   /// After judge() of the same route.
+  // 0: no edits, and no copy.
   const PathAttributes& result(const Judgement& judgement, const PolicyRoute& route) {
     if (judgement.outcome == 0) return route.attributes;
     scratch_ = route.attributes;
@@ -73,6 +77,7 @@ class Side {
   const DiffOptions& options_;
   minibgp::Direction direction_;
   std::map<std::string, std::optional<Seat>> seats_;
+  // Stays valid: nothing is erased from seats_.
   std::map<std::string, std::optional<Seat>>::iterator last_ = seats_.end();
   PolicyContext context_;
   const minibgp::Policy* policy_ = nullptr;
@@ -104,6 +109,7 @@ class Differ {
       const PathAttributes& new_result = after_.result(is, route);
       if (old_result == new_result) return;
       ++counts.changed;
+      // Beyond the list only the count matters, and comparing attributes as text costs most.
       report(route, "changed", full() ? std::vector<AttributeChange>{} : changes_between(old_result, new_result));
     }
   }
@@ -186,6 +192,7 @@ Exit run_policy_diff(const DiffOptions& options, const Common& common) {
       std::cout << differ.without_peer << " routes come from peers that are not configured (" << differ.error
                 << "); --peer or --policy says which policy is meant\n";
   }
+  // A table of which nothing could be read is a mistake; one that was cut still says something.
   if (!summary.problems.empty() && summary.routes == 0) return Exit::bad_input;
   return options.fail_on_change && counts.different() != 0 ? Exit::assertion_failed : Exit::ok;
 }

@@ -18,6 +18,7 @@ using minibgp::TermTrace;
 Json to_json(const PolicyTrace& trace, const PolicyRoute& route, const Seat& seat, bool with_terms) {
   Json changed = Json::object();
   Json attributes = Json::object();
+  // A rejected route has no attributes that anybody would see.
   if (trace.accepted) {
     for (const AttributeChange& change : changes_between(route.attributes, trace.result))
       changed[std::string(change.name)] = {{"before", change.before}, {"after", change.after}};
@@ -50,6 +51,7 @@ void print(const PolicyTrace& trace, const PolicyRoute& route, const Seat& seat)
   std::cout << (trace.accepted ? "accept " : "reject ") << minibgp::to_text(*route.prefix) << "  by " << seat.policy;
   if (!trace.policy.empty()) {
     std::cout << (trace.policy == seat.policy ? "" : " -> " + trace.policy);
+    // "default" is the engine's name for what no term decided.
     std::cout << (trace.term == "default" ? ": end of the policy" : ": " + trace.term);
   }
   std::cout << '\n';

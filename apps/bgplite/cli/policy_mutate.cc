@@ -38,6 +38,7 @@ struct Variant {
 
 std::vector<Variant<minibgp::PrefixRange>> others(const minibgp::PrefixRange& range) {
   std::vector<Variant<minibgp::PrefixRange>> made;
+  // All changes keep the range sound: length <= ge <= le <= bits.
   const std::uint8_t bits = minibgp::address_bits(range.prefix.family);
   const auto with = [&](const char* how, auto change) {
     minibgp::PrefixRange copy = range;
@@ -50,6 +51,7 @@ std::vector<Variant<minibgp::PrefixRange>> others(const minibgp::PrefixRange& ra
   if (range.prefix.length_bits > 0) {
     with("its sibling", [](auto& r) {
       const unsigned last = r.prefix.length_bits - 1U;
+      // The last bit of the prefix: the sibling is the other half of the network around it.
       r.prefix.octets[last / 8U] = static_cast<std::uint8_t>(r.prefix.octets[last / 8U] ^ (0x80U >> (last % 8U)));
     });
     if (range.ge > range.prefix.length_bits) with("ge less by one", [](auto& r) { --r.ge; });
@@ -63,6 +65,7 @@ std::vector<Variant<minibgp::AsnRange>> others(const minibgp::AsnRange& range) {
           {"one more at the end", {range.first, next(range.last), range.mark}}};
 }
 std::vector<Variant<minibgp::CommunityPattern>> others(const minibgp::CommunityPattern& pattern) {
+  // Other bits outside of the mask would make no pattern.
   minibgp::CommunityPattern copy = pattern;
   // A wildcard hides the lower half: then the AS differs.
   copy.value ^= (pattern.mask & 1U) != 0 ? 1U : 0x10000U;
@@ -71,6 +74,7 @@ std::vector<Variant<minibgp::CommunityPattern>> others(const minibgp::CommunityP
 }
 std::vector<Variant<minibgp::ExtendedCommunityPattern>> others(const minibgp::ExtendedCommunityPattern& pattern) {
   minibgp::ExtendedCommunityPattern copy = pattern;
+  // The lowest bit of the subtype, where a wildcard hides the value.
   copy.value ^= (pattern.mask & 1U) != 0 ? 1U : std::uint64_t{1} << 48U;
   copy.value &= copy.mask;
   return {{"another value", copy}};
@@ -112,12 +116,14 @@ using Actions = std::vector<Variant<PolicyEdit::Action>>;
 template <typename List, typename Into>
 void vary_items(const List& list, Into& into) {
   for (std::size_t i = 0; i < list.items.size(); ++i) {
+    // Named only where there are several, so that texts stay short.
     const std::string item = list.items.size() + list.sets.size() > 1 ? minibgp::to_text(list.items[i]) + " " : "";
     for (const auto& other : others(list.items[i])) {
       List copy = list;
       copy.items[i] = other.thing;
       into.push_back({item + other.how, copy});
     }
+    // A condition without items is not allowed.
     // Without its only item it is no condition: dropping that is a mutant of its own.
     if (list.items.size() + list.sets.size() < 2) continue;
     List copy = list;
@@ -135,6 +141,7 @@ template <typename Match>
 void vary_communities(const Match& m, Conditions& into) {
   vary_items(m, into);
   if (m.items.size() + m.sets.size() < 2) return;
+  // With one item both mean the same.
   Match copy = m;
   copy.quantifier = m.quantifier == minibgp::Quantifier::any ? minibgp::Quantifier::all : minibgp::Quantifier::any;
   into.push_back({"any and all exchanged", copy});
@@ -144,6 +151,7 @@ template <typename Match>
 void vary_texts(const Match& m, const char* other, Conditions& into) {
   for (std::size_t i = 0; i < m.any.size(); ++i) {
     Match copy = m;
+    // A value that no route can have.
     copy.any[i] = other;
     into.push_back({m.any.size() > 1 ? m.any[i] + " replaced" : "replaced", copy});
   }
@@ -161,6 +169,7 @@ void vary_sequence(const Match& m, Conditions& into) {
 template <typename Match>
 void vary_optional(const Match& m, Conditions& into) {
   if (!m.range) {
+    // Without bounds: every value that is there.
     into.push_back({"present instead", Match{NumberRange{}}});
     return;
   }
@@ -256,7 +265,9 @@ void vary_list(const Edit& e, Actions& into) {
   vary_items(e, into);
   Edit copy = e;
   const bool exact = std::all_of(e.items.begin(), e.items.end(), [](const auto& item) { return item.exact(); });
+  // Set and add differ in what they leave; add and remove are opposites.
   copy.op = e.op == edit::ListOp::add ? edit::ListOp::remove : edit::ListOp::add;
+  // Only exact items can be added: a pattern says what to remove.
   if (exact && !(e.items.empty() && e.sets.empty()))
     into.push_back({e.op == edit::ListOp::set ? "added instead of set" : "inverted", copy});
 }
@@ -314,10 +325,12 @@ Actions other_values(const PolicyEdit& one) {
                  [&](const edit::FibTable& e) { one_more(e, &edit::FibTable::table, made); },
                  [&](const edit::FibPrefsrc& e) {
                    edit::FibPrefsrc copy = e;
+                   // The last octet of IPv4; for IPv6 any octet does.
                    copy.address.octets[3] = static_cast<std::uint8_t>(copy.address.octets[3] ^ 1U);
                    made.push_back({"another address", copy});
                  },
                  [&](const edit::EcmpWeight& e) {
+                   // 256 is the largest weight.
                    const auto weight = static_cast<std::uint16_t>(e.weight == 256 ? 255 : e.weight + 1);
                    made.push_back({"another weight", edit::EcmpWeight{weight}});
                  },
@@ -334,6 +347,7 @@ class Mutator {
       : mutant_{"", {}, library}, use_(use), set_entries_max_(set_entries_max) {}
 
   void run(const std::set<std::string>& roots) {
+    // Only what the tests' policies use: other mutants could not be noticed.
     for (const std::string& root : roots) find(root);
     for (PolicyDefinition& definition : mutant_.library.policies)
       if (policies_.count(definition.name) != 0) policy(definition);
@@ -349,6 +363,7 @@ class Mutator {
   /// Puts `other` in the place of `at`, shows the mutant, and puts the old one back.
   template <typename Thing>
   void with(Thing& at, Thing other, const std::string& text, const minibgp::SourceMark& mark) {
+    // In place, so that the library is not copied for each mutant.
     std::swap(at, other);
     // Two equal terms make equal texts; reports and baselines need each mutant's own.
     const std::size_t before = ++named_[text];
@@ -362,6 +377,7 @@ class Mutator {
     for (const PolicyDefinition& definition : mutant_.library.policies) {
       // Policies may call each other: each is looked into once.
       if (definition.name != name || !policies_.insert(name).second) continue;
+      // Recursion ends with policies_, which has each name once.
       for (const PolicyTerm& term : definition.terms) {
         if (term.call) find(term.call->name);
         for (const PolicyMatch& one : term.matches) names_in(one);
@@ -394,6 +410,7 @@ class Mutator {
       // A name of its own, so that leaving a term out does not rename those behind it.
       if (term.name.empty()) term.name = "term " + std::to_string(i + 1);
     }
+    // By index: what is left out and put back moves the terms.
     for (std::size_t i = 0; i < definition.terms.size(); ++i) {
       const std::string where = definition.name + " / " + definition.terms[i].name;
       std::vector<PolicyTerm> without = definition.terms;
@@ -406,10 +423,12 @@ class Mutator {
   void term(PolicyTerm& term, const std::string& where) {
     verdicts(term, where);
     for (std::size_t i = 0; i < term.matches.size(); ++i) {
+      // Taken before the change, which the text is about.
       const std::string text = where + " / " + minibgp::to_text(term.matches[i]);
       const minibgp::SourceMark mark = term.matches[i].mark;
       std::vector<PolicyMatch> without = term.matches;
       without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
+      // Dropped: the term matches more. Inverted: it matches the rest.
       with(term.matches, without, text + ": dropped", mark);
       with(term.matches[i], PolicyMatch{match::Not{{term.matches[i]}}, mark}, text + ": inverted", mark);
       for (auto& other : other_values(term.matches[i]))
@@ -434,6 +453,7 @@ class Mutator {
       with(term.verdict, verdict, text, term.mark);
     };
     for (const TermVerdict verdict :
+         // Three mutants: every other verdict.
          {TermVerdict::accept, TermVerdict::reject, TermVerdict::next, TermVerdict::return_})
       if (verdict != term.verdict) become(verdict);
   }
@@ -445,6 +465,7 @@ class Mutator {
       if (sets_.count(set.name) == 0 || set.items.size() > set_entries_max_) continue;
       for (std::size_t i = 0; i < set.items.size(); ++i) {
         const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);
+        // Of the entry, for a report that points into the file.
         const minibgp::SourceMark mark = set.items[i].mark;
         for (const auto& other : others(set.items[i])) with(set.items[i], other.thing, text + ": " + other.how, mark);
         std::vector<Item> without = set.items;

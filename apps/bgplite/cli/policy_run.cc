@@ -34,6 +34,7 @@ void compare(const PolicyCase& test, CaseResult& result) {
     for (const AttributeText& text : texts)
       if (text.name == name && text.text != wanted) differs(name, wanted, text.text);
   for (const AttributeChange& change : changes_between(test.route.attributes, trace.result)) {
+    // A key that the case sets itself is not among the unchanged ones.
     const bool fixed = expect.all_unchanged || std::find(expect.unchanged.begin(), expect.unchanged.end(),
                                                          change.name) != expect.unchanged.end();
     const bool named =
@@ -48,6 +49,7 @@ const PolicyDefinition* policy_named(const PolicyLibrary& library, const std::st
   return nullptr;
 }
 
+// As the compiler names terms without a name.
 std::string name_of(const PolicyTerm& term, std::size_t position) {
   return term.name.empty() ? "term " + std::to_string(position + 1) : term.name;
 }
@@ -126,6 +128,7 @@ CaseResult run_case(const PolicyBench& bench, const PolicyCase& test, const mini
   if (!seat) return result;
   result.seat = *seat;
   if (!test.policy.empty()) result.seat.direction = test.direction;
+  // A mutant is compiled anew; what is built in is not changed by it.
   const bool from_table = table != nullptr && !seat->built_in;
   const minibgp::Policy& policy = from_table ? *table->find(seat->policy)->second : bench.policy(*seat);
   result.trace = policy.trace(test.route.attributes, bench.context(result.seat, test.route));
@@ -136,6 +139,7 @@ CaseResult run_case(const PolicyBench& bench, const PolicyCase& test, const mini
 
 void CoverageCounter::touch_policy(const std::string& name) {
   const PolicyDefinition* definition = policy_named(bench_.library(), name);
+  // Each once, which also ends the recursion of policies that ask each other.
   if (definition == nullptr || !policies_.insert(name).second) return;
   for (const PolicyTerm& term : definition->terms) {
     if (term.call) touch_policy(term.call->name);
@@ -150,6 +154,7 @@ void CoverageCounter::touch_policy(const std::string& name) {
 void CoverageCounter::touch_sets(const PolicyMatch& match, const PolicyCase& test) {
   each_condition(match, [&](const PolicyMatch& one) {
     each_set(one, bench_.library(), [&](const auto& condition, const auto& set) {
+      // Every entry that fits, not the first: all of them are covered by this case.
       for (std::size_t i = 0; i < set.items.size(); ++i)
         if (entry_matches(condition, set.items[i], test.route)) entries_[&set].insert(i);
     });
@@ -172,6 +177,7 @@ void CoverageCounter::add(const PolicyCase& test, const CaseResult& result) {
     if (seen.fired) fired_.emplace(seen.policy, seen.term);
     const PolicyDefinition* definition = policy_named(bench_.library(), seen.policy);
     for (std::size_t i = 0; definition != nullptr && i < definition->terms.size(); ++i)
+      // By name: traces have no positions. Two terms of one name are reached together.
       if (name_of(definition->terms[i], i) == seen.term)
         for (const PolicyMatch& match : definition->terms[i].matches) touch_sets(match, test);
   }
@@ -179,6 +185,7 @@ void CoverageCounter::add(const PolicyCase& test, const CaseResult& result) {
 
 Coverage CoverageCounter::result() const {
   Coverage coverage;
+  // By address: the sets of each kind are of a type of their own.
   std::set<const void*> counted;
   for (const std::string& name : policies_) {
     const PolicyDefinition* definition = policy_named(bench_.library(), name);
@@ -188,10 +195,12 @@ Coverage CoverageCounter::result() const {
       if (fired_.count({name, name_of(term, i)}) == 0)
         coverage.terms_missed.push_back(
             {"policy " + name + ": " + name_of(term, i), bench_.sources().place(term.mark)});
+      // A set that several terms name counts once.
       const auto count_set = [&](const auto&, const auto& set) {
         if (!counted.insert(&set).second) return;
         const auto reached = entries_.find(&set);
         const std::size_t hits = reached == entries_.end() ? 0 : reached->second.size();
+        // Entries of a file of its own count as one: a list of thousands would hide everything else.
         const bool in_place = std::all_of(set.items.begin(), set.items.end(), [&](const auto& item) {
           return item.mark.file == set.mark.file && item.mark.line != 0;
         });

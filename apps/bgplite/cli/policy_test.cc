@@ -52,6 +52,7 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths, std::st
       continue;
     }
     std::vector<std::string> found;
+    // Errors end the walk and are no exception; a directory that cannot be read has no tests.
     for (fs::recursive_directory_iterator each(path, code), end; !code && each != end; each.increment(code)) {
       const std::string name = each->path().filename().string();
       if (name.ends_with("_test.yaml") || name.ends_with("_test.yml")) found.push_back(each->path().string());
@@ -65,6 +66,7 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths, std::st
 
 bool fails_some_case(const PolicyBench& bench, const PolicyTests& tests, const minibgp::PolicyTable& table) {
   return std::any_of(tests.cases.begin(), tests.cases.end(),
+                     // Stops at the first case that fails: most mutants end there.
                      [&](const PolicyCase& test) { return !run_case(bench, test, &table).passed; });
 }
 
@@ -72,10 +74,13 @@ MutantReport mutate(const PolicyBench& bench, const PolicyTests& tests, const st
   MutantReport report;
   std::set<std::string> policies;
   for (const Ran& ran : cases)
+    // What is built in has no terms to change.
     if (!ran.result.seat.built_in) policies.insert(ran.result.seat.policy);
   std::set<std::string> listed, survived;
+  // Known by their text, which is unique (see Mutator::with()).
   for (const auto& [text, place] : tests.equivalent_mutants) listed.insert(text);
   each_mutant(bench.library(), policies, [&](const Mutant& mutant) {
+    // A change may make what does not compile, such as a call in a circle.
     const auto table = minibgp::compile_policies(mutant.library);
     if (!table) {
       ++report.impossible;
@@ -91,6 +96,7 @@ MutantReport mutate(const PolicyBench& bench, const PolicyTests& tests, const st
     (listed.count(mutant.text) != 0 ? report.equivalent : report.survivors).push_back({mutant.text, place});
   });
   for (const auto& [text, place] : tests.equivalent_mutants)
+    // Killed, or no mutant at all: the list would hide the next one of that name.
     if (survived.count(text) == 0) report.wrongly_listed.push_back({text, place});
   return report;
 }
@@ -99,6 +105,7 @@ FileReport run_file(const PolicyTests& tests, const PolicyBench& bench, bool wit
   FileReport report{tests.file, {}, {}, {}};
   CoverageCounter counter(bench);
   for (const PolicyCase& test : tests.cases) {
+    // Without a table: the policies as they are.
     report.cases.push_back({test, run_case(bench, test)});
     counter.add(test, report.cases.back().result);
   }
@@ -113,6 +120,7 @@ FileReport run_file(const PolicyTests& tests, const PolicyBench& bench, bool wit
 // --- Reports -------------------------------------------------------------------------------------------------------
 
 std::string failure_text(const Ran& ran) {
+  // The case could not be run: there is nothing to compare.
   if (!ran.result.error.empty()) return ran.result.error + "\n";
   std::string text;
   for (const std::string& line : ran.result.differences) text += line + "\n";
@@ -133,6 +141,7 @@ void print(const FileReport& report, const TestOptions& options) {
   }
   std::cout << report.file << ": " << report.cases.size() - failed << " passed, " << failed << " failed\n";
   const Coverage& coverage = report.coverage;
+  // Below 0: no bound was given.
   if (options.coverage || options.min_coverage >= 0) {
     std::cout << "coverage: " << coverage.percent() << "% (terms " << coverage.terms - coverage.terms_missed.size()
               << "/" << coverage.terms << ", set entries " << coverage.entries - coverage.entries_missed.size() << "/"
@@ -222,6 +231,7 @@ bool write_junit(const std::string& path, const std::vector<FileReport>& reports
   for (const FileReport& report : reports) {
     const auto failed =
         std::count_if(report.cases.begin(), report.cases.end(), [](const Ran& ran) { return !ran.result.passed; });
+    // Of all failures, also those that could not run.
     out << "  <testsuite name=\"" << escaped(report.file) << "\" tests=\"" << report.cases.size() << "\" failures=\""
         << failed << "\">\n";
     for (const Ran& ran : report.cases) {
@@ -239,6 +249,7 @@ bool write_junit(const std::string& path, const std::vector<FileReport>& reports
     out << "  </testsuite>\n";
   }
   out << "</testsuites>\n";
+  // Before good(): what is still buffered may not fit on the disk.
   out.close();
   return out.good();
 }
@@ -263,6 +274,7 @@ Exit run_policy_test(const TestOptions& options, const Common& common) {
     Diagnostics found;
     const PolicyTests tests = read_policy_tests(file, found);
     std::optional<PolicyBench> bench;
+    // A file with mistakes is left out, and the others run all the same, so that all mistakes are shown.
     if (!found.has_errors()) bench = open_bench(tests.config, found);
     for (const Diagnostic& one : found.all()) diagnostics.add(one);
     if (bench) reports.push_back(run_file(tests, *bench, options.mutate));

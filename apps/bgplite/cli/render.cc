@@ -12,6 +12,7 @@ namespace {
 std::string text(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return {};
+  // Numbers and truth values as JSON writes them.
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
@@ -26,6 +27,7 @@ bool flag(const Json& json, const char* key) {
 }
 
 const Json& list(const Json& json, const char* key) {
+  // By reference: an empty list that outlives the caller.
   static const Json none = Json::array();
   const auto found = json.find(key);
   return found != json.end() && found->is_array() ? *found : none;
@@ -135,6 +137,7 @@ std::string fib_line(const Json& status, const Screen& screen) {
   const std::string head = "kernel: " + count(number(status, "installed"), "route") + " (table " +
                            text(status, "table") + ", metric " + text(status, "metric") + ", protocol " +
                            text(status, "protocol") + "):";
+  // On a line of its own where both do not fit.
   return head + (head.size() + 1 + state.size() > screen.columns ? "\n        " : " ") + state + "\n";
 }
 
@@ -160,6 +163,7 @@ std::string withheld_lines(const Json& peer, const Json& prefixes) {
   std::string out;
   std::size_t withheld = 0;
   const Json by_reason = prefixes.value("withheld", Json::object());
+  // The daemon sends all reasons, most of them with 0.
   for (const Json& count : by_reason) withheld += count.get<std::size_t>();
   const Json& listed = list(peer, "withheld");
   if (withheld != 0) out += line("not announced", std::to_string(withheld) + " that export policy accepts");
@@ -207,12 +211,14 @@ std::string render_peer(const Json& answer, const Screen& screen) {
       out += line("", text(down, "detail"));
     }
     const std::string attempt = text(peer, "last_attempt");
+    // Often the end of the session was told by the attempt itself.
     if (!attempt.empty() && attempt != text(peer.value("last_down", Json::object()), "detail"))
       out += line("last attempt", attempt);
     out += line("router id", text(peer, "router_id"));
     out += line("our address", text(peer, "local_address"));
     out += line("tunnel", text(peer, "tunnel"));
     if (peer.contains("probe")) out += line("probe", probe_text(peer["probe"]));
+    // 0 until a session was negotiated.
     if (number(peer, "hold_s") > 0 || state == "Established")
       out += line("timers", "hold " + text(peer, "hold_s") + "s, keepalive " + text(peer, "keepalive_s") +
                                 "s (configured " + text(configured, "hold_s") + "s, " +
@@ -230,6 +236,7 @@ std::string render_peer(const Json& answer, const Screen& screen) {
                                 text(peer, "attribute_discards") + " attributes discarded");
     out += line("sessions", text(peer, "established") + " established, " + text(peer, "dropped") + " dropped");
     if (!capabilities.empty()) out += capability_lines(capabilities, peer.value("end_of_rib", Json::object()));
+    // A text or an object: accept_all stands in place of two names.
     const Json policy = peer.value("policy", Json());
     if (policy.is_string()) out += line("policy", "accept_all: every route, both ways");
     if (policy.is_object())
@@ -241,6 +248,7 @@ std::string render_peer(const Json& answer, const Screen& screen) {
 
 /// FRR's flags: > the best, = shares the traffic with it; S stale, ! not usable, x refused by policy.
 std::string flags_of(const Json& path) {
+  // Nothing else of it matters then.
   if (!flag(path, "accepted")) return "x ";
   std::string flags = flag(path, "stale") ? "S" : (flag(path, "usable") ? "*" : "!");
   return flags + (flag(path, "best") ? ">" : (flag(path, "multipath") ? "=" : " "));
@@ -280,6 +288,7 @@ std::string render_routes(const Json& answer, const Screen& screen) {
     bool first = true;
     for (const Json& path : list(route, "paths")) {
       const std::string flags = flags_of(path);
+      // By the flags, so that colour and sign agree.
       const Color color =
           flags[0] == 'x' || flags[0] == '!' ? Color::red : (flags[1] == ' ' ? Color::none : Color::green);
       table.add({Cell{flags, color}, std::exchange(first, false) ? text(route, "prefix") : "", next_hop_of(path),
@@ -314,6 +323,7 @@ std::string via_text(const Json& via) {
 
 std::string kernel_state(const Json& route) {
   if (route.contains("refused")) return "refused: " + text(route["refused"], "reason");
+  // An adopted route waits for the end of adoption; others are on their way out.
   if (!flag(route, "desired")) return flag(route, "adopted") ? "kept" : "leaving";
   if (!flag(route, "installed")) return "waiting";
   return flag(route, "in_sync") ? "ok" : "changing";
@@ -358,6 +368,7 @@ std::string render_failovers(const Json& failovers, const Screen& screen) {
   constexpr std::size_t kShown = 5;
   Table table{
       {{"Lost at"}, {"Tunnel", Align::left, Fit::cut}, {"Moved in", Align::right}, {"Because", Align::left, Fit::cut}}};
+  // The newest, oldest of them first.
   for (std::size_t i = failovers.size() > kShown ? failovers.size() - kShown : 0; i < failovers.size(); ++i) {
     const Json& one = failovers[i];
     std::string why = text(one, "reason");
@@ -440,11 +451,13 @@ std::string render_log(const Json& answer, const Screen& screen) {
     const Color color = level == "error" ? Color::red : (level == "warning" ? Color::yellow : Color::none);
     std::string head = clock_time(number(one, "time_ms")) + " ";
     const std::string indent(head.size(), ' ');
+    // Below the head, in the same column.
     const std::size_t room = std::max(screen.columns, 2 * indent.size()) - indent.size();
     std::string left = (color == Color::none ? "" : level + ": ") + text(one, "text");
     while (!left.empty()) {
       const std::size_t space = left.rfind(' ', room);
       const bool whole = left.size() <= room;
+      // A word that is longer than the line is cut.
       const std::size_t cut = whole ? left.size() : (space == std::string::npos || space == 0 ? room : space);
       out += head + colored(left.substr(0, cut), color, screen.colors) + "\n";
       left.erase(0, std::min(left.find_first_not_of(' ', cut), left.size()));
@@ -512,6 +525,7 @@ std::string render_explain(const Json& answer, const Screen& screen) {
     const bool refused = route.contains("refused");
     out += line("kernel", (refused ? "refused" : kernel_state(route)) + ", metric " + text(route, "metric"));
     // Further left than other values: a reason is a sentence.
+    // The column of the values is too narrow for it.
     if (refused) out += "       " + colored(text(route["refused"], "reason"), Color::red, screen.colors) + "\n";
     for (const Json& via : list(route, "vias")) out += line("", via_text(via));
     if (refused) out += line("", text(route["refused"], "detail"));
@@ -526,6 +540,7 @@ std::string render_explain(const Json& answer, const Screen& screen) {
 
 bool loses_traffic(const Json& step) {
   const std::string effect = text(step, "effect");
+  // A refresh costs no packet, and `live` touches nothing. Withdrawing ("leave") does.
   return effect == "reset" || effect == "tunnel" || effect == "leave";
 }
 
@@ -538,6 +553,7 @@ std::string render_plan(const Json& answer, const Screen& screen) {
   const Json& steps = list(answer, "steps");
   if (steps.empty()) return out + "nothing would change\n";
   for (const Json& step : steps)
+    // In red: the sign is what the question is about.
     out += colored(loses_traffic(step) ? "! " : "  ", Color::red, screen.colors) + text(step, "text") + "\n";
   return out;
 }

@@ -24,6 +24,7 @@ void problem(RibSummary& summary, std::string text) {
 
 /// MRT begins with a time and then a type from a short list (RFC 6396 s.4).
 bool looks_like_mrt(const std::vector<std::uint8_t>& file) {
+  // The header has 12 octets.
   if (file.size() < 12) return false;
   const auto type = static_cast<unsigned>(file[4] << 8U | file[5]);
   return type == 11 || type == 12 || type == 13 || type == 16 || type == 17;
@@ -31,6 +32,7 @@ bool looks_like_mrt(const std::vector<std::uint8_t>& file) {
 
 /// Names of peers are looked up once per address, not once per route.
 void set_peer(PolicyRoute& route, const minibgp::MrtPeer& peer, minibgp::MrtPeer& last) {
+  // `last` says whose name stands in the route.
   if (route.peer && last == peer) return;
   last = peer;
   route.peer = minibgp::to_text(peer.address);
@@ -44,12 +46,14 @@ void announced(const minibgp::UpdateMessage& update, PolicyRoute& route, const U
     ++summary.routes;
     use(route);
   }
+  // IPv4 stands in the message itself with the attribute's next hop; what MP_REACH_NLRI announces has its own.
   route.attributes.next_hop = update.mp_next_hop;
   for (const minibgp::Nlri& nlri : update.mp_announced) {
     route.prefix = nlri.prefix;
     ++summary.routes;
     use(route);
   }
+  // A table of routes is what counts; withdrawals are not looked at.
   summary.skipped += update.withdrawn.size();
 }
 
@@ -77,12 +81,15 @@ void read_mrt(const std::vector<std::uint8_t>& file, const Use& use, RibSummary&
       case minibgp::MrtRecord::Kind::message: {
         minibgp::DecodeOptions options;
         options.four_octet_as = record.four_octet_as;
+        // The record's type says whether there are path identifiers (RFC 8050).
         options.add_path.fill(record.add_path);
         options.extended_messages = true;
+        // Archives are old: AS_SETs were common (RFC 9774 has deprecated them).
         options.accept_as_set = true;
         const minibgp::DecodedMessage message = minibgp::decode_message(record.message, options);
         const auto* update = std::get_if<minibgp::UpdateMessage>(&message.value);
         if (update == nullptr) break;
+        // A peer would take its routes away, so they were not in its table.
         if (message.verdict >= minibgp::MessageVerdict::treat_as_withdraw) {
           problem(summary, "offset " + std::to_string(record.offset) + ": UPDATE with errors");
           break;
@@ -120,10 +127,13 @@ void read_path(const json& path, const std::string& prefix, const Use& use, RibS
   PolicyRoute route;
   std::optional<std::string> wrong = set_route_field(route, "prefix", {prefix});
   // What policy has changed already stands beside what was received: that is what goes through the policies again.
+  // Without "received" nothing was changed, and the path is what was received.
   const bool edited = path.contains("received") && path["received"].is_object();
   if (edited && path.contains("peer")) wrong = set_route_field(route, "peer", texts_of(path["peer"]));
   for (const auto& [name, value] : (edited ? path["received"] : path).items()) {
+    // Objects are not fields: "capabilities" and the like.
     if (wrong || value.is_object()) continue;
+    // Other keys are of no route, and are passed over.
     if (auto error = set_route_field(route, name, texts_of(value)); error && !error->starts_with("unknown"))
       wrong = error;
   }
@@ -159,6 +169,7 @@ void read_line(std::string_view line, std::size_t number, const Use& use, RibSum
     const std::string_view word = line.substr(begin, end - begin);
     at = end;
     const std::size_t equals = word.find('=');
+    // The first word without '=' is the prefix.
     if (equals == std::string_view::npos) {
       wrong = route.prefix ? std::optional{"'" + std::string(word) + "' is no field=value"}
                            : set_route_field(route, "prefix", {std::string(word)});
@@ -209,6 +220,7 @@ bool each_route(const std::vector<std::uint8_t>& file, const Use& use, RibSummar
     read_routes(root, use, summary);
     return true;
   }
+  // Text has no octet 0.
   if (text.find('\0') != std::string_view::npos) return error = "neither MRT, JSON nor a list of routes", false;
   summary.format = RibFormat::text;
   read_text(text, use, summary);

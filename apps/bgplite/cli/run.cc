@@ -46,6 +46,7 @@ void give_directories(const Config& config) {
   if (config.user.empty() || ::geteuid() != 0) return;
   const passwd* user = ::getpwnam(config.user.c_str());
   if (user == nullptr) return;  // drop_privileges() says so.
+  // The directories exist already under systemd (RuntimeDirectory=, StateDirectory=); by hand they may not.
   for (const std::string& directory :
        {config.control.socket.substr(0, config.control.socket.rfind('/')), config.state_dir}) {
     if (directory.empty()) continue;
@@ -54,6 +55,7 @@ void give_directories(const Config& config) {
   }
   // Also what an earlier run left there as root: it is read and replaced by the user from now on.
   for (const char* file : {"host", "configuration", "runtime.yaml"})
+    // lchown(): what is a link is not followed, because the directory may be the user's already.
     static_cast<void>(::lchown((config.state_dir + "/" + file).c_str(), user->pw_uid, user->pw_gid) == 0);
 }
 
@@ -63,6 +65,7 @@ class Run {
       : log_(start.loaded.config.log.format),
         server_(io_, log_,
                 [this](const control::Request& request, const control::Reply& reply) {
+                  // Commands are made at the end of open(); no request comes before the loop runs.
                   commands_->handle(request, reply);
                 }),
         daemon_(io_, log_, start.loaded.config),
@@ -77,10 +80,12 @@ class Run {
     sigset_t reload;
     ::sigemptyset(&reload);
     ::sigaddset(&reload, SIGHUP);
+    // A SIGHUP that came while the configuration was read is delivered here, and waits in the signal set.
     ::sigprocmask(SIG_UNBLOCK, &reload, nullptr);
   }
 
   Exit run() {
+    // Writing to a peer or a client that is gone gives EPIPE.
     ::signal(SIGPIPE, SIG_IGN);
     for (const Diagnostic& one : start_->loaded.diagnostics.all()) log_.warning(LogArea::config, to_text(one));
     if (!start_->note.empty()) log_.error(LogArea::config, start_->note);
@@ -88,7 +93,9 @@ class Run {
       log_.error(LogArea::config, opened.error());
       return Exit::io;
     }
+    // A configuration is large, and the daemon has its own copy.
     start_.reset();
+    // After open(), whose last threads have been started.
     filter_calls();
     give_back_startup_memory();
     notify_systemd("READY=1\nSTATUS=running");
@@ -102,10 +109,13 @@ class Run {
   /// Either everything is open afterwards, or nothing was touched that others would notice.
   minibgp::Result<void, std::string> open() {
     const Config& config = daemon_.config();
+    // In this order: the lock first, which tells whether another daemon runs; then what root may do; then the rest.
     if (auto reserved = server_.reserve(config.control.socket); !reserved) return reserved;
     give_directories(config);
+    // Its process starts with root's rights, and before there are threads.
     host_.keep_nft(config);
     if (auto dropped = drop_privileges(config); !dropped) return dropped;
+    // Without routes and tunnels an ordinary user may run it.
     const bool needs_admin = config.fib.enabled || !config.tunnels.empty();
     if (needs_admin && !may_administer_network())
       return minibgp::unexpected(
@@ -114,6 +124,7 @@ class Run {
       if (auto opened = metrics_.open(config.metrics.listen); !opened) return opened;
     // Nothing is answered before the loop runs.
     if (auto opened = server_.open(config.control.socket, config.control.group); !opened) return opened;
+    // The socket is taken away again: clients shall not wait for a daemon that ends.
     if (auto started = daemon_.start(); !started) return server_.close(), started;
     life_ = std::make_unique<Life>(io_, log_, daemon_, path_, std::move(*start_));
     life_->at_host = [this](const Config& now) { host_.keep(now, now.fib.audit_interval); };
@@ -131,12 +142,14 @@ class Run {
   void wait_for_signal() {
     signals_.async_wait([this](const Error& error, int signal) {
       if (error) return;
+      // Armed again in any case, so that a second signal is seen while the first is worked on.
       signal == SIGHUP ? reload() : stop(signal);
       wait_for_signal();
     });
   }
 
   void reload() {
+    // systemd waits for READY=1 after this.
     notify_systemd("RELOADING=1");
     life_->apply(std::nullopt, ConfigKeeper::Origin::signal,
                  [this](const Life::Outcome& outcome) { reloaded(outcome); });
@@ -160,10 +173,12 @@ class Run {
   void stop(int signal) {
     if (std::exchange(stopping_, true)) {
       log_.warning(LogArea::config, "stopped at once, on a second signal");
+      // What the kernel has stays; nothing is taken out any more.
       return io_.stop();
     }
     log_.info(LogArea::config, std::string{"stopping on "} + (signal == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_systemd("STOPPING=1");
+    // New requests and scrapes would only delay the end.
     server_.close();
     metrics_.close();
     daemon_.stop([this] {
@@ -177,6 +192,7 @@ class Run {
     const auto interval = watchdog_interval();
     if (!interval) return;
     notify_systemd("WATCHDOG=1");
+    // Twice as often as asked, so that one late turn is no death.
     watchdog_.expires_after(*interval / 2);
     watchdog_.async_wait([this](const Error& error) { error ? void() : feed_watchdog(); });
   }
@@ -198,6 +214,7 @@ class Run {
 };
 
 Exit run_daemon(const std::string& file) {
+  // Absolute, because a reload must find it whatever the working directory is.
   const std::string path = std::filesystem::absolute(file);
   StartConfig start = load_for_start(path);
   if (start.loaded.diagnostics.has_errors()) {

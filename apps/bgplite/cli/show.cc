@@ -27,7 +27,9 @@ Json frr_shape(const Common& common, const ShowRequest& request, const Json& ans
     case View::peer:
       return frr_neighbors(answer);
     case View::routes: {
+      // One prefix has another shape in FRR than a table.
       if (request.arguments.contains("prefix") && !request.arguments.contains("match")) return frr_route(answer);
+      // FRR's table of routes has the router's own values in front.
       const auto config = ask(common, "show.config");
       return frr_routes(answer, config ? config->value("router", Json::object()) : Json::object());
     }

@@ -19,6 +19,7 @@ struct Name {
   std::string_view word;
   View view;
 };
+// The first word, in any of the spellings that people know from other routers.
 constexpr Name kNames[] = {
     {"summary", View::summary}, {"peers", View::peers},          {"peer", View::peers},
     {"neighbors", View::peers}, {"neighbor", View::peers},       {"neighbours", View::peers},
@@ -60,6 +61,7 @@ minibgp::Result<ShowRequest, std::string> routes(const Words& words, ShowRequest
       if (i + 1 == words.size())
         return minibgp::unexpected("'" + word + "' of which peer? show routes " + word + " PEER");
       request.arguments["direction"] = direction;
+      // The word behind is the peer's, whatever it is called.
       request.arguments["peer"] = words[++i];
       if (direction == "out") request.view = View::announced;
     } else if (word == "longer" || word == "longer-prefixes") {
@@ -69,6 +71,7 @@ minibgp::Result<ShowRequest, std::string> routes(const Words& words, ShowRequest
     } else if (is_prefix(word)) {
       request.arguments["prefix"] = word;
       // An address asks for the route that is used for it.
+      // Unless "longer" or "shorter" stood in front.
       if (word.find('/') == std::string::npos && !request.arguments.contains("match"))
         request.arguments["match"] = "lookup";
     } else {
@@ -83,6 +86,7 @@ minibgp::Result<ShowRequest, std::string> peers(const Words& words, ShowRequest 
   request.verb = "show.peers";
   if (words.empty()) return request;
   const std::string direction = words.size() > 1 ? direction_of(words[1]) : std::string{};
+  // "peers X in" is "routes in X".
   if (!direction.empty()) return routes({direction, words[0]}, std::move(request));
   if (words.size() > 1 && words[1] == "routes") return routes({"in", words[0]}, std::move(request));
   if (words.size() > 1) return minibgp::unexpected("'" + words[1] + "' is not known here");
@@ -99,6 +103,7 @@ void take_frr_words(Words& words, ShowRequest& request) {
     words[0] = "fib";
     words.erase(std::remove(words.begin(), words.end(), "bgp"), words.end());
   }
+  // In any order and number: "show bgp ipv4 unicast", "show ip bgp".
   while (!words.empty() &&
          (words[0] == "ip" || words[0] == "bgp" || words[0] == "ipv4" || words[0] == "ipv6" || words[0] == "unicast")) {
     request.frr = true;
@@ -158,10 +163,12 @@ minibgp::Result<ShowRequest, std::string> parse_show(Words words) {
   }
   take_frr_words(words, request);
   if (words.empty()) {
+    // "show ip bgp" alone is the table.
     if (request.frr) return routes({}, std::move(request));
     request.verb = "show.summary";
     return request;
   }
+  // "show 10.0.0.0/8" without another word.
   if (is_prefix(words[0])) return routes(words, std::move(request));
   const Name* const name = name_of(words[0]);
   if (name == nullptr) {

@@ -27,6 +27,7 @@ std::string cut(std::string text, std::size_t width) {
 }
 
 std::string padded(std::string text, std::size_t width, Align align) {
+  // 0 where the text is wider: nothing is cut here.
   const std::string space(width - std::min(width, columns_of(text)), ' ');
   return align == Align::left ? text + space : space + text;
 }
@@ -62,12 +63,14 @@ std::string Table::to_text(const Screen& screen) const {
       const bool allowed = columns_[i].fit == Fit::cut && widths[i] > std::max(kCutColumnMin, columns_[i].title.size());
       if (allowed && (widest == columns_.size() || widths[i] > widths[widest])) widest = i;
     }
+    // Nothing can be cut any more: the table is wider than the screen.
     if (widest == columns_.size()) break;
     --widths[widest];
     --total;
   }
   std::string text;
   const auto end_line = [&] {
+    // Blanks at the end would be copied with the line. Colour codes behind them keep some.
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';
   };
@@ -77,6 +80,7 @@ std::string Table::to_text(const Screen& screen) const {
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < columns_.size(); ++i)
       text += (i == 0 ? "" : std::string{kGap}) +
+              // Padded before it is coloured: codes take no room on the screen.
               colored(padded(cut(row[i].text, widths[i]), widths[i], columns_[i].align), row[i].color, screen.colors);
     end_line();
   }

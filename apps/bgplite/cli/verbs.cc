@@ -30,6 +30,7 @@ Screen screen_of_output() {
   if (const char* wish = std::getenv("COLUMNS"))
     if (const auto columns = std::strtoul(wish, nullptr, 10); columns != 0) screen.columns = columns;
   const char* term = std::getenv("TERM");
+  // NO_COLOR is a convention of many programs (no-color.org).
   screen.colors = terminal && std::getenv("NO_COLOR") == nullptr && term != nullptr && std::string_view{term} != "dumb";
   return screen;
 }
@@ -39,6 +40,7 @@ std::string complaint_of(const CLI::App& app, const CLI::ParseError& error) {
   std::string where = app.get_name();
   std::vector<std::string> options;
   const CLI::App* verb = &app;
+  // Down the verbs that were recognized, with the options of each.
   for (;;) {
     for (const CLI::Option* option : verb->get_options())
       for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
@@ -48,11 +50,13 @@ std::string complaint_of(const CLI::App& app, const CLI::ParseError& error) {
     where += " " + verb->get_name();
   }
   std::string text;
+  // What was left over is what was mistyped.
   for (const std::string& word : app.remaining(true)) {
     const std::string hint = did_you_mean(word, {options.begin(), options.end()});
     text += (text.empty() ? "" : ", ") + ("'" + word + "' is not expected") + (hint.empty() ? "" : " (" + hint + ")");
   }
   if (text.empty()) text = error.what();
+  // The library's own words for it.
   if (text == "A subcommand is required") text = "a verb is missing";
   return where + ": " + text + "; see " + where + " --help";
 }
@@ -70,6 +74,7 @@ Verbs::Verbs()
     : common_(std::make_shared<Common>()),
       app_(std::make_unique<CLI::App>("A BGP router for VPN gateways: one process, one YAML file.", "bgplite")) {
   app_->require_subcommand(1);
+  // Options of the program may stand behind the verb.
   app_->fallthrough();
   app_->set_version_flag("--version", std::string{"bgplite "} + minibgp::kVersionText);
   app_->add_option("-c,--config", common_->config, "Configuration file")->capture_default_str();
@@ -92,12 +97,14 @@ void Verbs::action(CLI::App& verb, std::function<Exit()> run) {
 }
 
 void Verbs::action_from(CLI::App& verb, std::function<std::function<Exit()>()> make) {
+  // While the parser is still there, which `make` looks at.
   verb.final_callback([this, make = std::move(make)] { chosen_ = make(); });
 }
 
 std::function<Exit()> Verbs::parse(int argc, char** argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   std::vector<std::string> names;
+  // Without a filter CLI11 gives only those that were used.
   for (const CLI::App* verb : app_->get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(verb->get_name());
   if (!words.empty() && (words[0] == "help" || words[0] == "?")) {
@@ -116,6 +123,7 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream complaint;
+    // 0: --help or --version, which CLI11 reports as errors, too.
     if (app_->exit(error, out, complaint) == 0) return [out = out.str()] { return std::cout << out, Exit::ok; };
     return [text = complaint_of(*app_, error)] {
       std::cerr << text << '\n';
@@ -124,6 +132,7 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
   }
   common_->screen = screen_of_output();
   common_->config_given = app_->count("--config") != 0;
+  // A verb that has only verbs below it.
   if (!chosen_) return [help = app_->help()] { return std::cerr << help, Exit::bad_input; };
   // The action may refer to common(): it holds on to it.
   return [run = std::move(chosen_), common = common_] {

@@ -15,6 +15,7 @@ constexpr std::string_view kHead = "bgplite configuration 1\n";
 /// FNV-1a. It finds a file that was cut or overwritten, not one that was forged.
 std::uint64_t digest(std::string_view text) {
   std::uint64_t hash = 0xCBF29CE484222325U;
+  // The two constants of 64-bit FNV.
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
   return hash;
 }
@@ -23,6 +24,7 @@ void write(std::string& into, std::string_view name, const Bundle& bundle) {
   into += name;
   into += " " + std::to_string(bundle.files().size()) + "\n";
   for (const auto& [path, text] : bundle.files()) {
+    // Lengths in front of the octets: nothing in a path or a text needs to be escaped.
     into += std::to_string(path.size()) + " " + std::to_string(text->size()) + "\n";
     into += path;
     into += *text;
@@ -59,6 +61,7 @@ class Parts {
     word(name);
     word(" ");
     const auto count = number<std::size_t>("\n");
+    // `good_` ends the loop: the count comes from the file.
     for (std::size_t i = 0; i < count && good_; ++i) {
       const auto path_size = number<std::size_t>(" ");
       const auto size = number<std::size_t>("\n");

@@ -93,6 +93,7 @@ class Checker {
   }
 
   void router() {
+    // Nothing of the section was written: the hint then shows all of it.
     const bool empty = config_.router.asn == Asn{0} && config_.router.router_id == minibgp::RouterId{0};
     if (config_.router.asn == Asn{0} && !wrong("router.asn"))
       error("router", "'router' needs an 'asn'", empty ? "router: { asn: 65530, router_id: 192.0.2.1 }" : "");
@@ -128,6 +129,7 @@ class Checker {
     if (cloud.refuses_default && network.prefix == kDefaultV4)
       warning(path, std::string{cloud.name} + " refuses 0.0.0.0/0");
     const bool shared = kSharedV4.covers(network.prefix) || network.prefix.covers(kSharedV4);
+    // The default route overlaps everything and has a warning of its own.
     if (cloud.refuses_shared && shared && network.prefix != kDefaultV4)
       warning(path, std::string{cloud.name} + " does not allow networks that overlap 100.64.0.0/10");
   }
@@ -175,6 +177,7 @@ class Checker {
     for (const auto& [name, tunnel] : config_.tunnels)
       for (const auto& own : tunnel.options.addresses)
         if (own.address == address) error(path, "peer " + key + " has the address of our own end of tunnel " + name);
+    // The same link-local address may be used on several links.
     if (address.is_link_local_v6()) return;
     for (const auto& [other, peer] : config_.peers)
       if (other != key && peer.options.local_address == address)
@@ -183,6 +186,7 @@ class Checker {
         config_.listen.addresses.end())
       error(path, "peer " + key + " has our own address: we listen on it");
     for (const auto& [name, tunnel] : config_.tunnels)
+      // Names of hosts are left out: they cannot be compared with an address.
       for (const std::string& own :
            tunnel.options.ike ? tunnel.options.ike->local_addresses : std::vector<std::string>{})
         if (minibgp::parse_address(own) == address)
@@ -193,8 +197,10 @@ class Checker {
   /// interface will have is written here; of other interfaces only the running daemon knows.
   void next_hops(const std::string& key, const std::string& path, const minibgp::PeerOptions& options) {
     const bool over_ipv4 = options.address.family == minibgp::Family::ipv4;
+    // A session over IPv6 with extended next hops can announce IPv4 with an IPv6 next hop.
     if (!options.families[over_ipv4 ? 1 : 0] || (!over_ipv4 && options.extended_next_hop)) return;
     const auto tunnel = config_.tunnels.find(options.tunnel);
+    // Without addresses in the configuration somebody else sets them.
     if (tunnel == config_.tunnels.end() || tunnel->second.options.addresses.empty()) return;
     for (const auto& own : tunnel->second.options.addresses)
       if ((own.address.family == minibgp::Family::ipv4) != over_ipv4 && !own.address.is_link_local_v6()) return;
@@ -213,6 +219,7 @@ class Checker {
             "RFC 4271 s.4.2");
     if (timers.hold_s == 0 && !peer.options.tunnel.empty())
       warning(path + ".timers.hold", "hold 0s: a peer behind a tunnel that fails silently is never noticed");
+    // Compared by multiplication, so that a third is not rounded.
     if (timers.hold_s > 2 && timers.keepalive_s * 3U > timers.hold_s)
       warning(path + ".timers.keepalive",
               "keepalive " + std::to_string(timers.keepalive_s) + "s is more than a third of hold " +
@@ -244,6 +251,7 @@ class Checker {
     if (config_.networks.size() > cloud.prefixes_max)
       warning("networks", std::to_string(config_.networks.size()) + " networks, but " + limit +
                               (cloud.drops_session_beyond ? " and then closes the session" : ""));
+    // The default of the limit is above what clouds take; only a value that was written is worth a remark.
     const bool raised = places_.has(path + ".export_limit.max") || places_.has("defaults.peer.export_limit.max");
     if (raised && peer.options.export_limit.max > cloud.prefixes_max)
       warning(path + ".export_limit.max", "export_limit of peer " + key + " is " +
@@ -279,6 +287,7 @@ class Checker {
     const CloudFacts& cloud = facts_of(tunnel == config_.tunnels.end() ? Cloud::none : tunnel->second.cloud);
     const std::uint32_t most =
         std::min(peer.options.export_limit.max, cloud.prefixes_max == 0 ? UINT32_MAX : cloud.prefixes_max);
+    // The networks themselves come first, the halves take what is left.
     if (config_.networks.size() + halves > most)
       warning(at,
               std::to_string(config_.networks.size()) + " networks and " + std::to_string(halves) +
@@ -289,6 +298,7 @@ class Checker {
   void policies(const std::string& key, const std::string& path, const PeerConfig& peer) {
     std::vector<std::string_view> known;
     for (const auto& [name, policy] : config_.policies)
+      // A policy in place has a name in parentheses, which is no name to suggest.
       if (name.front() != '(') known.emplace_back(name);
     const auto must_exist = [&](const std::string& name, const char* which) {
       if (name.empty() || name.front() == '(' || config_.policies.count(name) != 0) return;
@@ -318,6 +328,7 @@ class Checker {
     const std::string& interface = options.interface.empty() ? name : options.interface;
     if (options.mode == Mode::interface) {
       if (options.if_id == 0 && !wrong(path + ".if_id")) error(path, "tunnel " + name + " needs an 'if_id'");
+      // IFNAMSIZ is 16 with the terminating zero.
       if (interface.size() > 15 || interface.find('/') != std::string::npos)
         error(path + (options.interface.empty() ? "" : ".interface"),
               "'" + interface + "' cannot be an interface's name", "at most 15 characters, no slash: give 'interface'");
@@ -369,6 +380,7 @@ class Checker {
       return error(path, "tunnel " + name + " needs an 'address' for its peer " + tunnel.peer);
     for (const auto& own : tunnel.options.addresses)
       if (Prefix::of(own.address, own.length_bits).contains(address)) return;
+    // The interface has a link-local address of its own for such a peer.
     if (address.is_link_local_v6()) return;
     warning(path + ".peer", "peer " + tunnel.peer + " is in none of the networks of tunnel " + name);
   }
@@ -377,6 +389,7 @@ class Checker {
     using minibgp::xfrm::vici::Complaint;
     for (const Complaint& complaint : minibgp::xfrm::vici::check(tunnel.options)) {
       const std::string at = path + "." + std::string{complaint.key};
+      // What is missing was reported as wrong already.
       if (complaint.missing && wrong(at)) continue;
       if (complaint.weight == Complaint::Weight::error) {
         error(at, complaint.text, std::string{complaint.hint});
@@ -400,7 +413,9 @@ class Checker {
     for (const auto& [name, tunnel] : config_.tunnels) {
       const std::string path = "tunnels." + name;
       const minibgp::xfrm::TunnelOptions& options = tunnel.options;
+      // Policies have no interface and no if_id.
       if (options.mode == Mode::policy) continue;
+      // Several tunnels of mode link have none, which is no conflict.
       if (const auto [other, fresh] = if_ids.emplace(options.if_id, name); !fresh && options.if_id != 0)
         error(path + ".if_id", "if_id " + std::to_string(options.if_id) + " is also that of tunnel " + other->second);
       const std::string& interface = options.interface.empty() ? name : options.interface;
@@ -427,6 +442,7 @@ class Checker {
     using Ends = std::tuple<std::string, std::set<std::string>, std::string, std::string>;
     std::map<Ends, std::string> seen;
     for (const auto& [name, tunnel] : config_.tunnels) {
+      // Policies are told apart by their selectors.
       if (!tunnel.options.ike || tunnel.options.mode == Mode::policy) continue;
       const minibgp::xfrm::IkeOptions& ike = *tunnel.options.ike;
       const std::set<std::string> local{ike.local_addresses.begin(), ike.local_addresses.end()};
@@ -472,6 +488,7 @@ class Checker {
   void return_path_peers() {
     const auto wanted = [](const auto& peer) { return peer.second.return_path.more_specifics; };
     const auto count = std::count_if(config_.peers.begin(), config_.peers.end(), wanted);
+    // One bit for each of them, see ReturnPath.
     if (static_cast<std::size_t>(count) > kReturnPathPeersMax)
       error("peers", "at most " + std::to_string(kReturnPathPeersMax) + " peers can have return_path, not " +
                          std::to_string(count));
@@ -488,6 +505,7 @@ class Checker {
     if (config_.fib.table == 220)
       warning("fib.table", "table 220 is the one that strongSwan puts routes into", "use another one");
     metrics();
+    // sun_path has 108 octets with the terminating zero.
     if (config_.control.socket.size() > 107)
       error("control.socket", "the path of a Unix socket has at most 107 octets");
   }
@@ -495,6 +513,7 @@ class Checker {
   void metrics() {
     const std::string& listen = config_.metrics.listen;
     if (listen.empty() || listen.front() == '/') return;
+    // The last colon: an IPv6 address in brackets has others.
     const std::size_t colon = listen.rfind(':');
     std::string host = listen.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -530,6 +549,7 @@ bool everything(const std::vector<std::string>& selectors, minibgp::Family famil
     if (one == "0.0.0.0-255.255.255.255" && family == minibgp::Family::ipv4) return true;
     if (const auto prefix = minibgp::parse_prefix(one); prefix && prefix->family == family) networks.insert(*prefix);
   }
+  // After the step for a length every network of that length whose both halves are there is known as its whole.
   for (int length = family == minibgp::Family::ipv4 ? 32 : 128; length > 0; --length) {
     std::map<Prefix, int> halves;
     for (const Prefix& network : networks)

@@ -21,6 +21,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    // Three rows are enough: the swap looks two rows back.
     before.swap(above);
     above.swap(row);
   }
@@ -54,12 +55,14 @@ void Diagnostics::sort() {
   std::stable_sort(all_.begin(), all_.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
   });
+  // Sorted, so equal ones stand next to each other.
   // What holds of two tunnels at once is said once.
   std::vector<Diagnostic> kept;
   for (Diagnostic& one : all_) {
     const auto elsewhere = [&](const Diagnostic& other) {
       return std::tie(other.file, other.line, other.column) != std::tie(one.file, one.line, one.column);
     };
+    // Only diagnostics of the same place are compared.
     const auto here = std::find_if(kept.rbegin(), kept.rend(), elsewhere).base();
     if (std::find(here, kept.end(), one) == kept.end()) kept.push_back(std::move(one));
   }
@@ -74,6 +77,7 @@ std::string Diagnostics::to_text() const {
 
 std::string_view nearest_of(std::string_view word, const std::vector<std::string_view>& candidates) {
   std::string_view nearest;
+  // A word may differ in half of its letters, but in three at most.
   std::size_t distance = std::max<std::size_t>(1, std::min<std::size_t>(3, word.size() / 2)) + 1;
   for (const std::string_view candidate : candidates) {
     const std::size_t d = edit_distance(word, candidate);

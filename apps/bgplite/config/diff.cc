@@ -76,6 +76,7 @@ std::string changed_options(const PeerConfig& a, const PeerConfig& b) {
   note(x.tcp_mss != y.tcp_mss || x.tcp_user_timeout_ms != y.tcp_user_timeout_ms, "TCP options");
   note(a.on_tunnel_down != b.on_tunnel_down, "session_on_tunnel_down");
   note(!(a.return_path == b.return_path), "return_path");
+  // A policy keeps its name when its text changes.
   return names.empty() ? "its policy changed" : names;
 }
 
@@ -92,6 +93,7 @@ Effect effect_of(minibgp::ChangeCost cost) {
   return Effect::live;
 }
 
+// The group is known to the tunnel table alone.
 bool same_but_group(const minibgp::xfrm::TunnelOptions& a, minibgp::xfrm::TunnelOptions b) {
   b.group = a.group;
   return a == b;
@@ -126,6 +128,7 @@ class Differ {
   }
 
   void policies() {
+    // A set that changes is part of the policies that name it, so it needs no step of its own.
     for (const auto& [name, policy] : wanted_.policies) {
       const auto old = running_.policies.find(name);
       if (old != running_.policies.end() && old->second == policy) continue;
@@ -196,6 +199,7 @@ class Differ {
       return old.accept_all == peer.accept_all &&
              same_policy(definition(running_, old, was), definition(wanted_, peer, is));
     };
+    // The compiled objects differ, so the old one stands in for the new one in the comparison.
     if (same(old.import_policy, peer.import_policy)) after.import_policy = before.import_policy;
     if (same(old.export_policy, peer.export_policy)) after.export_policy = before.export_policy;
     return cost_of_change(before, after, wanted_.router);
@@ -274,6 +278,7 @@ class Differ {
     needs_restart(running_.state_dir == wanted_.state_dir, "state_dir");
     const auto& x = running_.ipsec;
     const auto& y = wanted_.ipsec;
+    // on_exit of this section is the program's own and compared there.
     needs_restart(x.vici_socket == y.vici_socket && x.sync_interval == y.sync_interval &&
                       x.counter_interval == y.counter_interval && x.silence == y.silence &&
                       x.manage_interfaces == y.manage_interfaces && x.damping == y.damping,
@@ -312,6 +317,7 @@ minibgp::PeerOptions options_in_force(const Config& config, const PeerConfig& pe
   };
   options.import_policy = policy(peer.import_policy);
   options.export_policy = policy(peer.export_policy);
+  // Without its key the session would be open to anyone who can spoof a packet, so the peer does not start.
   if (!peer.md5_file.empty() && options.md5_key.empty()) options.enabled = false;
   return options;
 }

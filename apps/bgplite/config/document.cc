@@ -10,6 +10,7 @@ namespace bgplite {
 namespace {
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  // Behind what was put in: the replacement may contain what is looked for.
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
   return text;
@@ -106,8 +107,10 @@ std::string anchor(const SectionDoc& section) { return section.path.empty() ? "t
 /// What troff would take for a request or an escape.
 std::string troff(std::string text) {
   text = replaced(std::move(text), "\\", "\\e");
+  // An unescaped minus is a hyphen in the output, which cannot be pasted into a shell.
   text = replaced(std::move(text), "-", "\\-");
   text = replaced(std::move(text), "`", "");
+  // A request at the beginning of a line.
   if (!text.empty() && (text[0] == '.' || text[0] == '\'')) text.insert(0, "\\&");
   return text;
 }

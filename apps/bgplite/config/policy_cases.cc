@@ -15,6 +15,7 @@ class CasesReader {
   void list(const YAML::Node& node, const PolicyCase& given, unsigned depth = 0) {
     constexpr unsigned kGroupDepthMax = 8;
     if (!node.IsSequence()) return reader_.error(node, "tests must be a list of cases and groups");
+    // Bounded, because the reader follows the nesting of the file by recursion.
     if (depth > kGroupDepthMax) return reader_.error(node, "groups nest too deeply");
     for (const YAML::Node& one : node) {
       if (one.IsMap() && one["cases"].IsDefined()) {
@@ -48,6 +49,7 @@ class CasesReader {
         node, "group, given and cases", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
           if (name == "group") {
             const std::string text = reader_.scalar(value, "a name").value_or("");
+            // Groups within groups have all of their names.
             shared.group += (shared.group.empty() ? "" : " / ") + text;
           } else if (name == "given") {
             what_is_given(value, shared);
@@ -80,6 +82,7 @@ class CasesReader {
                     });
     if (!node.IsMap()) return;
     if (!made.route.prefix) reader_.error(node, "the case has no prefix", "route: { prefix: 192.168.10.0/24 }");
+    // Exactly one of the two: a case without either, or with both, says nothing.
     if (made.policy.empty() == made.peer.empty())
       reader_.error(node, made.peer.empty() ? "the case names neither a policy nor a peer" : "both a policy and a peer",
                     "policy: NAME, or peer: NAME with direction: import or export");
@@ -100,6 +103,7 @@ class CasesReader {
   bool key_of_case(const std::string& name, const YAML::Node& value, PolicyCase& into) {
     if (name == "policy") {
       into.policy = reader_.scalar(value, "a policy's name").value_or("");
+      // The inner one replaces what the groups around have given.
       into.peer.clear();
     } else if (name == "peer") {
       into.peer = reader_.scalar(value, "a peer's name").value_or("");
@@ -179,6 +183,7 @@ class CasesReader {
 
 /// The one document of a text; what is wrong with it goes to `diagnostics`.
 std::optional<YAML::Node> parse(const std::string& text, const std::string& file, Diagnostics& diagnostics) {
+  // Tests may be generated; the limit is above that of a configuration.
   YamlText read = read_yaml(text, {.values = 2'000'000});
   if (read.mistake) {
     read.mistake->file = file;
@@ -206,10 +211,12 @@ PolicyTests read_policy_tests(const std::string& path, Diagnostics& diagnostics)
     reader.error(*root, "must be a mapping with 'tests'");
     return tests;
   }
+  // Tests in the configuration itself need no path to it.
   if (const YAML::Node config = (*root)["config"])
     tests.config = beside(path, reader.scalar(config, "a path").value_or(path));
   CasesReader cases(reader, tests);
   bool any = false;
+  // A configuration names its tests policy_tests, so that no other section has their key.
   for (const char* key : {"tests", "policy_tests"}) {
     const YAML::Node list = (*root)[key];
     if (!list.IsDefined()) continue;

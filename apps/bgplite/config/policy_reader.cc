@@ -26,6 +26,7 @@ struct PolicyIn {
   template <typename List>
   std::optional<PolicyMatch::Condition> list() const {
     List items;
+    // Names of sets may stand between the items, unless the second list is null.
     reader.items(node, items.items, &items.sets);
     return items;
   }
@@ -40,6 +41,7 @@ struct PolicyIn {
   std::optional<bool> flag() const {
     const auto text = reader.scalar(node, "true or false");
     if (!text) return std::nullopt;
+    // Only these two words; the rest of the configuration also takes yes, no, on and off.
     if (*text == "true" || *text == "false") return *text == "true";
     reader.error(node, "must be true or false, not '" + *text + "'");
     return std::nullopt;
@@ -57,12 +59,14 @@ struct PolicyIn {
     if (!text) return std::nullopt;
     for (const auto& [name, value] : choices)
       if (*text == name) return value;
+    // Asked with all names, because the nearest one is offered.
     const std::string hint = did_you_mean(*text, names);
     reader.error(node, "'" + *text + "' is none of " + words, hint);
     return std::nullopt;
   }
 
   /// A range, or none.
+  /// The outer optional is empty after an error; the inner one is empty for "none", an attribute that is absent.
   std::optional<std::optional<minibgp::NumberRange>> range_or_none() const {
     const auto text = reader.scalar(node, "a number, a range or none");
     if (!text) return std::nullopt;
@@ -76,6 +80,7 @@ struct PolicyIn {
   std::optional<Number> number(Number min, Number max) const {
     const auto text = reader.scalar(node, "a number");
     if (!text) return std::nullopt;
+    // Always read with 64 bits, so that a number beyond `max` is out of range and does not wrap.
     std::uint64_t value = 0;
     const auto [end, code] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (code == std::errc{} && end == text->data() + text->size() && value >= min && value <= max)
@@ -90,6 +95,7 @@ struct PolicyIn {
     std::string_view digits = text;
     if (digits.starts_with('+')) result.op = NumberChange::Op::add;
     if (digits.starts_with('-')) result.op = NumberChange::Op::subtract;
+    // from_chars() takes no '+', and no '-' for a number without a sign.
     if (result.op != NumberChange::Op::set) digits.remove_prefix(1);
     const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), result.value);
     if (!digits.empty() && code == std::errc{} && end == digits.data() + digits.size()) return result;
@@ -127,6 +133,8 @@ struct PolicyIn {
   std::vector<minibgp::Asn> sequence() const {
     std::vector<minibgp::Asn> asns;
     reader.each_scalar(node, "AS numbers", [&](const std::string& text, const YAML::Node& at) {
+      // An empty text has no segment, and sets and confederations are no sequence: neither says where it begins or
+      // ends.
       const auto path = minibgp::parse_as_path(text);
       const bool plain =
           path && path->segments.size() == 1 && path->segments[0].type == minibgp::AsPath::SegmentType::sequence;
@@ -150,6 +158,7 @@ struct MatchKey {
 
 template <typename Condition, typename Value>
 std::optional<PolicyMatch::Condition> made(const std::optional<Value>& value) {
+  // An error was reported by whoever read the value.
   if (!value) return std::nullopt;
   return Condition{*value};
 }
@@ -163,10 +172,12 @@ std::optional<PolicyMatch::Condition> read_any(const PolicyIn& in) {
     in.reader.error(in.node, "must be a list of matches");
     return std::nullopt;
   }
+  // The conditions of one item hold together; of the items one is enough. The depth bounds the recursion.
   for (const YAML::Node& one : in.node) any.any.push_back(in.reader.matches(one, in.depth + 1));
   return any;
 }
 
+// One row a key. The hint for an unknown key is made of the same rows, so that it cannot miss one.
 const MatchKey kMatches[] = {
     {"prefix", [](const PolicyIn& in) { return in.list<match::PrefixIn>(); }},
     {"family",
@@ -260,6 +271,7 @@ template <typename Edit, edit::ListOp op>
 std::optional<PolicyEdit::Action> listing(const PolicyIn& in) {
   Edit made;
   made.op = op;
+  // To add or to remove nothing says nothing, so "none" is a value of set_ only.
   const bool none = op == edit::ListOp::set && in.node.IsScalar() && in.node.Scalar() == "none";
   if (!none) in.reader.items(in.node, made.items, &made.sets);
   return made;
@@ -268,6 +280,7 @@ std::optional<PolicyEdit::Action> listing(const PolicyIn& in) {
 /// "65001", "own x3", or { asn: own, times: 3 }.
 std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
   edit::Prepend prepend;
+  // Empty until 'asn' was read; `times` keeps its default of 1.
   std::optional<AsnChoice> asn;
   if (in.node.IsMap()) {
     in.reader.entries(in.node, "asn and times",
@@ -277,6 +290,7 @@ std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
                           if (const auto text = in.reader.scalar(value, "an AS number, own or leftmost"))
                             asn = inner.asn_choice(*text);
                         } else if (name == "times") {
+                          // An unreadable number was reported, and the whole edit is refused with it.
                           prepend.times = inner.number<std::uint32_t>(1, minibgp::kPrependMax).value_or(1);
                         } else {
                           in.reader.error(key, "unknown key '" + name + "'", did_you_mean(name, {"asn", "times"}));
@@ -284,10 +298,12 @@ std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
                       });
     if (!asn) in.reader.error(in.node, "prepend needs 'asn'", "an AS number, own or leftmost");
   } else if (const auto text = in.reader.scalar(in.node, "an AS number, own or leftmost")) {
+    // With the blank: an AS number and the words have no 'x' behind one.
     const std::size_t times = text->find(" x");
     asn = in.asn_choice(text->substr(0, times));
     if (times != std::string::npos) {
       const std::string digits = text->substr(times + 2);
+      // The upper bound is checked where policies are compiled, with the place of this value.
       const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), prepend.times);
       if (digits.empty() || code != std::errc{} || end != digits.data() + digits.size()) {
         in.reader.error(in.node, "'" + *text + "' does not say how often", "such as 'own x3'");
@@ -334,6 +350,7 @@ std::optional<PolicyEdit::Action> read_next_hop(const PolicyIn& in) {
   using minibgp::NextHopChoice;
   const auto text = in.reader.scalar(in.node, "an address, self, unchanged or peer");
   if (!text) return std::nullopt;
+  // The words come from to_text(), which `show` uses too, so that both stay the same.
   for (const auto choice : {NextHopChoice::self, NextHopChoice::unchanged, NextHopChoice::peer})
     if (*text == minibgp::to_text(choice)) return edit::SetNextHop{choice, {}};
   if (const auto address = minibgp::parse_address(*text)) return edit::SetNextHop{NextHopChoice::address, *address};
@@ -385,6 +402,7 @@ const EditKey kEdits[] = {
     {"fib_metric", [](const PolicyIn& in) { return numbering<edit::FibMetric, std::uint32_t>(in, 0, 0xFFFFFFFFU); }},
     {"fib_table",
      [](const PolicyIn& in) {
+       // RT_TABLE_LOCAL, which the kernel asks before every other table.
        if (in.node.IsScalar() && in.node.Scalar() == "255")
          in.reader.error(in.node, "table 255 is the kernel's own: it says which addresses are this host's");
        return numbering<edit::FibTable, std::uint32_t>(in, 1, 0xFFFFFFFFU);
@@ -395,6 +413,7 @@ const EditKey kEdits[] = {
        if (!address) return std::nullopt;
        return edit::FibPrefsrc{*address};
      }},
+    // The kernel keeps a weight in 8 bits as weight - 1.
     {"ecmp_weight", [](const PolicyIn& in) { return numbering<edit::EcmpWeight, std::uint16_t>(in, 1, 256); }},
 };
 
@@ -416,12 +435,14 @@ bool is_name(std::string_view text) {
 
 Place PolicyReader::place(const YAML::Node& node) const {
   const YAML::Mark at = node.Mark();
+  // Nodes that were not parsed from text have no place.
   if (at.is_null()) return {file_, 0, 0};
   return {file_, static_cast<unsigned>(at.line + 1), static_cast<unsigned>(at.column + 1)};
 }
 
 minibgp::SourceMark PolicyReader::mark(const YAML::Node& node) const {
   const Place at = place(node);
+  // A mark has 16 bits for the column; a line that long is found by its number.
   return {at.line, static_cast<std::uint16_t>(std::min(at.column, 0xFFFFU)), file_number_};
 }
 
@@ -436,6 +457,7 @@ void PolicyReader::entries(const YAML::Node& node, const char* what, const Entry
     if (!pair.first.IsScalar()) {
       error(pair.first, "a key must be text");
     } else if (!seen.insert(pair.first.Scalar()).second) {
+      // YAML forbids it, but yaml-cpp keeps both and does not complain.
       error(pair.first, "'" + pair.first.Scalar() + "' is there twice");
     } else {
       entry(pair.first.Scalar(), pair.first, pair.second);
@@ -451,6 +473,7 @@ std::optional<std::string> PolicyReader::scalar(const YAML::Node& node, const st
 
 void PolicyReader::each_scalar(const YAML::Node& node, const std::string& what,
                                const std::function<void(const std::string&, const YAML::Node&)>& use) const {
+  // A single value stands for a list of one.
   if (!node.IsSequence()) {
     if (const auto text = scalar(node, what + ", or a list")) use(*text, node);
     return;
@@ -461,11 +484,13 @@ void PolicyReader::each_scalar(const YAML::Node& node, const std::string& what,
 
 std::vector<PolicyMatch> PolicyReader::matches(const YAML::Node& node, unsigned depth) const {
   std::vector<PolicyMatch> all;
+  // This function calls itself for `not` and `any`, and the compiler walks the same tree.
   if (depth > minibgp::kPolicyDepthMax) {
     error(node, "conditions nest too deeply");
     return all;
   }
   entries(node, "matches", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+    // By name, one after the other: some thirty rows, read once for each load.
     const auto row = std::find_if(std::begin(kMatches), std::end(kMatches),
                                   [&](const MatchKey& known) { return name == known.name; });
     if (row == std::end(kMatches)) return error(key, "unknown match '" + name + "'", unknown_key_hint(name, kMatches));
@@ -510,10 +535,12 @@ minibgp::PolicyTerm PolicyReader::term(const YAML::Node& node) const {
     } else if (name == "then") {
       made.edits = edits(value);
     } else if (name == "call") {
+      // The place of a mark is the value's: errors of the compiler point there.
       if (const auto called = scalar(value, "a policy's name")) made.call = minibgp::NameRef{*called, mark(value)};
     } else {
       for (const auto& [word, meaning] : kVerdicts) {
         if (name != word) continue;
+        // The verdict counts nevertheless, so that a second one is noticed.
         if (!value.IsScalar() || value.Scalar() != "true") error(value, name + " can only be true", "leave it out");
         if (!verdict.empty()) error(key, "a second verdict: '" + verdict + "' is there already", "one per term");
         made.verdict = meaning;
@@ -529,6 +556,7 @@ minibgp::PolicyTerm PolicyReader::term(const YAML::Node& node) const {
 }
 
 minibgp::PolicyDefinition PolicyReader::policy(const std::string& name, const YAML::Node& at, const YAML::Node& terms) {
+  // Also returned without terms: the name exists then, and its users are not reported as well.
   minibgp::PolicyDefinition made{name, {}, mark(at)};
   if (!terms.IsSequence()) {
     error(terms, "a policy must be a list of terms",

@@ -21,6 +21,7 @@ std::optional<Number> number_of(const std::string& text) {
 }
 
 template <typename Number>
+/// False: unreadable. "none" is readable, and leaves `into` empty.
 bool optional_number(const std::string& text, std::optional<Number>& into) {
   into.reset();
   if (text == "none") return true;
@@ -40,12 +41,14 @@ bool sorted_values(const Values& texts, std::optional<Value> (*parse)(std::strin
       const std::size_t end = std::min(text.find(' ', begin), text.size());
       const std::string word = text.substr(begin, end - begin);
       at = end;
+      // "none" beside other values is no value, and parse() refuses it.
       if (word == "none" && texts.size() == 1) continue;
       const auto value = parse(word);
       if (!value) return false;
       into.push_back(*value);
     }
   }
+  // As the decoder leaves them: in order, each once. Attributes are compared as they are.
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
   return true;
@@ -75,7 +78,7 @@ struct RouteField {
   std::string_view name;
   const char* what;
   bool (*set)(PolicyRoute& route, const Values& values);
-  std::string (*text)(const PathAttributes& attributes);
+  std::string (*text)(const PathAttributes& attributes);  // Null: it is no attribute.
 };
 
 const RouteField kRouteFields[] = {
@@ -88,6 +91,7 @@ const RouteField kRouteFields[] = {
     {"as_path", "an AS path such as '65001 65002 {65003,65004}'",
      [](PolicyRoute& r, const Values& v) {
        std::string joined;
+       // A list is read as one path, its items being parts of it.
        for (const std::string& part : v) joined += (joined.empty() ? "" : " ") + part;
        const auto path = minibgp::parse_as_path(joined == "none" ? "" : joined);
        if (path) r.attributes.as_path = *path;
@@ -96,6 +100,7 @@ const RouteField kRouteFields[] = {
      [](const PathAttributes& a) { return a.as_path.empty() ? "none" : to_text(a.as_path); }},
     {"next_hop", "an address, self, unchanged or peer",
      [](PolicyRoute& r, const Values& v) {
+       // The order to the policy engine and the address are two members; an order leaves the address alone.
        for (const auto choice : {NextHopChoice::self, NextHopChoice::unchanged, NextHopChoice::peer})
          if (v[0] == to_text(choice)) return r.attributes.local.next_hop = choice, true;
        if (v[0].empty()) return true;  // What `show routes --json` says of our own networks.
@@ -201,9 +206,11 @@ bool takes_many(std::string_view name) { return name == "as_path" || name.ends_w
 std::optional<std::string> set_route_field(PolicyRoute& route, std::string_view name, const Values& values) {
   const RouteField* field = field_named(name);
   if (field == nullptr) return "unknown field '" + std::string(name) + "'";
+  // `[]` is the same as "none".
   const Values one = values.empty() ? Values{"none"} : values;
   const bool fits = one.size() == 1 || takes_many(field->name);
   if (fits && field->set(route, one)) return std::nullopt;
+  // The values as they were given, not as they were understood.
   std::string shown;
   for (const std::string& value : values) shown += (shown.empty() ? "" : ", ") + value;
   return std::string(field->name) + " must be " + field->what + ", not '" + shown + "'";
@@ -228,6 +235,7 @@ std::vector<AttributeText> attribute_texts(const PathAttributes& attributes) {
 std::vector<AttributeChange> changes_between(const PathAttributes& before, const PathAttributes& after) {
   std::vector<AttributeChange> changes;
   for (const RouteField& field : kRouteFields) {
+    // No attribute: nothing that an edit may have changed.
     if (field.text == nullptr) continue;
     std::string old_text = field.text(before);
     std::string new_text = field.text(after);
@@ -242,6 +250,7 @@ std::optional<std::string> expected_text(std::string_view name, const Values& va
     error = "'" + std::string(name) + "' is no attribute";
     return std::nullopt;
   }
+  // Set and read back, so that what is expected has the same form as what came out.
   PolicyRoute route;
   if (auto wrong = set_route_field(route, name, values)) {
     error = *std::move(wrong);

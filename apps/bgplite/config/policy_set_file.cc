@@ -11,6 +11,7 @@ namespace {
 
 using nlohmann::json;
 
+/// bgpq4 -j writes one object, with a list of objects (prefixes) or of numbers (AS numbers) under the set's name.
 /// Events of the JSON text: a tree of a million entries would cost half a gigabyte.
 class Bgpq4Handler : public json::json_sax_t {
  public:
@@ -23,6 +24,7 @@ class Bgpq4Handler : public json::json_sax_t {
     return true;
   }
   bool end_object() override {
+    // The end of the outermost object, which holds the list.
     if (arrays_ == 0) return true;
     const auto prefix = minibgp::parse_prefix(entry_.prefix);
     if (!prefix) return complain("'" + entry_.prefix + "' is not a prefix");
@@ -39,6 +41,7 @@ class Bgpq4Handler : public json::json_sax_t {
     into_.prefixes.push_back(range);
     return true;
   }
+  // Of the object that is open. Entries hold no objects, so that the last key is theirs.
   bool key(std::string& name) override { return key_ = name, true; }
   bool string(std::string& value) override {
     if (key_ == "prefix") entry_.prefix = value;
@@ -50,6 +53,7 @@ class Bgpq4Handler : public json::json_sax_t {
     } else if (key_ == "less-equal") {
       entry_.le = value;
     } else if (arrays_ == 1) {
+      // A number in the list itself.
       if (value > 0xFFFFFFFFU) return complain(std::to_string(value) + " is not an AS number");
       const minibgp::Asn asn{static_cast<std::uint32_t>(value)};
       into_.asns.push_back({asn, asn, {}});
@@ -63,6 +67,7 @@ class Bgpq4Handler : public json::json_sax_t {
   bool binary(json::binary_t&) override { return true; }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
     broken_at_ = position;
+    // Ends the parsing; what was read until then stays in `into_`.
     return false;
   }
 
@@ -74,6 +79,7 @@ class Bgpq4Handler : public json::json_sax_t {
     std::optional<std::uint64_t> ge, le;
   };
 
+  /// True: parsing goes on, so that all that is wrong is reported at once.
   bool complain(const std::string& text) {
     report_(0, text);
     return true;
@@ -102,6 +108,7 @@ void read_item_lines(std::string_view text, const std::function<bool(std::string
     ++line;
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view item = text.substr(0, end);
+    // The last line may have no end.
     text.remove_prefix(std::min(end + 1, text.size()));
     item = trimmed(item.substr(0, item.find('#')));
     if (!item.empty() && !add(item, line)) error(line, "'" + std::string(item) + "' is not an item of this set");
@@ -114,6 +121,7 @@ Bgpq4Items read_bgpq4(std::string_view text, const SetFileError& error) {
   json::sax_parse(text.begin(), text.end(), &handler);
   if (const auto broken = handler.broken_at()) {
     const std::string_view before = text.substr(0, *broken);
+    // Counted only after an error: the parser tells octets.
     const auto line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1);
     error(line, "not valid JSON");
   }

@@ -33,6 +33,7 @@ template <typename Item>
 std::string listed(const ItemsOrSets<Item>& list) {
   std::vector<std::string> texts;
   for (const Item& item : list.items) texts.push_back(to_text(item));
+  // Items and names of sets share one list, as the reader takes them.
   for (const minibgp::NameRef& set : list.sets) texts.push_back(set.name);
   return listed(texts);
 }
@@ -55,6 +56,7 @@ std::string match_text(const PolicyMatch& one) {
   const auto short_form = [&] {
     const std::string text = to_text(one);
     const std::size_t space = text.find(' ');
+    // "key value", as the text begins with the key and has no blank before its end.
     return text.substr(0, space) + ": " + yaml_scalar(text.substr(space + 1));
   };
   return std::visit(
@@ -96,6 +98,7 @@ std::string matches_text(const std::vector<PolicyMatch>& matches) {
       keys.push_back(key);
       parts.push_back(std::move(text));
     } else {
+      // De Morgan: `not: { any: [ { not: a }, { not: b } ] }` holds when a and b do.
       twice += (twice.empty() ? "" : ", ") + std::string("{ not: { ") + text + " } }";
     }
   }
@@ -104,6 +107,7 @@ std::string matches_text(const std::vector<PolicyMatch>& matches) {
   if (!twice.empty()) {
     // Not one of the negated ones: each of them holds.
     const bool free = std::find(keys.begin(), keys.end(), "not") == keys.end();
+    // Where `not` is taken already, all conditions go below one `not`.
     all = free ? all + ", not: { any: [" + twice + "] }" : "not: { any: [{ not: { " + all + " } }, " + twice + "] }";
   }
   return "{ " + all + " }";
@@ -165,6 +169,7 @@ std::string term_text(const PolicyTerm& term) {
   if (!term.matches.empty()) parts.push_back("match: " + matches_text(term.matches));
   if (!term.edits.empty()) parts.push_back("then: " + edits_text(term.edits));
   if (term.call) parts.push_back("call: " + yaml_scalar(term.call->name));
+  // `next` is what a term does without a verdict; an empty term needs a key to be a mapping.
   if (term.verdict != minibgp::TermVerdict::next || parts.empty())
     parts.push_back(std::string(to_text(term.verdict)) + ": true");
   std::string all;
@@ -187,12 +192,14 @@ void write_sets(const char* key, const Sets& sets, std::string& into) {
 std::string yaml_scalar(std::string_view text) {
   const auto is_in = [](char c, std::string_view set) { return set.find(c) != std::string_view::npos; };
   const auto alnum = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  // What does not surely read as plain text gets quotation marks.
   const bool plain = !text.empty() && (alnum(text[0]) || (text.size() > 1 && is_in(text[0], "+-") && alnum(text[1]))) &&
                      text.back() != ' ' && text.back() != ':' && text.find(": ") == std::string_view::npos &&
                      std::all_of(text.begin(), text.end(), [&](char c) { return alnum(c) || is_in(c, " ._/:+-"); });
   if (plain) return std::string(text);
   std::string quoted = "'";
   for (const char c : text) {
+    // Within single quotes YAML doubles them, and knows no other escape.
     if (c == '\'') quoted += c;
     quoted += c;
   }

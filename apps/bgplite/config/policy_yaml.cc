@@ -50,6 +50,7 @@ class SourcesReader {
   }
 
  private:
+  /// Marks have room for a number, not for a name.
   std::uint16_t number_of(const std::string& file) {
     const auto known = std::find(into_.files.begin(), into_.files.end(), file);
     if (known != into_.files.end()) return static_cast<std::uint16_t>(known - into_.files.begin());
@@ -72,6 +73,7 @@ class SourcesReader {
     if (!node) return;
     reader.entries(node, "sets by name", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
       if (!named(reader, name, key)) return;
+      // In the lists of a policy, names of sets and items stand side by side.
       if (ItemForm<Item>::kParse(name)) {
         reader.error(key, "'" + name + "' cannot be a name", std::string("it reads as ") + ItemForm<Item>::kWhat);
         return;
@@ -105,12 +107,14 @@ class SourcesReader {
   void file(const PolicyReader& reader, bool lines, const YAML::Node& node, NamedSet<Item>& set) {
     const auto name = reader.scalar(node, "a path");
     if (!name) return;
+    // Relative to the file that names it, as for `include`.
     const std::string path = beside(reader.file(), *name);
     std::string why;
     const auto text = read_(path, why);
     if (!text) return reader.error(node, "cannot read '" + path + "': " + why);
     const std::uint16_t number = number_of(path);
     const SetFileError complain = [&](std::uint32_t line, const std::string& what) {
+      // Line 0: the complaint is about the whole file.
       diagnostics_.error({path, line, line == 0 ? 0U : 1U}, what);
     };
     if (lines) {
@@ -133,9 +137,11 @@ class SourcesReader {
       }
       ();
       for (Item& item : wanted) {
+        // The JSON parser gives no lines for what is right.
         item.mark = {0, 0, number};
         set.items.push_back(item);
       }
+      // The other kind of items is in the file: it is a file for another sort of set.
       const bool others = std::is_same_v<Item, PrefixRange> ? !items.asns.empty() : !items.prefixes.empty();
       if (others) complain(0, std::string("has items that are not ") + ItemForm<Item>::kWhat);
     } else {
@@ -153,6 +159,7 @@ class Canonical {
  public:
   explicit Canonical(const PolicyLibrary& library) : library_(library) {}
 
+  // The digests stay: sets are the same for all policies.
   std::string of(const std::string& name) {
     text_.clear();
     done_.clear();
@@ -162,6 +169,7 @@ class Canonical {
 
  private:
   void policy(const std::string& name) {
+    // Each policy once. This also ends the recursion for policies that name each other.
     if (!done_.insert("policy " + name).second) return;
     for (const minibgp::PolicyDefinition& definition : library_.policies) {
       if (definition.name != name) continue;
@@ -176,6 +184,8 @@ class Canonical {
         if (term.call) called_.push_back(term.call->name);
       }
     }
+    // Called policies follow behind the text of the caller. Where they stand does not matter, as long as the same
+    // policies give the same text.
     while (!called_.empty()) {
       const std::string next = called_.back();
       called_.pop_back();
@@ -209,6 +219,7 @@ class Canonical {
                     one.sets;
                     one.items;
                   }) {
+      // In their order: a list that was only sorted anew counts as changed.
       text_ += digest(one.items);
       for (const minibgp::NameRef& set : one.sets) set_of(one.items, set.name);
     }
@@ -216,6 +227,8 @@ class Canonical {
 
   template <typename Items>
   static std::string digest(const Items& items) {
+    // FNV-1a with 64 bits. Two lists with one digest would count as the same, and a change of the list would go
+    // unnoticed.
     std::uint64_t hash = 0xCBF29CE484222325U;
     for (const auto& item : items)
       for (const char c : minibgp::to_text(item) + ";") hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
@@ -240,6 +253,7 @@ class Canonical {
     }();
     for (const NamedSet<Item>& set : sets) {
       if (set.name != name) continue;
+      // A set of a million entries is hashed once, however many policies name it.
       std::string& known = digests_[&set];
       if (known.empty()) known = digest(set.items);
       text_ += "set " + known;
@@ -257,6 +271,7 @@ class Canonical {
 
 std::string beside(const std::string& file, const std::string& path) {
   if (path.starts_with('/')) return path;
+  // npos + 1 is 0: without a slash there is no directory to put in front.
   return file.substr(0, file.rfind('/') + 1) + path;
 }
 
@@ -270,6 +285,7 @@ std::optional<std::string> read_set_file(const std::string& path, std::string& e
     error = std::strerror(errno);
     return std::nullopt;
   }
+  // Negative for a pipe or a directory, which have no size.
   const auto size = in.tellg();
   if (size < 0 || static_cast<std::size_t>(size) > kSetFileOctetsMax) {
     error = size < 0 ? "not a file" : "larger than 512 MiB";
@@ -298,6 +314,8 @@ std::map<std::string, PolicyDefinition> compile_policy_sources(const PolicySourc
                                                                const std::vector<std::string>& attached,
                                                                Diagnostics& diagnostics) {
   const auto where = [](const minibgp::PolicyError& found) {
+    // A policy that was written in place has a name in parentheses, which means nothing to the reader; the place says
+    // enough.
     if (found.policy.empty() || found.policy.front() == '(') return std::string{};
     return "policy '" + found.policy + "'" + (found.term.empty() ? "" : ", " + found.term) + ": ";
   };

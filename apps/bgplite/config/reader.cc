@@ -35,6 +35,7 @@ std::vector<std::string_view> split(std::string_view words, char separator) {
 }  // namespace
 
 Place Places::of(std::string path) const {
+  // The nearest key around it that was written: a key that is missing has no place of its own.
   while (true) {
     if (const auto found = at_.find(path); found != at_.end()) return found->second;
     if (path.empty()) return {};
@@ -45,6 +46,7 @@ Place Places::of(std::string path) const {
 
 bool Places::written(std::string path) const {
   if (has(path)) return true;
+  // A mapping above that was refused as a whole: its keys may be written and were not read.
   while (refused_.count(path) == 0) {
     if (path.empty()) return false;
     const std::size_t dot = path.rfind('.');
@@ -55,6 +57,7 @@ bool Places::written(std::string path) const {
 
 Reader::Step::Step(Reader& reader, const std::string& key, const YAML::Node& at)
     : reader_(reader), length_(reader.path_.size()), name_at_(reader.name_at_) {
+  // The root has no name, so the first key has no dot in front.
   if (!reader_.path_.empty()) reader_.path_ += '.';
   reader_.name_at_ = reader_.path_.size();
   reader_.path_ += key;
@@ -91,10 +94,12 @@ void Reader::entries(const YAML::Node& node,
       continue;
     }
     const std::string& name = one.first.Scalar();
+    // yaml-cpp does not merge: the values would be missing without a word.
     if (name == "<<") {
       error(one.first, "merge keys are not supported", "write the values under 'defaults', they apply to every peer");
       continue;
     }
+    // yaml-cpp keeps both and does not complain.
     if (!seen.insert(name).second) {
       error(one.first, "key '" + name + "' is given twice", "remove one of them");
       continue;
@@ -126,6 +131,7 @@ std::optional<std::int64_t> In::integer_value() const {
   std::int64_t number = 0;
   const std::string range = std::to_string(key.min) + ".." + std::to_string(key.max);
   const std::string text = node.IsScalar() ? node.Scalar() : "";
+  // The number must be the whole text: "10s" is no integer.
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed == std::errc::result_out_of_range || text.empty() || end != text.data() + text.size() ||
       failed != std::errc{}) {
@@ -145,6 +151,7 @@ std::optional<std::chrono::milliseconds> In::duration_value(std::chrono::millise
     wrong(node, "a duration", "write a number with ms, s, m, h or d: 30s");
     return std::nullopt;
   }
+  // Seconds where the option has no finer unit; rounding would give another value than the one that was written.
   if (read->count() % unit.count() != 0) {
     reader.error(node, "'" + std::string{key.name} + "' must be whole seconds, not '" + node.Scalar() + "'");
     return std::nullopt;
@@ -207,6 +214,7 @@ void In::texts(std::vector<std::string>& into) const {
   for (const auto& item : node) {
     std::string one;
     In{reader, item, key}.text(one);
+    // Empty after an error, which was reported.
     if (!one.empty()) into.push_back(one);
   }
 }
@@ -215,6 +223,7 @@ void In::asn(minibgp::Asn& into) const {
   const auto text = scalar();
   if (!text) return;
   const auto read = minibgp::parse_asn(*text);
+  // AS 0 is reserved (RFC 7607).
   if (!read || *read == minibgp::Asn{0}) return wrong(node, "an AS number 1..4294967295");
   if (*read == minibgp::Asn{23456})
     return reader.error(node, "AS 23456 is AS_TRANS, which is reserved", "give the real AS number (RFC 6793)");
@@ -224,6 +233,7 @@ void In::asn(minibgp::Asn& into) const {
 void In::asn(std::optional<minibgp::Asn>& into) const {
   minibgp::Asn read{};
   asn(read);
+  // 0 after an error.
   if (read != minibgp::Asn{0}) into = read;
 }
 
@@ -258,6 +268,7 @@ void In::prefix(minibgp::Prefix& into) const {
   const auto text = scalar();
   if (!text) return;
   if (const auto read = minibgp::parse_prefix(*text)) return void(into = *read);
+  // Reading with the bits masked tells the one mistake from all others, and gives the hint.
   if (const auto masked = minibgp::parse_prefix(*text, minibgp::HostBits::mask))
     return reader.error(node, "'" + *text + "' has bits set beyond its length",
                         "the prefix is " + minibgp::to_text(*masked));
@@ -269,9 +280,11 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc{} || number < 0) return std::nullopt;
   const std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
+  // Without a unit: seconds.
   std::int64_t factor = unit.empty() ? 1000 : 0;
   for (const Unit& known : kUnits)
     if (unit == known.name) factor = known.milliseconds;
+  // A product beyond 64 bits is no duration.
   if (factor == 0 || number > std::numeric_limits<std::int64_t>::max() / factor) return std::nullopt;
   return std::chrono::milliseconds{number * factor};
 }

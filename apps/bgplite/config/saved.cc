@@ -26,6 +26,7 @@ void read_values(const In& in, std::vector<Value>& into, Parse parse, const char
     const auto read = parse(text);
     read ? into.push_back(*read) : in.wrong(in.node, wanted);
   }
+  // In order and each once, as everywhere in attributes.
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
@@ -72,6 +73,7 @@ void read_announcements(const In& in, Config& config) {
   if (in.node.IsNull()) return;
   if (!in.node.IsSequence()) return in.wrong(in.node, "a list");
   for (const auto& item : in.node) {
+    // An announcement with a mistake is left out as a whole: announcing a part of it would be worse.
     const std::size_t mistakes = in.reader.diagnostics().all().size();
     Announcement one;
     in.reader.mapping(item, announcement_fields(), one);
@@ -87,6 +89,7 @@ void read_saved_peers(const In& in, Config& config) {
     if (peer == config.peers.end())
       return in.reader.warning(at, "no peer '" + key + "' any more", "what was saved for it means nothing");
     bool& enabled = peer->second.options.enabled;
+    // What the configuration says is kept beside it, to know when the change is none any more.
     Saved::Peer saved{enabled, enabled};
     in.reader.mapping(node, peer_saved_fields(), saved.enabled);
     enabled = saved.enabled;
@@ -135,6 +138,7 @@ std::string to_yaml(const Saved& saved) {
   }
   if (!saved.peers.empty()) text += "peers:\n";
   for (const auto& [key, peer] : saved.peers)
+    // A quoted string of JSON is one of YAML as well; keys of link-local peers have a '%'.
     text += "  " + nlohmann::json(key).dump() + ": { enabled: " + (peer.enabled ? "true" : "false") + " }\n";
   return text;
 }
@@ -146,6 +150,7 @@ Saved with_peer(const Config& config, const std::string& key, bool enabled) {
   if (present == saved.peers.end() && peer == config.peers.end()) return saved;  // It was removed.
   const bool in_file = present != saved.peers.end() ? present->second.in_file
                                                     : peer != config.peers.end() && peer->second.options.enabled;
+  // The same as the configuration says: nothing has to be remembered.
   if (enabled == in_file) {
     saved.peers.erase(key);
   } else {

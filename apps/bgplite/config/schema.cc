@@ -38,6 +38,8 @@ const Fields<SpeakerOptions>& router_fields() {
       {duration(
            "restart_deferral", "30s", 1, 3600, Effect::restart,
            "After a restart, wait so long for the peers' End-of-RIB before routes of before may go (RFC 4724 s.4.1)."),
+       // The member is a Duration in nanoseconds; the row reads milliseconds. Read into a copy, so that an error leaves
+       // the default in place.
        [](const In& in, SpeakerOptions& to) {
          std::chrono::milliseconds read = std::chrono::duration_cast<std::chrono::milliseconds>(to.restart_deferral);
          in.duration(read);
@@ -101,6 +103,7 @@ const Fields<Network>& network_fields() {
 template <typename One>
 void read_items(const In& in, One one) {
   if (in.node.IsNull()) return;
+  // Counted from 1: the number is a part of the key's path, as a human counts.
   if (!in.node.IsSequence()) return one(in.node, std::string{"1"});
   std::size_t index = 0;
   for (const auto& item : in.node) one(item, std::to_string(++index));
@@ -110,15 +113,18 @@ void read_networks(const In& in, Draft& to) {
   read_items(in, [&](const YAML::Node& item, const std::string& index) {
     const Reader::Step step{in.reader, index, item};
     Network network;
+    // By how many complaints there are, not by a result: each row reports its own mistakes.
     const std::size_t mistakes = in.reader.diagnostics().all().size();
     if (item.IsMap()) {
       in.reader.mapping(item, network_fields(), network);
+      // 0.0.0.0/0 is a value as well as the default, so the node is asked whether the key was there.
       if (network.prefix == minibgp::Prefix{} && !item["prefix"]) in.reader.error(item, "a network needs a 'prefix'");
     } else {
       In{in.reader, item, network_fields().front().key}.prefix(network.prefix);
     }
     // A network that could not be read would be 0.0.0.0/0.
     if (in.reader.diagnostics().all().size() != mistakes) return;
+    // Also by prefix, because checks know the network and not its number in the list.
     in.reader.places().set("networks." + minibgp::to_text(network.prefix), in.reader.place(item));
     to.config.networks.push_back(std::move(network));
   });
@@ -172,6 +178,7 @@ void read_static_routes(const In& in, Draft& to) {
     in.reader.mapping(item, static_route_fields(), route);
     if (item.IsMap() && !item["prefix"]) in.reader.error(item, "a static route needs a 'prefix'");
     if (item.IsMap() && !item["via"]) in.reader.error(item, "a static route needs 'via'");
+    // A prefix that could not be read would be 0.0.0.0/0. With a prefix the route is kept; its mistakes were reported.
     if (in.reader.diagnostics().all().size() != mistakes && route.prefix == minibgp::Prefix{}) return;
     in.reader.places().set("static_routes." + minibgp::to_text(route.prefix), in.reader.place(item));
     to.config.static_routes.push_back(std::move(route));
@@ -181,6 +188,7 @@ void read_static_routes(const In& in, Draft& to) {
 void read_allow(const In& in, FibConfig& to) {
   std::vector<std::string> words;
   in.texts(words);
+  // Replaced, not added to: of several files the last one holds.
   to.allow = 0;
   for (const std::string& word : words) {
     std::string known;
@@ -217,6 +225,7 @@ const Fields<FibConfig>& fib_fields() {
          to.prefsrc_address = address.value_or(minibgp::IpAddress{});
          to.prefsrc = address ? FibConfig::Prefsrc::address
                               : (text == "none" ? FibConfig::Prefsrc::none : FibConfig::Prefsrc::automatic);
+         // After an error the value is "automatic", as without the key.
          if (!address && text != "none" && text != "auto") in.wrong(in.node, "auto, none or an address");
        }},
       {duration("adopt_timeout", "120s", 1, 3600, Effect::live,
@@ -380,12 +389,14 @@ const Fields<Defaults>& defaults_fields() {
        [](const In& in, Defaults& to) { in.mapping(ike_fields(), to.ike); }},
       {value("tunnel", Type::mapping, "", Effect::tunnel, "The keys of `tunnels.NAME`, but `peer` and `ike`."),
        [](const In& in, Defaults& to) {
+         // The draft begins with what was read so far, so that `defaults` of several files add up.
          TunnelDraft draft{to.tunnel, &to, std::nullopt};
          in.mapping(tunnel_fields(), draft);
          if (draft.peer || draft.tunnel.options.ike)
            in.reader.error(in.node, "'peer' and 'ike' do not belong into defaults.tunnel",
                            "write defaults.peer and defaults.ike");
          to.tunnel = draft.tunnel;
+         // After the error as well: every tunnel would get a connection of its own otherwise.
          to.tunnel.options.ike.reset();
        }},
   };
@@ -395,15 +406,18 @@ const Fields<Defaults>& defaults_fields() {
 /// The key of Config::peers: the address, with the interface where one address may occur on several.
 std::string peer_key(const PeerConfig& peer) {
   std::string key = minibgp::to_text(peer.options.address);
+  // fe80::1 may be the address of a peer on every interface.
   if (peer.options.address.is_link_local_v6() && !peer.options.device.empty()) key += "%" + peer.options.device;
   return key;
 }
 
 /// Puts a peer whose mapping stood at in.reader.path() into the draft.
 void keep_peer(const In& in, Draft& to, PeerConfig peer, const YAML::Node& at) {
+  // An address was written but could not be read: that it is missing is no second mistake.
   if (!peer.options.address.is_set() && in.reader.places().written(in.reader.path() + ".address")) return;
   if (!peer.options.address.is_set())
     return in.reader.error(at, "a peer needs an 'address'", "write its IP address as the key or as 'address'");
+  // Only now is the address known, which the families follow by default.
   if (!peer.families_given)
     peer.options.families = {peer.options.address.family == minibgp::Family::ipv4,
                              peer.options.address.family == minibgp::Family::ipv6};
@@ -421,11 +435,13 @@ void read_peers(const In& in, Draft& to) {
   in.reader.entries(in.node, [&](const std::string& name, const YAML::Node& key, const YAML::Node& node) {
     const Reader::Step step{in.reader, name, key};
     PeerConfig peer = to.defaults.peer;
+    // "fe80::1%eth0": the key names the interface, too.
     const std::size_t percent = name.find('%');
     if (const auto address = minibgp::parse_address(name.substr(0, percent))) {
       peer.options.address = *address;
       if (percent != std::string::npos) peer.options.device = name.substr(percent + 1);
     } else {
+      // A key that is no address is a name; the address stands below it.
       peer.options.name = name;
     }
     in.reader.mapping(node, peer_fields(), peer);
@@ -436,10 +452,12 @@ void read_peers(const In& in, Draft& to) {
 /// What a peer inside a tunnel does not have to say: it runs over the tunnel, from the tunnel's address.
 void bind_to_tunnel(PeerConfig& peer, const TunnelConfig& tunnel) {
   peer.options.tunnel = tunnel.options.name;
+  // In mode policy there is no interface: the kernel's policies pick the packets.
   if (tunnel.options.mode != minibgp::xfrm::Mode::policy && peer.options.device.empty())
     peer.options.device = tunnel.options.interface.empty() ? tunnel.options.name : tunnel.options.interface;
   if (peer.options.local_address.is_set()) return;
   for (const minibgp::xfrm::InterfaceAddress& own : tunnel.options.addresses)
+    // The own address in the peer's network: the address that the peer expects to hear from.
     if (minibgp::Prefix::of(own.address, own.length_bits).contains(peer.options.address))
       peer.options.local_address = own.address;
 }
@@ -450,21 +468,26 @@ void read_tunnels(const In& in, Draft& to) {
     TunnelDraft draft{to.defaults.tunnel, &to.defaults, std::nullopt};
     draft.tunnel.options.name = name;
     in.reader.mapping(node, tunnel_fields(), draft);
+    // The cloud's limit takes the place of the default, never of a value that was written. 0: no limit.
     const std::uint32_t largest = facts_of(draft.tunnel.cloud).mtu_max;
     if (draft.tunnel.options.mtu == 0 && largest != 0 && largest < minibgp::xfrm::kDefaultMtu)
       draft.tunnel.options.mtu = largest;
     if (draft.peer) {
       bind_to_tunnel(*draft.peer, draft.tunnel);
+      // Before the peer moves on: its key is made of what is bound now.
       draft.tunnel.peer = peer_key(*draft.peer);
+      // The peer's place is that of `peer` below the tunnel.
       const Reader::Step peer_step{in.reader, "peer", node["peer"]};
       keep_peer(in, to, std::move(*draft.peer), node["peer"]);
     }
+    // Two files may name one tunnel; within one file the reader has refused it.
     if (!to.config.tunnels.emplace(name, std::move(draft.tunnel)).second)
       in.reader.error(key, "tunnel '" + name + "' is configured twice");
   });
 }
 
 /// Keys that other readers take from the document: include (yaml.cc) and what policies are made of (policy_yaml.h).
+/// Rows that read nothing: the keys are known and described nevertheless.
 void read_elsewhere(const In&, Draft&) {}
 
 }  // namespace

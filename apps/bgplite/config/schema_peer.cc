@@ -12,6 +12,7 @@ using minibgp::PrefixLimit;
 
 const Fields<PeerTimers>& timer_fields() {
   static const Fields<PeerTimers> fields{
+      // 21845 s is a third of the longest hold time that OPEN can carry (RFC 4271 s.4.2 and s.4.4).
       {duration("keepalive", "0s", 0, 21845, Effect::live,
                 "Time between keepalives. 0s: a third of the negotiated hold time; never more than that third."),
        [](const In& in, PeerTimers& to) { in.seconds(to.keepalive_s); }},
@@ -52,13 +53,16 @@ const Fields<PrefixLimit>& limit_fields() {
 /// A policy by name, or written in place, which gets a name that no file can contain.
 void read_policy(const In& in, std::string& into) {
   if (!in.node.IsSequence()) return in.text(into);
+  // The place in the file makes it unique. A name cannot contain '('.
   into = "(" + in.reader.path() + ")";
+  // Compiled when all files were read: it may name policies of files that follow.
   in.reader.inline_policies[into] = in.node;
 }
 
 void read_families(const In& in, PeerConfig& to) {
   std::vector<std::string> words;
   in.texts(words);
+  // Replaced: the default of `defaults.peer` does not add to what the peer says.
   to.options.families = {};
   for (const std::string& word : words) {
     if (word == "ipv4") {
@@ -90,9 +94,11 @@ const Fields<ReturnPathConfig>& return_path_fields() {
 /// A word, or a mapping that says how far it may go.
 void read_return_path(const In& in, ReturnPathConfig& to) {
   if (in.node.IsMap()) {
+    // A mapping without `more_specifics` means it, too.
     to.more_specifics = true;
     return in.mapping(return_path_fields(), to);
   }
+  // The order of the words in the row of the key `return_path`.
   enum class Word : std::uint8_t { off, more_specifics };
   Word word = to.more_specifics ? Word::more_specifics : Word::off;
   in.choice(word);

@@ -21,6 +21,7 @@ void read_interface_addresses(const In& in, std::vector<InterfaceAddress>& into)
   in.texts(texts);
   into.clear();
   for (const std::string& text : texts) {
+    // The prefix gives the length, the text the address with its host bits.
     const auto prefix = minibgp::parse_prefix(text, minibgp::HostBits::mask);
     const auto address = minibgp::parse_address(text.substr(0, text.find('/')));
     if (!prefix || !address) {
@@ -99,7 +100,9 @@ void read_proposals(const In& in, std::string& into) {
       "md5",   "sha",   "modp",  "ecp",  "curve",    "x25519",   "x448",     "ntru", "newhope", "mlkem",
       "kyber", "frodo", "bliss", "prf",  "esn",      "noesn",    "default",  "ke",   "none",    "sm"};
   std::string word;
+  // The '-' at the end closes the last word.
   for (const char c : into + "-") {
+    // '!' ends a strict proposal in the old ipsec.conf.
     if (c != '-' && c != ',' && c != ' ' && c != '!') {
       word += c;
       continue;
@@ -112,9 +115,11 @@ void read_proposals(const In& in, std::string& into) {
 }
 
 void read_unique(const In& in, std::string& into) {
+  // In the order of the words in the key's row.
   enum class Unique : std::uint8_t { no, never, keep, replace };
   static constexpr const char* kWords[] = {"no", "never", "keep", "replace"};
   Unique unique{};
+  // choice() leaves the value alone after a mistake, and the enum has no value that would say so.
   const std::size_t before = in.reader.diagnostics().all().size();
   in.choice(unique);
   if (in.reader.diagnostics().all().size() == before) into = kWords[static_cast<std::size_t>(unique)];
@@ -124,6 +129,7 @@ void read_unique(const In& in, std::string& into) {
 void read_selectors(const In& in, std::vector<std::string>& into) {
   in.texts(into);
   for (const std::string& one : into) {
+    // A protocol and port may follow in brackets.
     const std::string_view text = std::string_view{one}.substr(0, one.find('['));
     const std::size_t dash = text.find('-');
     const bool range = dash != std::string_view::npos && minibgp::parse_address(text.substr(0, dash)) &&
@@ -264,6 +270,7 @@ const Fields<TunnelDraft>& tunnel_fields() {
              "tunnel is "
              "only watched."),
        [](const In& in, TunnelDraft& to) {
+         // Begins with the defaults of all files, which were read in a pass of their own.
          to.tunnel.options.ike = to.defaults->ike;
          in.mapping(ike_fields(), *to.tunnel.options.ike);
        }},

@@ -53,17 +53,21 @@ std::optional<std::string> read_file(const std::string& path, std::string& error
 
 std::optional<std::string> read_saved_file(const std::string& path, std::string& error) {
   auto text = read_file(path, error);
+  // errno is that of the open: no file is the usual case, and no mistake.
   if (!text && (errno == ENOENT || errno == ENOTDIR)) error.clear();
   return text;
 }
 
 /// The first line of a file that nobody else may read.
 std::optional<std::string> read_key_file(const std::string& path, std::string& error) {
+  // O_NONBLOCK: the open of a pipe without a writer would wait.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return error = "cannot read " + path + ": " + std::strerror(errno), std::nullopt;
   struct stat status {};
+  // More than the 80 octets that TCP-MD5 takes (TCP_MD5SIG_MAXKEYLEN), so that a longer key is seen as such.
   char text[256] = {};
   const bool known = ::fstat(fd, &status) == 0;
+  // Checked on what was opened, not on the path, which may name another file by now.
   const bool open = !known || (status.st_mode & 0077U) != 0;
   const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
   const int failed = size < 0 ? errno : 0;
@@ -93,6 +97,7 @@ std::vector<std::string> list_files(const std::string& pattern) {
   glob_t matches{};
   std::vector<std::string> files;
   if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0)
+    // GLOB_NOSORT is not given: files are read in the order of their names.
     files.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   ::globfree(&matches);
   return files;
@@ -147,6 +152,7 @@ class Loader {
   [[nodiscard]] std::vector<std::string> names_of_policies() const {
     std::vector<std::string> names;
     for (const Document& document : documents_) {
+      // Node{} is null. Asking a scalar for a key would throw.
       const YAML::Node policies = document.root.IsMap() ? document.root["policies"] : YAML::Node{};
       if (!policies.IsMap()) continue;
       for (const auto& one : policies)
@@ -192,6 +198,7 @@ class Loader {
   /// Nothing: it is no YAML, or more than all files together may hold, and that was said.
   std::optional<YAML::Node> read(const std::string& path, const std::string& text) {
     YamlText read = read_yaml(text, {.values = values_left_});
+    // One budget for all files, so that many small includes cost no more than one large file.
     values_left_ -= std::min(values_left_, read.values);
     if (read.mistake) {
       read.mistake->file = path;
@@ -200,11 +207,13 @@ class Loader {
     return std::move(read.root);
   }
 
+  /// The document by value: the list grows while its includes are opened.
   void open_includes(const Document document, std::size_t depth) {
     if (!document.root.IsMap()) return;
     Reader reader{document.file, into_.diagnostics, places_};
     const YAML::Node include = document.root["include"];
     if (!include) return;
+    // Also the end of a file that includes itself under ever longer names (./a, ././a).
     if (depth >= kIncludeDepthMax) return reader.error(include, "includes are nested too deeply", "at most 8 levels");
     static const Key key{.name = "include"};
     std::vector<std::string> patterns;
@@ -213,6 +222,7 @@ class Loader {
       const std::string path = pattern.front() == '/' ? pattern : directory_of(document.file) + pattern;
       const bool is_pattern = path.find_first_of("*?[") != std::string::npos;
       for (const std::string& file : is_pattern ? files_.list(path) : std::vector{path}) {
+        // By name only; the limits on depth and number of files bound what this does not find.
         const bool seen = std::any_of(documents_.begin(), documents_.end(),
                                       [&](const Document& other) { return other.file == file; });
         if (seen) {
@@ -242,6 +252,7 @@ class Loader {
 
   /// The same rows; `defaults` was read in the first pass.
   static const Fields<Draft>& root_fields_but_defaults() {
+    // The key stays known, so that it is not reported as unknown in the second pass.
     static const Fields<Draft> fields = [] {
       Fields<Draft> copy = root_fields();
       for (Field<Draft>& field : copy)
@@ -284,6 +295,7 @@ void add_policies(Loader& loader, const FileSource& files, Loaded& loaded) {
   for (const auto& [key, peer] : loaded.config.peers)
     for (const std::string& name : {peer.import_policy, peer.export_policy})
       if (!name.empty()) attached.push_back(name);
+  // Only without mistakes in reading: what is half read would give mistakes that are none.
   if (!found.has_errors()) loaded.config.policies = compile_policy_sources(loaded.policies, attached, found);
   if (found.has_errors()) {
     // What peers name exists, though it could not be read or compiled: that it does not exist is no second mistake.
@@ -296,6 +308,7 @@ void add_policies(Loader& loader, const FileSource& files, Loaded& loaded) {
 
 /// Reads the keys that peers name.
 void add_keys(Loader& loader, const FileSource& files, Loaded& loaded) {
+  // The files are checked elsewhere than on the host that they are for: its keys are not here.
   if (!files.key) return;
   for (auto& [key, peer] : loaded.config.peers) {
     if (peer.md5_file.empty()) continue;
@@ -320,12 +333,14 @@ Loaded load(const std::string& path, const FileSource& files, Without without) {
   {
     Loader loader{files, loaded};
     const bool policies_only =
+        // A file without a router is one of policies only, and need not be a whole configuration.
         !loader.open_all(path) || (without == Without::router_policies_only && !loader.has("router"));
     if (!policies_only) loader.read_all();
     if (!policies_only && without == Without::router_refuse) loader.read_saved();
     loaded.config = std::move(loader.draft().config);
     // Of a file that is not there or no YAML, nothing more can be said.
     if (loader.all_read()) {
+      // Policies before the check, which asks whether the names of peers exist.
       add_policies(loader, files, loaded);
       if (!policies_only) add_keys(loader, files, loaded);
       if (!policies_only) check(loaded.config, loader.draft().peer_paths, loader.places(), loaded.diagnostics);

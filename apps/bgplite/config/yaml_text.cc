@@ -42,12 +42,14 @@ class Counter final : public YAML::EventHandler {
     if (!first_) first_ = mark;
     values_ += values;
     if (values_ > limits_.values)
+      // Aborts the parse: the limit is there so that the rest is never looked at.
       throw Beyond{at(mark, "more than " + std::to_string(limits_.values) + " values",
                       aliased_ ? "aliases count as often as they are used"
                                : "a long list belongs into a file that a set names: { file: PATH }")};
   }
   void open(const YAML::Mark& mark, YAML::anchor_t anchor) {
     count(mark, 1);
+    // With the value itself, so that the difference at the end is the size of the whole.
     open_.emplace_back(anchor, values_ - 1);
     if (open_.size() > limits_.depth)
       throw Beyond{at(mark, "nested more than " + std::to_string(limits_.depth) + " levels deep")};
@@ -55,6 +57,7 @@ class Counter final : public YAML::EventHandler {
   void close() {
     const auto [anchor, before] = open_.back();
     open_.pop_back();
+    // Known only when the value is complete; an alias inside of it finds no size.
     if (anchor != 0) sizes_[anchor] = values_ - before;
   }
   void single(const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -67,8 +70,11 @@ class Counter final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { single(mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto size = sizes_.find(anchor);
+    // yaml-cpp would build a tree with a cycle, and whoever walks it would not end.
     if (size == sizes_.end()) throw Beyond{at(mark, "an alias within what it stands for")};
     aliased_ = true;
+    // An alias costs as much as what it stands for, because the tree is walked once for each use: nine lists of nine
+    // aliases each would be 9^9 values ("billion laughs").
     count(mark, size->second);
   }
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string&) override {
@@ -103,15 +109,19 @@ class Examiner {
   }
 
   std::optional<Diagnostic> find() {
+    // Stops at the first mistake: what follows one is mostly its consequence.
     for (line_ = 0; line_ < lines_.size() && !found_; ++line_) {
       const std::string& line = lines_[line_];
       const std::size_t begin = line.find_first_not_of(" \t\r");
       if (begin == std::string::npos) continue;
+      // Within quotes or brackets the indentation says nothing.
       if (quote_ == 0 && open_.empty()) {
         if (begin > literal_) continue;  // Within a block of text.
         literal_ = std::string::npos;
         if (line[begin] == '#') continue;
+        // Only before the first character of the value: later ones separate, which is allowed.
         if (line.find('\t') < begin) return at(row(line_), column(line.find('\t')), kTab, kBlanks);
+        // Before note(), which would take the line's own indentation as one of the levels.
         if (line_ == given_up_)
           if (auto wrong = indentation(begin)) return wrong;
         note(begin);
@@ -119,9 +129,11 @@ class Examiner {
       scan(begin);
     }
     if (found_) return found_;
+    // A quotation mark that is open hides the brackets behind it, so it is the first mistake.
     if (quote_ != 0)
       return at(row(quoted_.first), column(quoted_.second),
                 std::string{"the quotation mark "} + quote_ + " is never closed");
+    // Nothing that this class knows: the message of yaml-cpp remains.
     if (open_.empty()) return std::nullopt;
     return at(row(open_.back().line), column(open_.back().column),
               std::string{"'"} + open_.back().bracket + "' is never closed",
@@ -145,6 +157,7 @@ class Examiner {
 
   /// The line without a comment and blanks at its end.
   [[nodiscard]] std::string_view content(std::size_t line) const {
+    // A '#' begins a comment only behind a blank: "a#b" is text.
     std::string_view text = lines_[line];
     for (std::size_t i = 0; i < text.size(); ++i)
       if (text[i] == '#' && (i == 0 || text[i - 1] == ' ' || text[i - 1] == '\t')) text = text.substr(0, i);
@@ -152,6 +165,7 @@ class Examiner {
   }
 
   void note(std::size_t begin) {
+    // Deeper levels end with the first line that begins before them.
     while (!levels_.empty() && levels_.back().indentation > begin) levels_.pop_back();
     if (levels_.empty() || levels_.back().indentation < begin) levels_.push_back({begin, line_});
     previous_ = line_;
@@ -168,13 +182,16 @@ class Examiner {
   [[nodiscard]] std::optional<Diagnostic> indentation(std::size_t begin) const {
     if (levels_.empty()) return std::nullopt;
     const std::string_view above = content(previous_);
+    // Behind these a deeper level, or a block of text, may begin.
     const bool opens = above.back() == ':' || above.back() == '-' || above.back() == '|' || above.back() == '>';
     const bool list = above.substr(above.find_first_not_of(' ')).substr(0, 1) == "-";
     const Level& level = levels_.back();
+    // "key" instead of "key:" and a deeper or equal line behind it.
     if (!opens && !list && above.find(": ") == std::string_view::npos && begin >= level.indentation)
       return at(row(previous_), column(level.indentation), "a key without ':' behind it");
     if (begin > level.indentation && !opens) return mismatch(begin, level);
     const auto same = [&](const Level& one) { return one.indentation == begin; };
+    // A line that goes back to a level that is there is indented well, so that the mistake is another one.
     if (begin > level.indentation || std::any_of(levels_.begin(), levels_.end(), same)) return std::nullopt;
     const auto deeper = [&](const Level& one) { return one.indentation > begin; };
     return mismatch(begin, *std::find_if(levels_.begin(), levels_.end(), deeper));
@@ -192,13 +209,16 @@ class Examiner {
   void scan(std::size_t from) {
     const std::string& line = lines_[line_];
     bool begins = true;  // A value may begin here.
+    // The quotation mark and the brackets that are open come from the lines before.
     for (std::size_t i = from; i < line.size() && !found_; ++i) {
       const char c = line[i];
       const char before = i == 0 ? ' ' : line[i - 1];
+      // Only double quotes know the escape with a backslash.
       if (quote_ == '"' && c == '\\') {
         ++i;
       } else if (quote_ != 0) {
         if (c != quote_) continue;
+        // Two in a row are one, within single quotes.
         if (c == '\'' && i + 1 < line.size() && line[i + 1] == '\'') {
           ++i;
         } else {
@@ -209,8 +229,10 @@ class Examiner {
       } else if (c == ' ' || c == '\t' || c == '\r') {
         continue;
       } else if ((c == '\'' || c == '"') && begins) {
+        // Elsewhere a quotation mark is a character like others: it's.
         quote_ = c, quoted_ = {line_, i};
       } else if ((c == '{' || c == '[') && (begins || !open_.empty())) {
+        // Within brackets a value may begin anywhere; outside, "a{b" is text.
         open_.push_back({c, line_, i});
         begins = true;
       } else if ((c == '}' || c == ']') && !open_.empty()) {
@@ -223,10 +245,12 @@ class Examiner {
         open_.pop_back();
         begins = false;
       } else if (c == '|' || c == '>') {
+        // What follows of the line is an indication such as "|-2", then lines of text come.
         if (begins && open_.empty() && line.find_first_not_of("+-0123456789 \r", i + 1) == std::string::npos)
           literal_ = from;
         begins = false;
       } else {
+        // A ',' separates within brackets only; ':' and '-' only before a blank or the end.
         const bool parts = c == ',' ? !open_.empty() : (c == ':' || c == '-') && next_is_blank(line, i);
         begins = parts;
       }
@@ -250,6 +274,7 @@ class Examiner {
 
 Diagnostic explain(const std::string& text, const YAML::Exception& exception) {
   const YAML::Mark& mark = exception.mark;
+  // -1 has no line: yaml-cpp knew no place.
   const std::size_t line = mark.is_null() ? std::string::npos : static_cast<std::size_t>(mark.line);
   if (auto found = Examiner{text, line}.find()) return *found;
   return at(mark, "not valid YAML: " + exception.msg);
@@ -262,9 +287,12 @@ YamlText read_yaml(const std::string& text, const YamlLimits& limits) {
   try {
     std::istringstream in{text};
     YAML::Parser parser{in};
+    // The same text is parsed twice: the events cost no memory, and the tree is built only of what is within the
+    // limits.
     Counter counter{limits};
     const bool any = parser.HandleNextDocument(counter);
     read.values = counter.values();
+    // Only to see whether there is one: it is neither read nor kept.
     Counter second{limits};
     if (any && parser.HandleNextDocument(second))
       read.mistake = at(second.first().value_or(YAML::Mark{}),

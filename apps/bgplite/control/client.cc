@@ -26,6 +26,7 @@ class Connection {
 
   [[nodiscard]] bool send(std::string_view text) const {
     while (!text.empty()) {
+      // MSG_NOSIGNAL: a daemon that went away gives an error instead of a signal that ends us.
       const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;
       if (sent < 0) return false;
@@ -36,6 +37,7 @@ class Connection {
 
   /// The next line without its end; nothing at the end of the connection.
   [[nodiscard]] bool next_line(std::string& line) {
+    // What was searched is not searched again: the answer is one line, and may have some hundred MiB.
     std::size_t searched = 0;
     while (true) {
       const std::size_t end = rest_.find('\n', searched);
@@ -48,6 +50,7 @@ class Connection {
       char block[65536];
       const ssize_t count = ::read(fd_, block, sizeof block);
       if (count < 0 && errno == EINTR) continue;
+      // Also an error: what came without a line's end is no answer.
       if (count <= 0) return false;
       rest_.append(block, static_cast<std::size_t>(count));
     }
@@ -61,6 +64,7 @@ class Connection {
 minibgp::Result<Connection, Failure> connect(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
+  // The kernel needs no zero at the end, but would cut the path without a word.
   if (path.size() >= sizeof address.sun_path)
     return minibgp::unexpected(Failure{"the path of the control socket is too long", 2});
   std::memcpy(address.sun_path, path.data(), path.size());
@@ -68,6 +72,7 @@ minibgp::Result<Connection, Failure> connect(const std::string& path) {
   if (fd < 0) return minibgp::unexpected(Failure{std::string{"socket: "} + std::strerror(errno), 3});
   Connection made{fd};
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    // errno is read before the next call changes it; the two well-known errors get a text that says what to do.
     std::string text = "no daemon answers at " + path + ": " + std::strerror(errno);
     if (errno == EACCES) text = "not allowed to use " + path + ": be root, or join the group 'bgplite'";
     if (errno == ENOENT || errno == ECONNREFUSED) text = "bgplite does not run (no answer at " + path + ")";
@@ -81,6 +86,7 @@ minibgp::Result<Connection, Failure> request(const std::string& socket, const st
   auto connection = connect(socket);
   if (!connection) return connection;
   const Json json{{"verb", verb}, {"arguments", arguments}};
+  // replace: arguments are the user's words and need not be UTF-8.
   if (!connection->send(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"))
     return minibgp::unexpected(Failure{"the daemon closed the connection", 3});
   return connection;
@@ -98,6 +104,7 @@ minibgp::Result<Json, Failure> ask(const std::string& socket, const std::string&
   if (!connection) return minibgp::unexpected(connection.error());
   std::string line;
   if (!connection->next_line(line)) return minibgp::unexpected(Failure{"the daemon closed the connection", 3});
+  // No exceptions: what does not parse is a value that is no object.
   Json answer = Json::parse(line, nullptr, false);
   if (!answer.is_object() || !answer.value("ok", false)) return minibgp::unexpected(failure_in(answer));
   return std::move(answer["result"]);
@@ -110,6 +117,7 @@ minibgp::Result<void, Failure> follow(const std::string& socket, const std::stri
   std::string line;
   while (connection->next_line(line)) {
     const Json event = Json::parse(line, nullptr, false);
+    // A stream's lines have no "ok"; the refusal of a stream has.
     if (event.is_object() && event.contains("ok") && !event.value("ok", true))
       return minibgp::unexpected(failure_in(event));
     if (!on_line(event)) return {};

@@ -25,6 +25,7 @@ bool read_values(const Request& request, const Reply& reply, const char* name, s
     }
     into.push_back(*read);
   }
+  // In order and each once, as everywhere in attributes.
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
   return true;
@@ -40,6 +41,7 @@ bool is_saved(const Context& context, const minibgp::Prefix& prefix) {
 void keep_then(Context& context, const Request& request, const Reply& reply, std::function<Saved(const Config&)> change,
                std::function<void()> then) {
   if (!flag_argument(request, "save")) return then();
+  // Called later, from the loop, when the file is on disk.
   context.life.save(std::move(change), [reply, then = std::move(then)](const Life::Outcome& outcome) {
     outcome.failure.empty() ? then() : reply.error(outcome.failure, 3);
   });
@@ -49,6 +51,7 @@ void announce(Context& context, const Request& request, const Reply& reply) {
   const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
   minibgp::PathAttributes attributes;
+  // Told apart from an attribute that was not given, which stays absent.
   if (request.arguments.contains("med"))
     attributes.med = static_cast<std::uint32_t>(number_argument(request, "med", 0));
   if (request.arguments.contains("local_pref"))
@@ -67,6 +70,7 @@ void announce(Context& context, const Request& request, const Reply& reply) {
       read_values(request, reply, "communities", attributes.communities, minibgp::parse_community) &&
       read_values(request, reply, "large_communities", attributes.large_communities, minibgp::parse_large_community);
   if (!read) return;
+  // Applied when its turn comes, on the configuration of then: changes may wait in front of it.
   const auto change = [prefix = *prefix, attributes](const Config& config) {
     Saved saved = config.saved;
     saved.announcements[prefix] = attributes;
@@ -104,6 +108,7 @@ void enable_or_disable(Context& context, const Request& request, const Reply& re
   if (known == nullptr) return;
   const bool enabled = request.verb == "peer.enable";
   const std::string key = *known;
+  // Asked for again where it is written: `enabled` is compared with what the file says.
   const auto change = [key, enabled](const Config& config) { return with_peer(config, key, enabled); };
   keep_then(context, request, reply, change,
             [&context, reply, peer = *peer, key, enabled, reason = text_argument(request, "reason")] {
@@ -130,6 +135,7 @@ void refresh(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
   const std::string direction = text_argument(request, "direction");
+  // "in" and "out" name one direction, and everything else means both.
   if (direction != "out") context.daemon.speaker().refresh_peer(*peer, minibgp::Direction::import);
   if (direction != "in") context.daemon.speaker().refresh_peer(*peer, minibgp::Direction::export_);
   reply.result({{"refreshed", peer_name(context.daemon, *peer)}});
@@ -198,6 +204,7 @@ void drain_undo(Context& context, const Request& request, const Reply& reply) {
 Json direction_json(const DrillReport::Direction& direction) {
   return {{"before_per_s", direction.before_per_s},
           {"packets", direction.packets},
+          // Null: the traffic has not moved, which is not the same as 0 ms.
           {"moved_after_ms", direction.moved_after ? Json(direction.moved_after->count()) : Json(nullptr)}};
 }
 
@@ -232,7 +239,9 @@ void drill_stop(Context& context, const Request&, const Reply& reply) {
 }
 
 void answer(Life::Outcome outcome, const Reply& reply) {
+  // 1: the request cannot be fulfilled; 3: it failed.
   if (!outcome.failure.empty()) return reply.error(outcome.failure, outcome.impossible ? 1 : 3);
+  // Made in the thread beside the loop: a plan may have a step for each of thousands of peers.
   reply.result([outcome = std::move(outcome)] {
     return Json{{"ok", !outcome.diagnostics.has_errors()},
                 {"diagnostics", to_json(outcome.diagnostics)},
@@ -243,6 +252,7 @@ void answer(Life::Outcome outcome, const Reply& reply) {
 bool same_file(const std::string& a, const std::string& b) {
   struct stat x {};
   struct stat y {};
+  // A file that does not exist, or that we may not see, is compared by its name.
   if (::stat(a.c_str(), &x) != 0 || ::stat(b.c_str(), &y) != 0) return a == b;
   return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
@@ -287,6 +297,7 @@ void rollback(Context& context, const Request&, const Reply& reply) {
 void log_level(Context& context, const Request& request, const Reply& reply) {
   const std::string level = text_argument(request, "level"), word = text_argument(request, "area");
   const bool configured = level == "configured";
+  // parse_level() gives a default for unknown words, so the way back tells whether it was one.
   if (!configured && bgplite::to_text(parse_level(level)) != level)
     return reply.error("levels are debug, info, warning, error and configured");
   const auto area = parse_area(word);

@@ -31,6 +31,7 @@ Json announced_json(Context& context, const minibgp::Prefix& prefix, const minib
   Json to = Json::array();
   for (const minibgp::PeerStatus& peer : engine.peers()) {
     Json one{{"peer", peer_name(context.daemon, peer.id)}};
+    // What was really sent stands in the Adj-RIB-Out; only when it is not there is a reason looked for.
     const auto sent = engine.announced_to(peer.id, filter(prefix, Match::exact));
     one["announced"] = !sent.empty();
     if (!sent.empty()) {
@@ -42,6 +43,7 @@ Json announced_json(Context& context, const minibgp::Prefix& prefix, const minib
     } else if (best->peer == peer.id) {
       one["why_not"] = "the best path came from it";
     } else if (const auto withheld = engine.withheld_from(peer.id, filter(prefix, Match::exact)); !withheld.empty()) {
+      // Reasons that the engine has counted come before those that are concluded here.
       one["why_not"] = minibgp::to_text(withheld.front().why, prefix, peer);
     } else {
       const bool ibgp_learned = best->peer != minibgp::kLocalPeer && peer.type == minibgp::PeerType::ibgp;
@@ -60,6 +62,7 @@ void answer_with_kernel(Context& context, const Reply& reply, const minibgp::Pre
   const minibgp::fib::Fib* fib = context.daemon.fib();
   if (fib == nullptr) return reply.result(std::move(answer));
   using Rows = std::vector<minibgp::fib::RouteStatus>;
+  // By the prefix alone: table and metric may be anything that a policy gave.
   minibgp::fib::Fib::RouteFilter exact;
   exact.prefix = prefix;
   const auto read = [fib, exact, at = minibgp::fib::RouteCursor{}](Rows& into) mutable {
@@ -68,6 +71,7 @@ void answer_with_kernel(Context& context, const Reply& reply, const minibgp::Pre
   };
   const auto make = [answer = std::move(answer), names = interface_names(*fib)](std::vector<Rows>& parts) {
     Json whole = answer;
+    // Sorted and without doubles: a route may have been visited twice while the table changed between two turns.
     for (const auto* route :
          in_order(parts, minibgp::fib::shown_before, [](const auto&a, const auto&b) { return a.key == b.key; }))
       whole["kernel"].push_back(to_json(*route, names));
@@ -88,6 +92,7 @@ void explain(Context& context, const Request& request, const Reply& reply) {
     return reply.error(
         "no route to " + minibgp::to_text(*wanted) + ": neither it nor a prefix that covers it was announced", 1);
   const minibgp::Prefix prefix = paths.front().prefix;
+  // Best first, then those that share the traffic, then the rest in the order of the engine.
   std::stable_sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) {
     return std::make_pair(!a.best, !a.multipath) < std::make_pair(!b.best, !b.multipath);
   });
@@ -102,6 +107,7 @@ void explain(Context& context, const Request& request, const Reply& reply) {
   Json next_hops = Json::array();
   if (minibgp::fib::Fib* fib = context.daemon.fib())
     for (const minibgp::fib::NextHopState& state : fib->next_hops())
+      // By peer as well: a link-local next hop means another router on each interface.
       for (const minibgp::PathSnapshot& path : paths)
         if (state.peer == path.peer && state.next_hop == path.received.next_hop.address)
           next_hops.push_back(to_json(state, peer_name(context.daemon, state.peer)));
@@ -117,6 +123,7 @@ void explain(Context& context, const Request& request, const Reply& reply) {
 void verify(Context& context, const Request&, const Reply& reply) {
   minibgp::fib::Fib* fib = context.daemon.fib();
   if (fib == nullptr) return reply.error("no routes go into the kernel (fib.enabled: false)", 1);
+  // Answers come when the kernel's table was read, after this function has returned.
   fib->verify([reply](const minibgp::fib::Comparison& comparison) {
     reply.result({{"same", comparison.difference_count == 0},
                   {"compared", comparison.compared},

@@ -17,6 +17,7 @@ Json texts(const Values& values) {
 
 Json address(const minibgp::IpAddress& value) { return value.is_set() ? Json(minibgp::to_text(value)) : Json(nullptr); }
 
+// As `ip xfrm state` writes SPIs.
 std::string hex(std::uint32_t number) {
   char text[16];
   std::snprintf(text, sizeof text, "0x%08x", number);
@@ -33,6 +34,7 @@ Json families(const std::array<bool, minibgp::kFamilies>& which) {
 /// Numbers of routes by reason; the reasons that have none are there too.
 Json withheld(const minibgp::PeerStatus& peer) {
   Json json = Json::object();
+  // Reasons without routes are there, so that scripts find the same keys always.
   for (std::size_t i = 0; i < minibgp::kWithheldReasons; ++i)
     json[std::string{minibgp::to_text(static_cast<minibgp::Withheld>(i))}] = peer.prefixes_withheld[i];
   return json;
@@ -103,7 +105,9 @@ Json to_json(const minibgp::PathSnapshot& path, const std::string& peer) {
 
 Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp::Time now) {
   const bool up = peer.state == minibgp::PeerState::established;
+  // Since the last change of the state, whether up or down.
   const double state_for = seconds(now - peer.since);
+  // The engine's clock is monotonic, so the time of day is counted back from now.
   const auto since =
       std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::milliseconds>(now - peer.since);
   const minibgp::Counters& counters = peer.counters;
@@ -154,6 +158,7 @@ Json to_json(const minibgp::PeerStatus& peer, const PeerConfig* config, minibgp:
         {"unknown", peer.unknown_capabilities}};
     json["end_of_rib"] = {{"received", families(peer.end_of_rib_received)}, {"sent", families(peer.end_of_rib_sent)}};
   }
+  // The deadline may have passed in this turn.
   if (peer.next_attempt != minibgp::kNever) json["next_attempt_in_s"] = std::max(0.0, seconds(peer.next_attempt - now));
   if (!peer.last_attempt.empty()) json["last_attempt"] = peer.last_attempt;
   if (peer.last_down != minibgp::DownReason::none)
@@ -286,6 +291,7 @@ Json to_json(const minibgp::fib::EchoProbe& echo) {
     return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1000.0;
   };
   Json histogram = Json::array();
+  // The last bucket has no upper end.
   for (std::size_t i = 0; i < trips.counts.size(); ++i)
     histogram.push_back(
         {{"up_to_ms", i < trips.kUpperMs.size() ? Json(trips.kUpperMs[i]) : Json()}, {"count", trips.counts[i]}});
@@ -318,6 +324,7 @@ Json to_json(const Failover& failover) {
 }
 
 Json to_json(const Plan& plan) {
+  // In the order of the enum Effect.
   static constexpr const char* kEffects[] = {"live", "refresh", "reset", "tunnel", "restart", "leave"};
   Json steps = Json::array();
   for (const Step& step : plan)

@@ -49,6 +49,7 @@ constexpr std::size_t kSmallList = 256;
 bool is_small(const Json& answer) {
   return !answer.is_structured() ||
          (answer.size() <= kSmallList &&
+          // The sizes of two levels are looked at, not the whole: this runs on the loop.
           std::all_of(answer.begin(), answer.end(), [](const Json& one) { return one.size() <= kSmallList; }));
 }
 
@@ -58,11 +59,14 @@ std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::er
 Json parse(const std::string& line) {
   if (line.size() > kRequestOctetsMax) return {};
   bool deep = false;
+  // Called as soon as a list or mapping begins, so that what is deeper is not built.
   const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
     deep = deep || depth > kRequestDepthMax;
     return !deep;
   };
+  // false: no exceptions; a broken text gives a discarded value, which is no object.
   Json parsed = Json::parse(line, shallow, false);
+  // The parser goes on behind a value that was refused, so that the result may be an object without it.
   return deep ? Json() : parsed;
 }
 
@@ -77,7 +81,9 @@ Credentials credentials_of(int fd) {
   Credentials found;
   ucred peer{};
   socklen_t size = sizeof peer;
+  // As at the time of connect(): a later change of the client's user does not count.
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) found.user = peer.uid, found.group = peer.gid;
+  // With more than 256 groups the call fails (ERANGE), and the primary group alone decides.
   std::array<gid_t, 256> groups{};
   socklen_t octets = sizeof groups;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &octets) == 0)
@@ -132,6 +138,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   void accept();
   void close();
   void forget(const std::shared_ptr<Reply::Sink>& client) {
+    // The place that is free now goes to a connection that waits.
     clients_.erase(std::remove(clients_.begin(), clients_.end(), client), clients_.end());
     if (std::exchange(full_, false)) accept();
   }
@@ -201,6 +208,7 @@ void Reply::Sink::read() {
   socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](const Error& error, std::size_t count) {
     if (error) return self->close();
     self->request_.append(self->buffer_.data(), count);
+    // One request a connection; what follows the line is not looked at.
     const std::size_t end = self->request_.find('\n');
     if (end != std::string::npos) return self->on_line(self->request_.substr(0, end));
     if (self->request_.size() > kRequestOctetsMax)
@@ -221,11 +229,13 @@ void Reply::Sink::on_line(std::string line) {
         {{"ok", false}, {"error", "not a request: {\"verb\": \"show.summary\", \"arguments\": {}}"}, {"exit", 2}});
   request.verb = parsed["verb"].get<std::string>();
   request.arguments = parsed.value("arguments", Json::object());
+  // Asked at the request, not at the accept: the socket is the same, and many connections never ask.
   const Credentials who = credentials_of(socket_.native_handle());
   request.user = who.user;
   request.may_change = server->may_change(who);
   expire_after(kAnswerTimeout);
   watch_for_close();
+  // It may answer at once, later, or not at all; the timer covers the last.
   server->handle(request, Reply{shared_from_this()});
 }
 
@@ -233,6 +243,7 @@ void Reply::Sink::on_line(std::string line) {
 void Reply::Sink::watch_for_close() {
   socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](const Error& error, std::size_t) {
     // A client may shut its own direction down and still read.
+    // Then nothing watches any more; writing finds out when the client is gone.
     if (error == asio::error::eof && !self->streaming_) return;
     if (error) return self->close();
     self->watch_for_close();
@@ -248,6 +259,7 @@ bool Reply::Sink::open() {
 }
 
 bool Reply::Sink::begin_answer() {
+  // A second answer is dropped: the first one has won, for instance the timer's.
   if (answered_ || !socket_.is_open()) return false;
   answered_ = true;
   expire_after(kAnswerTimeout);
@@ -264,6 +276,7 @@ void Reply::Sink::answer_later(std::function<Json()> make) {
   // One thread for all answers, in their order: eight clients that ask for the whole table take turns, and need the
   // memory of one text at a time.
   // Without a client nothing is made, but what was read for it is freed beside the loop, too.
+  // Marked as answered now and not when the text is there: nobody else answers meanwhile, and the timer runs for it.
   const bool begun = begin_answer();
   const auto text = std::make_shared<std::string>();
   server->beside({[make = std::move(make), text] { *text = dump(make()) + "\n"; },
@@ -283,7 +296,9 @@ void Reply::Sink::send(std::string text) {
     const bool large = kept->size() >= kLargeAnswer;
     kept->clear();
     kept->shrink_to_fit();
+    // One answer, then the end: the client reads until the connection closes.
     self->close();
+    // After the text was freed. In the thread, because it walks the whole heap.
     if (const auto server = self->server_.lock(); server && large)
       server->beside({[] { ::malloc_trim(0); }, {}, [] { return true; }});
   });
@@ -293,6 +308,7 @@ bool Reply::Sink::begin_stream() {
   const auto server = server_.lock();
   if (!server || answered_ || !socket_.is_open() || server->streams() >= kStreamsMax) return false;
   answered_ = streaming_ = true;
+  // A stream has no deadline; its buffer is bounded instead.
   deadline_.cancel();
   return true;
 }
@@ -301,6 +317,7 @@ void Reply::Sink::put_line(const Json& value) {
   if (!streaming_ || !socket_.is_open()) return;
   // A monitor that does not read loses lines and learns how many; it never delays the daemon nor fills its memory.
   if (lines_.size() >= kStreamLinesMax) return void(++dropped_);
+  // Told in place of the lines, so that a client knows where the gap is.
   if (dropped_ != 0) lines_.push_back(dump({{"event", "lost"}, {"lines", std::exchange(dropped_, 0)}}) + "\n");
   lines_.push_back(dump(value) + "\n");
   if (!writing_) write_next();
@@ -310,6 +327,7 @@ void Reply::Sink::write_next() {
   writing_ = !lines_.empty();
   if (!writing_) return;
   asio::async_write(socket_, asio::buffer(lines_.front()),
+                    // The front stays in place while it is written: a deque does not move it.
                     [self = shared_from_this()](const Error& error, std::size_t) {
                       if (error) return self->close();
                       self->lines_.pop_front();
@@ -321,12 +339,14 @@ void Reply::Sink::close() {
   Error ignored;
   deadline_.cancel();
   if (socket_.is_open()) socket_.close(ignored);
+  // May destroy the list's last reference to us; shared_from_this() holds one until the end.
   if (const auto server = server_.lock()) server->forget(shared_from_this());
 }
 
 void Reply::result(Json value) const {
   if (is_small(value)) return sink_->answer({{"ok", true}, {"result", std::move(value)}});
   const auto kept = std::make_shared<Json>(std::move(value));
+  // Moved out within the thread, so that also freeing it is done there.
   result(std::function<Json()>{[kept] { return std::move(*kept); }});
 }
 void Reply::result(std::function<Json()> make) const {
@@ -352,9 +372,12 @@ minibgp::Result<void, std::string> Server::Impl::reserve(const std::string& path
   if (slash != std::string::npos && slash != 0) static_cast<void>(::mkdir(path.substr(0, slash).c_str(), 0755));
   if (const auto usable = check_socket_path(path); !usable)
     return minibgp::unexpected("control.socket: " + usable.error());
+  // A lock in a file of its own: the socket's own file is replaced at each start.
   const std::string file = path + ".lock";
+  // O_NOFOLLOW: in a directory that others write, a link could name any file.
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock_ < 0) return minibgp::unexpected("cannot make the control socket: " + file + ": " + std::strerror(errno));
+  // flock() goes with the descriptor, so that it also ends when the daemon is killed.
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
   ::close(std::exchange(lock_, -1));
   return minibgp::unexpected("another bgplite runs with the control socket " + path);
@@ -369,6 +392,7 @@ minibgp::Result<void, std::string> Server::Impl::open(const std::string& path, c
   Error error;
   acceptor_.open(stream_protocol(), error);
   if (error) return failed("socket", error.message());
+  // Between bind() and chmod() nobody else may connect.
   const mode_t before = ::umask(0177);
   acceptor_.bind(stream_protocol::endpoint{path}, error);
   ::umask(before);
@@ -378,8 +402,10 @@ minibgp::Result<void, std::string> Server::Impl::open(const std::string& path, c
     group_ = entry->gr_gid;
     // Fails for a daemon that is not root and not in the group: then its own group has access.
     has_group_ = true;
+    // -1: the owner stays.
     static_cast<void>(::chown(path.c_str(), static_cast<uid_t>(-1), group_) == 0);
   }
+  // After chown(): before it, 0660 would open the socket to our own group.
   if (::chmod(path.c_str(), 0660) != 0) return failed("chmod", std::strerror(errno));
   acceptor_.listen(64, error);
   if (error) return failed("listen", error.message());
@@ -394,6 +420,7 @@ void Server::Impl::begin_next_job() {
   // The closure goes to the thread either way, which frees it.
   if (!jobs_.front().wanted()) work = [unwanted = std::move(work)] {};
   background_.run(std::move(work), [this] {
+    // The job is still in front: what `done` adds waits behind it.
     if (const auto done = std::move(jobs_.front().done)) done();
     jobs_.pop_front();
     begin_next_job();
@@ -401,8 +428,10 @@ void Server::Impl::begin_next_job() {
 }
 
 void Server::Impl::accept() {
+  // Not accepted, the next connection waits in the backlog; forget() goes on.
   if (clients_.size() >= kClientsMax) return void(full_ = true);
   acceptor_.async_accept([self = shared_from_this()](const Error& error, stream_protocol::socket socket) {
+    // close() was called.
     if (error == asio::error::operation_aborted) return;
     if (error) {
       // Out of descriptors: try again a little later instead of spinning.
@@ -423,6 +452,7 @@ void Server::Impl::close() {
   retry_.cancel();
   acceptor_.close(ignored);
   full_ = false;
+  // A copy, because close() takes each out of the list.
   for (const auto& client : std::vector{clients_}) client->close();
   acceptor_.close(ignored);
   if (!path_.empty()) remove_socket(path_);

@@ -24,6 +24,7 @@ std::size_t resident_octets() {
   std::ifstream in{"/proc/self/statm"};
   std::size_t total = 0, resident = 0;
   in >> total >> resident;
+  // The second number of statm counts pages.
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
@@ -40,6 +41,7 @@ Json peer_json(const Daemon& daemon, const minibgp::PeerStatus& peer) {
 Json peers_json(const Daemon& daemon) {
   Json peers = Json::array();
   std::vector<minibgp::PeerStatus> all = daemon.speaker().engine().peers();
+  // The engine has them by number, which says nothing to a reader.
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
   for (const minibgp::PeerStatus& peer : all) peers.push_back(peer_json(daemon, peer));
   return peers;
@@ -87,6 +89,7 @@ void peers(Context& context, const Request& request, const Reply& reply) {
   if (!status) return reply.error("no such peer", 1);
   Json json = peer_json(context.daemon, *status);
   minibgp::RouteFilter first;
+  // All of them could be as many as the table has routes, and one is mostly like the other.
   first.max = kWithheldShown;
   Json routes = Json::array();
   for (const minibgp::WithheldSnapshot& route : context.daemon.speaker().engine().withheld_from(*peer, first))
@@ -135,6 +138,7 @@ std::vector<const minibgp::PathSnapshot*> shown_in_order(const Paths::Rows& part
   for (const auto& part : parts)
     for (const minibgp::PathSnapshot& path : part)
       if (shown == Shown::received || path.accepted.has_value() == (shown == Shown::accepted)) order.push_back(&path);
+  // Stable: below best and multipath the order of the engine remains.
   std::stable_sort(order.begin(), order.end(), [](const minibgp::PathSnapshot* a, const minibgp::PathSnapshot* b) {
     if (a->prefix.family != b->prefix.family) return a->prefix.family < b->prefix.family;
     if (a->prefix != b->prefix) return a->prefix < b->prefix;
@@ -154,6 +158,7 @@ Json routes_json(const PeerNames& names, const Paths::Rows& parts, Shown shown, 
     if (begins) ++total;
     if (begins) of_prefix.clear();
     present = &path->prefix;
+    // What is beyond the limit is counted, not shown.
     if (total > limit) continue;
     // A prefix that was withdrawn and announced again between two parts was read twice.
     const std::pair id{path->peer, path->path_id};
@@ -177,8 +182,10 @@ void routes_out(Context& context, const Request& request, const Reply& reply, co
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
   using Rows = std::vector<minibgp::AnnouncedSnapshot>;
+  // One prefix has few paths, which are read in one step.
   const bool whole = filter.prefix && (filter.match == Match::exact || filter.match == Match::lookup);
   const auto read = [&engine = context.daemon.speaker().engine(), peer = *peer, filter, whole,
+                     // The position goes from turn to turn with the lambda.
                      at = std::uint32_t{0}](Rows& into) mutable {
     if (whole) return into = engine.announced_to(peer, filter), false;
     at = engine.announced_part(peer, filter, at, kStepsInATurn, into);
@@ -226,6 +233,7 @@ void routes(Context& context, const Request& request, const Reply& reply) {
     at = engine.routes_part(filter, at, kStepsInATurn, into);
     return at != 0;
   };
+  // The names are looked up now: beside the loop nothing of the daemon may be touched.
   Paths::answer(reply, read, [names = PeerNames{context.daemon}, shown, limit](Paths::Rows& parts) {
     if (shown == Shown::received) show_as_received(parts);
     return routes_json(names, parts, shown, limit);
@@ -266,6 +274,7 @@ void fib(Context& context, const Request& request, const Reply& reply) {
     fib->routes_part(filter, at, kStepsInATurn, into);
     return !at.ended();
   };
+  // Copies, made now, for the same reason.
   const auto make = [limit, names = interface_names(*fib), status = to_json(fib->status()),
                      next_hops = next_hops_json(context.daemon, *fib), groups = groups_json(*fib)](auto& parts) {
     const auto order =
@@ -295,6 +304,7 @@ void tunnels(Context& context, const Request& request, const Reply& reply) {
   Json failovers = Json::array();
   for (const Failover& failover : context.daemon.failovers().all())
     if (name.empty() || failover.tunnel == name) failovers.push_back(to_json(failover));
+  // In the order of the enum IkeLink.
   static constexpr const char* kLinks[] = {"unused", "connecting", "connected"};
   reply.result({{"tunnels", list},
                 {"failovers", failovers},
@@ -346,6 +356,7 @@ void config(Context& context, const Request&, const Reply& reply) {
     for (const Network& network : config->networks) networks.push_back(minibgp::to_text(network.prefix));
     for (const minibgp::Prefix& prefix : by_command) runtime.push_back(minibgp::to_text(prefix));
     for (const auto& [name, policy] : config->policies)
+      // Those written at a peer, which have a name only inside.
       if (name.front() != '(') policies.push_back(name);
     Json json{{"files", config->files},
               {"router", router},
@@ -387,6 +398,7 @@ void log(Context& context, const Request& request, const Reply& reply) {
   const std::size_t limit = number_argument(request, "limit", Logging::kRecentLines);
   const auto& recent = context.log.recent();
   Json lines = Json::array();
+  // The newest lines, oldest of them first. 0: all.
   for (std::size_t i = limit == 0 || recent.size() <= limit ? 0 : recent.size() - limit; i < recent.size(); ++i) {
     const Logging::Line& line = recent[i];
     const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(line.at.time_since_epoch());

@@ -20,6 +20,7 @@ void Announcements::withdraw(const Prefix& prefix) {
 }
 
 void Announcements::announce_by_command(const Prefix& prefix, const PathAttributes& attributes) {
+  // Kept apart: a command outlives the network of the configuration with the same prefix.
   by_command_[prefix] = attributes;
   announce(prefix, attributes);
 }
@@ -33,6 +34,7 @@ bool Announcements::withdraw_by_command(const Prefix& prefix) {
 bool Announcements::set_parts(const ReturnPath::Parts& parts) {
   Set wanted;
   for (const auto& [part, audience] : parts) {
+    // A part is half of its network, so the network is one bit shorter.
     const auto bits = static_cast<std::uint8_t>(part.length_bits - 1);
     PathAttributes attributes = own_.at(Prefix::of(part.address(), bits));
     attributes.local.audience = audience;
@@ -47,6 +49,7 @@ bool Announcements::set_parts(const ReturnPath::Parts& parts) {
     if (wanted.count(part) == 0) mark(part);
   for (const auto& [part, attributes] : wanted)
     if (const auto known = parts_.find(part); known == parts_.end() || !(known->second == attributes)) mark(part);
+  // Only the number is reported: a change of attributes alone is no news for the log.
   const bool other = wanted.size() != parts_.size();
   parts_ = std::move(wanted);
   return other;
@@ -56,6 +59,7 @@ std::optional<Announcements::Change> Announcements::next() {
   if (waiting_.empty()) return std::nullopt;
   // By prefix and not by age: the order says nothing to a peer, and the set finds what is marked twice.
   Change change{waiting_.extract(waiting_.begin()).value(), std::nullopt};
+  // A network of its own goes before a part with the same prefix.
   for (const Set* set : {&own_, &parts_})
     if (const auto found = set->find(change.prefix); found != set->end() && !change.attributes)
       change.attributes = found->second;
@@ -76,6 +80,7 @@ std::size_t Announcements::parts_for(std::uint64_t audience) const {
 
 std::size_t Announcements::without_parts(const std::string& peer, std::uint64_t audience, std::size_t announced) {
   std::size_t& before = before_parts_[peer];
+  // While there are parts the number of before is kept.
   if (parts_.empty()) before = announced;
   // An export policy may keep parts back, so the difference says too little at times; a new session says nothing yet.
   return std::max({before, announced - std::min(announced, parts_for(audience)), own_.size()});

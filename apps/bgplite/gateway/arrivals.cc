@@ -9,11 +9,13 @@ using minibgp::PeerStatus;
 using minibgp::Time;
 
 bool Arrivals::on_established(const PeerStatus& peer, std::span<const PeerStatus> all, Time now) {
+  // Another peer of the same AS carries the traffic meanwhile, so this one need not be used with half a table.
   const bool beside = std::any_of(all.begin(), all.end(), [&](const PeerStatus& other) {
     return other.id != peer.id && other.remote_as == peer.remote_as && other.state == minibgp::PeerState::established &&
            !waits(other.id);
   });
   if (!restart_complete_ || !peer.graceful_restart || !beside) {
+    // It may wait since an earlier session.
     waiting_.erase(peer.id);
     return true;
   }
@@ -32,6 +34,7 @@ bool Arrivals::on_end_of_rib(const PeerStatus& peer) {
 std::vector<PeerId> Arrivals::on_time(Time now) {
   std::vector<PeerId> due;
   for (const auto& [peer, until] : waiting_)
+    // Collected first: erasing invalidates the iterator.
     if (until <= now) due.push_back(peer);
   for (const PeerId peer : due) waiting_.erase(peer);
   return due;

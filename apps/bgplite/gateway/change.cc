@@ -50,6 +50,7 @@ void keep_what_needs_a_start(const Config& running, Config& wanted) {
 
 void Gateway::On::operator()(input::Save event) const {
   Config& config = my.own_config();
+  // Undone first: a peer that is not saved any more goes back to what its file says.
   for (const auto& [key, peer] : config.saved.peers)
     if (const auto found = config.peers.find(key); found != config.peers.end())
       found->second.options.enabled = peer.in_file;
@@ -62,6 +63,7 @@ void Gateway::On::operator()(input::Save event) const {
 Running Gateway::running() const {
   Running running{config_, {}};
   for (const minibgp::PeerStatus& status : view_.sessions())
+    // An address that is only configured needs no entry here.
     if (const std::string* const key = peers_.key_of(status.id);
         key != nullptr && status.state == minibgp::PeerState::established)
       running.local_addresses.emplace(*key, status.local_address);
@@ -89,6 +91,7 @@ void Gateway::On::operator()(input::Apply event) const {
   // The old one lives until the steps are through, which name what it had; who planned frees it beside the loop.
   const std::shared_ptr<const Config> old =
       std::exchange(my.config_, std::make_shared<Config>(std::move(event.wanted)));
+  // `old_networks` belongs to `old`, which lives until the end of this function.
   my.carry_out(event.plan, old->networks);
   my.set_own_networks();
   my.update_return_path();
@@ -104,6 +107,7 @@ void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& 
   const bool farewell = view_.has_tunnels() && leave_tunnels(set_up_anew, "tunnel is set up anew");
   if (farewell) farewells_.begin({}, now_);
   // Several steps may concern tunnels and static routes; the whole setup is one value, handed over once.
+  // With a farewell the setup follows when the sessions have ended.
   bool tunnels_done = farewell;
   for (const Step& step : plan) {
     switch (step.kind) {
@@ -128,6 +132,7 @@ void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& 
         break;
       case Step::Kind::announce: {
         const Network& now = config_->networks.at(step.is);
+        // A network that was watched until now, or is from now on, changes its kind: the former one is ended first.
         if (step.was != Step::kNone && old_networks.at(step.was).when != now.when)
           remove_network(old_networks.at(step.was));
         add_network(now);
@@ -136,6 +141,7 @@ void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& 
       case Step::Kind::saved_announcement:
         if (const auto prefix = minibgp::parse_prefix(step.key)) {
           const auto saved = config_->saved.announcements.find(*prefix);
+          // The saved announcement may have come or gone since the plan was made.
           saved != config_->saved.announcements.end() ? On{*this}(input::Announce{*prefix, saved->second})
                                                       : On{*this}(input::Withdraw{*prefix});
         }

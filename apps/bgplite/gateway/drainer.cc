@@ -29,6 +29,7 @@ void Drainer::begin(const std::string& peer, minibgp::Duration wait, minibgp::Ti
 
 std::vector<std::string> Drainer::on_time(minibgp::Time now) {
   std::vector<std::string> stepped;
+  // Each step at the earliest at its time: after a long pause the steps still follow one by one.
   for (auto& [peer, drain] : drains_) {
     if (now < drain.next) continue;
     drain.step = drain.step == DrainStep::asked ? DrainStep::unattractive : DrainStep::stopped;

@@ -12,6 +12,7 @@ using End = DrillReport::End;
 namespace {
 
 double per_second(std::uint64_t packets, Duration duration) {
+  // A pause of 0 has no rate.
   const double seconds = std::chrono::duration<double>{duration}.count();
   return seconds > 0 ? static_cast<double>(packets) / seconds : 0;
 }
@@ -45,6 +46,7 @@ const char* to_text(End end) {
 }
 
 Drill::Drill(Duration length, Time now, std::optional<TrafficCounters> counters)
+    // Without counters (an interface that cannot be read) the drill takes place, but nothing is measured.
     : length_(length), started_(now), last_sample_(now), first_(counters), last_(counters) {
   report_.counted = counters.has_value();
 }
@@ -61,6 +63,7 @@ Drill::Action Drill::on_time(Time now, std::optional<TrafficCounters> counters) 
     }
     report_.state = State::running;
     failed_at_ = busy_in_ = busy_out_ = now;
+    // What comes after this sample counts as moved late or lost.
     at_failure_ = last_;
     return Action::fail;
   }
@@ -83,6 +86,7 @@ void Drill::count(Time now, const TrafficCounters& counters) {
 bool Drill::end(End why, Time now) {
   if (report_.state == State::done) return false;
   const bool failing = report_.state == State::running;
+  // With all that was measured until now, because report() answers for a running drill only.
   report_ = report(now);
   report_.state = State::done;
   report_.end = why;
@@ -100,6 +104,7 @@ DrillReport Drill::report(Time now) const {
   DrillReport report = report_;
   report.lasted = now - failed_at_;
   const auto moved = [&](DrillReport::Direction& direction, Time busy) {
+    // Where there was no traffic before, its absence means nothing.
     const bool any = direction.before_per_s * std::chrono::duration<double>{kSample}.count() > kQuiet;
     // Two quiet samples: one may be chance.
     if (any && last_sample_ - busy >= 2 * kSample)

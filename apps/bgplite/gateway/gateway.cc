@@ -47,10 +47,12 @@ std::optional<GatewayEffect> Gateway::poll() {
     return effect;
   }
   if (announcements_.settled()) {
+    // The budget is full again as soon as nothing waits, so a single change goes out at once.
     room_ = kAnnouncedInATurn;
     return std::nullopt;
   }
   if (room_ == 0) return std::nullopt;
+  // One announcement at a time; the loop goes on after kAnnouncedInATurn of them.
   --room_;
   Announcements::Change change = *announcements_.next();
   if (!change.attributes) return effect::Withdraw{change.prefix};
@@ -59,6 +61,7 @@ std::optional<GatewayEffect> Gateway::poll() {
 
 Time Gateway::next_deadline() const {
   if (stopping_) return minibgp::kNever;
+  // Announcements wait for the next turn of the loop.
   if (!announcements_.settled()) return now_;
   return std::min({arrivals_.next_deadline(), drainer_.next_deadline(), driller_.next_deadline(),
                    farewells_.next_deadline(), return_path_.next_deadline()});
@@ -87,6 +90,7 @@ void Gateway::on_time(Time now) {
   for (const Farewells::Action& action : due.actions)
     action.terminate.empty() ? emit(tunnel_setup(*config_)) : emit(effect::TerminateTunnel{action.terminate});
   if (due.resume) resume_transports();
+  // A peer has forgotten a lost tunnel by now.
   if (return_path_.next_deadline() <= now_) update_return_path();
 }
 
@@ -122,6 +126,7 @@ void Gateway::On::operator()(input::Stop) const {
   const bool keep = my.config_->on_exit == OnExit::keep;
   std::string without;
   for (const minibgp::PeerStatus& peer : my.view_.sessions())
+    // Such a peer withdraws our routes when the session ends, whatever on_exit says.
     if (peer.state == PeerState::established && !peer.graceful_restart) without += " " + my.peers_.name_of(peer.id);
   if (keep && !without.empty())
     my.log(LogLevel::info, LogArea::session,
@@ -134,6 +139,7 @@ void Gateway::On::operator()(input::Stop) const {
 minibgp::PeerOptions Gateway::options_of(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_in_force(*config_, peer);
   if (peer.return_path.more_specifics) {
+    // The audience is a bit for each such peer; parts are announced to the bits they are for.
     options.audience = return_path_.set_peer(key, return_path_options(*config_, peer));
   } else {
     return_path_.remove_peer(key);
@@ -153,6 +159,7 @@ void Gateway::add_peer(const std::string& key, const PeerConfig& peer) {
   added.tunnel = options.tunnel;
   // Its tunnel is down: added disabled, so that it does not dial before the speaker knows.
   if (!options.tunnel.empty() && view_.has_tunnels() && !tunnel_usable(options.tunnel) && options.enabled) {
+    // The peer is enabled with these options as soon as its transport was set; see PeerAdded below.
     added.enable_with = options;
     options.enabled = false;
   }
@@ -165,6 +172,7 @@ void Gateway::On::operator()(input::PeerAdded event) const {
   if (peer == nullptr || config == my.config_->peers.end()) return;
   my.peers_.take(*peer, event.key, event.peer);
   my.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->second.options)});
+  // Not used before its session is up.
   my.emit(effect::UsePeer{event.peer, false});
   if (auto options = std::exchange(peer->enable_with, std::nullopt)) {
     my.emit(effect::SetTransport{event.peer, false});
@@ -174,6 +182,7 @@ void Gateway::On::operator()(input::PeerAdded event) const {
 
 void Gateway::update_peer(const std::string& key, const PeerConfig& peer) {
   PeerTable::Peer* const found = peers_.find(key);
+  // The speaker has not answered AddPeer yet, or the peer could not be added: it is added anew.
   if (found == nullptr || !found->taken()) return add_peer(key, peer);
   minibgp::PeerOptions options = options_of(key, peer);
   found->audience = options.audience;
@@ -194,6 +203,7 @@ void Gateway::remove_peer(const std::string& key) {
   arrivals_.remove(id);
   return_path_.remove_peer(key);
   static_cast<void>(drainer_.end(key));
+  // kLocalPeer: the speaker never knew it.
   if (id != minibgp::kLocalPeer) emit(effect::RemovePeer{id});
   update_return_path();
 }
@@ -209,6 +219,7 @@ const PeerConfig* Gateway::peer_config(PeerId peer) const {
 bool Gateway::use_new_key(const std::string& key, const std::optional<minibgp::Secret>& secret) {
   const PeerConfig& running = config_->peers.at(key);
   if (!secret || running.md5_file.empty() || running.options.md5_key == *secret) return false;
+  // own_config() may copy, so the peer is looked up again.
   PeerConfig& changed = own_config().peers.at(key);
   changed.options.md5_key = *secret;
   update_peer(key, changed);
@@ -247,6 +258,7 @@ void Gateway::add_network(const Network& network) {
 
 void Gateway::remove_network(const Network& network) {
   if (network.when != Network::When::always) emit(effect::WatchNetwork{network.prefix, watch_of(network.when), false});
+  // The command announces the same prefix, and its announcement stays.
   if (announcements_.by_command().count(network.prefix) == 0) announcements_.withdraw(network.prefix);
 }
 
@@ -271,6 +283,7 @@ void Gateway::On::operator()(input::Announce event) const {
 
 void Gateway::On::operator()(input::Withdraw event) const {
   if (!my.announcements_.withdraw_by_command(event.prefix)) return;
+  // The network of the configuration comes back with its own attributes.
   for (const Network& network : my.config_->networks)
     if (network.prefix == event.prefix) my.add_network(network);
   my.set_own_networks();
@@ -316,6 +329,7 @@ void Gateway::carry(const std::string& tunnel, bool usable, std::string_view rea
     if (!peer.taken() || config == config_->peers.end() || config->second.options.tunnel != tunnel) continue;
     emit(effect::SetTransport{peer.id, usable});
     note_reachable(key, usable);
+    // In a drill the peer is not reset: the session shall live through it, as it does through a failure.
     if (!usable && !rehearsed && config->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
       emit(effect::ResetPeer{peer.id, "tunnel is down"});
   }
@@ -336,6 +350,7 @@ void Gateway::On::operator()(input::FollowChanged event) const {
 void Gateway::On::operator()(input::PeerChanged event) const {
   const minibgp::PeerChanged& change = event.change;
   if (my.view_.has_fib() && !my.stopping_) {
+    // Asked now: the speaker has changed the state already.
     const auto status = my.view_.session(change.peer);
     if (change.to == PeerState::established) {
       if (!status || my.arrivals_.on_established(*status, my.view_.sessions(), my.now_))
@@ -378,6 +393,7 @@ void Gateway::On::operator()(input::NextHops event) const {
                           {"usable", state.usable},
                           {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
     const PeerConfig* config = my.peer_config(state.peer);
+    // Only the next hop that is the peer itself says whether the peer can be reached.
     if (config == nullptr || config->options.address != state.next_hop) continue;
     // Other reasons say that the peer's session ended, or nothing about the next hop itself.
     using Reason = minibgp::fib::NextHopReason;

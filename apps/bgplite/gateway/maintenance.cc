@@ -43,11 +43,13 @@ std::size_t Gateway::parts_for(PeerId peer) const {
 
 /// Announces and withdraws what return_path_ wants now. Costs nothing while no tunnel is lost.
 void Gateway::update_return_path() {
+  // No tunnel is lost and nothing is announced for one.
   if (stopping_ || (!return_path_.any_lost() && announcements_.parts().empty())) return;
   return_path_.on_time(now_);
   const auto announced_to = [this](const std::string& key) -> std::size_t {
     const PeerTable::Peer& peer = peers_.at(key);
     const auto status = view_.session(peer.id);
+    // How much room is left under the limits of each peer.
     return announcements_.without_parts(key, peer.audience, status ? status->prefixes_announced : 0);
   };
   const auto parts = return_path_.parts(announcements_.own_prefixes(), announced_to);
@@ -71,6 +73,7 @@ bool Gateway::leave_tunnels(const std::vector<std::string>& tunnels, std::string
     const std::string& tunnel = peers_.at(*key).tunnel;
     if (tunnel.empty() || std::find(tunnels.begin(), tunnels.end(), tunnel) == tunnels.end()) continue;
     // Not a reset: a peer that helps restarts (RFC 8538) would keep sending into the tunnel.
+    // In this order: the Cease leaves while the tunnel works, and the transport keeps the peer from dialing again.
     emit(effect::DisablePeer{peer.id, std::string{why}});
     emit(effect::SetTransport{peer.id, false});
     emit(effect::EnablePeer{peer.id});
@@ -136,6 +139,7 @@ std::optional<Driller::Target> Gateway::drill_target(const std::string& name, st
   if (!target.interface.empty()) {
     if (!tunnel_usable(name)) return why = "tunnel " + name + " is down already", std::nullopt;
     if (config_->tunnels.at(name).options.mode != minibgp::xfrm::Mode::interface)
+      // A policy-based tunnel has no interface whose traffic could be counted.
       return why = "tunnel " + name + " has no interface of its own", std::nullopt;
     target.tunnel = name;
     return target;
@@ -143,12 +147,14 @@ std::optional<Driller::Target> Gateway::drill_target(const std::string& name, st
   const auto peer = peers_.find(name, *config_);
   if (!peer) return why = "no tunnel and no peer '" + name.substr(0, 64) + "'", std::nullopt;
   const PeerConfig& config = *peer_config(*peer);
+  // A peer over a tunnel: the tunnel is what fails.
   if (!config.options.tunnel.empty()) return drill_target(config.options.tunnel, why);
   const std::vector<minibgp::fib::NextHopState> states = view_.next_hops();
   for (const minibgp::fib::NextHopState& state : states)
     if (state.usable && state.peer == *peer && state.next_hop == config.options.address)
       target.interface = state.interface;
   if (target.interface.empty()) return why = "no usable next hop leads to peer " + name, std::nullopt;
+  // All peers behind that interface are part of the failure.
   for (const minibgp::fib::NextHopState& state : states)
     if (state.usable && state.interface == target.interface) target.peers.push_back(state.peer);
   std::sort(target.peers.begin(), target.peers.end());
@@ -165,6 +171,7 @@ void Gateway::On::operator()(input::StartDrill event) const {
     why = "a drill of " + my.driller_.target().name + " is running: 'bgplite drill --stop' ends it";
   } else if (auto target = my.drill_target(event.name, why)) {
     my.driller_.start(std::move(*target), event.length, my.now_);
+    // The first reading is the baseline's begin.
     return my.emit(effect::ReadTraffic{my.driller_.target().interface});
   }
   my.emit(effect::Refused{std::move(why)});
@@ -210,6 +217,7 @@ void Gateway::set_drilled_peers(bool usable) {
 }
 
 void Gateway::end_drill(DrillReport::End why) {
+  // A tunnel that failed in earnest stays failed.
   if (driller_.end(why, now_) && why != DrillReport::End::failed) take_failure_back();
 }
 

@@ -58,6 +58,7 @@ minibgp::fib::FibOptions fib_options(const Config& config) {
 
 minibgp::fib::PeerBinding binding_of(const Config& config, const minibgp::PeerOptions& options) {
   const bool external = options.remote_as != config.router.asn;
+  // A peer with a TTL of 1 is on the link of its interface.
   return {options.address, options.device, external && options.ttl <= 1};
 }
 
@@ -69,6 +70,7 @@ ReturnPathOptions return_path_options(const Config& config, const PeerConfig& pe
   options.prefixes_max = peer.options.export_limit.max;
   const auto tunnel = config.tunnels.find(peer.options.tunnel);
   const std::uint32_t cloud = tunnel == config.tunnels.end() ? 0 : facts_of(tunnel->second.cloud).prefixes_max;
+  // The limit of the cloud's side holds as well as ours.
   if (cloud != 0) options.prefixes_max = std::min(options.prefixes_max, cloud);
   return options;
 }
@@ -84,6 +86,8 @@ effect::SetTunnels tunnel_setup(const Config& config) {
   effect::SetTunnels setup;
   for (const auto& [name, tunnel] : config.tunnels) {
     minibgp::xfrm::TunnelOptions& options = setup.tunnels.emplace_back(tunnel.options);
+    // Addresses that must be reachable through the tunnel: a peer that narrows the selectors below them makes it
+    // useless.
     if (const auto peer = config.peers.find(tunnel.peer); peer != config.peers.end())
       options.carries.push_back(peer->second.options.address);
     if (tunnel.probe_enabled && tunnel.probe.target.is_set()) options.carries.push_back(tunnel.probe.target);
@@ -104,6 +108,7 @@ std::vector<minibgp::fib::StaticRoute> static_routes(const Config& config, const
     const bool follows = route.follow == StaticRoute::Follow::inbound;
     const std::string followed = follows ? followed_now(follow_group(route)) : std::string{};
     for (const StaticVia& via : route.via) {
+      // Of a route that follows only the tunnel in use is a next hop; with none the route is left out.
       if (follows && via.tunnel != followed) continue;
       made.via.push_back(
           {via.tunnel.empty() ? via.device : interface_of(config, via.tunnel), via.gateway, via.metric, via.weight});

@@ -20,6 +20,7 @@ PeerId PeerTable::remove(const std::string& key) {
   if (found == peers_.end()) return minibgp::kLocalPeer;
   const PeerId id = found->second.id;
   peers_.erase(found);
+  // kLocalPeer if the speaker has not given an id yet; erasing that changes nothing.
   keys_.erase(id);
   return id;
 }
@@ -41,6 +42,7 @@ std::optional<PeerId> PeerTable::find(std::string_view name, const Config& confi
     return found->second.id;
   };
   if (name.empty()) return std::nullopt;  // It is what peers without a name have.
+  // The key in the configuration is the first meaning of a name.
   if (const auto found = known(std::string{name})) return found;
   // Peers are few and names are typed by people: no second index to be kept right.
   for (const auto& [key, peer] : peers_) {

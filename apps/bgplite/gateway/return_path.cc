@@ -15,6 +15,7 @@ using minibgp::Time;
 std::pair<Prefix, Prefix> halves(const Prefix& whole) {
   const auto length = static_cast<std::uint8_t>(whole.length_bits + 1);
   minibgp::IpAddress upper = whole.address();
+  // The first bit behind the prefix.
   upper.octets[whole.length_bits / 8U] |= static_cast<std::uint8_t>(0x80U >> (whole.length_bits % 8U));
   return {Prefix::of(whole.address(), length), Prefix::of(upper, length)};
 }
@@ -28,6 +29,7 @@ std::uint64_t ReturnPath::set_peer(const std::string& peer, const ReturnPathOpti
   }
   std::uint64_t taken = 0;
   for (const auto& [name, other] : peers_) taken |= other.bit;
+  // All 64 bits are in use: the peer gets no parts.
   if (~taken == 0) return 0;
   const std::uint64_t bit = ~taken & (taken + 1);  // The lowest that is free.
   Peer made;
@@ -42,7 +44,9 @@ void ReturnPath::remove_peer(const std::string& peer) { peers_.erase(peer); }
 void ReturnPath::on_established(const std::string& name, Duration hold, Duration restart) {
   const auto peer = peers_.find(name);
   if (peer == peers_.end()) return;
+  // A session that was up already keeps its loss: only a new one shows that the tunnel works.
   if (!std::exchange(peer->second.established, true)) peer->second.lost = false;
+  // A hold time of 0 never ends, so such a peer never forgets.
   peer->second.memory = hold == Duration{} ? Duration::max() : hold + restart;
 }
 
@@ -53,6 +57,7 @@ void ReturnPath::on_session_ended(const std::string& name) {
 
 void ReturnPath::on_lost(const std::string& name, Time now) {
   const auto peer = peers_.find(name);
+  // A peer that has no session sends nothing through the tunnel.
   if (peer == peers_.end() || !peer->second.established || peer->second.lost) return;
   peer->second.lost = true;
   peer->second.until = peer->second.memory == Duration::max() ? minibgp::kNever : now + peer->second.memory;
@@ -84,6 +89,7 @@ bool ReturnPath::any_lost() const {
 bool ReturnPath::receives(const Peer& peer) const {
   if (!peer.established || peer.lost) return false;
   return std::any_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
+    // Another session of the same AS: only there the longer prefixes draw the traffic.
     return entry.second.lost && entry.second.options.remote_as == peer.options.remote_as;
   });
 }
@@ -93,6 +99,7 @@ ReturnPath::Parts ReturnPath::split(std::span<const Prefix> own, std::vector<Rec
   if (receivers.empty()) return parts;
   const std::set<Prefix> whole{own.begin(), own.end()};
   for (const Prefix& network : own) {
+    // A host route has no halves.
     if (network.length_bits >= minibgp::address_bits(network.family)) continue;
     const auto [lower, upper] = halves(network);
     // A half that is a network of its own is announced already, and by its own rules.
@@ -103,6 +110,7 @@ ReturnPath::Parts ReturnPath::split(std::span<const Prefix> own, std::vector<Rec
     for (Receiver& receiver : receivers) {
       const ReturnPathOptions& options = receiver.peer->options;
       if (!options.families[family] || lower.length_bits > options.longest_bits[family]) continue;
+      // Both halves or none: one alone would leave half of the traffic where it is.
       if (receiver.room < wanted.size()) continue;
       receiver.room -= wanted.size();
       for (const Prefix& half : wanted) parts[half] |= receiver.peer->bit;

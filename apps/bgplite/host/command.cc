@@ -15,6 +15,7 @@
 namespace bgplite::host {
 namespace {
 
+// The daemon's own PATH may be anything, and nft and ip are in sbin.
 constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A pipe whose ends close themselves and are not inherited past exec.
@@ -42,6 +43,7 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
   Pipe in, out;
   if (argv.empty() || in.ends[0] < 0 || out.ends[0] < 0) return finished;
   std::vector<char*> words;
+  // exec does not write to the words.
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));  // NOLINT: exec's signature.
   words.push_back(nullptr);
   const ::pid_t child = ::fork();
@@ -51,15 +53,19 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
   }
   if (child == 0) {
     ::dup2(in.ends[0], 0);
+    // Both into one pipe, so that errors stand where they happened.
     ::dup2(out.ends[1], 1);
     ::dup2(out.ends[1], 2);
     ::setenv("PATH", kPath, 1);
     ::setenv("LC_ALL", "C", 1);
     ::execvp(words[0], words.data());
+    // As a shell tells "not found".
     ::_exit(127);
   }
+  // Our copies of the child's ends: as long as one is open, its end of output is not seen.
   in.close(0);
   out.close(1);
+  // A child that reads slowly must not keep us from reading what it writes: both would wait for ever.
   ::fcntl(in.ends[1], F_SETFL, O_NONBLOCK);
   const auto deadline = std::chrono::steady_clock::now() + limit;
   bool open = true, late = false;
@@ -70,24 +76,29 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
       late = true;
       break;
     }
+    // The child sees the end of its input.
     if (input.empty()) in.close(1);
     std::array<pollfd, 2> fds{pollfd{out.ends[0], POLLIN, 0}, pollfd{in.ends[1], POLLOUT, 0}};
+    // The second entry only while there is something to write.
     if (::poll(fds.data(), in.ends[1] < 0 ? 1 : 2, static_cast<int>(left.count())) < 0 && errno != EINTR) break;
     if (in.ends[1] >= 0 && fds[1].revents != 0) {
       const auto wrote = ::write(in.ends[1], input.data(), input.size());
       if (wrote > 0) input.remove_prefix(static_cast<std::size_t>(wrote));
+      // The child does not read any more (EPIPE); what it says still counts.
       if (wrote < 0 && errno != EAGAIN && errno != EINTR) input = {};
     }
     if (fds[0].revents != 0) {
       std::array<char, 16384> buffer{};
       const auto got = ::read(out.ends[0], buffer.data(), buffer.size());
       if (got == 0 || (got < 0 && errno != EINTR)) open = false;
+      // Beyond the limit it is read and dropped, so that the child can end.
       if (got > 0 && finished.output.size() < kOutputMax)
         finished.output.append(buffer.data(), static_cast<std::size_t>(got));
     }
   }
   if (late) ::kill(child, SIGKILL);
   int status = 0;
+  // Also after the kill: without it the child would stay a zombie.
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!late && WIFEXITED(status)) finished.status = WEXITSTATUS(status);

@@ -38,6 +38,7 @@ bool forwards(const Config& config, const Facts& facts) {
 }
 bool ruleset(const Config& config, const Facts& facts) { return !config.tunnels.empty() && facts.nft_readable; }
 bool clamped(const Config& config, const Facts& facts) {
+  // With mss_clamp: manage the table shows whether there is a tunnel to clamp for, whatever is configured.
   Config clamps = config;
   clamps.host.mss_clamp = Care::manage;
   return !wanted_nft_table(clamps).empty() && facts.nft_readable && config.host.mss_clamp != Care::ignore;
@@ -116,6 +117,7 @@ std::span<const Check> checks() { return kChecks; }
 std::vector<Finding> examine(const Config& config, const Facts& facts) {
   std::vector<Finding> findings;
   for (const Check& check : kChecks)
+    // What does not apply is not run, and is not counted as passed.
     if (check.applies(config, facts)) check.run(check, config, facts, findings);
   return findings;
 }
@@ -128,6 +130,7 @@ std::size_t applicable(const Config& config, const Facts& facts) {
 std::vector<std::string> fix(const std::vector<Finding>& findings) {
   std::vector<std::string> lines;
   for (const Finding& finding : findings) {
+    // Only findings whose repair is one harmless command have one.
     if (finding.repair.empty()) continue;
     std::string line;
     for (const std::string& word : finding.repair) line += (line.empty() ? "" : " ") + word;

@@ -17,6 +17,7 @@ struct Cause {
   std::string_view words;
   std::string_view remedy;  ///< ~ stands for the peer's address.
 };
+// Ordered: words that occur in longer ones stand behind them.
 constexpr std::array kCauses = {
     Cause{"the peer sent OPEN Message Error / Bad Peer AS",
           "the peer expects another AS number of us: peers.~.local_asn: THAT NUMBER, or correct it at the peer"},
@@ -37,6 +38,7 @@ constexpr std::array kCauses = {
 
 /// The session was ended on purpose: that does not say why it is not up again.
 bool was_meant(const SessionFacts& session) {
+  // RFC 4271 s.4.5 and RFC 4486: Cease, with "maximum number of prefixes" and "administrative shutdown".
   constexpr unsigned kCease = 6, kPrefixes = 1, kShutdown = 2;
   return session.code == kCease && session.subcode != kPrefixes && session.subcode != kShutdown;
 }
@@ -49,6 +51,7 @@ const PeerConfig* config_of(const Config& config, const SessionFacts& session) {
 
 std::string with_peer(std::string_view remedy, const std::string& peer) {
   std::string text{remedy};
+  // Several times in one text; an address holds no '~'.
   for (auto at = text.find('~'); at != std::string::npos; at = text.find('~')) text.replace(at, 1, peer);
   return text;
 }
@@ -72,6 +75,7 @@ Text no_answer(const SessionFacts& session, const PeerConfig* peer) {
 }
 
 Text why_not_up(const SessionFacts& session, const Facts& facts, const PeerConfig* peer) {
+  // From the bottom up: the first layer that is missing explains those above it.
   if (!session.tunnel.empty() && session.tunnel_state == "down")
     return {{},
             "its tunnel " + session.tunnel + " is down: " + session.tunnel_reason,
@@ -91,12 +95,15 @@ Text why_not_up(const SessionFacts& session, const Facts& facts, const PeerConfi
     return {{},
             "there is no route to it: " + session.route_problem,
             "ip route get " + session.peer + "; give this host an address or a route toward it"};
+  // The present attempt says more than the end of the session before it.
   const bool attempted = !session.attempt.empty();
+  // Nothing is known but silence.
   if (!attempted && (session.down_reason.empty() || was_meant(session))) return no_answer(session, peer);
   const std::string last = session.down_reason + (session.down_detail.empty() ? "" : ": " + session.down_detail);
   const std::string why = attempted ? session.attempt : last;
   for (const Cause& cause : kCauses)
     if (why.find(cause.words) != std::string::npos) return {{}, why, with_peer(cause.remedy, session.peer)};
+  // A timeout is silence as well, told by the kernel.
   if (why.find("timed out") != std::string::npos) return no_answer(session, peer);
   return {{}, why, "compare AS numbers, addresses and keys with the peer's; bgplite show peers " + session.peer};
 }
@@ -109,6 +116,7 @@ void sessions(const Check& check, const Config& config, const Facts& facts, Out&
     if (session.state == "Established" || !session.enabled) continue;
     const auto tunnel = config.tunnels.find(session.tunnel);
     // Without its interface the tunnel has a finding of its own.
+    // Else each tunnel that is down would be reported twice.
     if (tunnel != config.tunnels.end() && !link_is_up(tunnel->second.options, facts)) continue;
     Text text = why_not_up(session, facts, config_of(config, session));
     text.what =
@@ -123,6 +131,7 @@ void withheld(const Check& check, const Config&, const Facts& facts, Out& out) {
     for (const auto& [reason, count] : session.withheld) {
       std::string remedy =
           "peers." + session.peer + ".export_limit: { max: MORE }, or an export policy that refuses more";
+      // The words are those of to_text(Withheld), which the daemon sends.
       if (reason == to_text(Withheld::too_large))
         remedy = "extended_messages at both ends, or an export policy that removes communities";
       if (reason == to_text(Withheld::no_next_hop))
@@ -153,6 +162,7 @@ void refused_routes(const Check& check, const Config&, const Facts& facts, Out& 
     const auto first = std::find_if(facts.refused_routes.begin(), facts.refused_routes.end(), is_it);
     if (first == facts.refused_routes.end()) continue;
     const auto count = std::count_if(first, facts.refused_routes.end(), is_it);
+    // `ip route del` needs table and metric to find the one route.
     const std::string place = row.reason == Refusal::kernel ? first->prefix
                                                             : first->prefix + " table " + std::to_string(first->table) +
                                                                   " metric " + std::to_string(first->metric);
@@ -169,6 +179,7 @@ void timers(const Check& check, const Config& config, const Facts& facts, Out& o
     const auto peer = config.peers.find(config.tunnels.find(name)->second.peer);
     if (peer == config.peers.end() || !tunnel.peer_hold_time) return;
     const auto ours = peer->second.options.timers.hold_s;
+    // The one received in the peer's OPEN, not the one in use.
     if (*tunnel.peer_hold_time != ours)
       report(out, check, Verdict::warning, name,
              {"the peer proposes a hold time of " + std::to_string(*tunnel.peer_hold_time) + " s, we " +

@@ -11,6 +11,7 @@ namespace {
 /// Only printed: who may read a key is the operator's to decide, and a wrong owner or mode takes the tunnel down.
 void key_file(const Check& check, const std::string& user, const std::string& subject, const std::string& path,
               const KeyFacts& key, std::uint32_t others, const char* loss, Out& out) {
+  // Printed as one command that can be copied.
   const std::string put_right = "chown " + user + " " + path + " && chmod 0400 " + path;
   if (!key.exists) {
     report(out, check, Verdict::error, subject,
@@ -83,6 +84,7 @@ void unconfirmed(const Check& check, const Config&, const Facts& facts, Out& out
 void key_files(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts& tunnel) {
     if (!options.ike || options.ike->psk_file.empty()) return;
+    // The daemon takes an IPsec key that its group may read, and a TCP-MD5 key only when nobody but the owner may.
     key_file(check, facts.daemon_user, name, options.ike->psk_file, tunnel.psk, 07, "the tunnel cannot be negotiated",
              out);
   });

@@ -29,6 +29,7 @@ struct Door {
   std::string_view firewalld;
   std::string_view ufw;
 };
+// The first row stands for all when the firewall cannot be read.
 constexpr std::array kDoors = {
     Door{FirewallDrop::What::ike, "firewall-ike", "UDP port 500 (IKE)", "the peer cannot negotiate with this host",
          "udp dport 500 accept", "firewall-cmd --permanent --add-service=ipsec && firewall-cmd --reload",
@@ -42,6 +43,7 @@ constexpr std::array kDoors = {
          "add '-A ufw-before-input -p esp -j ACCEPT' to /etc/ufw/before.rules, then: ufw reload"},
     Door{FirewallDrop::What::forward, "firewall-forward", "forwarded packets",
          "packets between the LAN and the tunnels are dropped",
+         // Both directions: packets into the tunnels, and those that come out of them.
          "oifname ~TUNNELS accept && nft insert rule ~CHAIN iifname ~TUNNELS accept",
          "firewall-cmd --permanent --zone=trusted --add-interface=~TUNNELS && firewall-cmd --reload",
          "ufw route allow out on ~TUNNELS; ufw route allow in on ~TUNNELS"},
@@ -72,6 +74,7 @@ void module(const Check& check, const Config& config, const Facts& facts, Out& o
 void forwarding(const Check& check, const Config& config, const Facts& facts, Out& out) {
   if (config.host.forwarding == Care::ignore) return;
   const auto value = facts.sysctls.find("net/ipv4/ip_forward");
+  // A value that could not be read is no finding.
   if (value == facts.sysctls.end() || value->second != "0") return;
   const bool tunnels = !config.tunnels.empty();
   report(out, check, tunnels ? Verdict::error : Verdict::warning, {},
@@ -84,6 +87,7 @@ void forwarding(const Check& check, const Config& config, const Facts& facts, Ou
 void firewall(const Check& check, const Config& config, const Facts& facts, Out& out) {
   if (config.host.firewall == Care::ignore || config.tunnels.empty()) return;
   const auto door = std::find_if(kDoors.begin(), kDoors.end(), [&](const Door& it) { return it.id == check.id; });
+  // Once, not for each of the doors.
   if (!facts.nft_readable && door == kDoors.begin()) {
     report(out, check, Verdict::not_checkable, {},
            {"the firewall cannot be read (nft list ruleset)", "whether it drops IKE or ESP is unknown", "run as root"});
@@ -96,8 +100,10 @@ void firewall(const Check& check, const Config& config, const Facts& facts, Out&
       tunnels += (tunnels.empty() ? "" : ", ") + (tunnel.options.interface.empty() ? name : tunnel.options.interface);
     std::string remedy{drop.manager == "firewalld" ? door->firewalld : drop.manager == "ufw" ? door->ufw : door->rule};
     const std::string chain = drop.family + " " + drop.table + " " + drop.chain;
+    // insert, not add: behind the rule that drops it would not be reached.
     if (drop.manager != "firewalld" && drop.manager != "ufw") remedy = "nft insert rule " + chain + " " + remedy;
     if (const auto at = remedy.find("~CHAIN"); at != std::string::npos) remedy.replace(at, 6, chain);
+    // nft takes a set in braces; the other tools take one name.
     const bool several = config.tunnels.size() > 1 && remedy.rfind("nft", 0) == 0;
     for (auto at = remedy.find("~TUNNELS"); at != std::string::npos; at = remedy.find("~TUNNELS"))
       remedy.replace(at, 8, several ? "{ " + tunnels + " }" : tunnels);
@@ -139,6 +145,7 @@ void links(const Check& check, const Config& config, const Facts& facts, Out& ou
              {"the tunnel's interface " + interface + " is down", "nothing gets through the tunnel",
               "ip link set " + interface + " up"});
     } else if (tunnel.options.mtu != 0 && link->second.mtu != tunnel.options.mtu) {
+      // mtu 0: not configured.
       report(out, check, Verdict::warning, name,
              {"the MTU of " + interface + " is " + std::to_string(link->second.mtu) + ", configured is " +
                   std::to_string(tunnel.options.mtu),
@@ -153,6 +160,7 @@ void managed(const Check& check, const Config& config, const Facts& facts, Out& 
   const ManagedFacts& found = facts.managed;
   const std::string why = "the daemon sets it again by itself at the next audit (fib.audit_interval)";
   for (const std::string& sysctl : found.sysctls)
+    // These two have checks of their own.
     if (sysctl.find("ip_forward is 0") == std::string::npos && sysctl.find("rp_filter is 1") == std::string::npos)
       report(out, check, Verdict::warning, sysctl.substr(0, sysctl.find(' ')), {sysctl, why, kSetAgain});
   if (!facts.nft_readable) return;
@@ -168,6 +176,7 @@ void managed(const Check& check, const Config& config, const Facts& facts, Out& 
         {"it has " + std::to_string(found.clamp_rules) + " rules of the MSS clamp instead of " + std::to_string(clamps),
          why, kSetAgain});
   const std::size_t doors = wanted_firewall_rules(config).size();
+  // With packets that are dropped the firewall's own checks say more.
   if (found.door_rules != doors && facts.firewall_drops.empty())
     report(out, check, Verdict::warning, "chain " + config.host.firewall_chain,
            {"it has " + std::to_string(found.door_rules) + " rules of ours instead of " + std::to_string(doors), why,
@@ -183,6 +192,7 @@ void rp_filter(const Check& check, const Config& config, const Facts& facts, Out
   for (const auto& [name, tunnel] : config.tunnels) {
     const std::string interface = interface_name(tunnel.options);
     // The larger of the two holds; without one of its own the interface is not there.
+    // Values have one digit, so that they compare as texts.
     if (value(interface).empty() || std::max(value("all"), value(interface)) != "1") continue;
     const std::string path = "net/ipv4/conf/" + interface + "/rp_filter";
     report(out, check, Verdict::error, name,

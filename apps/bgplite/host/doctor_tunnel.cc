@@ -34,6 +34,7 @@ void duplicates(const Check& check, const Config& config, const Facts&, Out& out
                 "the kernel has one interface for each if_id", "give " + b->first + " another if_id"});
       for (const auto& x : first.addresses)
         for (const auto& y : second.addresses)
+          // The networks, not the addresses: two /30 that overlap are one route in the kernel.
           if (Prefix::of(x.address, x.length_bits) == Prefix::of(y.address, y.length_bits))
             report(
                 out, check, Verdict::error, b->first,
@@ -60,6 +61,7 @@ void charon(const Check& check, const Config& config, const Facts& facts, Out& o
 }
 
 void charon_version(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  // The first that knows if_id.
   constexpr std::pair<unsigned, unsigned> kOldest{5, 8};
   if (any_interface(config) && !facts.strongswan_version.empty() && version_of(facts.strongswan_version) < kOldest)
     report(out, check, Verdict::error, {},
@@ -78,6 +80,7 @@ void algorithms(const Check& check, const Config&, const Facts& facts, Out& out)
 void route(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts& tunnel) {
     if (tunnel.routed || !options.ike) return;
+    // Words in capitals are for the operator to fill in.
     const std::string via = options.underlay.gateway.is_set() ? to_text(options.underlay.gateway) : "GATEWAY";
     const std::string device = options.underlay.device.empty() ? "eth0" : options.underlay.device;
     report(out, check, Verdict::error, name,
@@ -93,6 +96,7 @@ void route_loop(const Check& check, const Config& config, const Facts& facts, Ou
     const bool loops = std::any_of(facts.tunnels.begin(), facts.tunnels.end(), [&](const auto& it) {
       return !tunnel.route_device.empty() && it.second.interface == tunnel.route_device;
     });
+    // Without a route there is nothing that loops; the check before says so.
     if (tunnel.routed && loops)
       report(out, check, Verdict::error, name,
              {"the route to " + remote_of(options) + " leads through the tunnel " + tunnel.route_device,
@@ -110,6 +114,7 @@ struct FailureRow {
   std::string_view remedy;
 };
 /// The answers of the document's FAQ "How do I troubleshoot tunnel negotiation failures".
+/// By the failure that charon told and by the check that asks: each check has its own rows.
 constexpr std::array kFailures = {
     FailureRow{IkeFailure::authentication, "psk-mismatch", "the keys of the two sides, or their identities, differ",
                "write the cloud's key into the psk_file (it is loaded at once), and compare ike.local.id with the "
@@ -140,6 +145,7 @@ constexpr std::array kFailures = {
 
 void negotiation(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
+    // What was refused before the SA came up is past.
     if (tunnel.child_installed) return;
     for (const FailureRow& row : kFailures)
       if (row.failure == tunnel.failure && row.id == check.id)
@@ -165,6 +171,7 @@ void selectors(const Check& check, const Config& config, const Facts& facts, Out
     const auto covered = [&](const minibgp::IpAddress& address) {
       return std::any_of(tunnel.remote_ts.begin(), tunnel.remote_ts.end(), [&](const std::string& text) {
         const auto prefix = parse_prefix(text, minibgp::HostBits::mask);
+        // A range or "dynamic" is no prefix and covers nothing here.
         return prefix && prefix->contains(address);
       });
     };
@@ -184,6 +191,7 @@ void selectors(const Check& check, const Config& config, const Facts& facts, Out
 
 void no_inbound(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
+    // Read twice, a second apart: only now matters.
     const bool sends = tunnel.packets_out_later > tunnel.packets_out;
     if (tunnel.child_installed && sends && tunnel.packets_in_later == 0)
       report(out, check, Verdict::error, name,
@@ -198,7 +206,9 @@ void template_mismatch(const Check& check, const Config&, const Facts& facts, Ou
   for (const auto& [counter, later] : facts.xfrm_stat_later) {
     const auto before = facts.xfrm_stat.find(counter);
     const std::string_view meaning = minibgp::xfrm::xfrm_stat_meaning(counter);
+    // What does not rise now is an old story.
     if (before == facts.xfrm_stat.end() || later <= before->second || meaning.empty()) continue;
+    // The counter that two tunnels in mode policy with the same selectors make rise.
     const bool standby = counter == "XfrmInTmplMismatch";
     report(
         out, check, Verdict::error, counter,
@@ -211,6 +221,7 @@ void template_mismatch(const Check& check, const Config&, const Facts& facts, Ou
 
 void path_mtu(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions&, const TunnelFacts& tunnel) {
+    // 0: not even the smallest probe came through.
     if (!tunnel.path_mtu_probed || tunnel.path_mtu == 0 || tunnel.path_mtu >= tunnel.mtu) return;
     report(out, check, Verdict::error, name,
            {"packets of " + std::to_string(tunnel.mtu) + " octets do not get through " + tunnel.interface + ", " +
@@ -221,6 +232,7 @@ void path_mtu(const Check& check, const Config& config, const Facts& facts, Out&
 }
 
 void table_220(const Check& check, const Config& config, const Facts& facts, Out& out) {
+  // charon routes its policy-based tunnels through table 220.
   const bool needs_them = std::any_of(config.tunnels.begin(), config.tunnels.end(),
                                       [](const auto& it) { return it.second.options.mode == Mode::policy; });
   if (!any_interface(config) || needs_them || facts.routes_220 == 0 || !facts.rule_220) return;

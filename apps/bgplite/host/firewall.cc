@@ -39,12 +39,15 @@ std::string text(const Json& json, const char* key) {
 bool holds(const Json& value, const std::string& word, int number) {
   if (value.is_string()) {
     const auto pattern = value.get<std::string>();
+    // nft writes a prefix of names as "ipsec*".
     if (pattern.ends_with('*')) return word.starts_with(pattern.substr(0, pattern.size() - 1));
     return pattern == word;
   }
+  // 0: the packet has no port, and no number is its own.
   if (value.is_number_integer()) return number != 0 && value.get<int>() == number;
   if (!value.is_object()) return false;
   if (const auto set = value.find("set"); set != value.end() && set->is_array())
+    // Sets within sets do not occur; elements may be ranges.
     return std::any_of(set->begin(), set->end(), [&](const Json& it) { return holds(it, word, number); });
   if (const auto range = value.find("range"); range != value.end() && range->is_array() && range->size() == 2)
     return number != 0 && (*range)[0].is_number() && (*range)[1].is_number() && number >= (*range)[0].get<int>() &&
@@ -62,6 +65,7 @@ std::optional<bool> matches(const Json& match, const Packet& packet) {
     const std::string key = text(*meta, "key");
     if (key == "iifname" || key == "iif") return answer(packet.in);
     if (key == "oifname" || key == "oif") return answer(packet.out);
+    // By name, or by number where nft knows no name.
     if (key == "l4proto") return answer(packet.protocol, packet.protocol == "esp" ? 50 : 0);
     if (key == "nfproto") return answer("ipv4");
   }
@@ -69,6 +73,7 @@ std::optional<bool> matches(const Json& match, const Packet& packet) {
     const std::string protocol = text(*payload, "protocol"), field = text(*payload, "field");
     if (protocol == "ip" && field == "protocol") return answer(packet.protocol, packet.protocol == "esp" ? 50 : 0);
     if ((protocol == "udp" || protocol == "tcp" || protocol == "th") && field == "dport")
+      // th: any protocol that has ports.
       return (protocol == "th" || protocol == packet.protocol) && answer({}, packet.port);
     if (protocol == "ip6") return false;
   }
@@ -98,10 +103,14 @@ class Walk {
       if (!part.is_object() || part.empty()) continue;
       const std::string kind = part.begin().key();
       const Json& value = part.begin().value();
+      // A match that is not understood counts as one that does not hold: such a rule neither saves nor drops the
+      // packet.
       if (kind == "match" && !matches(value, packet_).value_or(false)) return Fate::goes_on;
       if (kind == "masquerade" || kind == "snat") return Fate::translated;
       if (kind == "xt" && (text(value, "name") == "MASQUERADE" || text(value, "name") == "SNAT"))
         return Fate::translated;
+      // A limit lets some packets through, and xt is an extension that nft cannot show: neither decides for all
+      // packets.
       if (kind == "limit" || kind == "xt") return Fate::goes_on;
       if (kind == "accept") return Fate::accepted;
       if (kind == "drop" || kind == "reject") return Fate::dropped;
@@ -110,6 +119,7 @@ class Walk {
         const auto target = chains_.find({chain.family, chain.table, text(value, "target")});
         const Fate fate = target == chains_.end() ? Fate::goes_on : through(target->second, depth + 1);
         if (fate == Fate::accepted || fate == Fate::dropped || fate == Fate::translated) return fate;
+        // goto does not come back: what the target leaves undecided is the base chain's policy.
         if (kind == "goto") return Fate::returned;
       }
     }
@@ -131,6 +141,7 @@ std::string manager_of(const Chain& chain) {
 FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::string>& tunnels,
                             std::string_view device) {
   FirewallFacts facts;
+  // No exceptions: a discarded value.
   const Json json = Json::parse(ruleset, nullptr, false);
   if (json.is_discarded() || !json.contains("nftables") || !json["nftables"].is_array()) return facts;
   facts.readable = true;
@@ -142,21 +153,25 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
                   text(*it, "hook"),   text(*it, "policy"), it->value("prio", 0L), {}};
       ufw = ufw || chain.name.starts_with("ufw-");
       const ChainKey key{chain.family, chain.table, chain.name};
+      // A chain comes before its rules in nft's list.
       chains.insert_or_assign(key, std::move(chain));
     } else if (const auto rule = object.find("rule"); rule != object.end()) {
       const auto chain = chains.find({text(*rule, "family"), text(*rule, "table"), text(*rule, "chain")});
       if (chain == chains.end() || !rule->contains("expr")) continue;
       chain->second.rules.push_back((*rule)["expr"]);
+      // By a word of any form: `tcp option maxseg size set`.
       if ((*rule)["expr"].dump().find("maxseg") != std::string::npos) facts.mss_clamped = true;
     }
   }
   std::vector<Packet> packets{{FirewallDrop::What::ike, "udp", 500, std::string{device}, {}},
                               {FirewallDrop::What::nat_t, "udp", 4500, std::string{device}, {}},
                               {FirewallDrop::What::esp, "esp", 0, std::string{device}, {}}};
+  // Only the interfaces count: some port of some protocol stands for the LAN's traffic.
   if (!tunnels.empty()) packets.push_back({FirewallDrop::What::forward, "tcp", 80, "lan0", tunnels.front()});
   for (const Packet& packet : packets)
     for (const auto& [key, chain] : chains) {
       const bool forwarded = packet.what == FirewallDrop::What::forward;
+      // Each base chain of the hook decides alone, and a packet must pass all of them.
       if (chain.hook != (forwarded ? "forward" : "input") || chain.family == "ip6" || chain.family == "arp" ||
           chain.family == "bridge")
         continue;
@@ -166,6 +181,7 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
     }
   for (const std::string& tunnel : tunnels)
     for (const auto& [key, chain] : chains) {
+      // Only chains of type nat change addresses.
       if (chain.hook != "postrouting" || chain.family == "ip6" || chain.type != "nat") continue;
       const Packet packet{FirewallDrop::What::forward, "tcp", 80, "lan0", tunnel};
       if (Walk(chains, packet).through(chain) == Fate::translated)

@@ -50,6 +50,7 @@ Json parse(const std::string& text) {
 bool has_module(const std::string& name) {
   struct stat status {};
   if (::stat(("/sys/module/" + name).c_str(), &status) == 0) return true;
+  // -n: nothing is loaded, modprobe only looks whether it could be.
   return run_command({"modprobe", "-n", "-q", name}).ok();
 }
 
@@ -59,7 +60,9 @@ class Charon final : private vici::ClientEvents {
   Charon(const std::string& socket, std::chrono::milliseconds limit)
       : client_(io_, {.socket = socket, .timeout = limit}, *this, nullptr), limit_(limit) {
     client_.start();
+    // Until charon answers or refuses: both handlers stop the loop. Without an answer the limit ends it.
     io_.run_for(limit_);
+    // A loop that was stopped runs again only after this.
     io_.restart();
   }
   ~Charon() override { client_.stop(); }
@@ -71,6 +74,8 @@ class Charon final : private vici::ClientEvents {
       answer = std::move(reply);
       io_.stop();
     });
+    // The client's own deadline is the same limit and began before this, so that the reply comes before the end. Its
+    // handler refers to `answer`.
     io_.run_for(limit_);
     io_.restart();
     return answer;
@@ -98,6 +103,7 @@ class Charon final : private vici::ClientEvents {
 void gather_charon(const Config& config, const GatherOptions& options, Facts& facts) {
   struct stat status {};
   facts.vici_socket_present = ::stat(options.vici_socket.c_str(), &status) == 0;
+  // Tunnels of mode link have no SAs.
   const bool asked = std::any_of(config.tunnels.begin(), config.tunnels.end(),
                                  [](const auto& it) { return it.second.options.mode != Mode::link; });
   if (!asked || !facts.vici_socket_present) return;
@@ -109,6 +115,7 @@ void gather_charon(const Config& config, const GatherOptions& options, Facts& fa
   facts.strongswan_version = charon.ask("version").message.value("version");
   const IkeReply algorithms = charon.ask("get-algorithms");
   const auto loaded = charon.ask("get-conns").message;
+  // noblock: an IKE_SA that charon works on at the moment is left out, instead of waiting for it.
   const IkeReply list = charon.ask("list-sas", vici::Section{}.add("noblock", "yes"));
   std::vector<vici::IkeView> ikes;
   for (const vici::Section& event : list.streamed)
@@ -123,6 +130,7 @@ void gather_charon(const Config& config, const GatherOptions& options, Facts& fa
         facts.algorithm_problems.push_back("tunnel " + name + ": " + sentence);
     const std::string connection = vici::connection_name(tunnel.options);
     for (const std::string& conn : loaded.list("conns")) found.connection_loaded |= conn == connection;
+    // One event for each IKE_SA; one connection may have several while it is renewed.
     for (const vici::Section& event : list.streamed)
       for (const auto& entry : event.entries()) {
         if (entry.name != connection) continue;
@@ -130,10 +138,12 @@ void gather_charon(const Config& config, const GatherOptions& options, Facts& fa
         const vici::Section* children = entry.section.section("child-sas");
         if (!children) continue;
         for (const auto& child : children->entries()) {
+          // Others are being made, renewed or taken down.
           if (child.section.value("state") != "INSTALLED") continue;
           found.child_installed = true;
           for (const std::string& ts : child.section.list("local-ts")) found.local_ts.push_back(ts);
           for (const std::string& ts : child.section.list("remote-ts")) found.remote_ts.push_back(ts);
+          // Of all of them: renewing leaves the old SA in place for a while.
           found.packets_in += child.section.number("packets-in").value_or(0);
           found.packets_out += child.section.number("packets-out").value_or(0);
         }
@@ -169,6 +179,7 @@ void gather_daemon(const Config& config, Facts& facts) {
       const Json told = row.value("ike_failure", Json::object());
       tunnel.failure_text = told.value("text", std::string{});
       const std::string failure = told.value("reason", std::string{});
+      // By the word that the daemon sends, because the numbers may differ between two versions.
       for (int i = 0; i <= static_cast<int>(IkeFailure::kernel); ++i)
         if (const auto one = static_cast<IkeFailure>(i); !failure.empty() && failure == to_text(one))
           tunnel.failure = one;
@@ -193,16 +204,19 @@ void gather_daemon(const Config& config, Facts& facts) {
     session.attempt = row.value("last_attempt", std::string{});
     const Json prefixes = row.value("prefixes", Json::object());
     if (const auto withheld = prefixes.find("withheld"); withheld != prefixes.end())
+      // Only the reasons that occurred: the daemon sends all of them.
       for (auto it = withheld->begin(); it != withheld->end(); ++it)
         if (const auto count = it->is_number_unsigned() ? it->get<std::uint64_t>() : 0U; count != 0)
           session.withheld[it.key()] = count;
     if (const auto state = tunnel_states.find(session.tunnel); state != tunnel_states.end())
       std::tie(session.tunnel_state, session.tunnel_reason) = state->second;
     if (session.state != "Established" && session.enabled)
+      // Only where it matters: one program run for each session takes its time.
       if (const Finished route = run_command({"ip", "route", "get", session.peer}); !route.ok())
         session.route_problem = route.output.substr(0, route.output.find('\n'));
     for (auto& [name, tunnel] : facts.tunnels)
       if (session.tunnel == name && session.state == "Established")
+        // Named in the OPEN of the session that is up.
         tunnel.peer_hold_time = row.value("peer_hold_s", std::uint16_t{0});
     facts.sessions.push_back(std::move(session));
   }
@@ -214,6 +228,7 @@ void gather_links(const Config& config, Facts& facts) {
     TunnelFacts& found = facts.tunnels[name];
     for (const Json& link : links) {
       if (!link.is_object() || !link.contains("linkinfo")) continue;
+      // iproute2 writes "0x64"; base 0 reads that.
       const std::string if_id = link["linkinfo"].value("info_data", Json::object()).value("if_id", std::string{"0"});
       if (std::strtoul(if_id.c_str(), nullptr, 0) != tunnel.options.if_id || tunnel.options.if_id == 0) continue;
       found.interface_present = true;
@@ -245,6 +260,7 @@ void gather_life(const Config& config, Facts& facts) {
   if (const auto shown = control::ask(config.control.socket, "show.config"))
     if (const auto left = shown->find("unconfirmed_for_s"); left != shown->end() && left->is_number_integer())
       facts.unconfirmed_for_s = left->get<std::int64_t>();
+  // Only read: a plan changes nothing.
   if (const auto plan = control::ask(config.control.socket, "plan"))
     for (const Json& step : plan->value("steps", Json::array()))
       facts.unapplied.push_back(step.value("text", std::string{}));
@@ -270,6 +286,7 @@ void gather_interfaces(Facts& facts) {
 
 /// What of the managed settings is not as it was set.
 void gather_managed(const Config& config, const std::string& ruleset, Facts& facts) {
+  // What cannot be read is not there, such as the setting of an interface that is to come: no finding here.
   for (const Sysctl& one : wanted_sysctls(config))
     if (const auto now = read_sysctl(one.path); now && *now != one.wanted) {
       std::string name = one.path;
@@ -281,6 +298,7 @@ void gather_managed(const Config& config, const std::string& ruleset, Facts& fac
     if (rule == object.end()) continue;
     const std::string chain = rule->value("family", std::string{}) + " " + rule->value("table", std::string{}) + " " +
                               rule->value("chain", std::string{});
+    // Of our table all rules clamp; another rule in it is not ours.
     const bool clamps = rule->value("expr", Json{}).dump().find("maxseg") != std::string::npos;
     if (chain == config.host.firewall_chain && rule->value("comment", std::string{}) == "bgplite")
       ++facts.managed.door_rules;
@@ -302,13 +320,17 @@ std::string daemon_user(const Config& config) {
 }
 
 /// As that user, without any right beyond its own.
+/// access(2) would ask with root's rights, and a capability of the shell would count as well.
 bool may(const std::string& user, const char* test, const std::string& path) {
+  // Without root the question is about ourselves.
   if (::geteuid() != 0) return ::access(path.c_str(), test[1] == 'w' ? W_OK : R_OK) == 0;
   std::vector<std::string> words{"setpriv", "--inh-caps=-all", "--bounding-set=-all"};
   const passwd* entry = ::getpwnam(user.c_str());
+  // The user of a unit (DynamicUser=) exists only while it runs: its number is used as it is.
   if (entry == nullptr) {
     words.insert(words.end(), {"--reuid", user, "--regid", user, "--clear-groups"});
   } else if (user != "root") {
+    // For root only the capabilities are taken away: DAC_OVERRIDE would read everything.
     words.insert(words.end(), {"--reuid", user, "--regid", std::to_string(entry->pw_gid), "--init-groups"});
   }
   words.insert(words.end(), {"test", test, path});
@@ -333,6 +355,8 @@ void gather_files(const Config& config, Facts& facts) {
   } else if (!may(facts.daemon_user, "-w", config.state_dir)) {
     facts.state_problem = "cannot be written by user " + facts.daemon_user;
   } else if (::statvfs(config.state_dir.c_str(), &room) == 0 && room.f_blocks != 0 && room.f_bavail == 0) {
+    // f_blocks 0: a file system without a size, such as some virtual ones. f_bavail: without the blocks that are kept
+    // for root.
     facts.state_problem = "is on a disk without free space";
   }
   for (const auto& [name, tunnel] : config.tunnels) {
@@ -348,8 +372,10 @@ void gather_files(const Config& config, Facts& facts) {
 
 /// The largest packet that gets through to the tunnel's BGP peer with DF set, by halving; 0: not even a small one does.
 std::uint32_t largest_through(const std::string& interface, const std::string& target, std::uint32_t mtu) {
+  // IPv4 and ICMP headers, 20 and 8 octets; 576 is what every IPv4 host takes (RFC 791).
   constexpr std::uint32_t kHeaders = 28, kSmallest = 576;
   const auto passes = [&](std::uint32_t size) {
+    // Two, because a single one may be lost for another reason.
     return run_command({"ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s",
                         std::to_string(size - kHeaders), "-I", interface, target})
         .ok();
@@ -357,7 +383,9 @@ std::uint32_t largest_through(const std::string& interface, const std::string& t
   if (mtu <= kSmallest || passes(mtu)) return mtu;
   if (!passes(kSmallest)) return 0;
   std::uint32_t low = kSmallest, high = mtu;
+  // Fine enough for an MTU: each step that fails takes more than a second.
   constexpr std::uint32_t kPrecise = 8;
+  // Invariant: `low` passes, `high` does not.
   while (high - low > kPrecise) {
     const std::uint32_t middle = (low + high) / 2;
     (passes(middle) ? low : high) = middle;
@@ -372,6 +400,7 @@ void gather_movement(const Config& config, const GatherOptions& options, Facts& 
   boost::asio::steady_timer observed(idle, options.observe);
   observed.wait();
   facts.xfrm_stat_later = minibgp::xfrm::parse_xfrm_stat(read_text("/proc/net/xfrm_stat"));
+  // charon is asked again with facts of its own, of which only the counters are used.
   Facts later;
   for (const auto& [name, tunnel] : config.tunnels) later.tunnels[name];
   gather_charon(config, options, later);
@@ -406,6 +435,7 @@ Facts gather(const Config& config, const GatherOptions& options) {
   std::vector<std::string> interfaces;
   std::string device;
   for (const auto& [name, tunnel] : config.tunnels) {
+    // In mode policy the tunnel has no interface; its packets go out by the underlay's.
     if (tunnel.options.mode != Mode::policy)
       interfaces.push_back(tunnel.options.interface.empty() ? name : tunnel.options.interface);
     else if (!tunnel.options.underlay.device.empty())
@@ -422,6 +452,7 @@ Facts gather(const Config& config, const GatherOptions& options) {
 
   facts.routes_220 = parse(run_command({"ip", "-j", "route", "show", "table", "220"}).output).size();
   facts.rule_220 = run_command({"ip", "rule", "show", "table", "220"}).output.find("lookup") != std::string::npos;
+  // modes 0: adjtimex() only reads.
   timex clock{};
   facts.clock_synchronized = ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) == 0;
 
@@ -431,11 +462,13 @@ Facts gather(const Config& config, const GatherOptions& options) {
   }
   const bool ipsec = std::any_of(config.tunnels.begin(), config.tunnels.end(),
                                  [](const auto& it) { return it.second.options.mode != Mode::link; });
+  // What follows takes seconds, and asks about SAs only.
   if (!ipsec) return facts;
   gather_movement(config, options, facts);
   if (options.probe_path_mtu)
     for (auto& [name, tunnel] : facts.tunnels) {
       const std::string& peer = config.tunnels.at(name).peer;
+      // Without a peer's address there is nobody who surely answers.
       if (!tunnel.child_installed || !tunnel.interface_up || !minibgp::parse_address(peer)) continue;
       tunnel.path_mtu_probed = true;
       tunnel.path_mtu = largest_through(tunnel.interface, peer, tunnel.mtu);

@@ -28,6 +28,7 @@ std::string interface_of(const TunnelOptions& tunnel) {
   return tunnel.interface.empty() ? tunnel.name : tunnel.interface;
 }
 
+// IPv6 is touched only where something of the configuration uses it.
 bool has_v6(const Config& config) {
   const bool peers = std::any_of(config.peers.begin(), config.peers.end(), [](const auto& it) {
     return it.second.options.families[static_cast<std::size_t>(Family::ipv6)];
@@ -44,6 +45,7 @@ bool has_v6(const Config& config) {
 
 /// The kernel separates with tabs what we write with blanks.
 std::string normal(std::string text) {
+  // "0 2147483647" of ping_group_range.
   std::replace(text.begin(), text.end(), '\t', ' ');
   return text;
 }
@@ -72,6 +74,7 @@ std::vector<Sysctl> wanted_sysctls(const Config& config) {
     for (const auto& [name, tunnel] : config.tunnels) {
       if (tunnel.options.mode != Mode::policy) continue;
       const std::string why = "clients of the device's own LAN are not sent around the policies by ICMP redirects";
+      // The kernel sends redirects when `all` or the interface says so, so both have to be off.
       wanted.push_back({"net/ipv4/conf/all/send_redirects", "0", why});
       if (!tunnel.options.underlay.device.empty())
         wanted.push_back({"net/ipv4/conf/" + tunnel.options.underlay.device + "/send_redirects", "0", why});
@@ -92,6 +95,7 @@ std::vector<Sysctl> wanted_sysctls(const Config& config) {
   }
   if (host.ping_group_range == Care::manage)
     wanted.push_back({"net/ipv4/ping_group_range", "0 2147483647", "echo probes work without CAP_NET_RAW"});
+  // Several tunnels ask for the same setting; the list is short.
   std::vector<Sysctl> unique;
   for (const Sysctl& one : wanted)
     if (std::find(unique.begin(), unique.end(), one) == unique.end()) unique.push_back(one);
@@ -102,9 +106,11 @@ std::string wanted_nft_table(const Config& config) {
   if (config.host.mss_clamp != Care::manage) return {};
   std::string rules;
   for (const auto& [name, tunnel] : config.tunnels) {
+    // The MTU of a link that others make is not known here.
     const bool own_mtu = tunnel.options.mode == Mode::link && tunnel.options.mtu == 0;
     if (tunnel.options.mode == Mode::policy || own_mtu) continue;
     const std::uint32_t mtu = tunnel.options.mtu != 0 ? tunnel.options.mtu : minibgp::xfrm::kDefaultMtu;
+    // Both directions: the SYN of either side carries the MSS for the other direction.
     for (const std::string_view direction : {"iifname", "oifname"})
       for (const auto& [family, size] : {std::pair{"ipv4", mtu - kHeadersV4}, std::pair{"ipv6", mtu - kHeadersV6}})
         rules += "    " + std::string{direction} + " \"" + interface_of(tunnel.options) + "\" meta nfproto " + family +
@@ -114,7 +120,9 @@ std::string wanted_nft_table(const Config& config) {
   if (rules.empty()) return {};
   // Deleting needs the table to be there: it is made first.
   const std::string table{kTable};
+  // In one transaction: nft either has the whole new table or keeps the old one.
   std::string script = "table " + table + "\ndelete table " + table + "\ntable " + table + " {\n";
+  // output: connections of the host itself, which are not forwarded.
   for (const std::string_view hook : {"forward", "output"})
     script += "  chain mss_" + std::string{hook} + " {\n    type filter hook " + std::string{hook} +
               " priority mangle; policy accept;\n" + rules + "  }\n";
@@ -130,6 +138,7 @@ std::vector<std::string> wanted_firewall_rules(const Config& config) {
 std::optional<std::string> read_sysctl(std::string_view path) {
   std::ifstream file("/proc/sys/" + std::string{path});
   std::string text;
+  // One line is what the settings have that are used here.
   if (!std::getline(file, text)) return std::nullopt;
   return normal(trim(text));
 }
@@ -137,6 +146,7 @@ std::optional<std::string> read_sysctl(std::string_view path) {
 bool write_sysctl(std::string_view path, std::string_view value) {
   std::ofstream file("/proc/sys/" + std::string{path});
   file << value << '\n';
+  // The kernel judges the value when it is written, so the error is there after flush() only.
   file.flush();
   return file.good();
 }
@@ -151,6 +161,7 @@ Host::State Host::load() const {
   std::ifstream file(state_file_);
   for (std::string line; std::getline(file, line);) {
     if (line.rfind("chain ", 0) == 0) state.chain = line.substr(6);
+    // A line that is not understood is left out: restoring less is better than writing something wrong into the kernel.
     if (line.rfind("sysctl ", 0) != 0) continue;
     const auto first = line.find('\t');
     const auto second = first == std::string::npos ? first : line.find('\t', first + 1);
@@ -162,6 +173,7 @@ Host::State Host::load() const {
 }
 
 std::string Host::save(const State& state) const {
+  // Nothing to restore: no file.
   if (state == State{}) {
     ::unlink(state_file_.c_str());
     return {};
@@ -173,6 +185,7 @@ std::string Host::save(const State& state) const {
   for (const Saved& one : state.sysctls) text += "sysctl " + one.path + '\t' + one.before + '\t' + one.ours + '\n';
   if (!state.chain.empty()) text += "chain " + state.chain + '\n';
   const auto written = replace_file(host_file_port(), state_file_, text);
+  // What was set stays in force: only the way back would be lost.
   return written ? std::string{} : "host: " + written.error() + ": managed settings will not be restored after a crash";
 }
 
@@ -187,6 +200,7 @@ struct Tagged {
 
 Tagged tagged_rules(const Nft& nft, const std::string& chain) {
   Tagged tagged;
+  // The three are family, table and name.
   if (words(chain).size() != 3) return tagged;
   std::vector<std::string> list{"-a", "list", "chain"};
   for (const std::string& word : words(chain)) list.push_back(word);
@@ -195,6 +209,7 @@ Tagged tagged_rules(const Nft& nft, const std::string& chain) {
   if (!shown.ok()) return tagged.problem = trim(shown.output), tagged;
   std::istringstream lines(shown.output);
   for (std::string line; std::getline(lines, line);) {
+    // The handle stands last in the line, behind the comment.
     const auto handle = line.rfind("# handle ");
     if (line.find("comment \"" + std::string{kTag} + "\"") != std::string::npos && handle != std::string::npos)
       tagged.handles.push_back("handle " + line.substr(handle + 9));
@@ -224,6 +239,7 @@ void Host::keep_nft(const Wanted& wanted) {
 
 Host::Report Host::apply(const Wanted& wanted) {
   Report report;
+  // Of an earlier run as well: after a crash its values are still to be restored.
   const State before = load();
   State state = before;
   apply_sysctls(wanted, state, report);
@@ -244,6 +260,7 @@ void Host::apply_sysctls(const Wanted& wanted, State& state, Report& report) con
       continue;
     }
     report.changed.push_back("host: set " + one.path + " to " + one.wanted + " (was " + *before + "): " + one.why);
+    // `before` is kept from the first time, also over restarts: it is what the host had without us.
     const auto known =
         std::find_if(state.sysctls.begin(), state.sysctls.end(), [&](const Saved& it) { return it.path == one.path; });
     if (known == state.sysctls.end()) {
@@ -258,24 +275,29 @@ void Host::apply_table(const Wanted& wanted, Report& report) {
   const std::vector<std::string> list{"list", "table", "inet", "bgplite"};
   if (wanted.table.empty()) {
     // With the clamp no longer wanted the table goes, also one that an earlier run left.
+    // The table is asked for only where this run has not made it.
     if (!std::exchange(table_set_, {}).empty() || nft_.run(list).ok())
       static_cast<void>(nft_.run({"delete", "table", "inet", "bgplite"}));
     return;
   }
   const bool again = table_set_ == wanted.table;
+  // Compared as text with what nft said after we had set it: whoever changed one rule changed this.
   if (again && nft_.run(list).output == table_listed_) return;
+  // Empty until it is set: after a failure the next turn tries again.
   table_set_.clear();
   if (const Finished done = nft_.run({"-f", "-"}, wanted.table); !done.ok()) {
     report.problems.push_back("host: nft refuses the MSS clamp: " + trim(done.output));
     return;
   }
   table_set_ = wanted.table;
+  // As nft prints it, which is not as it was written.
   table_listed_ = nft_.run(list).output;
   report.changed.push_back(again ? "host: set the MSS clamp again: table inet bgplite was changed by others"
                                  : "host: set the MSS clamp in table inet bgplite");
 }
 
 void Host::apply_rules(const Wanted& wanted, State& state, Report& report) const {
+  // The chain is another one now, or none: the old one is cleaned first.
   if (!state.chain.empty() && (wanted.rules.empty() || state.chain != wanted.chain)) {
     if (const std::string problem = remove_tagged_rules(nft_, state.chain); !problem.empty())
       report.problems.push_back(problem);
@@ -284,6 +306,7 @@ void Host::apply_rules(const Wanted& wanted, State& state, Report& report) const
   if (wanted.rules.empty()) return;
   const Tagged tagged = tagged_rules(nft_, wanted.chain);
   const bool ours = state.chain == wanted.chain;
+  // By count: others may move our rules, which changes nothing.
   if (ours && tagged.handles.size() == wanted.rules.size()) return;
   if (!tagged.there) {
     report.problems.push_back("host: nft refuses our rules in " + wanted.chain + ": " + tagged.problem);
@@ -311,6 +334,7 @@ std::vector<std::string> Host::restore() {
     if (!write_sysctl(one.path, one.before))
       problems.push_back("host: cannot restore " + one.path + " to " + one.before + ": " + std::strerror(errno));
   }
+  // Also without knowing whether it is there: the answer is of no interest.
   (void)nft_.run({"delete", "table", "inet", "bgplite"});
   if (!state.chain.empty())
     if (const std::string problem = remove_tagged_rules(nft_, state.chain); !problem.empty())

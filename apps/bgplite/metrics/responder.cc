@@ -28,6 +28,7 @@ constexpr std::size_t kClientsMax = 8;
 constexpr std::chrono::seconds kTimeout{10};
 
 std::string response(const char* status, const std::string& type, const std::string& body) {
+  // HTTP/1.1 without keep-alive: one page a connection.
   return std::string{"HTTP/1.1 "} + status + "\r\nContent-Type: " + type +
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
 }
@@ -72,6 +73,7 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
       socket.async_read_some(asio::buffer(buffer), [self = shared_from_this()](const Error& error, std::size_t count) {
         if (error) return self->end();
         self->request.append(self->buffer.data(), count);
+        // The end of the header; lines may end without '\r'. A GET has no body.
         if (self->request.find("\r\n\r\n") != std::string::npos || self->request.find("\n\n") != std::string::npos)
           return self->answer();
         if (self->request.size() > kRequestOctetsMax)
@@ -84,8 +86,10 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
       const std::size_t space = line.find(' ');
       const std::string method = line.substr(0, space);
       const std::string target =
+          // npos minus the rest is still more than what is left of the line, so that substr() takes all of it.
           space == std::string::npos ? "" : line.substr(space + 1, line.find(' ', space + 1) - space - 1);
       if (method != "GET") return write(response("405 Method Not Allowed", "text/plain", "GET only\n"));
+      // Parameters are allowed and not looked at.
       if (target != "/metrics" && target.rfind("/metrics?", 0) != 0)
         return write(response("404 Not Found", "text/plain", "see /metrics\n"));
       write(response("200 OK", "text/plain; version=0.0.4; charset=utf-8", impl->page_()));
@@ -111,6 +115,7 @@ class Responder::Impl : public std::enable_shared_from_this<Responder::Impl> {
 
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](const Error& error, Stream::socket socket) {
+      // close() was called.
       if (error == asio::error::operation_aborted || !self->acceptor_.is_open()) return;
       if (error) return self->accept_later();
       // One more than that is closed at once: a scraper tries again, and a crowd costs no memory.
@@ -147,6 +152,7 @@ minibgp::Result<void, std::string> Responder::Impl::open(const std::string& list
   } else {
     const std::size_t colon = listen.rfind(':');
     std::string host = listen.substr(0, colon);
+    // [::1]:9342. rfind() above has found the colon behind the bracket.
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
     const auto address = asio::ip::make_address(host, error);
     std::uint16_t port = 0;
@@ -157,11 +163,13 @@ minibgp::Result<void, std::string> Responder::Impl::open(const std::string& list
     endpoint = asio::ip::tcp::endpoint{address, port};
   }
   acceptor_.open(endpoint.protocol(), error);
+  // After a restart the port may still be in TIME_WAIT.
   if (!error && !local) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error && local) path_ = listen;  // From now on it is ours to remove.
   if (!error) acceptor_.listen(16, error);
   if (error) return minibgp::unexpected("cannot serve metrics at " + listen + ": " + error.message());
+  // The group of the daemon may read, as with the control socket.
   if (!path_.empty()) static_cast<void>(::chmod(path_.c_str(), 0660));
   accept();
   return {};

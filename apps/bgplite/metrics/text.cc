@@ -38,6 +38,7 @@ class Page {
   static std::string escaped(const std::string& label) {
     std::string out;
     for (const char c : label) {
+      // The text format knows these three: backslash, quotation mark and end of line.
       if (c == '\\' || c == '"') out += '\\';
       out += c == '\n' ? ' ' : c;
     }
@@ -45,6 +46,7 @@ class Page {
   }
   static std::string number(double value) {
     const auto whole = static_cast<long long>(value);
+    // Counters as whole numbers: std::to_string(double) would write six digits behind the point.
     if (static_cast<double>(whole) == value) return std::to_string(whole);
     return std::to_string(value);
   }
@@ -68,6 +70,7 @@ using Peers = std::vector<minibgp::PeerStatus>;
 bool established(const minibgp::PeerStatus& peer) { return peer.state == minibgp::PeerState::established; }
 
 /// One native series of every peer.
+/// A table, so that families cannot mix: all samples of one must stand together.
 struct PeerMetric {
   const char* name;
   const char* type;
@@ -116,6 +119,7 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
   }
   page.family("bgplite_peer_prefixes_withheld", "gauge", "Prefixes accepted by export policy that cannot be sent.");
   for (const minibgp::PeerStatus& peer : peers)
+    // Reasons without routes as well, so that each series is there from the start.
     for (std::size_t i = 0; i < minibgp::kWithheldReasons; ++i)
       page.sample(peer.prefixes_withheld[i],
                   {{"peer", minibgp::to_text(peer.address)},
@@ -132,6 +136,7 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
   page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
   for (const minibgp::PeerStatus& peer : peers)
     if (const PeerConfig* config = daemon.gateway().peer_config(peer.id))
+      // `max` is at least 1.
       page.sample(static_cast<double>(peer.prefixes_announced) / static_cast<double>(config->options.export_limit.max),
                   {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
 }
@@ -176,6 +181,7 @@ void native_detection(Page& page, const Daemon& daemon, const std::vector<minibg
   page.family("bgplite_tunnel_down_total", "counter", "Times the tunnel went down, by reason.");
   for (const auto& tunnel : tunnels)
     for (std::size_t i = 0; i < tunnel.went_down_for.size(); ++i)
+      // Reasons are many and tunnels too: only those that occurred.
       if (tunnel.went_down_for[i] != 0)
         page.sample(static_cast<double>(tunnel.went_down_for[i]),
                     {{"tunnel", tunnel.name},
@@ -184,6 +190,7 @@ void native_detection(Page& page, const Daemon& daemon, const std::vector<minibg
               "Time until the kernel had taken the tunnel out of all groups, when it was lost last.");
   for (const auto& tunnel : tunnels) {
     const auto& all = daemon.failovers().all();
+    // The last one in time stands last.
     const auto last = std::find_if(all.rbegin(), all.rend(), [&](const auto& it) { return it.tunnel == tunnel.name; });
     if (last != all.rend()) page.sample(static_cast<double>(last->moved.count()) / 1e9, {{"tunnel", tunnel.name}});
   }
@@ -194,6 +201,7 @@ template <typename Bounds>
 std::string bound_text(const Bounds& upper_ms, std::size_t i) {
   if (i == upper_ms.size()) return "+Inf";
   const std::string whole = std::to_string(upper_ms[i] / 1000);
+  // Three digits with leading zeros: 1000 + 25 is "1025", of which "025" remains.
   return upper_ms[i] < 1000 ? whole + "." + std::to_string(1000 + upper_ms[i]).substr(1) : whole;
 }
 
@@ -224,6 +232,7 @@ void native_probes(Page& page, const Daemon& daemon, const std::vector<minibgp::
   page.family("bgplite_probe_round_trip_seconds", "histogram", "Round trips of echo requests.");
   for (const auto& [tunnel, probe] : probes) {
     const minibgp::fib::RoundTrips& trips = probe->probe().round_trips();
+    // Buckets are cumulative in this format.
     std::uint64_t up_to = 0;
     for (std::size_t i = 0; i < trips.counts.size(); ++i) {
       up_to += trips.counts[i];
@@ -243,6 +252,7 @@ void native_loop(Page& page, const LoopTurns& turns) {
     up_to += turns.counts()[i];
     page.sample(static_cast<double>(up_to), {{"le", bound_text(turns.kUpperMs, i)}}, "_bucket");
   }
+  // Of the same counts as the buckets, so that "+Inf" and _count agree.
   page.sample(seconds_of(turns.sum()), {}, "_sum");
   page.sample(static_cast<double>(up_to), {}, "_count");
   page.family("bgplite_loop_longest_turn_seconds", "gauge", "The longest of them since the start.");
@@ -267,6 +277,7 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.sample(drill && drill->report.state != DrillReport::State::done ? 1 : 0);
   native_peers(page, daemon, peers);
   if (daemon.fib() != nullptr) native_fib(page, daemon.fib()->status());
+  // Without tunnels their families are left out.
   if (daemon.tunnels() == nullptr) return;
   const auto tunnels = daemon.tunnels()->status();
   native_tunnels(page, tunnels);
@@ -287,6 +298,7 @@ struct FrrMetric {
 };
 const FrrMetric kFrrMetrics[] = {
     {"frr_bgp_peer_state", "gauge", "State of the peer (2 = Administratively Down, 1 = Established, 0 = Down).",
+     // The numbers are frr_exporter's, so that its dashboards work.
      [](const auto& p, double) { return !p.enabled ? 2.0 : (established(p) ? 1.0 : 0.0); }},
     {"frr_bgp_peer_uptime_seconds", "gauge", "How long has the peer been up.",
      [](const auto& p, double for_s) { return established(p) ? for_s : 0.0; }},
@@ -307,6 +319,7 @@ const FrrMetric kFrrMetrics[] = {
 };
 
 std::string family_of(const minibgp::PeerStatus& peer) {
+  // frr_exporter has one series for each family; a session here has one state for all.
   return peer.families[1] && !peer.families[0] ? "ipv6" : "ipv4";
 }
 
@@ -337,6 +350,7 @@ void frr(Page& page, const Daemon& daemon, const Peers& peers) {
 }  // namespace
 
 std::string to_text(Daemon& daemon, const LoopTurns& turns, MetricsConfig::Names names) {
+  // Once for all families: a copy of every peer's status.
   const Peers peers = daemon.speaker().engine().peers();
   Page page;
   if (names != MetricsConfig::Names::frr) {
