@@ -1,5 +1,6 @@
 #include <bgp/text.h>
 #include <fib/event_log.h>
+#include <fib/kernel_answer.h>
 
 #include <cstring>
 

@@ -4,9 +4,9 @@
 
 #include <bgp/log.h>
 #include <bgp/types.h>
+#include <fib/contested_routes.h>
 #include <fib/injector.h>
 #include <fib/kernel_port.h>
-#include <fib/reconciler.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -26,19 +26,19 @@ Injector::Objects use_of_objects(const FibOptions& options) {
                                                                            : Injector::Objects::unused;
 }
 
-Reconciler::Foreign foreign_with(const RouteKey& key, const ForeignRoutes& foreign) {
-  if (foreign.ahead(key) != nullptr) return Reconciler::Foreign::ahead;
-  return foreign.occupies(key) ? Reconciler::Foreign::behind : Reconciler::Foreign::none;
+Foreign foreign_with(const RouteKey& key, const ForeignRoutes& foreign) {
+  if (foreign.ahead(key) != nullptr) return Foreign::ahead;
+  return foreign.occupies(key) ? Foreign::behind : Foreign::none;
 }
 
 /// Those of an unknown object may work.
-Reconciler::Viable how_viable(const std::vector<Via>& vias, const NextHopMap& map) {
+RouteRecords::Viable how_viable(const std::vector<Via>& vias, const NextHopMap& map) {
   const auto working =
       std::count_if(vias.begin(), vias.end(), [&map](const Via& via) { return map.interface_usable(via.interface); });
-  if (working == 0 && !vias.empty()) return Reconciler::Viable::none;
+  if (working == 0 && !vias.empty()) return RouteRecords::Viable::none;
   // No next hops at all (an object that is not known): some may work.
-  return working != 0 && static_cast<std::size_t>(working) == vias.size() ? Reconciler::Viable::all
-                                                                          : Reconciler::Viable::some;
+  return working != 0 && static_cast<std::size_t>(working) == vias.size() ? RouteRecords::Viable::all
+                                                                          : RouteRecords::Viable::some;
 }
 
 }  // namespace
@@ -254,7 +254,7 @@ void Forwarder::on_answers(std::span<const RouteOp> batch, std::span<const OpErr
   reconciler_.on_answers(batch, errors, now);
   if (!errors.empty()) {
     log_.refused(batch, errors);
-  } else if (reconciler_.refused() == 0) {
+  } else if (reconciler_.refused().count() == 0) {
     log_.calm();
   }
 }

@@ -76,7 +76,7 @@ Injector::SetIndex Injector::set_for(Family family, std::vector<SetMember> membe
   set.preferred_source = source;
   set.members = std::move(members);
   for (const SetMember& member : set.members) set.refs.push_back(map_.track(member.next_hop));
-  set.target = reconciler_.make_target(kNoForwarding);
+  set.target = reconciler_.targets().make(kNoForwarding);
   by_content_.emplace(hash, index);
   by_target_.emplace(static_cast<std::uint32_t>(set.target), index);
   return index;
@@ -148,7 +148,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
   }
   if (scratch_.empty()) {
     // The target stays without a forwarding, so the reconciler takes the routes of the set out.
-    reconciler_.set_target(set.target, kNoForwarding);
+    reconciler_.targets().set(set.target, kNoForwarding);
     return;
   }
   merge_equal(scratch_);
@@ -156,8 +156,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
   Forwarding forwarding;
   forwarding.preferred_source = preferred_source(set);
   if (groups_ != nullptr && use_groups_) {
-    const ForwardingId now = reconciler_.want_of(set.target);
-    // The present object is preferred over the caller's hint: staying with it costs the kernel nothing.
+    const ForwardingId now = reconciler_.targets().want_of(set.target);
     if (now != kNoForwarding && forwardings_[now].next_hop != kNoNextHopId) hint = forwardings_[now].next_hop;
     forwarding.next_hop = groups_->acquire(scratch_, hint);
   }
@@ -167,8 +166,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     normalize(forwarding.vias);
   }
   const ForwardingId want = forwardings_.intern(forwarding);
-  reconciler_.set_target(set.target, want);
-  // The target has a reference of its own by now.
+  reconciler_.targets().set(set.target, want);
   forwardings_.unref(want);
 }
 
@@ -176,7 +174,7 @@ void Injector::settle_sets() {
   // O(sets), not O(routes): the routes of a set follow its target.
   for (SetIndex index = sets_.next(1); index < sets_.bound(); index = sets_.next(index + 1)) {
     NextHopSet& set = sets_[index];
-    if (reconciler_.routes_of(set.target) != 0) settle(set, kNoNextHopId);
+    if (reconciler_.targets().routes_of(set.target) != 0) settle(set, kNoNextHopId);
   }
 }
 
@@ -206,7 +204,7 @@ void Injector::drop_set(SetIndex index) {
   NextHopSet& set = sets_[index];
   for (const NextHopRef ref : set.refs) map_.untrack(ref);
   by_target_.erase(static_cast<std::uint32_t>(set.target));
-  reconciler_.release_target(set.target);
+  reconciler_.targets().release(set.target);
   const auto [begin, end] = by_content_.equal_range(content_hash(set.family, set.members, set.preferred_source));
   for (auto at = begin; at != end; ++at) {
     if (at->second != index) continue;
@@ -219,17 +217,17 @@ void Injector::drop_set(SetIndex index) {
 
 void Injector::collect() {
   // Collecting waits until routes and notifications of the turn are done, because a set may be used again at once.
-  for (const TargetId target : reconciler_.take_idle_targets()) {
+  for (const TargetId target : reconciler_.targets().take_idle()) {
     const auto found = by_target_.find(static_cast<std::uint32_t>(target));
     if (found == by_target_.end()) continue;
-    reconciler_.set_target(target, kNoForwarding);
+    reconciler_.targets().set(target, kNoForwarding);
     maybe_unused_.push_back(found->second);
   }
   for (const SetIndex index : std::exchange(maybe_unused_, {})) {
     if (!sets_.contains(index)) continue;
     // `held` counts routes that are not in the kernel but would use the set.
     const NextHopSet& set = sets_[index];
-    if (set.held == 0 && reconciler_.routes_of(set.target) == 0) drop_set(index);
+    if (set.held == 0 && reconciler_.targets().routes_of(set.target) == 0) drop_set(index);
   }
   if (groups_ == nullptr) return;
   for (const NextHopId id : forwardings_.take_unused_next_hops()) groups_->release(id);
@@ -313,7 +311,7 @@ void Injector::forget(const RouteKey& key) {
 void Injector::desire(const RouteKey& key, SetIndex index) {
   NextHopSet& set = sets_[index];
   // The first route of a set: only sets with routes are settled when next hops change.
-  if (reconciler_.routes_of(set.target) == 0) {
+  if (reconciler_.targets().routes_of(set.target) == 0) {
     // The first route decides which of several equal objects of an earlier run the set takes.
     NextHopId hint = kNoNextHopId;
     if (const auto known = reconciler_.find(key); known && known->kernel != kNoForwarding)

@@ -12,8 +12,8 @@
 /// Pure: operations out, answers and what the kernel has in.
 #pragma once
 
+#include <fib/kernel_answer.h>
 #include <fib/kernel_port.h>
-#include <fib/reconciler.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -38,13 +38,12 @@ FibStatus Report::status() const {
   status.installed = of_.reconciler.counts().installed;
   status.pending = of_.reconciler.pending();
   status.held = of_.injector.held().size() + of_.injector.refused_static().size();
-  status.refused = of_.reconciler.refused() + status.held;
-  // A foreign route in front of ours: ours is in the kernel and not used.
+  status.refused = of_.reconciler.refused().count() + status.held;
   of_.map.foreign().for_each_ahead([&](const ForeignRoute& theirs) {
     const auto ours = of_.reconciler.find(theirs.key);
     if (ours && ours->kernel != kNoForwarding) ++status.refused;
   });
-  status.contested = of_.reconciler.contested();
+  status.contested = of_.reconciler.contested().waiting();
   status.adopted = of_.reconciler.counts().adopted;
   const Reconciler::Totals& totals = of_.reconciler.totals();
   status.counters.route_adds = totals.adds;
@@ -87,7 +86,7 @@ RouteStatus Report::status_of(const Reconciler::View& view) const {
     status.in_sync = false;
   } else if (view.contested) {
     status.refusal = Refusal::contested;
-    if (const auto by = of_.reconciler.contested_by(view.key)) status.refusal_detail = of_.log.port_text(by->port_id);
+    if (const auto by = of_.reconciler.contested().by(view.key)) status.refusal_detail = of_.log.port_text(by->port_id);
   } else if (view.error != 0) {
     // EEXIST alone does not say whose route is in the way.
     const bool foreign = view.error == EEXIST && of_.map.foreign().occupies(view.key);

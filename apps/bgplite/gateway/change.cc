@@ -86,7 +86,7 @@ Plan plan_of(const Running& running, const Config& wanted) {
 }
 
 void Gateway::On::operator()(input::Apply event) const {
-  log_plan(event.plan, [this](const std::string& line) { my.log(LogLevel::info, LogArea::config, line); });
+  log_plan(event.plan, [this](const std::string& line) { my.effects_.log(LogLevel::info, LogArea::config, line); });
   keep_what_needs_a_start(*my.config_, event.wanted);
   // The old one lives until the steps are through, which name what it had; who planned frees it beside the loop.
   const std::shared_ptr<const Config> old =
@@ -94,7 +94,7 @@ void Gateway::On::operator()(input::Apply event) const {
   // `old_networks` belongs to `old`, which lives until the end of this function.
   my.carry_out(event.plan, old->networks);
   my.set_own_networks();
-  my.update_return_path();
+  my.return_traffic_.update(my.now_);
   ++my.reloads_;
 }
 
@@ -112,11 +112,11 @@ void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& 
   for (const Step& step : plan) {
     switch (step.kind) {
       case Step::Kind::router:
-        emit(effect::SetRouter{router_options()});
+        effects_.emit(effect::SetRouter{router_options()});
         break;
       case Step::Kind::tunnels:
       case Step::Kind::static_routes:
-        if (!std::exchange(tunnels_done, true)) emit(tunnel_setup(*config_));
+        if (!std::exchange(tunnels_done, true)) effects_.emit(tunnel_setup(*config_));
         break;
       case Step::Kind::remove_peer:
         remove_peer(step.key);
@@ -148,10 +148,10 @@ void Gateway::carry_out(std::span<const Step> plan, const std::vector<Network>& 
         break;
       case Step::Kind::fib:
       case Step::Kind::on_exit:
-        emit(effect::SetFib{fib_options(*config_)});
+        effects_.emit(effect::SetFib{fib_options(*config_)});
         break;
       case Step::Kind::log:
-        emit(effect::SetLogLevels{});
+        effects_.emit(effect::SetLogLevels{});
         break;
       // Policies are in config_ already; what is fixed was logged; the host is looked after by who called us.
       case Step::Kind::set_policy:

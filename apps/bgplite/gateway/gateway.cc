@@ -41,11 +41,7 @@ void Gateway::input(Input event, Time now) {
 
 /// What was decided goes first: a tunnel that is lost does not wait for a thousand networks.
 std::optional<GatewayEffect> Gateway::poll() {
-  if (!effects_.empty()) {
-    GatewayEffect effect = std::move(effects_.front());
-    effects_.pop_front();
-    return effect;
-  }
+  if (auto effect = effects_.take()) return effect;
   if (announcements_.settled()) {
     // The budget is full again as soon as nothing waits, so a single change goes out at once.
     room_ = kAnnouncedInATurn;
@@ -63,35 +59,36 @@ Time Gateway::next_deadline() const {
   if (stopping_) return minibgp::kNever;
   // Announcements wait for the next turn of the loop.
   if (!announcements_.settled()) return now_;
-  return std::min({arrivals_.next_deadline(), drainer_.next_deadline(), driller_.next_deadline(),
-                   farewells_.next_deadline(), return_path_.next_deadline()});
+  return std::min({arrivals_.next_deadline(), drainer_.next_deadline(), losses_.driller().next_deadline(),
+                   farewells_.next_deadline(), return_traffic_.next_deadline()});
 }
 
 void Gateway::on_time(Time now) {
   now_ = std::max(now_, now);
   room_ = kAnnouncedInATurn;
   if (stopping_) return;
-  for (const PeerId peer : arrivals_.on_time(now_)) emit(effect::UsePeer{peer, true});
+  for (const PeerId peer : arrivals_.on_time(now_)) effects_.emit(effect::UsePeer{peer, true});
   for (const std::string& key : drainer_.on_time(now_)) {
     const PeerTable::Peer* const peer = peers_.find(key);
     if (peer == nullptr) continue;
     // Each step is an update of the peer's options, which the speaker turns into announcements; only the last one ends
     // the session.
     const DrainStep step = *drainer_.step(key);
-    log(LogLevel::info, LogArea::session, "peer " + key + ": drained: " + to_text(step));
+    effects_.log(LogLevel::info, LogArea::session, "peer " + key + ": drained: " + to_text(step));
     if (step == DrainStep::stopped) {
-      emit(effect::DisablePeer{peer->id, "drained"});
+      effects_.emit(effect::DisablePeer{peer->id, "drained"});
     } else {
       update_peer(key, config_->peers.at(key));
     }
   }
-  if (driller_.wants_traffic(now_)) emit(effect::ReadTraffic{driller_.target().interface});
+  losses_.on_time(now_);
   const Farewells::Due due = farewells_.on_time(now_);
   for (const Farewells::Action& action : due.actions)
-    action.terminate.empty() ? emit(tunnel_setup(*config_)) : emit(effect::TerminateTunnel{action.terminate});
+    action.terminate.empty() ? effects_.emit(tunnel_setup(*config_))
+                             : effects_.emit(effect::TerminateTunnel{action.terminate});
   if (due.resume) resume_transports();
   // A peer has forgotten a lost tunnel by now.
-  if (return_path_.next_deadline() <= now_) update_return_path();
+  if (return_traffic_.next_deadline() <= now_) return_traffic_.update(now_);
 }
 
 Gateway::Status Gateway::status() const {
@@ -101,7 +98,7 @@ Gateway::Status Gateway::status() const {
   for (const auto& [key, peer] : peers_) status.drained += drainer_.step(key) ? 1U : 0U;
   status.parts = announcements_.parts().size();
   status.reloads = reloads_;
-  status.drilling = driller_.running();
+  status.drilling = losses_.driller().running();
   status.stopping = stopping_;
   status.restarted = restarted_;
   return status;
@@ -121,34 +118,30 @@ void Gateway::On::operator()(input::Start) const {
 
 void Gateway::On::operator()(input::Stop) const {
   if (my.stopping_) return;
-  my.end_drill(DrillReport::End::asked);
+  my.losses_.end_drill(DrillReport::End::asked, my.now_);
   my.stopping_ = true;
+  my.return_traffic_.stop();
   const bool keep = my.config_->on_exit == OnExit::keep;
   std::string without;
   for (const minibgp::PeerStatus& peer : my.view_.sessions())
     // Such a peer withdraws our routes when the session ends, whatever on_exit says.
     if (peer.state == PeerState::established && !peer.graceful_restart) without += " " + my.peers_.name_of(peer.id);
   if (keep && !without.empty())
-    my.log(LogLevel::info, LogArea::session,
-           "stopping: without graceful restart, so told to withdraw our routes:" + without);
-  my.emit(effect::End{keep});
+    my.effects_.log(LogLevel::info, LogArea::session,
+                    "stopping: without graceful restart, so told to withdraw our routes:" + without);
+  my.effects_.emit(effect::End{keep});
 }
 
 // Peers
 
 minibgp::PeerOptions Gateway::options_of(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_in_force(*config_, peer);
-  if (peer.return_path.more_specifics) {
-    // The audience is a bit for each such peer; parts are announced to the bits they are for.
-    options.audience = return_path_.set_peer(key, return_path_options(*config_, peer));
-  } else {
-    return_path_.remove_peer(key);
-  }
+  options.audience = return_traffic_.set_peer(key, *config_, peer);
   drainer_.apply(key, options);
   // The key was read with the configuration, which has said why it could not be.
   if (!peer.md5_file.empty() && options.md5_key.empty())
-    log(LogLevel::error, LogArea::config,
-        "peer " + key + ": without the key of " + peer.md5_file + " the peer stays disabled");
+    effects_.log(LogLevel::error, LogArea::config,
+                 "peer " + key + ": without the key of " + peer.md5_file + " the peer stays disabled");
   return options;
 }
 
@@ -158,12 +151,11 @@ void Gateway::add_peer(const std::string& key, const PeerConfig& peer) {
   added.audience = options.audience;
   added.tunnel = options.tunnel;
   // Its tunnel is down: added disabled, so that it does not dial before the speaker knows.
-  if (!options.tunnel.empty() && view_.has_tunnels() && !tunnel_usable(options.tunnel) && options.enabled) {
-    // The peer is enabled with these options as soon as its transport was set; see PeerAdded below.
+  if (!options.tunnel.empty() && view_.has_tunnels() && !losses_.tunnel_usable(options.tunnel) && options.enabled) {
     added.enable_with = options;
     options.enabled = false;
   }
-  emit(effect::AddPeer{key, std::move(options)});
+  effects_.emit(effect::AddPeer{key, std::move(options)});
 }
 
 void Gateway::On::operator()(input::PeerAdded event) const {
@@ -171,12 +163,12 @@ void Gateway::On::operator()(input::PeerAdded event) const {
   const auto config = my.config_->peers.find(event.key);
   if (peer == nullptr || config == my.config_->peers.end()) return;
   my.peers_.take(*peer, event.key, event.peer);
-  my.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->second.options)});
+  my.effects_.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->second.options)});
   // Not used before its session is up.
-  my.emit(effect::UsePeer{event.peer, false});
+  my.effects_.emit(effect::UsePeer{event.peer, false});
   if (auto options = std::exchange(peer->enable_with, std::nullopt)) {
-    my.emit(effect::SetTransport{event.peer, false});
-    my.emit(effect::UpdatePeer{event.key, event.peer, std::move(*options)});
+    my.effects_.emit(effect::SetTransport{event.peer, false});
+    my.effects_.emit(effect::UpdatePeer{event.key, event.peer, std::move(*options)});
   }
 }
 
@@ -187,25 +179,25 @@ void Gateway::update_peer(const std::string& key, const PeerConfig& peer) {
   minibgp::PeerOptions options = options_of(key, peer);
   found->audience = options.audience;
   found->tunnel = options.tunnel;
-  emit(effect::UpdatePeer{key, found->id, std::move(options)});
+  effects_.emit(effect::UpdatePeer{key, found->id, std::move(options)});
 }
 
 void Gateway::On::operator()(input::PeerUpdated event) const {
   if (const PeerConfig* config = my.peer_config(event.peer))
-    my.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->options)});
-  my.note_session(event.peer);
-  my.update_return_path();
+    my.effects_.emit(effect::BindPeer{event.peer, binding_of(*my.config_, config->options)});
+  my.return_traffic_.note_session(event.peer, *my.config_);
+  my.return_traffic_.update(my.now_);
 }
 
 void Gateway::remove_peer(const std::string& key) {
   if (peers_.find(key) == nullptr) return;
   const PeerId id = peers_.remove(key);
   arrivals_.remove(id);
-  return_path_.remove_peer(key);
+  return_traffic_.remove_peer(key);
   static_cast<void>(drainer_.end(key));
   // kLocalPeer: the speaker never knew it.
-  if (id != minibgp::kLocalPeer) emit(effect::RemovePeer{id});
-  update_return_path();
+  if (id != minibgp::kLocalPeer) effects_.emit(effect::RemovePeer{id});
+  return_traffic_.update(now_);
 }
 
 const PeerConfig* Gateway::peer_config(PeerId peer) const {
@@ -213,6 +205,11 @@ const PeerConfig* Gateway::peer_config(PeerId peer) const {
   if (key == nullptr) return nullptr;
   const auto found = config_->peers.find(*key);
   return found == config_->peers.end() ? nullptr : &found->second;
+}
+
+std::size_t Gateway::parts_for(PeerId peer) const {
+  const std::string* const key = peers_.key_of(peer);
+  return key == nullptr ? 0 : announcements_.parts_for(peers_.at(*key).audience);
 }
 
 /// If the key in the peer's file is another one, it is used from now on, and the session begins anew with it.
@@ -230,22 +227,22 @@ void Gateway::On::operator()(input::EnablePeer event) const {
   (*this)(input::UndoDrain{event.peer});
   if (const std::string* const key = my.peers_.key_of(event.peer))
     static_cast<void>(my.use_new_key(std::string{*key}, event.key));
-  my.emit(effect::EnablePeer{event.peer});
+  my.effects_.emit(effect::EnablePeer{event.peer});
 }
 
 void Gateway::On::operator()(input::DisablePeer event) const {
-  my.emit(effect::DisablePeer{event.peer, std::move(event.reason)});
+  my.effects_.emit(effect::DisablePeer{event.peer, std::move(event.reason)});
 }
 
 void Gateway::On::operator()(input::ResetPeer event) const {
   const std::string* const key = my.peers_.key_of(event.peer);
   if (key != nullptr && my.use_new_key(std::string{*key}, event.key)) return;  // That reset it.
-  my.emit(effect::ResetPeer{event.peer, std::move(event.reason)});
+  my.effects_.emit(effect::ResetPeer{event.peer, std::move(event.reason)});
 }
 
 /// Of a follow group only the tunnel through which we send now.
 void Gateway::set_static_routes() {
-  emit(effect::SetStaticRoutes{
+  effects_.emit(effect::SetStaticRoutes{
       static_routes(*config_, [this](const std::string& group) { return view_.followed(group); })});
 }
 
@@ -253,12 +250,13 @@ void Gateway::set_static_routes() {
 
 void Gateway::add_network(const Network& network) {
   if (network.when == Network::When::always) return announcements_.announce(network.prefix, attributes_of(network));
-  emit(effect::WatchNetwork{network.prefix, watch_of(network.when), true});
+  effects_.emit(effect::WatchNetwork{network.prefix, watch_of(network.when), true});
 }
 
 void Gateway::remove_network(const Network& network) {
-  if (network.when != Network::When::always) emit(effect::WatchNetwork{network.prefix, watch_of(network.when), false});
-  // The command announces the same prefix, and its announcement stays.
+  if (network.when != Network::When::always)
+    // The command announces the same prefix, and its announcement stays.
+    effects_.emit(effect::WatchNetwork{network.prefix, watch_of(network.when), false});
   if (announcements_.by_command().count(network.prefix) == 0) announcements_.withdraw(network.prefix);
 }
 
@@ -269,16 +267,17 @@ void Gateway::On::operator()(input::NetworkChanged event) const {
   if (network == my.config_->networks.end() || my.stopping_) return;
   event.present ? my.announcements_.announce(event.prefix, attributes_of(*network))
                 : my.announcements_.withdraw(event.prefix);
-  my.log(LogLevel::info, LogArea::rib,
-         "network " + to_text(event.prefix) + ": " +
-             (event.present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
-  my.update_return_path();
+  my.effects_.log(
+      LogLevel::info, LogArea::rib,
+      "network " + to_text(event.prefix) + ": " +
+          (event.present ? "announced: the kernel has a route to it" : "withdrawn: no route to it any more"));
+  my.return_traffic_.update(my.now_);
 }
 
 void Gateway::On::operator()(input::Announce event) const {
   my.announcements_.announce_by_command(event.prefix, event.attributes);
   my.set_own_networks();
-  my.update_return_path();
+  my.return_traffic_.update(my.now_);
 }
 
 void Gateway::On::operator()(input::Withdraw event) const {
@@ -287,14 +286,14 @@ void Gateway::On::operator()(input::Withdraw event) const {
   for (const Network& network : my.config_->networks)
     if (network.prefix == event.prefix) my.add_network(network);
   my.set_own_networks();
-  my.update_return_path();
+  my.return_traffic_.update(my.now_);
 }
 
 void Gateway::set_own_networks() {
   std::vector<Prefix> own;
   for (const Network& network : config_->networks) own.push_back(network.prefix);
   for (const auto& [prefix, attributes] : announcements_.by_command()) own.push_back(prefix);
-  emit(effect::SetOwnNetworks{std::move(own)});
+  effects_.emit(effect::SetOwnNetworks{std::move(own)});
 }
 
 // Tunnels
@@ -303,43 +302,25 @@ void Gateway::On::operator()(input::TunnelsSet) const { my.set_static_routes(); 
 
 void Gateway::On::operator()(input::TunnelChanged event) const {
   const bool usable = minibgp::xfrm::usable(event.state);
-  if (my.driller_.fails(event.tunnel) && !usable) my.end_drill(DrillReport::End::failed);
-  my.carry(event.tunnel, my.tunnel_usable(event.tunnel), minibgp::xfrm::to_text(event.reason));
+  if (my.losses_.driller().fails(event.tunnel) && !usable) my.losses_.end_drill(DrillReport::End::failed, my.now_);
+  my.losses_.carry(event.tunnel, my.losses_.tunnel_usable(event.tunnel), minibgp::xfrm::to_text(event.reason), my.now_);
   // The other hints are also what a healthy tunnel shows that is used in one direction: its share would come and go.
   if (const std::string interface = interface_of(*my.config_, event.tunnel); !interface.empty())
-    my.emit(effect::SuspectInterface{interface, event.reason == minibgp::xfrm::Reason::retransmitting});
-  if (!usable && minibgp::xfrm::usable(event.previous)) my.emit(effect::NoteFailover{event.tunnel, event.reason});
-  my.emit(effect::Tell{"tunnel",
-                       {{"tunnel", event.tunnel},
-                        {"state", std::string{minibgp::xfrm::to_text(event.state)}},
-                        {"previous", std::string{minibgp::xfrm::to_text(event.previous)}},
-                        {"reason", std::string{minibgp::xfrm::to_text(event.reason)}}}});
-}
-
-/// A tunnel begins or ceases to carry traffic, for whatever reason. Traffic first: the kernel's next-hop groups lose
-/// the interface before the speaker learns of it.
-void Gateway::carry(const std::string& tunnel, bool usable, std::string_view reason) {
-  if (const std::string interface = interface_of(*config_, tunnel); !interface.empty())
-    emit(effect::UseInterface{interface, usable, std::string{reason}});
-  // Endpoints of tunnels may have moved (DNS) with the change: routes to them must not lead into a tunnel.
-  emit(effect::GuardUnderlay{});
-  const bool rehearsed = driller_.fails(tunnel);
-  for (const auto& [key, peer] : peers_) {
-    const auto config = config_->peers.find(key);
-    if (!peer.taken() || config == config_->peers.end() || config->second.options.tunnel != tunnel) continue;
-    emit(effect::SetTransport{peer.id, usable});
-    note_reachable(key, usable);
-    // In a drill the peer is not reset: the session shall live through it, as it does through a failure.
-    if (!usable && !rehearsed && config->second.on_tunnel_down == PeerConfig::OnTunnelDown::close)
-      emit(effect::ResetPeer{peer.id, "tunnel is down"});
-  }
-  update_return_path();
+    my.effects_.emit(effect::SuspectInterface{interface, event.reason == minibgp::xfrm::Reason::retransmitting});
+  if (!usable && minibgp::xfrm::usable(event.previous))
+    my.effects_.emit(effect::NoteFailover{event.tunnel, event.reason});
+  my.effects_.emit(effect::Tell{"tunnel",
+                                {{"tunnel", event.tunnel},
+                                 {"state", std::string{minibgp::xfrm::to_text(event.state)}},
+                                 {"previous", std::string{minibgp::xfrm::to_text(event.previous)}},
+                                 {"reason", std::string{minibgp::xfrm::to_text(event.reason)}}}});
 }
 
 void Gateway::On::operator()(input::FollowChanged event) const {
-  my.log(LogLevel::info, LogArea::tunnel,
-         event.group + ": " + (event.tunnel.empty() ? "no tunnel is usable" : "now through tunnel " + event.tunnel) +
-             ": " + event.why);
+  my.effects_.log(LogLevel::info, LogArea::tunnel,
+                  event.group + ": " +
+                      (event.tunnel.empty() ? "no tunnel is usable" : "now through tunnel " + event.tunnel) + ": " +
+                      event.why);
   // The first tunnel after a start is no move.
   if (!event.previous.empty()) ++my.follow_moves_[event.group];
   my.set_static_routes();
@@ -354,44 +335,46 @@ void Gateway::On::operator()(input::PeerChanged event) const {
     const auto status = my.view_.session(change.peer);
     if (change.to == PeerState::established) {
       if (!status || my.arrivals_.on_established(*status, my.view_.sessions(), my.now_))
-        my.emit(effect::UsePeer{change.peer, true});
+        my.effects_.emit(effect::UsePeer{change.peer, true});
     } else if (change.from == PeerState::established) {
       my.arrivals_.remove(change.peer);
       // Stale: a graceful restart of the peer keeps its routes, and traffic keeps flowing through it.
-      if (!status || !status->stale) my.emit(effect::UsePeer{change.peer, false});
+      if (!status || !status->stale) my.effects_.emit(effect::UsePeer{change.peer, false});
     }
   }
   // Attempts to connect are no events: a peer that is down for a day would fill every monitor.
   if (change.from != PeerState::established && change.to != PeerState::established) return;
-  my.note_session(change.peer);
-  my.update_return_path();
-  my.emit(effect::Tell{"peer",
-                       {{"peer", my.peers_.name_of(change.peer)},
-                        {"state", std::string{minibgp::to_text(change.to)}},
-                        {"previous", std::string{minibgp::to_text(change.from)}},
-                        {"reason", std::string{minibgp::to_text(change.reason)}}}});
+  my.return_traffic_.note_session(change.peer, *my.config_);
+  my.return_traffic_.update(my.now_);
+  my.effects_.emit(effect::Tell{"peer",
+                                {{"peer", my.peers_.name_of(change.peer)},
+                                 {"state", std::string{minibgp::to_text(change.to)}},
+                                 {"previous", std::string{minibgp::to_text(change.from)}},
+                                 {"reason", std::string{minibgp::to_text(change.reason)}}}});
 }
 
 void Gateway::On::operator()(input::EndOfRib event) const {
   if (const auto status = my.view_.session(event.end.peer); status && my.arrivals_.on_end_of_rib(*status))
-    my.emit(effect::UsePeer{event.end.peer, true});
+    my.effects_.emit(effect::UsePeer{event.end.peer, true});
 }
 
 void Gateway::On::operator()(input::RestartComplete) const {
   my.arrivals_.on_restart_complete();
-  my.emit(effect::FinishAdoption{});
+  my.effects_.emit(effect::FinishAdoption{});
 }
 
-void Gateway::On::operator()(input::NextHopInterest event) const { my.emit(effect::WatchNextHop{event.interest}); }
+void Gateway::On::operator()(input::NextHopInterest event) const {
+  my.effects_.emit(effect::WatchNextHop{event.interest});
+}
 
 void Gateway::On::operator()(input::NextHops event) const {
   for (const minibgp::fib::NextHopState& state : event.states) {
-    my.emit(effect::SetNextHop{state.peer, state.next_hop, state.usable, state.cost});
-    my.emit(effect::Tell{"next-hop",
-                         {{"peer", my.peers_.name_of(state.peer)},
-                          {"next_hop", to_text(state.next_hop)},
-                          {"usable", state.usable},
-                          {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
+    my.effects_.emit(effect::SetNextHop{state.peer, state.next_hop, state.usable, state.cost});
+    my.effects_.emit(effect::Tell{"next-hop",
+                                  {{"peer", my.peers_.name_of(state.peer)},
+                                   {"next_hop", to_text(state.next_hop)},
+                                   {"usable", state.usable},
+                                   {"reason", std::string{minibgp::fib::to_text(state.reason)}}}});
     const PeerConfig* config = my.peer_config(state.peer);
     // Only the next hop that is the peer itself says whether the peer can be reached.
     if (config == nullptr || config->options.address != state.next_hop) continue;
@@ -399,9 +382,9 @@ void Gateway::On::operator()(input::NextHops event) const {
     using Reason = minibgp::fib::NextHopReason;
     const bool lost = state.reason == Reason::no_route || state.reason == Reason::interface_missing ||
                       state.reason == Reason::interface_down || state.reason == Reason::tunnel_down;
-    if (state.usable || lost) my.note_reachable(*my.peers_.key_of(state.peer), state.usable);
+    if (state.usable || lost) my.return_traffic_.note_reachable(*my.peers_.key_of(state.peer), state.usable, my.now_);
   }
-  my.update_return_path();
+  my.return_traffic_.update(my.now_);
 }
 
 }  // namespace bgplite

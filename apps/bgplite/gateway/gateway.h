@@ -16,37 +16,25 @@
 #include <apps/bgplite/gateway/announcements.h>
 #include <apps/bgplite/gateway/arrivals.h>
 #include <apps/bgplite/gateway/drainer.h>
-#include <apps/bgplite/gateway/driller.h>
+#include <apps/bgplite/gateway/effects.h>
 #include <apps/bgplite/gateway/events.h>
 #include <apps/bgplite/gateway/farewells.h>
+#include <apps/bgplite/gateway/losses.h>
 #include <apps/bgplite/gateway/peer_table.h>
-#include <apps/bgplite/gateway/return_path.h>
+#include <apps/bgplite/gateway/return_traffic.h>
+#include <apps/bgplite/gateway/view.h>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bgplite {
-
-/// The other machines' state, read only. Answers are true at the moment of the call.
-class GatewayView {
- public:
-  virtual ~GatewayView() = default;
-  [[nodiscard]] virtual std::vector<minibgp::PeerStatus> sessions() const = 0;
-  [[nodiscard]] virtual std::optional<minibgp::PeerStatus> session(minibgp::PeerId peer) const = 0;
-  [[nodiscard]] virtual bool has_fib() const = 0;
-  [[nodiscard]] virtual std::vector<minibgp::fib::NextHopState> next_hops() const = 0;
-  [[nodiscard]] virtual minibgp::fib::FibCounters fib_counters() const = 0;
-  [[nodiscard]] virtual bool has_tunnels() const = 0;
-  [[nodiscard]] virtual bool tunnel_usable(const std::string& tunnel) const = 0;
-  [[nodiscard]] virtual std::string followed(const std::string& group) const = 0;
-};
 
 /// What runs, to be compared with another configuration: a value that any thread may read.
 struct Running {
@@ -107,7 +95,9 @@ class Gateway {
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
   [[nodiscard]] const PeerConfig* peer_config(minibgp::PeerId peer) const;
   [[nodiscard]] std::optional<DrainStep> drain_step(minibgp::PeerId peer) const;
-  [[nodiscard]] std::optional<Driller::Status> drill_status(minibgp::Time now) const { return driller_.status(now); }
+  [[nodiscard]] std::optional<Driller::Status> drill_status(minibgp::Time now) const {
+    return losses_.driller().status(now);
+  }
   [[nodiscard]] const Announcements& announcements() const { return announcements_; }
   /// Halves of our networks that are announced to the peer now (return_path: more_specifics).
   [[nodiscard]] std::size_t parts_for(minibgp::PeerId peer) const;
@@ -117,10 +107,6 @@ class Gateway {
  private:
   struct On;  ///< What each alternative of Input means: on_input.h.
 
-  void emit(GatewayEffect effect) { effects_.push_back(std::move(effect)); }
-  void log(minibgp::LogLevel level, minibgp::LogArea area, std::string line) {
-    emit(effect::Log{level, area, std::move(line)});
-  }
   // gateway.cc
   [[nodiscard]] minibgp::PeerOptions options_of(const std::string& key, const PeerConfig& peer);
   void add_peer(const std::string& key, const PeerConfig& peer);
@@ -131,21 +117,11 @@ class Gateway {
   void remove_network(const Network& network);
   void set_own_networks();
   void set_static_routes();
-  void carry(const std::string& tunnel, bool usable, std::string_view reason);
   // change.cc
   void carry_out(std::span<const Step> plan, const std::vector<Network>& old_networks);
   // maintenance.cc
-  [[nodiscard]] bool tunnel_usable(const std::string& tunnel) const;
-  void note_session(minibgp::PeerId peer);
-  void note_reachable(const std::string& key, bool reachable);
-  void update_return_path();
   [[nodiscard]] bool leave_tunnels(const std::vector<std::string>& tunnels, std::string_view why);
   void resume_transports();
-  [[nodiscard]] std::optional<Driller::Target> drill_target(const std::string& name, std::string& why) const;
-  void play_failure();
-  void take_failure_back();
-  void set_drilled_peers(bool usable);
-  void end_drill(DrillReport::End why);
 
   /// For a change. Whoever holds the value that was shared keeps it as it is.
   [[nodiscard]] Config& own_config();
@@ -154,17 +130,17 @@ class Gateway {
   const GatewayView& view_;
   std::uint64_t seed_;
   minibgp::Time now_{};
-  std::deque<GatewayEffect> effects_;
+  Effects effects_;
   bool restarted_ = false, stopping_ = false;
   std::uint32_t reloads_ = 0;
   PeerTable peers_;
   Announcements announcements_;
   std::size_t room_ = kAnnouncedInATurn;  ///< Announcements that poll() may still give out in this turn.
   std::map<std::string, std::uint64_t> follow_moves_;
-  ReturnPath return_path_;
+  ReturnTraffic return_traffic_{{view_, peers_, announcements_, effects_}};
+  Losses losses_{{config_, view_, peers_, effects_, return_traffic_}};
   Arrivals arrivals_;
   Drainer drainer_;
-  Driller driller_;
   Farewells farewells_;
 };
 

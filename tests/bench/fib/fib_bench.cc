@@ -30,8 +30,8 @@ Forwarding by_object(std::uint32_t id) {
 struct Bed {
   ForwardingTable forwardings;
   Reconciler reconciler{forwardings, [](ForwardingId, ForwardingId) { return false; },
-                        [](const RouteKey&) { return Reconciler::Foreign::none; },
-                        [](ForwardingId) { return Reconciler::Viable::all; }};
+                        [](const RouteKey&) { return Foreign::none; },
+                        [](ForwardingId) { return RouteRecords::Viable::all; }};
 
   Bed() { reconciler.finish_adoption(); }
 };
@@ -61,7 +61,7 @@ void Install(benchmark::State& state) {
   for (auto _ : state) {
     Bed bed;
     Reconciler& reconciler = bed.reconciler;
-    const TargetId target = reconciler.make_target(bed.forwardings.intern(by_object(1)));
+    const TargetId target = reconciler.targets().make(bed.forwardings.intern(by_object(1)));
     for (std::size_t i = 0; i < routes; ++i) reconciler.set(key_of(i), target);
     if (drain(reconciler, state.range(1) != 0 ? &writer : nullptr) != routes) state.SkipWithError("routes are missing");
     octets = static_cast<double>(reconciler.record_octets() + reconciler.index_octets());
@@ -77,12 +77,12 @@ void Retarget(benchmark::State& state) {
   Bed bed;
   Reconciler& reconciler = bed.reconciler;
   const std::array wants{bed.forwardings.intern(by_object(1)), bed.forwardings.intern(by_object(2))};
-  const TargetId target = reconciler.make_target(wants[0]);
+  const TargetId target = reconciler.targets().make(wants[0]);
   for (std::size_t i = 0; i < routes; ++i) reconciler.set(key_of(i), target);
   drain(reconciler, nullptr);
   std::size_t turn = 0;
   for (auto _ : state) {
-    reconciler.set_target(target, wants[++turn % wants.size()]);
+    reconciler.targets().set(target, wants[++turn % wants.size()]);
     if (drain(reconciler, nullptr) != routes) state.SkipWithError("routes are missing");
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(static_cast<std::size_t>(state.iterations()) * routes));
@@ -95,7 +95,7 @@ void Audit(benchmark::State& state) {
   Bed bed;
   Reconciler& reconciler = bed.reconciler;
   const Forwarding want = by_object(1);
-  const TargetId target = reconciler.make_target(bed.forwardings.intern(want));
+  const TargetId target = reconciler.targets().make(bed.forwardings.intern(want));
   for (std::size_t i = 0; i < routes; ++i) reconciler.set(key_of(i), target);
   drain(reconciler, nullptr);
   for (auto _ : state) {

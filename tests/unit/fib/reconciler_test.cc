@@ -10,8 +10,6 @@
 namespace minibgp::fib {
 namespace {
 
-using Foreign = Reconciler::Foreign;
-
 RouteKey key(const std::string& network) { return {parse_prefix(network).value(), kMainTable, 20}; }
 Via via(const std::string& gateway) { return {parse_address(gateway).value(), IfIndex{1}, 1, false}; }
 Forwarding by(const std::string& gateway, std::uint8_t former = 0) {
@@ -22,7 +20,7 @@ class ReconcilerTest : public ::testing::Test {
  protected:
   TargetId target(const std::string& gateway) {
     const ForwardingId want = forwardings_.intern(by(gateway));
-    const TargetId made = reconciler_.make_target(want);
+    const TargetId made = reconciler_.targets().make(want);
     forwardings_.unref(want);
     return made;
   }
@@ -44,7 +42,7 @@ class ReconcilerTest : public ::testing::Test {
   Foreign foreign_ = Foreign::none;
   Reconciler reconciler_{forwardings_, [](ForwardingId, ForwardingId) { return false; },
                          [this](const RouteKey&) { return foreign_; },
-                         [](ForwardingId) { return Reconciler::Viable::all; }};
+                         [](ForwardingId) { return RouteRecords::Viable::all; }};
   RouteOp last_;
 };
 

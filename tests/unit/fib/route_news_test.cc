@@ -31,7 +31,7 @@ class RouteNewsTest : public ::testing::Test {
   /// Ours is desired, and the kernel has it.
   void install() {
     const ForwardingId want = forwardings_.intern(by(1));
-    reconciler_.set(key_, reconciler_.make_target(want));
+    reconciler_.set(key_, reconciler_.targets().make(want));
     const auto batch = reconciler_.next_batch(8, kNow);
     reconciler_.on_answers(std::vector(batch.begin(), batch.end()), {}, kNow);
     ASSERT_TRUE(has_ours());
@@ -56,7 +56,8 @@ class RouteNewsTest : public ::testing::Test {
   ForwardingTable forwardings_;
   ForeignRoutes foreign_;
   Reconciler reconciler_{forwardings_, [](ForwardingId, ForwardingId) { return false; },
-                         [](const RouteKey&) { return Reconciler::Foreign::none; }, [](ForwardingId) { return Reconciler::Viable::all; }};
+                         [](const RouteKey&) { return Foreign::none; },
+                         [](ForwardingId) { return RouteRecords::Viable::all; }};
   TableOwnership ownership_{{kMainTable, kOurs, 0}, tables_, true};
   DumpSchedule dumps_{kNow};
   Stages stages_;
