@@ -160,7 +160,7 @@ std::optional<Output> EngineImpl::poll() {
     if (auto end = changes_.next_end_of_rib(selection_during(deferral_))) return *end;
     if (std::exchange(turn_.exported, true)) return std::nullopt;
     turn_.export_more = exporter_.run(now_);
-    log_.write_withheld(exporter_, peers_, snapshot(), now_);
+    log_.log_withheld(exporter_, peers_, snapshot(), now_);
     peers_.tell_writes([this](Write write) { outputs_.emplace_back(write); });
   }
 }

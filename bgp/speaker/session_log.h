@@ -17,10 +17,10 @@ class SessionLog {
   /// `sink` may be null; otherwise it outlives the log.
   explicit SessionLog(LogSink* sink) : sink_(sink) {}
 
-  void write(LogLevel level, const Peering& peering, std::string_view text) const;
+  void log(LogLevel level, const Peering& peering, std::string_view text) const;
   /// What is not announced to peers though it should be, as far as it is time to say so: one line for many routes of a
   /// peer, and not again for a minute.
-  void write_withheld(Exporter& exporter, const PeerTable& peers, const Snapshot& snapshot, Time now) const;
+  void log_withheld(Exporter& exporter, const PeerTable& peers, const Snapshot& snapshot, Time now) const;
 
  private:
   LogSink* sink_;

@@ -41,7 +41,7 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
   Peering* const peering = peers_.find_sender(from, device);
   if (peering == nullptr || stopping_ || !peering->enabled) return std::nullopt;
   if (!peering->connector.welcomes()) {
-    if (const auto line = peering->refusal_to_log(now_)) log_.write(LogLevel::info, *peering, *line);
+    if (const auto line = peering->refusal_to_log(now_)) log_.log(LogLevel::info, *peering, *line);
     return std::nullopt;
   }
   // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN says
@@ -78,7 +78,7 @@ void EngineImpl::handle(Connection& connection, const session::Event& event) {
     Peering& peering = *peers_.find(connection.peer);
     if (&connection != peering.established) return;
     if (refreshes_.on_message(peering, refresh->refresh, now_) == speaker::Refreshes::Outcome::ignored_early)
-      log_.write(LogLevel::warning, peering, "ignored: a route refresh that the peer began before its End-of-RIB");
+      log_.log(LogLevel::warning, peering, "ignored: a route refresh that the peer began before its End-of-RIB");
   } else if (std::holds_alternative<session::OpenReceived>(event)) {
     on_open(connection);
   } else if (const auto* up = std::get_if<session::Established>(&event)) {
@@ -149,7 +149,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   stale_routes_.came_back(peering, now_);
   set_rules(peering);
   report_state(peering, DownReason::none);
-  log_.write(LogLevel::info, peering, "session up");
+  log_.log(LogLevel::info, peering, "session up");
 }
 
 void EngineImpl::on_update(Connection& connection, Bytes body) {
@@ -167,10 +167,10 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
   }
   if (update.end_of_rib) on_end_of_rib(peering, *update.end_of_rib);
   if (const auto& prefix = importer_.too_many_paths()) {
-    log_.write(LogLevel::warning, peering,
-               "more paths of " + to_text(*prefix) + " than a route holds, " +
-                   std::to_string(rib::Route::kPathsOfPeerMax) + " of one peer and " +
-                   std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
+    log_.log(LogLevel::warning, peering,
+             "more paths of " + to_text(*prefix) + " than a route holds, " +
+                 std::to_string(rib::Route::kPathsOfPeerMax) + " of one peer and " +
+                 std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
     return end_over_limit(connection);
   }
   if (!update.announced.empty() || !update.mp_announced.empty()) check_import_limit(connection);
@@ -194,9 +194,9 @@ void EngineImpl::check_import_limit(Connection& connection) {
   const LimitVerdict verdict = judge(received, peering.options.import_limit);
   if (verdict == LimitVerdict::within) return;
   if (!std::exchange(peering.limit_warned, true))
-    log_.write(LogLevel::warning, peering,
-               std::to_string(received) + " prefixes received, the limit is " +
-                   std::to_string(peering.options.import_limit.max));
+    log_.log(LogLevel::warning, peering,
+             std::to_string(received) + " prefixes received, the limit is " +
+                 std::to_string(peering.options.import_limit.max));
   if (verdict == LimitVerdict::ends_session) end_over_limit(connection);
 }
 
@@ -261,7 +261,7 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
     peering.connector.on_session_down({down.hold_off, dial_hangs}, now_);
   }
   if (!was_established && peering.established == nullptr && !stopping_)
-    if (const auto line = peering.failure_to_log(down, now_)) log_.write(LogLevel::warning, peering, *line);
+    if (const auto line = peering.failure_to_log(down, now_)) log_.log(LogLevel::warning, peering, *line);
   dial_if_due(peering);
   report_state(peering, down.reason);
 }
@@ -278,7 +278,7 @@ void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
   line += to_text(down.reason);
   if (!down.detail.empty()) line += " (" + down.detail + ")";
   line += "; " + std::to_string(routes) + (keep ? " routes kept for a restart" : " routes withdrawn");
-  log_.write(LogLevel::warning, peering, line);
+  log_.log(LogLevel::warning, peering, line);
   if (keep) {
     stale_routes_.begin(peering, now_);
   } else {

@@ -310,9 +310,9 @@ TEST(SessionLog, ALineNamesItsPeerAndNothingIsWrittenWithoutASinkOrBelowItsLevel
   } sink;
   const Peering peering{PeerId{1}, options_of(1), 1};
   SessionLog log{&sink};
-  log.write(LogLevel::info, peering, "session up");
-  log.write(LogLevel::debug, peering, "not this");
-  SessionLog{nullptr}.write(LogLevel::info, peering, "nor this");
+  log.log(LogLevel::info, peering, "session up");
+  log.log(LogLevel::debug, peering, "not this");
+  SessionLog{nullptr}.log(LogLevel::info, peering, "nor this");
   EXPECT_EQ(sink.lines, std::vector<std::string>{"peer 192.0.2.1: session up"});
 }
 
