@@ -2,7 +2,6 @@
 /// bgp/engine.h. What each input means is in engine_inputs.cc, peers are in peers.cc, their sessions in sessions.cc.
 #include <bgp/engine.h>
 #include <bgp/speaker/engine_impl.h>
-#include <bgp/text.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +19,11 @@ rib::SelectionOptions selection_of(const SpeakerOptions& options) {
   return selection;
 }
 
+speaker::ChangeReport::Selection selection_during(const speaker::Deferral& deferral) {
+  using Selection = speaker::ChangeReport::Selection;
+  return deferral.defers_selection() ? Selection::deferred : Selection::under_way;
+}
+
 }  // namespace
 
 EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
@@ -33,6 +37,7 @@ EngineImpl::EngineImpl(const SpeakerOptions& options, LogSink* log, Time now)
       exporter_(attributes_, table_, facts_),
       sweeper_(table_),
       stale_routes_(table_, next_hops_, sweeper_),
+      refreshes_(table_, exporter_, sweeper_),
       deferral_(now + options.restart_deferral, options.forwarding_preserved),
       changes_({attributes_, next_hops_, table_, exporter_, sweeper_, peers_}) {
   next_hops_.set_tracking(options.next_hop_tracking);
@@ -93,10 +98,6 @@ void EngineImpl::sweep() {
   peers_.free_removed(table_, next_hops_);
 }
 
-EngineImpl::Selection EngineImpl::selection() const {
-  return deferral_.defers_selection() ? Selection::deferred : Selection::under_way;
-}
-
 void EngineImpl::check_restart_done() {
   if (deferral_.over()) return;
   // A route whose next hop nobody spoke of yet, or that is still being looked at, is not settled either.
@@ -115,7 +116,8 @@ Time EngineImpl::next_deadline() const {
       messages_wait = true;
     }
   }
-  if (messages_wait || !sweeper_.idle() || turn_.export_more || changes_.waits(selection())) return now_;
+  if (messages_wait || !sweeper_.idle() || turn_.export_more || changes_.waits(selection_during(deferral_)))
+    return now_;
   peers_.for_each([&](const Peering& peering) {
     deadline = std::min({deadline, peering.connector.next_deadline(), peering.stale_until, peering.enable_at()});
     for (const Connection* connection : peering.connections)
@@ -137,7 +139,7 @@ std::optional<Output> EngineImpl::poll() {
     }
     if (!std::exchange(turn_.reported, true)) {
       if (std::exchange(facts_.changed, false)) prefix_facts_changed();
-      auto batch = changes_.next_batch(selection());
+      auto batch = changes_.next_batch(selection_during(deferral_));
       // After the changes of this batch.
       if (changes_.take_restart_complete(deferral_.over())) outputs_.emplace_back(RestartComplete{});
       if (batch) return *batch;
@@ -145,22 +147,11 @@ std::optional<Output> EngineImpl::poll() {
     }
     if (const auto interest = next_hops_.take_interest())
       return NextHopInterest{interest->peer, interest->next_hop, interest->wanted};
-    if (auto end = changes_.next_end_of_rib(selection())) return *end;
+    if (auto end = changes_.next_end_of_rib(selection_during(deferral_))) return *end;
     if (std::exchange(turn_.exported, true)) return std::nullopt;
     turn_.export_more = exporter_.run(now_);
-    log_withheld();
+    log_.log_withheld(exporter_, peers_, snapshot(), now_);
     peers_.tell_writes([this](Write write) { outputs_.emplace_back(write); });
-  }
-}
-
-/// One line for many routes, and not again for a minute.
-void EngineImpl::log_withheld() {
-  while (const auto report = exporter_.next_report(now_)) {
-    const Peering* const peering = peers_.find(report->peer);
-    if (peering == nullptr || log_ == nullptr) continue;
-    log(LogLevel::warning, *peering,
-        "routes not announced: " + std::to_string(report->count) + ", the first " + to_text(report->first) + ": " +
-            to_text(report->why, report->first, snapshot().status(*peering)));
   }
 }
 
@@ -263,7 +254,7 @@ std::vector<WithheldSnapshot> Engine::withheld_from(PeerId peer, const RouteFilt
   return impl_->snapshot().withheld_from(peer, filter);
 }
 std::vector<AnnouncedSnapshot> Engine::announcements() const { return impl_->snapshot().announcements(); }
-std::size_t Engine::route_count() const { return impl_->route_count(); }
+std::size_t Engine::route_count() const { return impl_->snapshot().route_count(); }
 std::vector<MemoryUse> Engine::memory() const { return impl_->snapshot().memory(); }
 
 }  // namespace minibgp

@@ -19,6 +19,8 @@
 #include <bgp/speaker/peer_table.h>
 #include <bgp/speaker/peering.h>
 #include <bgp/speaker/prefix_facts.h>
+#include <bgp/speaker/refreshes.h>
+#include <bgp/speaker/session_log.h>
 #include <bgp/speaker/snapshot.h>
 #include <bgp/speaker/stale_routes.h>
 #include <bgp/speaker/sweep.h>
@@ -65,14 +67,12 @@ class EngineImpl {
   [[nodiscard]] speaker::Snapshot snapshot() const {
     return speaker::Snapshot{{options_, peers_, attributes_, table_, exporter_, own_routes_}};
   }
-  [[nodiscard]] std::size_t route_count() const { return table_.route_count(); }
   [[nodiscard]] const SpeakerOptions& options() const { return options_; }
   [[nodiscard]] const speaker::PeerTable& peers() const { return peers_; }
 
  private:
   using Peering = speaker::Peering;
   using Connection = speaker::Connection;
-  using Selection = speaker::ChangeReport::Selection;
   struct On;  ///< What each alternative of Input means: engine_inputs.cc.
 
   // engine.cc
@@ -80,9 +80,7 @@ class EngineImpl {
   void work_through(Peering& peering);
   void work_on_messages();
   void sweep();
-  void log_withheld();
   void prefix_facts_changed();
-  [[nodiscard]] Selection selection() const;
   void check_restart_done();
 
   // peers.cc
@@ -92,11 +90,9 @@ class EngineImpl {
   void reset(Peering& peering, std::string_view reason);
   void start_again(Peering& peering);
   void set_rules(Peering& peering);
-  void log(LogLevel level, const Peering& peering, std::string_view text);
 
   // sessions.cc
   void dial_if_due(Peering& peering);
-  void drop_silently(Connection& connection);
   void drain(Connection& connection);
   [[nodiscard]] bool held(const Connection& connection) const;
   void handle(Connection& connection, const session::Event& event);
@@ -104,7 +100,6 @@ class EngineImpl {
   void on_established(Connection& connection, const session::Negotiated& negotiated);
   void on_update(Connection& connection, Bytes body);
   void on_end_of_rib(Peering& peering, Family family);
-  void on_refresh(Connection& connection, const wire::Refresh& refresh);
   void on_down(Connection& connection, const session::Down& down);
   void session_lost(Peering& peering, const session::Down& down);
   void check_import_limit(Connection& connection);
@@ -114,7 +109,7 @@ class EngineImpl {
   void report_state(Peering& peering, DownReason reason);
 
   SpeakerOptions options_;
-  LogSink* log_ = nullptr;
+  speaker::SessionLog log_;
   Time now_{};  ///< Of the last input.
   bool stopping_ = false;
 
@@ -128,6 +123,7 @@ class EngineImpl {
   speaker::Exporter exporter_;
   speaker::Sweeper sweeper_;
   speaker::StaleRoutes stale_routes_;
+  speaker::Refreshes refreshes_;
   speaker::Deferral deferral_;
   speaker::ChangeReport changes_;
 

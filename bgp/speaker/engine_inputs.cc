@@ -101,7 +101,7 @@ struct EngineImpl::On {
     my.begin_turn(my.now_);
     Peering& peering = *my.peers_.find(connection->peer);
     if (peering.established != nullptr) {
-      my.drop_silently(*connection);  // The peer's connection was faster.
+      my.outputs_.emplace_back(my.peers_.drop_silently(*connection));  // The peer's connection was faster.
       return;
     }
     connection->local_address = in.local;

@@ -87,6 +87,12 @@ Connection& PeerTable::connect(Peering& peering, session::Session::Side side, co
   return *connections_.emplace(id, std::move(connection)).first->second;
 }
 
+Close PeerTable::drop_silently(Connection& connection) const {
+  connection.ended = true;
+  std::erase(find(connection.peer)->connections, &connection);
+  return {connection.id, Close::How::at_once};
+}
+
 void PeerTable::forget_closed() {
   for (const ConnId conn : closing_) connections_.erase(conn);
   closing_.clear();

@@ -57,6 +57,8 @@ class PeerTable {
   Connection& connect(Peering& peering, session::Session::Side side, const IpAddress& local,
                       const session::LocalIdentity& identity, Time now);
   [[nodiscard]] const Connections& connections() const { return connections_; }
+  /// Ends a connection on which nothing was said; the Close is to be handed out.
+  [[nodiscard]] Close drop_silently(Connection& connection) const;
   /// The session goes at the next forget_closed().
   void close(ConnId conn) { closing_.push_back(conn); }
   void forget_closed();

@@ -14,15 +14,6 @@ bool allows_more(const PrefixLimit& before, const PrefixLimit& now) { return now
 
 }  // namespace
 
-void EngineImpl::log(LogLevel level, const Peering& peering, std::string_view text) {
-  if (log_ == nullptr || !log_->wants(level, LogArea::session)) return;
-  std::string line = "peer ";
-  line += peering.name();
-  line += ": ";
-  line += text;
-  log_->write(level, LogArea::session, line);
-}
-
 Result<PeerId, ApiError> EngineImpl::add_peer(const PeerOptions& options, Time now) {
   begin_turn(now);
   if (const auto error = validate(options_)) return unexpected(*error);

@@ -26,7 +26,7 @@ void EngineImpl::dial_if_due(Peering& peering) {
     // An attempt that still hangs gives way.
     const std::vector<Connection*> connections = peering.connections;
     for (Connection* hanging : connections)
-      if (hanging->session->state() == PeerState::connect) drop_silently(*hanging);
+      if (hanging->session->state() == PeerState::connect) outputs_.emplace_back(peers_.drop_silently(*hanging));
     const session::LocalIdentity self = peering.identity(options_, deferral_.defers_selection());
     const Connection& dialed = peers_.connect(peering, session::Session::Side::dialed, {}, self, now_);
     outputs_.emplace_back(Dial{dialed.id, peering.id});
@@ -39,7 +39,7 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
   Peering* const peering = peers_.find_sender(from, device);
   if (peering == nullptr || stopping_ || !peering->enabled) return std::nullopt;
   if (!peering->connector.welcomes()) {
-    if (const auto line = peering->refusal_to_log(now_)) log(LogLevel::info, *peering, *line);
+    if (const auto line = peering->refusal_to_log(now_)) log_.log(LogLevel::info, *peering, *line);
     return std::nullopt;
   }
   // Beside an established session it can be the sign of a restart that we did not notice (RFC 4724 s.5); its OPEN says
@@ -57,13 +57,6 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
   return accepted.id;
 }
 
-/// Closes a connection on which nothing was said.
-void EngineImpl::drop_silently(Connection& connection) {
-  connection.ended = true;
-  std::erase(peers_.find(connection.peer)->connections, &connection);
-  outputs_.emplace_back(Close{connection.id, Close::How::at_once});
-}
-
 /// Works through what the session has, as far as this turn's budget goes.
 void EngineImpl::drain(Connection& connection) {
   while (turn_.work_left > 0 && !connection.ended && !held(connection)) {
@@ -78,7 +71,10 @@ void EngineImpl::handle(Connection& connection, const session::Event& event) {
   if (const auto* update = std::get_if<session::UpdateReceived>(&event)) {
     on_update(connection, update->body);
   } else if (const auto* refresh = std::get_if<session::RefreshReceived>(&event)) {
-    on_refresh(connection, refresh->refresh);
+    Peering& peering = *peers_.find(connection.peer);
+    if (&connection != peering.established) return;
+    if (refreshes_.on_message(peering, refresh->refresh, now_) == speaker::Refreshes::Outcome::ignored_early)
+      log_.log(LogLevel::warning, peering, "ignored: a route refresh that the peer began before its End-of-RIB");
   } else if (std::holds_alternative<session::OpenReceived>(event)) {
     on_open(connection);
   } else if (const auto* up = std::get_if<session::Established>(&event)) {
@@ -138,7 +134,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   for (Connection* other : connections) {
     if (other == &connection) continue;
     if (other->session->state() == PeerState::connect) {
-      drop_silently(*other);
+      outputs_.emplace_back(peers_.drop_silently(*other));
     } else {
       end_session(*other, wire::cease(notify::kCollision, {}), DownReason::collision);
     }
@@ -146,7 +142,7 @@ void EngineImpl::on_established(Connection& connection, const session::Negotiate
   stale_routes_.came_back(peering, now_);
   set_rules(peering);
   report_state(peering, DownReason::none);
-  log(LogLevel::info, peering, "session up");
+  log_.log(LogLevel::info, peering, "session up");
 }
 
 void EngineImpl::on_update(Connection& connection, Bytes body) {
@@ -163,9 +159,10 @@ void EngineImpl::on_update(Connection& connection, Bytes body) {
   }
   if (update.end_of_rib) on_end_of_rib(peering, *update.end_of_rib);
   if (const auto& prefix = importer_.too_many_paths()) {
-    log(LogLevel::warning, peering,
-        "more paths of " + to_text(*prefix) + " than a route holds, " + std::to_string(rib::Route::kPathsOfPeerMax) +
-            " of one peer and " + std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
+    log_.log(LogLevel::warning, peering,
+             "more paths of " + to_text(*prefix) + " than a route holds, " +
+                 std::to_string(rib::Route::kPathsOfPeerMax) + " of one peer and " +
+                 std::to_string(rib::Route::kPathsMax) + " of all: the session ends");
     return end_over_limit(connection);
   }
   if (!update.announced.empty() || !update.mp_announced.empty()) check_import_limit(connection);
@@ -180,40 +177,6 @@ void EngineImpl::on_end_of_rib(Peering& peering, Family family) {
   check_restart_done();
 }
 
-/// RFC 2918, RFC 7313.
-void EngineImpl::on_refresh(Connection& connection, const wire::Refresh& refresh) {
-  Peering& peering = *peers_.find(connection.peer);
-  if (&connection != peering.established || !refresh.family) return;
-  const Family family = *refresh.family;
-  const auto i = static_cast<std::size_t>(family);
-  if (!peering.negotiated.families[i]) return;  // RFC 2918 s.4: ignored.
-  switch (refresh.kind) {
-    case wire::RefreshKind::request:
-      exporter_.refresh(peering.id, family, now_);
-      return;
-    case wire::RefreshKind::begin:
-      if (!peering.negotiated.enhanced_refresh) return;
-      // RFC 7313 s.4: before End-of-RIB it is ignored.
-      if (peering.negotiated.peer_graceful_restart && !peering.end_of_rib_received[i]) {
-        if (!std::exchange(peering.early_refresh_logged, true))
-          log(LogLevel::warning, peering, "ignored: a route refresh that the peer began before its End-of-RIB");
-        return;
-      }
-      // What is not announced again until EoRR goes. A second BoRR before that changes nothing: which of the two tables
-      // a route belongs to cannot be known, and keeping it is the safe side.
-      if (!peering.refreshing[i]) peering.refresh_epoch[i] = table_.begin_epoch(peering.id, family);
-      peering.refreshing[i] = true;
-      return;
-    case wire::RefreshKind::end:
-      if (!peering.refreshing[i]) return;
-      peering.refreshing[i] = false;
-      sweeper_.remove_old(peering.id, family, peering.refresh_epoch[i]);
-      return;
-    case wire::RefreshKind::unknown:
-      return;
-  }
-}
-
 void EngineImpl::check_import_limit(Connection& connection) {
   Peering& peering = *peers_.find(connection.peer);
   // What is stale does not count: after a restart a peer may announce all of it under other prefixes.
@@ -221,9 +184,9 @@ void EngineImpl::check_import_limit(Connection& connection) {
   const LimitVerdict verdict = judge(received, peering.options.import_limit);
   if (verdict == LimitVerdict::within) return;
   if (!std::exchange(peering.limit_warned, true))
-    log(LogLevel::warning, peering,
-        std::to_string(received) + " prefixes received, the limit is " +
-            std::to_string(peering.options.import_limit.max));
+    log_.log(LogLevel::warning, peering,
+             std::to_string(received) + " prefixes received, the limit is " +
+                 std::to_string(peering.options.import_limit.max));
   if (verdict == LimitVerdict::ends_session) end_over_limit(connection);
 }
 
@@ -284,7 +247,7 @@ void EngineImpl::on_down(Connection& connection, const session::Down& down) {
     peering.connector.on_session_down({down.hold_off, dial_hangs}, now_);
   }
   if (!was_established && peering.established == nullptr && !stopping_)
-    if (const auto line = peering.failure_to_log(down, now_)) log(LogLevel::warning, peering, *line);
+    if (const auto line = peering.failure_to_log(down, now_)) log_.log(LogLevel::warning, peering, *line);
   dial_if_due(peering);
   report_state(peering, down.reason);
 }
@@ -299,7 +262,7 @@ void EngineImpl::session_lost(Peering& peering, const session::Down& down) {
   line += to_text(down.reason);
   if (!down.detail.empty()) line += " (" + down.detail + ")";
   line += "; " + std::to_string(routes) + (keep ? " routes kept for a restart" : " routes withdrawn");
-  log(LogLevel::warning, peering, line);
+  log_.log(LogLevel::warning, peering, line);
   if (keep) {
     stale_routes_.begin(peering, now_);
   } else {

@@ -40,6 +40,7 @@ class Snapshot {
   };
   explicit Snapshot(const Parts& parts) : of_(parts) {}
 
+  [[nodiscard]] std::size_t route_count() const { return of_.table.route_count(); }
   [[nodiscard]] std::vector<PeerStatus> peers() const;
   [[nodiscard]] PeerStatus status(const Peering& peering) const;
   [[nodiscard]] std::vector<PathSnapshot> routes(const RouteFilter& filter) const;

@@ -14,6 +14,8 @@ minibgp_part(
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peer_table.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peering.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/peers.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/refreshes.cc
+  ${CMAKE_CURRENT_SOURCE_DIR}/speaker/session_log.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/sessions.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/snapshot.cc
   ${CMAKE_CURRENT_SOURCE_DIR}/speaker/stale_routes.cc

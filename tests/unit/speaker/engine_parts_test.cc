@@ -1,9 +1,11 @@
-// The parts of an engine, each alone: peers by id, what waits after our restart, routes of a peer that restarts, own
-// routes, and the order of what is reported.
+// The parts of an engine, each alone: peers by id, what waits after our restart, routes of a peer that restarts,
+// refreshes, own routes, log lines, and the order of what is reported.
 #include <bgp/speaker/change_report.h>
 #include <bgp/speaker/deferral.h>
 #include <bgp/speaker/own_routes.h>
 #include <bgp/speaker/peer_table.h>
+#include <bgp/speaker/refreshes.h>
+#include <bgp/speaker/session_log.h>
 #include <bgp/speaker/stale_routes.h>
 #include <bgp/text.h>
 
@@ -68,6 +70,7 @@ class PartsTest : public ::testing::Test {
   Exporter exporter_{attributes_, table_, facts_};
   Sweeper sweeper_{table_};
   StaleRoutes stale_routes_{table_, next_hops_, sweeper_};
+  Refreshes refreshes_{table_, exporter_, sweeper_};
   ChangeReport changes_{{attributes_, next_hops_, table_, exporter_, sweeper_, peers_}};
 };
 
@@ -106,6 +109,17 @@ TEST_F(PeerTableTest, ARemovedPeerKeepsItsIdUntilItsPathsAndConnectionsAreGone) 
   EXPECT_EQ(peers_.find(conn), nullptr);
   peers_.free_removed(table_, next_hops_);
   EXPECT_EQ(peers_.find(id), nullptr);
+}
+
+TEST_F(PeerTableTest, AConnectionOnWhichNothingWasSaidLeavesItsPeerAtOnce) {
+  Peering& peering = add_peer(1);
+  Connection& connection = peers_.connect(peering, session::Session::Side::dialed, {}, {}, kStart);
+  ASSERT_EQ(peering.connections, std::vector{&connection});
+  const Close close = peers_.drop_silently(connection);
+  EXPECT_EQ(close.conn, connection.id);
+  EXPECT_EQ(close.how, Close::How::at_once);
+  EXPECT_TRUE(connection.ended);
+  EXPECT_TRUE(peering.connections.empty());
 }
 
 TEST_F(PeerTableTest, ALinkLocalSenderIsAPeerOfItsLink) {
@@ -238,6 +252,68 @@ TEST_F(StaleRoutesTest, OtherOptionsEndThemWhereTheyWereKeptForAnotherPeer) {
   peering.options.remote_as = Asn{64999};
   stale_routes_.options_changed(peering, before, Asn{65000});
   EXPECT_FALSE(peering.any_stale());
+}
+
+class RefreshesTest : public PartsTest {
+ protected:
+  RefreshesTest() {
+    peering_.negotiated.families = {true, false};
+    peering_.negotiated.enhanced_refresh = true;
+    set_path(peering_);
+  }
+  Refreshes::Outcome say(wire::RefreshKind kind, Family family = Family::ipv4) {
+    return refreshes_.on_message(peering_, {family, kind}, kStart);
+  }
+  Peering& peering_ = add_peer(1);
+};
+
+TEST_F(RefreshesTest, WhatThePeerDoesNotAnnounceAgainGoes) {
+  const Prefix other = "198.51.100.0/24"_prefix;
+  set_path(peering_, other);
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::done);
+  set_path(peering_);
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::done);
+  settle();
+  EXPECT_EQ(table_.counts(peering_.id).received, 2U) << "until the end";
+  EXPECT_EQ(say(wire::RefreshKind::end), Refreshes::Outcome::done);
+  settle();
+  EXPECT_EQ(table_.counts(peering_.id).received, 1U) << "a second begin changed nothing";
+  EXPECT_EQ(say(wire::RefreshKind::end), Refreshes::Outcome::done);
+  settle();
+  EXPECT_EQ(table_.counts(peering_.id).received, 1U) << "an end that nothing began";
+}
+
+TEST_F(RefreshesTest, OneBegunBeforeEndOfRibIsIgnoredAndSaidOnce) {
+  peering_.negotiated.peer_graceful_restart = graceful(120);
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::ignored_early);
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::done);
+  EXPECT_FALSE(peering_.refreshing[0]);
+  peering_.end_of_rib_received[0] = true;
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::done);
+  EXPECT_TRUE(peering_.refreshing[0]);
+}
+
+TEST_F(RefreshesTest, WithoutTheFamilyOrTheCapabilityNothingBegins) {
+  EXPECT_EQ(say(wire::RefreshKind::begin, Family::ipv6), Refreshes::Outcome::done);
+  peering_.negotiated.enhanced_refresh = false;
+  EXPECT_EQ(say(wire::RefreshKind::begin), Refreshes::Outcome::done);
+  EXPECT_EQ(peering_.refreshing, (std::array<bool, kFamilies>{}));
+}
+
+TEST(SessionLog, ALineNamesItsPeerAndNothingIsWrittenWithoutASinkOrBelowItsLevel) {
+  struct Sink final : LogSink {
+    [[nodiscard]] bool wants(LogLevel level, LogArea area) const override {
+      return area == LogArea::session && level != LogLevel::debug;
+    }
+    void write(LogLevel, LogArea, std::string_view text) override { lines.emplace_back(text); }
+    std::vector<std::string> lines;
+  } sink;
+  const Peering peering{PeerId{1}, options_of(1), 1};
+  SessionLog log{&sink};
+  log.log(LogLevel::info, peering, "session up");
+  log.log(LogLevel::debug, peering, "not this");
+  SessionLog{nullptr}.log(LogLevel::info, peering, "nor this");
+  EXPECT_EQ(sink.lines, std::vector<std::string>{"peer 192.0.2.1: session up"});
 }
 
 using OwnRoutesTest = PartsTest;
