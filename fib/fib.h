@@ -36,8 +36,8 @@ class io_context;
 
 namespace minibgp::fib {
 
-/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed.
-/// Views are valid during the call.
+/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed, and so is
+/// destroying it: nothing is called afterwards. Views are valid during the call.
 class FibObserver {
  public:
   virtual ~FibObserver() = default;
