@@ -36,9 +36,8 @@ class io_context;
 
 namespace minibgp::fib {
 
-/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed. Destroying
-/// it is not, because what reads the kernel's tables goes on after the call: post that to the loop.
-/// Views are valid during the call.
+/// Called from the loop after the input that caused it was worked on; calling back into the Fib is allowed, and so is
+/// destroying it: nothing is called afterwards. Views are valid during the call.
 class FibObserver {
  public:
   virtual ~FibObserver() = default;
@@ -85,6 +84,7 @@ class Fib {
   void remove_peer(PeerId peer) { input(input::RemovePeer{peer}); }
   /// A session ended and its routes are not kept (no graceful restart): takes the peer's next hops out of all groups in
   /// this turn, ahead of the on_best_changed() calls that withdraw its paths. usable again: before its paths return.
+  /// A route that has no other next hop stays until on_best_changed() says what becomes of it, at most 2 s.
   void set_peer_usable(PeerId peer, bool usable) { input(input::SetPeerUsable{peer, usable}); }
   /// Replaces all static routes.
   void set_static_routes(std::span<const StaticRoute> routes) { input(input::SetStaticRoutes{routes}); }
@@ -97,7 +97,9 @@ class Fib {
 
   // What holds.
   /// A tunnel's interface begins or ceases to carry traffic, whatever its link flags say. Unusable: the kernel's groups
-  /// have lost it when this returns. Interfaces nobody spoke about are usable while they are up.
+  /// have lost it when this returns. A learned route that has no other next hop stays until on_best_changed() says what
+  /// becomes of it, at most 2 s; a static one leaves at once. Interfaces nobody spoke about are usable while they are
+  /// up.
   void set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
     input(input::SetInterfaceUsable{interface, usable, reason});
   }

@@ -77,6 +77,7 @@ void Forwarder::on_time(Time now) {
   see(now);
   stages_.mark(Stage::next_hops, map_.expire_refusals(now));
   // A new turn has its budget again.
+  stages_.mark(Stage::sets, injector_.next_deadline() <= now);
   routes_left_ = kRoutesPerTurn;
   if (now >= adopt_until_) finish_adoption();
   if (dumps_.begin_audit(now)) ++counters_.audits;
@@ -132,7 +133,7 @@ Time Forwarder::next_deadline() const {
   // The turn's budget is used up, not the work.
   if (routes_left_ == 0 && has_work()) return now_;
   Time next = std::min({map_.next_deadline(), dumps_.next_deadline(), ending_.next_deadline()});
-  if (dumps_.ready()) next = std::min(next, adopt_until_);
+  if (dumps_.ready()) next = std::min({next, adopt_until_, injector_.next_deadline()});
   if (writing()) next = std::min({next, groups_.next_deadline(), reconciler_.next_deadline()});
   return next;
 }

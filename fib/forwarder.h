@@ -118,7 +118,10 @@ class Forwarder {
   struct On;        ///< What each alternative of Input means.
   struct OnKernel;  ///< The same of KernelNews.
 
-  void see(Time now) { now_ = std::max(now_, now); }
+  void see(Time now) {
+    now_ = std::max(now_, now);
+    injector_.see(now_);
+  }
   void settle();
   [[nodiscard]] bool is_due(Stage stage) const;
   void run(Stage stage);

@@ -148,9 +148,10 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
   }
   if (scratch_.empty()) {
     // The target stays without a forwarding, so the reconciler takes the routes of the set out.
-    reconciler_.targets().set(set.target, kNoForwarding);
+    if (!waits_for_speaker(set)) reconciler_.targets().set(set.target, kNoForwarding);
     return;
   }
+  set.reselected_by = kNever;
   merge_equal(scratch_);
 
   Forwarding forwarding;
@@ -170,8 +171,35 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
   forwardings_.unref(want);
 }
 
+/// Whether the routes of a set without a usable next hop stay as they are for now.
+bool Injector::waits_for_speaker(NextHopSet& set) {
+  const ForwardingId now = reconciler_.targets().want_of(set.target);
+  if (now == kNoForwarding) return false;
+  const auto of_peer = [](const SetMember& member) {
+    return static_cast<std::uint32_t>(member.next_hop.source) <= 0xFFFF;
+  };
+  const auto by_program = [this](NextHopRef ref) {
+    const NextHopReason reason = map_.resolution(ref).reason;
+    return reason == NextHopReason::peer_down || reason == NextHopReason::tunnel_down;
+  };
+  // The kernel itself takes a route along with its link.
+  const auto vias = vias_of(forwardings_[now]);
+  if (!std::all_of(set.members.begin(), set.members.end(), of_peer) ||
+      !std::any_of(set.refs.begin(), set.refs.end(), by_program) ||
+      !std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.is_up(via.interface); }))
+    return false;
+  if (set.reselected_by == kNever) set.reselected_by = now_ + kReselection;
+  if (set.reselected_by <= now_) {
+    set.reselected_by = kNever;
+    return false;
+  }
+  reselected_by_ = std::min(reselected_by_, set.reselected_by);
+  return true;
+}
+
 void Injector::settle_sets() {
   // O(sets), not O(routes): the routes of a set follow its target.
+  if (reselected_by_ <= now_) reselected_by_ = kNever;
   for (SetIndex index = sets_.next(1); index < sets_.bound(); index = sets_.next(index + 1)) {
     NextHopSet& set = sets_[index];
     if (reconciler_.targets().routes_of(set.target) != 0) settle(set, kNoNextHopId);

@@ -17,6 +17,7 @@
 #include <fib/route_guard.h>
 #include <fib/static_routes.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -80,8 +81,14 @@ class Injector {
   /// The next hops that changed: takes the dead ones out of the kernel's groups, then settles what each set is now.
   /// Returns how many members of groups died.
   std::size_t on_next_hops_changed(std::span<const NextHopMap::Change> changes);
-  /// Groups changed or went, or local addresses did: settle every set again.
+  /// Groups changed or went, local addresses did, or next_deadline() came: settle every set again.
   void settle_sets();
+  /// A learned route whose last next hop the program calls unusable (set_peer_usable(), set_interface_usable()) stays
+  /// as it is at most so long. The speaker hears of the next hop in the same turn and names another path or withdraws
+  /// the route, which takes it several turns for a large table; a route that left first would be missing until then.
+  static constexpr Duration kReselection = std::chrono::seconds{2};
+  [[nodiscard]] Time next_deadline() const { return reselected_by_; }
+  void see(Time now) { now_ = now; }
   /// Gives back sets and groups nobody uses any more. Once per turn.
   void collect();
   /// From now on without next-hop objects.
@@ -115,7 +122,8 @@ class Injector {
     IpAddress preferred_source;      ///< Asked for by policy; unset: by the options.
     Family family = Family::ipv4;
     TargetId target = kNoTarget;
-    std::uint32_t held = 0;  ///< Routes that are held back, hence no routes of the target.
+    std::uint32_t held = 0;       ///< Routes that are held back, hence no routes of the target.
+    Time reselected_by = kNever;  ///< No next hop is usable; its routes stay until then: see kReselection.
   };
   using SetIndex = std::uint32_t;  ///< 0: none.
   /// Routes that go before learned ones: the operator's and the program's.
@@ -128,6 +136,7 @@ class Injector {
   [[nodiscard]] SetIndex set_for(const BestChange& change);
   [[nodiscard]] bool as_last(const BestChange& change, const IpAddress& preferred_source) const;
   void settle(NextHopSet& set, NextHopId hint);
+  [[nodiscard]] bool waits_for_speaker(NextHopSet& set);
   [[nodiscard]] IpAddress preferred_source(const NextHopSet& set) const;
   [[nodiscard]] RouteKey key_for(const BestChange& change) const;
   void learn(const RouteKey& key, SetIndex set);
@@ -171,6 +180,8 @@ class Injector {
   std::set<std::uint32_t> denied_tables_;  ///< Another process owns them.
   HeldNews held_news_;
   bool new_table_ = false;
+  Time now_{};
+  Time reselected_by_ = kNever;  ///< The earliest of the sets'.
   std::vector<GroupMember> scratch_;
 };
 

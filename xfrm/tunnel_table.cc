@@ -191,8 +191,6 @@ void TunnelTable::charon_gone() {
   if (charon_ == Charon::answers) charon_ = Charon::silent;
   // What it said does not hold any more: until it answers again the kernel's SAs are judged alone.
   children_.clear();
-  // A retransmission is charon's word as well.
-  for (Tunnel& tunnel : tunnels_) tunnel.retransmitting = false;
 }
 
 void TunnelTable::charon_refuses() {
@@ -327,6 +325,7 @@ bool TunnelTable::has_former_sas() const {
 void TunnelTable::count_sas(Time now) {
   for (Tunnel& tunnel : tunnels_) tunnel.count = SaCount{};
   std::vector<std::pair<SaRecord*, std::size_t>> orphans;
+  const bool silent = charon_silent_since_ != kNever && now - charon_silent_since_ >= kConfirmGrace;
   for (auto& [key, record] : sas_) {
     const std::size_t owner = owner_of(record.sa);
     if (owner == kNobody) judge_former(record, now);
@@ -342,6 +341,8 @@ void TunnelTable::count_sas(Time now) {
       count.condemned_why = child->gone;
       continue;
     }
+    if (child) record.doubted = false;
+    if (silent && without_charon(tunnels_[owner])) record.doubted = true;
     if (child || charon_ != Charon::answers) {
       record.unconfirmed_since = kNever;
     } else if (record.unconfirmed_since == kNever) {
@@ -353,11 +354,14 @@ void TunnelTable::count_sas(Time now) {
       deadline_ = std::min(deadline_, record.unconfirmed_since + kConfirmGrace);
     if (orphan) {
       // Known to the kernel alone, while charon answers: it may be left from a crash of charon.
+      record.doubted = true;
       orphans.emplace_back(&record, owner);
       continue;
     }
     count.confirmed_in = count.confirmed_in || direction == SaDirection::inbound;
     count.confirmed_out = count.confirmed_out || direction == SaDirection::outbound;
+    count.trusted_in = count.trusted_in || (direction == SaDirection::inbound && !record.doubted);
+    count.trusted_out = count.trusted_out || (direction == SaDirection::outbound && !record.doubted);
     count.in_udp = count.in_udp || record.sa.in_udp;
     if (direction == SaDirection::inbound) ++count.inbound;
     if (direction == SaDirection::outbound) ++count.outbound;
@@ -396,7 +400,7 @@ Reason TunnelTable::hint(Tunnel& tunnel, Time now) {
     deadline_ = std::min(deadline_, charon_silent_since_ + kConfirmGrace);
   }
   // A pair that only the kernel confirms works now, but nobody will renew it.
-  if (!tunnel.count.confirmed_in || !tunnel.count.confirmed_out) return Reason::sa_orphaned;
+  if (!tunnel.count.trusted_in || !tunnel.count.trusted_out) return Reason::sa_orphaned;
   if (tunnel.retransmitting) {
     if (tunnel.retransmitting_until == kNever) tunnel.retransmitting_until = now + kHintLife;
     tunnel.retransmitting = now < tunnel.retransmitting_until;

@@ -166,6 +166,9 @@ class TunnelTable {
     Sa sa;
     bool in_dump = false;
     bool dead = false, deleted = false;  ///< Known dead; its deletion was asked for.
+    /// Held against its tunnel: charon was silent, or did not know it. That charon is back proves nothing: the doubt
+    /// stays until charon lists the SA.
+    bool doubted = false;
     Time unconfirmed_since = kNever;
     std::uint64_t packets = 0, bytes = 0;
   };
@@ -174,8 +177,9 @@ class TunnelTable {
     std::size_t inbound = 0, outbound = 0;
     /// In this direction charon knows one, or cannot be asked, or has not had the time.
     bool confirmed_in = false, confirmed_out = false;
-    bool known_in = false, known_out = false;  ///< In this direction charon knows one.
-    std::uint64_t newest_known_s = 0;          ///< Sa::added_s of those.
+    bool known_in = false, known_out = false;      ///< In this direction charon knows one.
+    bool trusted_in = false, trusted_out = false;  ///< As confirmed, and not doubted.
+    std::uint64_t newest_known_s = 0;              ///< Sa::added_s of those.
     bool in_udp = false;
     std::uint32_t newest_child = 0;
     bool narrowed = false;   ///< By the selectors of that child.

@@ -49,8 +49,11 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     forwarder_.input(input, began);
     if (!running()) return;
     // Only next hops: routes follow with the turn that is scheduled below.
-    if (may_take_next_hop(input))
-      while (const auto batch = forwarder_.poll_next_hops(now())) send(batch->ops, began);
+    while (may_take_next_hop(input) && running()) {
+      const auto batch = forwarder_.poll_next_hops(now());
+      if (!batch) break;
+      send(batch->ops, began);
+    }
     pump_.schedule();
   }
 
@@ -86,9 +89,15 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     times_.on_batch(now() - began, forwarder_.failovers());
     forwarder_.set_room(port().room());
   }
+  /// Observers may destroy the Fib. The kernel's callbacks and the pump's turn are still on the stack then: we live on
+  /// until the loop is back, and do nothing any more.
   void perform(Output& output) {
-    const auto keep_alive = shared_from_this();  // Observers may destroy us.
+    auto self = shared_from_this();
     std::visit([this](const auto& what) { carry_out(what); }, output);
+    if (self.use_count() != 1) return;
+    pump_.close();
+    kernel_.close();
+    boost::asio::post(io_, [keep_alive = std::move(self)] {});
   }
   void carry_out(const OwnedChanged& changed) {
     if (dry_) return;
@@ -106,12 +115,18 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
   }
   void carry_out(const Stopped&) { end(); }
 
+  /// Said from the loop, when nothing of ours is on the stack: the observer may destroy the Fib.
   void fail(std::error_code error) {
     if (!pump_.is_open()) return;
     // Nothing more is carried out after a failure.
     pump_.close();
-    observer_.on_fib_failed(error);
-    end();
+    kernel_.close();
+    boost::asio::post(io_, [weak = weak_from_this(), error] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->observer_.on_fib_failed(error);
+      if (self.use_count() != 1) self->end();
+    });
   }
   void end() {
     pump_.close();

@@ -24,8 +24,16 @@ Kernel::Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers 
 
 Kernel::~Kernel() {
   // Before the sockets: its thread uses one of them.
+  close();
   routes_.reset();
-  for (const auto& socket : {next_hops_, route_socket_, dumps_, watch_})
+  if (route_socket_) route_socket_->close();
+}
+
+void Kernel::close() {
+  closed_ = true;
+  waiting_.clear();
+  // Not that of the routes: a thread may be using it.
+  for (const auto& socket : {next_hops_, dumps_, watch_})
     if (socket) socket->close();
 }
 
@@ -97,6 +105,7 @@ void Kernel::send(std::span<const fib::RouteOp> batch) {
 
 void Kernel::on_routes_written() {
   // Answers are given in the order in which the batches were sent.
+  if (closed_) return;
   for (const RouteBatch& batch : routes_->take()) {
     forwarder_.on_answers(batch.ops, batch.result.errors, handlers_.now());
     if (batch.result.failure) return fail(batch.result.failure);
@@ -159,7 +168,7 @@ void Kernel::request_next() {
 
 void Kernel::on_dump_readable() {
   const Time until = handlers_.now() + kTurnSlice;
-  do {
+  while (!closed_) {
     const Received received = dumps_->receive();
     switch (received.kind) {
       case Received::Kind::nothing:
@@ -174,7 +183,8 @@ void Kernel::on_dump_readable() {
       case Received::Kind::datagram:
         on_dump_datagram(received.bytes);
     }
-  } while (handlers_.now() < until);
+    if (handlers_.now() >= until) return;
+  }
 }
 
 void Kernel::on_dump_datagram(Bytes datagram) {

@@ -36,7 +36,8 @@ class Kernel final : public fib::KernelPort {
     std::function<void(std::error_code)> on_failed;  ///< A socket is of no use any more.
     std::function<Time()> now;
   };
-  /// `forwarder` outlives it. Nothing is called after destruction.
+  /// `forwarder` outlives it. Nothing is called after close() or destruction. A handler may call close(), and must not
+  /// destroy it.
   Kernel(boost::asio::io_context& io, fib::Forwarder& forwarder, Handlers handlers);
   ~Kernel() override;
   Kernel(const Kernel&) = delete;
@@ -52,6 +53,8 @@ class Kernel final : public fib::KernelPort {
   /// Every batch of routes was answered.
   [[nodiscard]] bool quiet() const { return !routes_ || routes_->quiet(); }
   void dump(const fib::DumpRequest& what) override;
+  /// Hears, reads and says nothing any more.
+  void close();
 
  private:
   /// One request for a table; several make a part.
@@ -76,6 +79,7 @@ class Kernel final : public fib::KernelPort {
   MessageWriter writer_;
   std::deque<Table> waiting_;  ///< Tables still to read; the front one is being read.
   std::uint32_t dump_sequence_ = 0;
+  bool closed_ = false;
   bool part_complete_ = true;  ///< Nothing changed under the part that is being read, so far.
 };
 

@@ -249,6 +249,47 @@ TEST_F(InjectorTest, ANextHopsStateIsToldWithItsReason) {
   EXPECT_EQ(told[0].reason, NextHopReason::only_default_route);
 }
 
+TEST_F(InjectorTest, ARouteWhoseLastNextHopIsUnusableStaysUntilTheSpeakerNamesAnother) {
+  const auto turn = [this] { run_.turns(1, now_); };
+  for (const bool tunnel : {false, true}) {
+    best("10.7.0.0/16", {0});
+    if (tunnel) {
+      forwarder_.input(fib::input::SetInterfaceUsable{"tun0", false, "SA expired"}, now_);
+    } else {
+      forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, false}, now_);
+    }
+    for (int i = 0; i < 5; ++i, turn()) EXPECT_TRUE(installed("10.7.0.0/16")) << "turn " << i;
+    best("10.7.0.0/16", {1});
+    ASSERT_EQ(ways("10.7.0.0/16").size(), 1U);
+    EXPECT_EQ(ways("10.7.0.0/16")[0].gateway, address("169.254.20.1"));
+    forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, true}, now_);
+    forwarder_.input(fib::input::SetInterfaceUsable{"tun0", true, ""}, now_);
+    settle();
+  }
+}
+
+TEST_F(InjectorTest, ARouteThatTheSpeakerSaysNothingOfLeavesSoonAfterItsLastNextHop) {
+  best("10.7.0.0/16", {0});
+  best("10.8.0.0/16", {0, 1});
+  forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, false}, now_);
+  const Time lost = now_;
+  run_.turn(now_);
+  EXPECT_EQ(forwarder_.next_deadline(), lost + Injector::kReselection);
+  // The second loss does not prolong the first.
+  now_ += std::chrono::seconds{1};
+  forwarder_.input(fib::input::SetPeerUsable{PeerId{1}, false}, now_);
+  run_.turn(now_);
+  EXPECT_TRUE(installed("10.7.0.0/16"));
+  now_ = lost + Injector::kReselection;
+  run_.turns(2, now_);
+  EXPECT_FALSE(installed("10.7.0.0/16"));
+  EXPECT_TRUE(installed("10.8.0.0/16"));
+  now_ += Injector::kReselection;
+  settle();
+  EXPECT_FALSE(installed("10.8.0.0/16"));
+  EXPECT_TRUE(kernel_.objects().empty());
+}
+
 TEST_F(InjectorTest, ADeadMemberLeavesTheGroupWithOneMessageAndNoRouteIsWritten) {
   for (int i = 0; i < 50; ++i) best("10." + std::to_string(i) + ".0.0/16", {0, 1});
   const auto before = kernel_.writes();

@@ -336,6 +336,30 @@ TEST_F(Table, ACharonThatDoesNotAnswerIsSuspectForAMinute) {
   EXPECT_EQ(status().state, TunnelState::up);
 }
 
+TEST_F(Table, ACharonThatIsBackProvesNothingOfSasThatItDoesNotList) {
+  install(child(1));
+  (void)settle();
+  table_.charon_gone();
+  (void)settle();
+  (void)settle(TunnelTable::kConfirmGrace);
+  const Time suspect_since = now_;
+  ASSERT_EQ(status().state, TunnelState::suspect);
+  table_.set_children({});
+  (void)settle(1s);
+  EXPECT_EQ(status().state, TunnelState::suspect) << "within the time that charon has to confirm them, too";
+  EXPECT_EQ(table_.need("ipsec0"), Need::nothing) << "its list may be older than the SAs";
+  table_.charon_gone();
+  (void)settle(1s);
+  EXPECT_EQ(status().state, TunnelState::suspect) << "gone again";
+  table_.set_children({});
+  (void)settle(suspect_since + kSuspectBound - now_);
+  EXPECT_EQ(status().state, TunnelState::down) << "the bound counts from the first doubt";
+  EXPECT_EQ(status().reason, Reason::sa_orphaned);
+  install(child(2));
+  (void)settle();
+  EXPECT_EQ(status().state, TunnelState::up);
+}
+
 TEST_F(Table, WithoutItsCharonNoEspInUdpComesIn) {
   Sa in = inbound(child(1)), out = outbound(child(1));
   in.in_udp = out.in_udp = true;
