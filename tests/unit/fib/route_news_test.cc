@@ -56,7 +56,8 @@ class RouteNewsTest : public ::testing::Test {
   ForwardingTable forwardings_;
   ForeignRoutes foreign_;
   Reconciler reconciler_{forwardings_, [](ForwardingId, ForwardingId) { return false; },
-                         [](const RouteKey&) { return Reconciler::Foreign::none; }, [](ForwardingId) { return Reconciler::Viable::all; }};
+                         [](const RouteKey&) { return Reconciler::Foreign::none; },
+                         [](ForwardingId) { return Reconciler::Viable::all; }};
   TableOwnership ownership_{{kMainTable, kOurs, 0}, tables_, true};
   DumpSchedule dumps_{kNow};
   Stages stages_;
