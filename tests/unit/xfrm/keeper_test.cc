@@ -322,6 +322,16 @@ TEST_F(Keeper, AMissingKeyIsAProblemOfThatTunnelOnly) {
   EXPECT_TRUE(charon_.up.contains("bgplite-ipsec1"));
 }
 
+TEST_F(Keeper, AKeyThatCannotBeUsedIsLoggedOnce) {
+  for (const char* text : {"0xabc\n", "\n", "0sA\n"}) {
+    keys_.files["/psk/ipsec0"] = text;
+    pass(2s);
+    EXPECT_THAT(keeper_.take_log(), Contains("tunnel ipsec0: " + keeper_.view("ipsec0").problem)) << text;
+    pass(2s);
+    EXPECT_THAT(keeper_.take_log(), IsEmpty()) << text;
+  }
+}
+
 TEST_F(Keeper, ARefusedConnectionSaysWhy) {
   charon_.refuse_conns = true;
   settle();
