@@ -1,5 +1,6 @@
 #include <xfrm/vici/ike_config.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -243,6 +244,32 @@ TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {
   EXPECT_THAT(modern[0], HasSubstr("AES_GCM_16"));
   EXPECT_THAT(modern[1], HasSubstr("HMAC_SHA2_384_192"));
   EXPECT_THAT(modern[2], HasSubstr("ECP_384"));
+}
+
+TEST(IkeAlgorithms, AKeywordThatBeginsLikeAnotherIsNotTheOther) {
+  // In strongSwan's table of keywords, and without a row here: nothing is said of them.
+  for (const char* keyword : {"ecp256bp", "ecp224bp", "ecp384bp", "ecp512bp", "sha256_96", "sha2_256_96", "sha1_160",
+                              "md5_128", "aes128gmac", "aes128gcm8", "aes256ccm12", "camellia128ctr", "camelliaxcbc"}) {
+    IkeOptions ike;
+    ike.proposals = keyword;
+    EXPECT_THAT(missing_algorithms(ike, Section{}), IsEmpty()) << keyword;
+  }
+  // Key lengths and the lengths of tags are part of the keyword.
+  for (const auto& [keyword, name] : std::map<std::string, std::string>{{"aes", "AES_CBC"},
+                                                                        {"aes256", "AES_CBC"},
+                                                                        {"aes128gcm16", "AES_GCM_16"},
+                                                                        {"aes256gcm128", "AES_GCM_16"},
+                                                                        {"aes192ccm16", "AES_CCM_16"},
+                                                                        {"aes256ctr", "AES_CTR"},
+                                                                        {"camellia256", "CAMELLIA_CBC"},
+                                                                        {"sha", "HMAC_SHA1_96"},
+                                                                        {"ecp256", "ECP_256"}}) {
+    IkeOptions ike;
+    ike.proposals = keyword;
+    const auto missing = missing_algorithms(ike, Section{});
+    ASSERT_EQ(missing.size(), 1U) << keyword;
+    EXPECT_THAT(missing[0], HasSubstr("charon has not loaded " + name + " ")) << keyword;
+  }
 }
 
 TEST(IkeAlgorithms, KeyExchangesWereCalledDhBeforeStrongSwan6) {
