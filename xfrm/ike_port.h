@@ -27,7 +27,7 @@ struct IkeReply {
 class IkePort {
  public:
   virtual ~IkePort() = default;
-  /// Queued; answered in order, exactly once. `message` is wiped when sent. `done` may make further requests, but must
+  /// Queued; answered in order, exactly once. `done` may make further requests, but must
   /// neither stop nor destroy the port, which may be ending a connection.
   virtual void request(std::string name, vici::Section message, std::function<void(IkeReply)> done) = 0;
 };

@@ -12,7 +12,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <string.h>
 
 namespace minibgp::xfrm::vici {
 namespace {
@@ -72,8 +71,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void write() {
     asio::async_write(socket_, asio::buffer(outgoing_.front()),
                       [self = shared_from_this()](const error_code& error, std::size_t) {
-                        // The frame may have held a key.
-                        ::explicit_bzero(self->outgoing_.front().data(), self->outgoing_.front().size());
                         self->outgoing_.pop_front();
                         if (self->closed_) return;
                         if (error) return self->fail(error.message());
@@ -117,7 +114,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Stream::socket socket_;
   Framer framer_;
   std::array<std::uint8_t, 16384> incoming_{};
-  std::deque<std::vector<std::uint8_t>> outgoing_;
+  std::deque<Frame> outgoing_;
   OnPacket on_packet_;
   OnClosed on_closed_;
   bool closed_ = false;
@@ -148,7 +145,6 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void request(std::string name, Section message, std::function<void(IkeReply)> done) {
     if (!connected_) {
-      message.wipe();
       asio::post(io_, [done = std::move(done)] { done({IkeReply::Outcome::lost, {}, {}}); });
       return;
     }
@@ -262,8 +258,8 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     Packet& packet = queue_.front().packet;
     arm_deadline("no answer to " + packet.name);
     commands_->send(packet);
-    // The encoded frame has a copy, which is wiped when it was written.
-    packet.message.wipe();
+    // What was encoded is not kept until the answer: it may be a key.
+    packet.message = {};
   }
 
   void arm_deadline(std::string what) {
@@ -284,7 +280,6 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void lose_requests() {
     for (Pending& pending : std::exchange(queue_, {})) {
-      pending.packet.message.wipe();
       pending.done({IkeReply::Outcome::lost, {}, {}});
     }
   }

@@ -88,6 +88,7 @@ std::optional<std::string> from_hex(std::string_view digits) {
   };
   if (digits.size() % 2 != 0) return std::nullopt;
   std::string out;
+  out.reserve(digits.size() / 2);  // Growing would leave copies of the key behind.
   for (std::size_t i = 0; i < digits.size(); i += 2) {
     const int high = nibble(digits[i]);
     const int low = nibble(digits[i + 1]);
@@ -103,6 +104,7 @@ std::optional<std::string> from_base64(std::string_view text) {
   // Four characters are three octets; one character alone is less than an octet.
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
+  out.reserve(text.size());  // Growing would leave copies of the key behind.
   std::uint32_t bits = 0;
   unsigned count = 0;
   for (const char c : text) {

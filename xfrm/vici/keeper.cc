@@ -18,14 +18,6 @@ void note_since(std::map<std::uint32_t, Time>& since, const std::set<std::uint32
 
 bool ours(std::string_view name) { return name.starts_with(kOurPrefix); }
 
-/// Overwrites a key before its memory is given back.
-void wipe(std::string& secret) {
-  // Without volatile the compiler drops stores that nothing reads any more.
-  volatile char* text = secret.data();
-  for (std::size_t i = 0; i < secret.size(); ++i) text[i] = 0;
-  secret.clear();
-}
-
 }  // namespace
 
 IkeKeeper::Tunnel* IkeKeeper::find(std::string_view name) {

@@ -33,7 +33,7 @@ using ::testing::HasSubstr;
 class FakeCharon {
  public:
   /// Gets the request; what it returns is written as it is. Empty: says nothing.
-  using Script = std::function<std::vector<std::uint8_t>(const Packet&)>;
+  using Script = std::function<Frame(const Packet&)>;
 
   FakeCharon(asio::io_context& io, std::string path, Script script)
       : acceptor_(io, Stream::endpoint(path)), script_(std::move(script)) {
@@ -158,9 +158,7 @@ class Watched : public ::testing::Test, public ClientEvents {
   std::chrono::steady_clock::duration longest_turn_{};
 };
 
-std::vector<std::uint8_t> yes() {
-  return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")});
-}
+Frame yes() { return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")}); }
 
 TEST_F(Watched, AnAlertOfANewerCharonMakesTheTunnelSuspectUntilItsPeerAnswers) {
   TunnelOptions tunnel;
@@ -197,7 +195,7 @@ TEST_F(Watched, AnAlertOfANewerCharonMakesTheTunnelSuspectUntilItsPeerAnswers) {
 
 TEST_F(Watched, AnswersInOrderWithStreamedEvents) {
   start([](const Packet& request) {
-    std::vector<std::uint8_t> bytes;
+    Frame bytes;
     if (request.name == "list-sas")
       for (const char* name : {"a", "b"}) {
         const auto event = *encode_packet({PacketType::event, "list-sa", Section{}.add_section(name, {})});
@@ -220,7 +218,7 @@ TEST_F(Watched, AnswersInOrderWithStreamedEvents) {
 
 struct Bad {
   const char* name;
-  std::vector<std::uint8_t> (*answer)();
+  Frame (*answer)();
   bool dies;
   const char* why;
 };
@@ -247,34 +245,33 @@ TEST_P(BadCharon, CostsTheAnswersAndNothingElse) {
   EXPECT_LT(longest_turn_, 50ms) << "BGP would have waited";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ways, BadCharon,
-    ::testing::Values(Bad{"silent", [] { return std::vector<std::uint8_t>{}; }, false,
-                          "no answer to version for 200 ms"},
-                      Bad{"slow",
-                          [] {
-                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
-                          },
-                          false, "no answer to version"},
-                      Bad{"dies_mid_answer",
-                          [] {
-                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
-                          },
-                          true, "charon closed"},
-                      Bad{"dies_without_answer", [] { return std::vector<std::uint8_t>{}; }, true, "charon closed"},
-                      Bad{"not_vici", [] { return std::vector<std::uint8_t>{0, 0, 0, 2, 1, 99}; }, false, "not VICI"},
-                      Bad{"endless_frame",
-                          [] {
-                            return std::vector<std::uint8_t>{0xFF, 0xFF, 0xFF, 0xFF};
-                          },
-                          false, "frame too long"},
-                      Bad{"answers_twice",
-                          [] {
-                            auto bytes = *encode_packet({PacketType::event_confirm, "", {}});
-                            return bytes;
-                          },
-                          false, "unexpected packet"}),
-    [](const auto& param) { return std::string{param.param.name}; });
+INSTANTIATE_TEST_SUITE_P(Ways, BadCharon,
+                         ::testing::Values(Bad{"silent", [] { return Frame{}; }, false,
+                                               "no answer to version for 200 ms"},
+                                           Bad{"slow",
+                                               [] {
+                                                 return Frame{0, 0, 0, 9, 1};
+                                               },
+                                               false, "no answer to version"},
+                                           Bad{"dies_mid_answer",
+                                               [] {
+                                                 return Frame{0, 0, 0, 9, 1};
+                                               },
+                                               true, "charon closed"},
+                                           Bad{"dies_without_answer", [] { return Frame{}; }, true, "charon closed"},
+                                           Bad{"not_vici", [] { return Frame{0, 0, 0, 2, 1, 99}; }, false, "not VICI"},
+                                           Bad{"endless_frame",
+                                               [] {
+                                                 return Frame{0xFF, 0xFF, 0xFF, 0xFF};
+                                               },
+                                               false, "frame too long"},
+                                           Bad{"answers_twice",
+                                               [] {
+                                                 auto bytes = *encode_packet({PacketType::event_confirm, "", {}});
+                                                 return bytes;
+                                               },
+                                               false, "unexpected packet"}),
+                         [](const auto& param) { return std::string{param.param.name}; });
 
 TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
   client_ = std::make_unique<Client>(io_, options_, events(), nullptr);
@@ -287,7 +284,7 @@ TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
 }
 
 TEST_F(Watched, NothingIsCalledAfterStop) {
-  start([](const Packet&) { return std::vector<std::uint8_t>{}; });
+  start([](const Packet&) { return Frame{}; });
   ask("version");
   client_->stop();
   EXPECT_EQ(replies_.size(), 1U);

@@ -1,5 +1,7 @@
+#include <tests/unit/xfrm/freed_memory.h>
 #include <xfrm/vici/ike_config.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -244,6 +246,21 @@ TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {
   EXPECT_THAT(modern[0], HasSubstr("AES_GCM_16"));
   EXPECT_THAT(modern[1], HasSubstr("HMAC_SHA2_384_192"));
   EXPECT_THAT(modern[2], HasSubstr("ECP_384"));
+}
+
+TEST(IkeKey, LeavesNoCopyInFreedMemory) {
+  // Longer than what a string has inside, and decoded octet for octet.
+  const std::string key(48, 'K');
+  std::string hex = "0x", base64 = "0s";
+  for (std::size_t i = 0; i < key.size(); ++i) hex += "4b";
+  for (std::size_t i = 0; i < key.size() / 3; ++i) base64 += "S0tL";
+  for (const std::string& text : {key, hex, base64}) {
+    const testing::FreedMemory freed{std::string_view{key}.substr(0, 8)};
+    auto parsed = parse_key(text);
+    ASSERT_TRUE(parsed && *parsed == key);
+    EXPECT_EQ(freed.blocks(), 0U) << text;
+    std::fill(parsed->begin(), parsed->end(), ' ');
+  }
 }
 
 TEST(IkeAlgorithms, AKeywordThatBeginsLikeAnotherIsNotTheOther) {
