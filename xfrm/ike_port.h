@@ -15,7 +15,7 @@ namespace minibgp::xfrm {
 
 struct IkeReply {
   enum class Outcome : std::uint8_t {
-    answered,
+    answered,         ///< Also, in charon's words and without having asked it, when the request fits no frame.
     unknown_command,  ///< This charon does not have it.
     lost,             ///< The connection ended or the answer took too long.
   };

@@ -1,3 +1,4 @@
+#include <bgp/base/assert.h>
 #include <xfrm/vici/client.h>
 
 #include <algorithm>
@@ -26,6 +27,13 @@ constexpr std::array<std::string_view, 7> kEvents = {"ike-updown", "child-updown
 /// Commands that answer with a stream of events of this name first.
 constexpr std::string_view kStreamed = "list-sa";
 
+/// A short packet without a message, which always fits a frame.
+Frame registration(std::string_view event) {
+  auto frame = encode_packet({PacketType::event_register, std::string{event}, {}});
+  BGP_ASSERT(frame.has_value());  // Names of events are ours: kEvents and kStreamed.
+  return std::move(*frame);
+}
+
 /// One stream of packets. Ends with on_closed exactly once, unless closed by us.
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
@@ -49,12 +57,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
                           });
   }
 
-  void send(const Packet& packet) {
-    auto frame = encode_packet(packet);
-    if (!frame) return fail(std::string{to_text(frame.error())});
+  void send(Frame frame) {
     // Asio allows one write at a time; the others wait in order.
     const bool idle = outgoing_.empty();
-    outgoing_.push_back(std::move(*frame));
+    outgoing_.push_back(std::move(frame));
     if (idle) write();
   }
 
@@ -149,7 +155,8 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       return;
     }
     // One request is under way at a time. The others wait, since charon answers in order.
-    queue_.push_back({Packet{PacketType::cmd_request, std::move(name), std::move(message)}, std::move(done), {}});
+    auto frame = encode_packet({PacketType::cmd_request, name, std::move(message)});
+    queue_.push_back({std::move(name), std::move(frame), std::move(done), {}});
     if (queue_.size() == 1) send_next();
   }
 
@@ -160,7 +167,8 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
  private:
   struct Pending {
-    Packet packet;
+    std::string name;
+    Result<Frame, PacketError> frame;
     std::function<void(IkeReply)> done;
     std::vector<Section> streamed;
   };
@@ -179,10 +187,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     };
     commands_->open(
         // list-sa is registered on the connection of the commands: charon sends its events there.
-        options_.socket,
-        [this] {
-          commands_->send({PacketType::event_register, std::string{kStreamed}, {}});
-        },
+        options_.socket, [this] { commands_->send(registration(kStreamed)); },
         [weak = weak_from_this()](Packet packet) {
           if (const auto self = weak.lock()) self->on_command_packet(std::move(packet));
         },
@@ -201,7 +206,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       events_registered_ = true;
       return established();
     }
-    channel_->send({PacketType::event_register, std::string{to_register_.front()}, {}});
+    channel_->send(registration(to_register_.front()));
   }
 
   void established() {
@@ -245,21 +250,31 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       return lost("unexpected packet on the command connection");
     deadline_.cancel();
     ++deadline_number_;
-    Pending pending = std::move(queue_.front());
+    answer_first(
+        {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
+         std::move(packet.message), std::move(queue_.front().streamed)});
+  }
+
+  void answer_first(IkeReply reply) {
+    const auto done = std::move(queue_.front().done);
     queue_.pop_front();
     // Before the callback, which may make another request.
     if (!queue_.empty()) send_next();
-    pending.done(
-        {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
-         std::move(packet.message), std::move(pending.streamed)});
+    done(std::move(reply));
   }
 
   void send_next() {
-    Packet& packet = queue_.front().packet;
-    arm_deadline("no answer to " + packet.name);
-    commands_->send(packet);
-    // What was encoded is not kept until the answer: it may be a key.
-    packet.message = {};
+    Pending& next = queue_.front();
+    if (next.frame) {
+      arm_deadline("no answer to " + next.name);
+      return commands_->send(std::move(*next.frame));
+    }
+    // charon cannot be asked: the answer is ours, and comes from the loop, as charon's would.
+    asio::post(io_, [weak = weak_from_this(), why = next.frame.error()] {
+      const auto self = weak.lock();
+      if (!self || self->queue_.empty() || self->queue_.front().frame) return;
+      self->answer_first({IkeReply::Outcome::answered, Section{}.add("success", "no").add("errmsg", to_text(why)), {}});
+    });
   }
 
   void arm_deadline(std::string what) {

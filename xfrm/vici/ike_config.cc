@@ -353,6 +353,8 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
   if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
     error("ike.child.rekey_time", "child.rekey_time " + seconds(ike.child_rekey_time) +
                                       " is not before child.life_time " + seconds(ike.child_life_time));
+  if (const auto frame = encode_packet({PacketType::cmd_request, "load-conn", load_conn_message(tunnel)}); !frame)
+    error("ike", name + " does not fit a message to charon: " + std::string{to_text(frame.error())});
   if (ike.mobike) {
     if (ike.version == 1) {
       error("ike.mobike", "MOBIKE needs IKE version 2");

@@ -201,9 +201,9 @@ std::string_view to_text(PacketError error) {
     case PacketError::trailing:
       return "bytes after the packet";
     case PacketError::name_too_long:
-      return "name or value too long";
+      return "name or value too long (255 and 65535 octets)";
     case PacketError::too_long:
-      return "frame too long";
+      return "frame too long (512 KiB)";
   }
   return "?";
 }

@@ -283,6 +283,22 @@ TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
   run_until([&] { return connected_ == 1; });
 }
 
+TEST_F(Watched, ARequestThatDoesNotFitAFrameIsRefusedInItsTurnAndCostsNoConnection) {
+  start([](const Packet&) { return yes(); });
+  ask("version");
+  client_->request("load-conn", Section{}.add("extra", std::string(65536, 'x')),
+                   [this](IkeReply reply) { replies_.push_back(std::move(reply)); });
+  ask("get-conns");
+  run_until([&] { return replies_.size() == 3; });
+  EXPECT_TRUE(replies_[0].message.yes("success"));
+  EXPECT_EQ(replies_[1].outcome, IkeReply::Outcome::answered);
+  EXPECT_FALSE(replies_[1].message.yes("success"));
+  EXPECT_EQ(replies_[1].message.value("errmsg"), "name or value too long (255 and 65535 octets)");
+  EXPECT_TRUE(replies_[2].message.yes("success"));
+  EXPECT_EQ(charon_->commands, (std::vector<std::string>{"version", "get-conns"}));
+  EXPECT_TRUE(lost_.empty());
+}
+
 TEST_F(Watched, NothingIsCalledAfterStop) {
   start([](const Packet&) { return Frame{}; });
   ask("version");

@@ -263,6 +263,22 @@ TEST(IkeKey, LeavesNoCopyInFreedMemory) {
   }
 }
 
+TEST(IkeCheck, WhatDoesNotFitAMessageIsAnError) {
+  TunnelOptions tunnel = document_tunnel();
+  const auto errors = [&] {
+    std::vector<std::string> texts;
+    for (const Complaint& it : check(tunnel))
+      if (it.weight == Complaint::Weight::error) texts.push_back(it.text);
+    return texts;
+  };
+  tunnel.ike->extra.emplace_back("send_cert", std::string(65535, 'x'));
+  EXPECT_THAT(errors(), IsEmpty());
+  tunnel.ike->extra.back().second += 'x';
+  EXPECT_THAT(errors(), ElementsAre(HasSubstr("name or value too long")));
+  tunnel.ike->extra.assign(9, {"send_cert", std::string(65000, 'x')});
+  EXPECT_THAT(errors(), ElementsAre(HasSubstr("frame too long")));
+}
+
 TEST(IkeAlgorithms, AKeywordThatBeginsLikeAnotherIsNotTheOther) {
   // In strongSwan's table of keywords, and without a row here: nothing is said of them.
   for (const char* keyword : {"ecp256bp", "ecp224bp", "ecp384bp", "ecp512bp", "sha256_96", "sha2_256_96", "sha1_160",
