@@ -27,8 +27,8 @@ struct IkeReply {
 class IkePort {
  public:
   virtual ~IkePort() = default;
-  /// Queued; answered in order, exactly once. `done` may make further requests, but must
-  /// neither stop nor destroy the port, which may be ending a connection.
+  /// Queued; answered in order, exactly once. `done` may make further requests,
+  /// stop the port or destroy it.
   virtual void request(std::string name, vici::Section message, std::function<void(IkeReply)> done) = 0;
 };
 

@@ -294,8 +294,12 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   }
 
   void lose_requests() {
-    for (Pending& pending : std::exchange(queue_, {})) {
-      pending.done({IkeReply::Outcome::lost, {}, {}});
+    const auto self = shared_from_this();  // An answer may destroy the Client.
+    // One after the other: what is called may stop us, which answers the others at once.
+    while (!queue_.empty()) {
+      const auto done = std::move(queue_.front().done);
+      queue_.pop_front();
+      done({IkeReply::Outcome::lost, {}, {}});
     }
   }
 
@@ -306,7 +310,10 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     ++deadline_number_;
     // Before the requests are lost: their owners ask connected().
     const bool was = std::exchange(connected_, false);
+    const auto channel = channel_;
     lose_requests();
+    // An answer may have stopped us. If it started us again as well, there are other channels now.
+    if (stopped_ || channel_ != channel) return;
     // The same reason is logged once, not at each attempt.
     if (log_ && (was || why != last_why_) && log_->wants(LogLevel::warning, LogArea::tunnel))
       log_->write(LogLevel::warning, LogArea::tunnel, "charon at " + options_.socket + ": " + why + "; trying again");

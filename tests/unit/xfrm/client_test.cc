@@ -299,6 +299,41 @@ TEST_F(Watched, ARequestThatDoesNotFitAFrameIsRefusedInItsTurnAndCostsNoConnecti
   EXPECT_TRUE(lost_.empty());
 }
 
+TEST_F(Watched, AnAnswerMayStopOrDestroyTheClient) {
+  for (const bool destroy : {false, true}) {
+    replies_.clear();
+    lost_.clear();
+    connected_ = 0;
+    start([](const Packet&) { return Frame{}; });
+    client_->request("version", {}, [&](IkeReply reply) {
+      replies_.push_back(std::move(reply));
+      destroy ? client_.reset() : client_->stop();
+      EXPECT_EQ(replies_.size(), 2U) << "nothing follows the stop";
+    });
+    ask("get-conns");
+    charon_->close_all();
+    run_until([&] { return replies_.size() == 2; });
+    io_.run_for(100ms);
+    EXPECT_TRUE(lost_.empty()) << lost_.front();
+    client_.reset();
+    charon_.reset();
+    std::filesystem::remove(options_.socket);
+  }
+}
+
+TEST_F(Watched, AnAnswerMayStopTheClientAndStartItAgain) {
+  start([](const Packet&) { return Frame{}; });
+  client_->request("version", {}, [&](IkeReply) {
+    client_->stop();
+    client_->start();
+  });
+  charon_->close_all();
+  run_until([&] { return connected_ == 2; });
+  io_.run_for(100ms);
+  EXPECT_EQ(connected_, 2);
+  EXPECT_TRUE(lost_.empty());
+}
+
 TEST_F(Watched, NothingIsCalledAfterStop) {
   start([](const Packet&) { return Frame{}; });
   ask("version");
