@@ -87,7 +87,8 @@ class Fib::Impl : public std::enable_shared_from_this<Fib::Impl> {
     forwarder_.set_room(port().room());
   }
   void perform(Output& output) {
-    const auto keep_alive = shared_from_this();  // Observers may destroy us.
+    // Not for the observers, which must not destroy us (FibObserver): the kernel's sockets may fail while we write.
+    const auto keep_alive = shared_from_this();
     std::visit([this](const auto& what) { carry_out(what); }, output);
   }
   void carry_out(const OwnedChanged& changed) {
