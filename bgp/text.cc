@@ -428,7 +428,7 @@ std::string to_text(Withheld why, const Prefix& prefix, const PeerStatus& peer) 
   switch (why) {
     case Withheld::too_large:
       return std::string{"its attributes and prefix do not fit one message of "} +
-             (peer.extended_messages ? "65535" : "4096") + " octets";
+             (peer.extended_messages ? "32768" : "4096") + " octets";
     case Withheld::no_next_hop:
       if (prefix.family == Family::ipv6)
         return "the interface of " + to_text(peer.local_address) +

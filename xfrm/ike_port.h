@@ -15,7 +15,7 @@ namespace minibgp::xfrm {
 
 struct IkeReply {
   enum class Outcome : std::uint8_t {
-    answered,
+    answered,         ///< Also, in charon's words and without having asked it, when the request fits no frame.
     unknown_command,  ///< This charon does not have it.
     lost,             ///< The connection ended or the answer took too long.
   };
@@ -27,8 +27,8 @@ struct IkeReply {
 class IkePort {
  public:
   virtual ~IkePort() = default;
-  /// Queued; answered in order, exactly once. `message` is wiped when sent. `done` may make further requests, but must
-  /// neither stop nor destroy the port, which may be ending a connection.
+  /// Queued; answered in order, exactly once. `done` may make further requests,
+  /// stop the port or destroy it.
   virtual void request(std::string name, vici::Section message, std::function<void(IkeReply)> done) = 0;
 };
 

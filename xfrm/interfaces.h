@@ -48,7 +48,7 @@ struct Link {
 struct RouteFound {
   Prefix prefix;  ///< The entry that matched.
   IpAddress gateway;
-  std::uint32_t device = 0;
+  std::uint32_t device = 0;  ///< 0: the route has several next hops; `gateway` is not set then.
   std::uint8_t protocol = 0;
   bool reachable = true;  ///< false: an unreachable, prohibit or blackhole route.
   bool operator==(const RouteFound&) const = default;

@@ -486,10 +486,12 @@ void TunnelTable::damp(Tunnel& tunnel, Time now) const {
     tunnel.stable_since = now;
     // The first flaps are free.
     if (damping_.enabled && tunnel.flaps > damping_.free_flaps) {
-      // The shift is bounded, and longest_hold bounds the result.
+      // Compared before it is multiplied: the product may be more than a Duration holds.
       const std::uint32_t doublings = std::min(tunnel.flaps - damping_.free_flaps - 1, 30U);
-      const auto grown = damping_.first_hold * (std::int64_t{1} << doublings);
-      tunnel.hold_until = now + std::min<Duration>(grown, damping_.longest_hold);
+      const std::int64_t factor = std::int64_t{1} << doublings;
+      const Duration longest = damping_.longest_hold;
+      const Duration first = damping_.first_hold;
+      tunnel.hold_until = now + (first > longest / factor ? longest : first * factor);
     }
   }
   // One flap is forgotten for each forget_after of being up.

@@ -21,6 +21,8 @@ Reason judge_ends(const TunnelOptions& tunnel, const OuterEnds& ends, const Inte
   // No verdict without an answer: a tunnel is not taken down for what nobody has asked yet.
   if (!route) return Reason::ready;  // Not looked up yet.
   if (!*route) return Reason::endpoint_unroutable;
+  // Several next hops: the kernel leaves out those whose device is down. Which one the SA's packets use is not known.
+  if ((*route)->device == 0) return Reason::ready;
   // The configured device was judged before. A route through the tunnel itself says nothing about what is below it.
   const Link* own = kernel.link_of(tunnel.name);
   if (own && own->index == (*route)->device) return Reason::ready;

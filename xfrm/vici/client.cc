@@ -1,3 +1,4 @@
+#include <bgp/base/assert.h>
 #include <xfrm/vici/client.h>
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <string.h>
 
 namespace minibgp::xfrm::vici {
 namespace {
@@ -26,6 +26,13 @@ constexpr std::array<std::string_view, 7> kEvents = {"ike-updown", "child-updown
                                                      "ike-update", "alert",        "log"};
 /// Commands that answer with a stream of events of this name first.
 constexpr std::string_view kStreamed = "list-sa";
+
+/// A short packet without a message, which always fits a frame.
+Frame registration(std::string_view event) {
+  auto frame = encode_packet({PacketType::event_register, std::string{event}, {}});
+  BGP_ASSERT(frame.has_value());  // Names of events are ours: kEvents and kStreamed.
+  return std::move(*frame);
+}
 
 /// One stream of packets. Ends with on_closed exactly once, unless closed by us.
 class Channel : public std::enable_shared_from_this<Channel> {
@@ -50,12 +57,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
                           });
   }
 
-  void send(const Packet& packet) {
-    auto frame = encode_packet(packet);
-    if (!frame) return fail(std::string{to_text(frame.error())});
+  void send(Frame frame) {
     // Asio allows one write at a time; the others wait in order.
     const bool idle = outgoing_.empty();
-    outgoing_.push_back(std::move(*frame));
+    outgoing_.push_back(std::move(frame));
     if (idle) write();
   }
 
@@ -72,8 +77,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void write() {
     asio::async_write(socket_, asio::buffer(outgoing_.front()),
                       [self = shared_from_this()](const error_code& error, std::size_t) {
-                        // The frame may have held a key.
-                        ::explicit_bzero(self->outgoing_.front().data(), self->outgoing_.front().size());
                         self->outgoing_.pop_front();
                         if (self->closed_) return;
                         if (error) return self->fail(error.message());
@@ -117,7 +120,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Stream::socket socket_;
   Framer framer_;
   std::array<std::uint8_t, 16384> incoming_{};
-  std::deque<std::vector<std::uint8_t>> outgoing_;
+  std::deque<Frame> outgoing_;
   OnPacket on_packet_;
   OnClosed on_closed_;
   bool closed_ = false;
@@ -148,12 +151,12 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void request(std::string name, Section message, std::function<void(IkeReply)> done) {
     if (!connected_) {
-      message.wipe();
       asio::post(io_, [done = std::move(done)] { done({IkeReply::Outcome::lost, {}, {}}); });
       return;
     }
     // One request is under way at a time. The others wait, since charon answers in order.
-    queue_.push_back({Packet{PacketType::cmd_request, std::move(name), std::move(message)}, std::move(done), {}});
+    auto frame = encode_packet({PacketType::cmd_request, name, std::move(message)});
+    queue_.push_back({std::move(name), std::move(frame), std::move(done), {}});
     if (queue_.size() == 1) send_next();
   }
 
@@ -164,7 +167,8 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
  private:
   struct Pending {
-    Packet packet;
+    std::string name;
+    Result<Frame, PacketError> frame;
     std::function<void(IkeReply)> done;
     std::vector<Section> streamed;
   };
@@ -183,10 +187,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     };
     commands_->open(
         // list-sa is registered on the connection of the commands: charon sends its events there.
-        options_.socket,
-        [this] {
-          commands_->send({PacketType::event_register, std::string{kStreamed}, {}});
-        },
+        options_.socket, [this] { commands_->send(registration(kStreamed)); },
         [weak = weak_from_this()](Packet packet) {
           if (const auto self = weak.lock()) self->on_command_packet(std::move(packet));
         },
@@ -205,7 +206,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       events_registered_ = true;
       return established();
     }
-    channel_->send({PacketType::event_register, std::string{to_register_.front()}, {}});
+    channel_->send(registration(to_register_.front()));
   }
 
   void established() {
@@ -249,21 +250,31 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
       return lost("unexpected packet on the command connection");
     deadline_.cancel();
     ++deadline_number_;
-    Pending pending = std::move(queue_.front());
+    answer_first(
+        {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
+         std::move(packet.message), std::move(queue_.front().streamed)});
+  }
+
+  void answer_first(IkeReply reply) {
+    const auto done = std::move(queue_.front().done);
     queue_.pop_front();
     // Before the callback, which may make another request.
     if (!queue_.empty()) send_next();
-    pending.done(
-        {packet.type == PacketType::cmd_response ? IkeReply::Outcome::answered : IkeReply::Outcome::unknown_command,
-         std::move(packet.message), std::move(pending.streamed)});
+    done(std::move(reply));
   }
 
   void send_next() {
-    Packet& packet = queue_.front().packet;
-    arm_deadline("no answer to " + packet.name);
-    commands_->send(packet);
-    // The encoded frame has a copy, which is wiped when it was written.
-    packet.message.wipe();
+    Pending& next = queue_.front();
+    if (next.frame) {
+      arm_deadline("no answer to " + next.name);
+      return commands_->send(std::move(*next.frame));
+    }
+    // charon cannot be asked: the answer is ours, and comes from the loop, as charon's would.
+    asio::post(io_, [weak = weak_from_this(), why = next.frame.error()] {
+      const auto self = weak.lock();
+      if (!self || self->queue_.empty() || self->queue_.front().frame) return;
+      self->answer_first({IkeReply::Outcome::answered, Section{}.add("success", "no").add("errmsg", to_text(why)), {}});
+    });
   }
 
   void arm_deadline(std::string what) {
@@ -283,9 +294,12 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   }
 
   void lose_requests() {
-    for (Pending& pending : std::exchange(queue_, {})) {
-      pending.packet.message.wipe();
-      pending.done({IkeReply::Outcome::lost, {}, {}});
+    const auto self = shared_from_this();  // An answer may destroy the Client.
+    // One after the other: what is called may stop us, which answers the others at once.
+    while (!queue_.empty()) {
+      const auto done = std::move(queue_.front().done);
+      queue_.pop_front();
+      done({IkeReply::Outcome::lost, {}, {}});
     }
   }
 
@@ -296,7 +310,10 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     ++deadline_number_;
     // Before the requests are lost: their owners ask connected().
     const bool was = std::exchange(connected_, false);
+    const auto channel = channel_;
     lose_requests();
+    // An answer may have stopped us. If it started us again as well, there are other channels now.
+    if (stopped_ || channel_ != channel) return;
     // The same reason is logged once, not at each attempt.
     if (log_ && (was || why != last_why_) && log_->wants(LogLevel::warning, LogArea::tunnel))
       log_->write(LogLevel::warning, LogArea::tunnel, "charon at " + options_.socket + ": " + why + "; trying again");

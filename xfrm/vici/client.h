@@ -28,8 +28,8 @@ struct ClientOptions {
   std::chrono::milliseconds reconnect_last{2000};
 };
 
-/// Each may make requests, stop the Client or destroy it. Destroying it is not allowed inside of start(), which reports
-/// a socket's path that is too long.
+/// Each, and the `done` of a request, may make requests, stop the Client or destroy it. Destroying it is not allowed
+/// inside of start(), which reports a socket's path that is too long.
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;

@@ -88,6 +88,7 @@ std::optional<std::string> from_hex(std::string_view digits) {
   };
   if (digits.size() % 2 != 0) return std::nullopt;
   std::string out;
+  out.reserve(digits.size() / 2);  // Growing would leave copies of the key behind.
   for (std::size_t i = 0; i < digits.size(); i += 2) {
     const int high = nibble(digits[i]);
     const int low = nibble(digits[i + 1]);
@@ -103,6 +104,7 @@ std::optional<std::string> from_base64(std::string_view text) {
   // Four characters are three octets; one character alone is less than an octet.
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
+  out.reserve(text.size());  // Growing would leave copies of the key behind.
   std::uint32_t bits = 0;
   unsigned count = 0;
   for (const char c : text) {
@@ -118,31 +120,34 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
+/// What may follow a keyword. Anything else makes another keyword of it (ecp256bp, sha256_96, aes128gmac).
+enum class Ending : std::uint8_t { none, key_length, tag_length };
+
 /// A keyword of a proposal and what charon must have loaded for it.
 struct Algorithm {
-  std::string_view keyword;  ///< As the token begins; key lengths and modes follow.
+  std::string_view keyword;
   std::string_view section;  ///< Of get-algorithms.
   std::string_view name;     ///< There.
   std::string_view plugins;  ///< That implement it.
+  Ending ending = Ending::none;
 };
 
-/// First match wins, so what is longer stands before what it begins with.
 constexpr std::array kAlgorithms = {
     Algorithm{"chacha20poly1305", "aead", "CHACHA20_POLY1305", "chapoly or openssl"},
-    Algorithm{"aes128gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni"},
-    Algorithm{"aes192gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni"},
-    Algorithm{"aes256gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni"},
-    Algorithm{"aes128ccm", "aead", "AES_CCM_16", "ccm or aesni"},
-    Algorithm{"aes192ccm", "aead", "AES_CCM_16", "ccm or aesni"},
-    Algorithm{"aes256ccm", "aead", "AES_CCM_16", "ccm or aesni"},
+    Algorithm{"aes128gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni", Ending::tag_length},
+    Algorithm{"aes192gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni", Ending::tag_length},
+    Algorithm{"aes256gcm", "aead", "AES_GCM_16", "gcm, openssl or aesni", Ending::tag_length},
+    Algorithm{"aes128ccm", "aead", "AES_CCM_16", "ccm or aesni", Ending::tag_length},
+    Algorithm{"aes192ccm", "aead", "AES_CCM_16", "ccm or aesni", Ending::tag_length},
+    Algorithm{"aes256ccm", "aead", "AES_CCM_16", "ccm or aesni", Ending::tag_length},
     Algorithm{"aes128ctr", "encryption", "AES_CTR", "ctr, gcrypt or openssl"},
     Algorithm{"aes192ctr", "encryption", "AES_CTR", "ctr, gcrypt or openssl"},
     Algorithm{"aes256ctr", "encryption", "AES_CTR", "ctr, gcrypt or openssl"},
     Algorithm{"aesxcbc", "integrity", "AES_XCBC_96", "xcbc"},
     Algorithm{"aescmac", "integrity", "AES_CMAC_96", "cmac"},
-    Algorithm{"aes", "encryption", "AES_CBC", "aes or openssl"},
+    Algorithm{"aes", "encryption", "AES_CBC", "aes or openssl", Ending::key_length},
     Algorithm{"3des", "encryption", "3DES_CBC", "des or openssl"},
-    Algorithm{"camellia", "encryption", "CAMELLIA_CBC", "gcrypt or openssl"},
+    Algorithm{"camellia", "encryption", "CAMELLIA_CBC", "gcrypt or openssl", Ending::key_length},
     Algorithm{"md5", "integrity", "HMAC_MD5_96", "md5 with hmac, or openssl"},
     Algorithm{"sha1", "integrity", "HMAC_SHA1_96", "sha1 with hmac, or openssl"},
     Algorithm{"sha256", "integrity", "HMAC_SHA2_256_128", "sha2 with hmac, or openssl"},
@@ -177,10 +182,24 @@ constexpr std::array kAlgorithms = {
     Algorithm{"x448", "ke", "CURVE_448", "openssl"},
 };
 
+bool may_end(Ending ending, std::string_view rest) {
+  switch (ending) {
+    case Ending::none:
+      return rest.empty();
+    case Ending::key_length:
+      return rest.empty() || rest == "128" || rest == "192" || rest == "256";
+    case Ending::tag_length:
+      // In octets or bits. Shorter tags are algorithms of their own.
+      return rest == "16" || rest == "128";
+  }
+  return false;
+}
+
 const Algorithm* find_algorithm(std::string_view token) {
   // A token without a row is not judged: there are more keywords than these.
-  const auto found = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
-                                  [&](const Algorithm& it) { return token.starts_with(it.keyword); });
+  const auto found = std::find_if(kAlgorithms.begin(), kAlgorithms.end(), [&](const Algorithm& it) {
+    return token.starts_with(it.keyword) && may_end(it.ending, token.substr(it.keyword.size()));
+  });
   return found == kAlgorithms.end() ? nullptr : &*found;
 }
 
@@ -334,6 +353,8 @@ std::vector<Complaint> check(const TunnelOptions& tunnel) {
   if (ike.child_life_time.count() != 0 && ike.child_rekey_time >= ike.child_life_time)
     error("ike.child.rekey_time", "child.rekey_time " + seconds(ike.child_rekey_time) +
                                       " is not before child.life_time " + seconds(ike.child_life_time));
+  if (const auto frame = encode_packet({PacketType::cmd_request, "load-conn", load_conn_message(tunnel)}); !frame)
+    error("ike", name + " does not fit a message to charon: " + std::string{to_text(frame.error())});
   if (ike.mobike) {
     if (ike.version == 1) {
       error("ike.mobike", "MOBIKE needs IKE version 2");

@@ -31,7 +31,7 @@ using ConnectionForm = std::uint32_t;
 inline constexpr ConnectionForm kConnectionForms = 600;
 /// The argument of load-conn. `tunnel.ike` must be set.
 [[nodiscard]] Section load_conn_message(const TunnelOptions& tunnel, ConnectionForm form = 0);
-/// The argument of load-shared. The caller wipes it.
+/// The argument of load-shared.
 [[nodiscard]] Section load_shared_message(const TunnelOptions& tunnel, std::string_view key);
 /// Identities the key is for: both ends', as charon will compare them.
 [[nodiscard]] std::vector<std::string> key_owners(const IkeOptions& ike);

@@ -18,14 +18,6 @@ void note_since(std::map<std::uint32_t, Time>& since, const std::set<std::uint32
 
 bool ours(std::string_view name) { return name.starts_with(kOurPrefix); }
 
-/// Overwrites a key before its memory is given back.
-void wipe(std::string& secret) {
-  // Without volatile the compiler drops stores that nothing reads any more.
-  volatile char* text = secret.data();
-  for (std::size_t i = 0; i < secret.size(); ++i) text[i] = 0;
-  secret.clear();
-}
-
 }  // namespace
 
 IkeKeeper::Tunnel* IkeKeeper::find(std::string_view name) {
@@ -180,6 +172,12 @@ Time IkeKeeper::next_deadline() const {
   return unload_ == Unload::no ? next_round_ : kNever;  // At the end no round begins any more.
 }
 
+/// Logged once, not in each round.
+void IkeKeeper::note_problem(Tunnel& tunnel, const std::string& problem) {
+  if (tunnel.problem != problem) log_.push_back("tunnel " + tunnel.options.name + ": " + problem);
+  tunnel.problem = problem;
+}
+
 void IkeKeeper::plan_key(Tunnel& tunnel) {
   const IkeOptions& ike = *tunnel.options.ike;
   if (ike.local_auth != "psk" && ike.remote_auth != "psk") return;
@@ -189,18 +187,11 @@ void IkeKeeper::plan_key(Tunnel& tunnel) {
   // Owners are part of the key in charon: another identity needs it loaded again.
   if (tunnel.key_present && stamp && stamp == tunnel.loaded_stamp && owners == tunnel.loaded_owners) return;
   auto text = keys_.read(ike.psk_file);
-  if (!text) {
-    if (tunnel.problem != text.error()) log_.push_back("tunnel " + tunnel.options.name + ": " + text.error());
-    tunnel.problem = text.error();
-    return;
-  }
+  if (!text) return note_problem(tunnel, text.error());
   auto key = parse_key(*text);
   // All copies of the text are overwritten as soon as the key was taken out.
   wipe(*text);
-  if (!key) {
-    tunnel.problem = ike.psk_file + ": " + std::string{to_text(key.error())};
-    return;
-  }
+  if (!key) return note_problem(tunnel, ike.psk_file + ": " + std::string{to_text(key.error())});
   tunnel.problem.clear();
   // A new key is a reason to try again at once.
   if (stamp != tunnel.loaded_stamp) {
@@ -340,9 +331,7 @@ void IkeKeeper::note_load(const Todo& todo, const IkeReply& reply) {
   }
   // An initiate that fails is reported with its reason by symptom().
   if (todo.request.name == "initiate" || done) return;
-  const std::string problem = "charon refuses " + todo.request.name + ": " + std::string{reply.message.value("errmsg")};
-  if (tunnel->problem != problem) log_.push_back("tunnel " + todo.tunnel + ": " + problem);
-  tunnel->problem = problem;
+  note_problem(*tunnel, "charon refuses " + todo.request.name + ": " + std::string{reply.message.value("errmsg")});
 }
 
 void IkeKeeper::note_warnings(const Section& algorithms) {

@@ -141,6 +141,7 @@ class IkeKeeper {
   void begin_round(Time now);
   void plan_loads();
   void plan_unloads();
+  void note_problem(Tunnel& tunnel, const std::string& problem);
   void plan_key(Tunnel& tunnel);
   void plan_initiates(Time now);
   void plan_initiate(Tunnel& tunnel);

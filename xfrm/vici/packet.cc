@@ -98,14 +98,10 @@ class Encoder {
       }
     }
   }
-  [[nodiscard]] Result<std::vector<std::uint8_t>, PacketError> finish() {
+  [[nodiscard]] Result<Frame, PacketError> finish() {
     const std::size_t length = out_.size() - kLengthOctets;
     if (!error_ && length > kFrameMax) error_ = PacketError::too_long;
-    if (error_) {
-      // A packet that is not sent may hold a key.
-      std::fill(out_.begin(), out_.end(), std::uint8_t{0});
-      return unexpected(*error_);
-    }
+    if (error_) return unexpected(*error_);
     for (std::size_t i = 0; i < kLengthOctets; ++i)
       out_[i] = static_cast<std::uint8_t>((length >> (24U - 8U * i)) & 0xFFU);
     return std::move(out_);
@@ -121,11 +117,19 @@ class Encoder {
   void fail(PacketError error) {
     if (!error_) error_ = error;
   }
-  std::vector<std::uint8_t> out_;  ///< The length, filled in at the end, and the packet.
+  Frame out_;  ///< The length, filled in at the end, and the packet.
   std::optional<PacketError> error_;
 };
 
 }  // namespace
+
+void wipe(std::string& text) {
+  text.resize(text.capacity());  // Never allocates: a moved-from string has its small buffer, and may have used it.
+  // Through a volatile pointer, so that the compiler keeps stores to memory that is about to be freed.
+  volatile char* const octets = text.data();
+  for (std::size_t i = 0; i < text.size(); ++i) octets[i] = 0;
+  text.clear();
+}
 
 Section& Section::add(std::string_view name, std::string_view value) {
   Entry& entry = entries_.emplace_back();
@@ -177,13 +181,9 @@ std::span<const Entry> Section::entries() const { return entries_; }
 
 bool Section::operator==(const Section& other) const { return entries_ == other.entries_; }
 
-void Section::wipe() {
-  for (Entry& entry : entries_) {
-    // Through a volatile pointer, so that the compiler keeps stores to memory that is about to be freed.
-    volatile char* text = entry.value.data();
-    for (std::size_t i = 0; i < entry.value.size(); ++i) text[i] = 0;
-    entry.section.wipe();
-  }
+Entry::~Entry() {
+  wipe(value);
+  for (std::string& item : items) wipe(item);
 }
 
 std::string_view to_text(PacketError error) {
@@ -201,9 +201,9 @@ std::string_view to_text(PacketError error) {
     case PacketError::trailing:
       return "bytes after the packet";
     case PacketError::name_too_long:
-      return "name or value too long";
+      return "name or value too long (255 and 65535 octets)";
     case PacketError::too_long:
-      return "frame too long";
+      return "frame too long (512 KiB)";
   }
   return "?";
 }
@@ -299,7 +299,7 @@ Result<Packet, PacketError> decode_packet(Bytes payload) {
   return packet;
 }
 
-Result<std::vector<std::uint8_t>, PacketError> encode_packet(const Packet& packet) {
+Result<Frame, PacketError> encode_packet(const Packet& packet) {
   Encoder encoder;
   encoder.octet(static_cast<std::uint8_t>(packet.type));
   if (has_name(packet.type)) encoder.name(packet.name);

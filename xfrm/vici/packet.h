@@ -9,7 +9,9 @@
 #include <bgp/result.h>
 #include <bgp/types.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,9 +20,33 @@
 
 namespace minibgp::xfrm::vici {
 
+/// Overwrites the text, with what its memory held beyond its end, and empties it.
+void wipe(std::string& text);
+
+/// Overwrites memory before it is given back.
+template <typename T>
+struct WipingAllocator {
+  using value_type = T;
+  WipingAllocator() = default;
+  template <typename U>
+  WipingAllocator(const WipingAllocator<U>&) {}  // NOLINT(google-explicit-constructor): allocators convert.
+  [[nodiscard]] T* allocate(std::size_t count) { return std::allocator<T>{}.allocate(count); }
+  void deallocate(T* memory, std::size_t count) {
+    // Through a volatile pointer, so that the compiler keeps stores to memory that is about to be freed.
+    volatile auto* octets = reinterpret_cast<volatile unsigned char*>(memory);
+    for (std::size_t i = 0; i < count * sizeof(T); ++i) octets[i] = 0;
+    std::allocator<T>{}.deallocate(memory, count);
+  }
+  bool operator==(const WipingAllocator&) const { return true; }
+};
+
+/// A whole frame, its length included. It may hold a key: no copy of it stays in freed memory.
+using Frame = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
+
 struct Entry;
 
-/// One level of a message: named values, lists and sections in their order. A name occurs once.
+/// One level of a message: named values, lists and sections in their order. A name occurs once. Values are overwritten
+/// when it ends: they may be keys.
 class Section {
  public:
   Section& add(std::string_view name, std::string_view value);
@@ -39,8 +65,6 @@ class Section {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
 
   bool operator==(const Section&) const;
-  /// Overwrites every value: for messages that held a key.
-  void wipe();
 
  private:
   friend class Decoder;
@@ -54,6 +78,12 @@ struct Entry {
   std::string value;               ///< Kind::value
   std::vector<std::string> items;  ///< Kind::list
   Section section;                 ///< Kind::section
+  Entry() = default;
+  Entry(const Entry&) = default;
+  Entry(Entry&&) = default;
+  Entry& operator=(const Entry&) = default;
+  Entry& operator=(Entry&&) = default;
+  ~Entry();  ///< Wipes value and items.
   bool operator==(const Entry&) const = default;
 };
 
@@ -101,8 +131,7 @@ inline constexpr std::size_t kDepthMax = 16;
 
 /// `payload` is one frame without its length.
 [[nodiscard]] Result<Packet, PacketError> decode_packet(Bytes payload);
-/// A whole frame, its length included.
-[[nodiscard]] Result<std::vector<std::uint8_t>, PacketError> encode_packet(const Packet& packet);
+[[nodiscard]] Result<Frame, PacketError> encode_packet(const Packet& packet);
 
 /// Cuts a stream into frames.
 class Framer {

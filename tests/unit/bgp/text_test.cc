@@ -1,6 +1,9 @@
+#include <bgp/snapshots.h>
 #include <bgp/text.h>
+#include <bgp/wire/message.h>
 
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -154,6 +157,16 @@ TEST(EnumText, EveryValueHasItsOwnName) {
   EXPECT_EQ(to_text(Origin::incomplete), "incomplete");
   EXPECT_EQ(to_text(Role::peer), "peer");
   EXPECT_EQ(to_text(Family::ipv6), "IPv6 unicast");
+}
+
+TEST(WithheldText, NamesTheLengthUpToWhichMessagesAreSent) {
+  PeerStatus peer;
+  const Prefix prefix = parse_prefix("203.0.113.0/24").value();
+  for (const auto& [extended, octets] : {std::pair{false, wire::kMaxMessage}, std::pair{true, wire::kMaxSentMessage}}) {
+    peer.extended_messages = extended;
+    EXPECT_THAT(to_text(Withheld::too_large, prefix, peer),
+                testing::HasSubstr("message of " + std::to_string(octets) + " octets"));
+  }
 }
 
 }  // namespace

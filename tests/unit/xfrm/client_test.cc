@@ -33,7 +33,7 @@ using ::testing::HasSubstr;
 class FakeCharon {
  public:
   /// Gets the request; what it returns is written as it is. Empty: says nothing.
-  using Script = std::function<std::vector<std::uint8_t>(const Packet&)>;
+  using Script = std::function<Frame(const Packet&)>;
 
   FakeCharon(asio::io_context& io, std::string path, Script script)
       : acceptor_(io, Stream::endpoint(path)), script_(std::move(script)) {
@@ -158,9 +158,7 @@ class Watched : public ::testing::Test, public ClientEvents {
   std::chrono::steady_clock::duration longest_turn_{};
 };
 
-std::vector<std::uint8_t> yes() {
-  return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")});
-}
+Frame yes() { return *encode_packet({PacketType::cmd_response, "", Section{}.add("success", "yes")}); }
 
 TEST_F(Watched, AnAlertOfANewerCharonMakesTheTunnelSuspectUntilItsPeerAnswers) {
   TunnelOptions tunnel;
@@ -197,7 +195,7 @@ TEST_F(Watched, AnAlertOfANewerCharonMakesTheTunnelSuspectUntilItsPeerAnswers) {
 
 TEST_F(Watched, AnswersInOrderWithStreamedEvents) {
   start([](const Packet& request) {
-    std::vector<std::uint8_t> bytes;
+    Frame bytes;
     if (request.name == "list-sas")
       for (const char* name : {"a", "b"}) {
         const auto event = *encode_packet({PacketType::event, "list-sa", Section{}.add_section(name, {})});
@@ -220,7 +218,7 @@ TEST_F(Watched, AnswersInOrderWithStreamedEvents) {
 
 struct Bad {
   const char* name;
-  std::vector<std::uint8_t> (*answer)();
+  Frame (*answer)();
   bool dies;
   const char* why;
 };
@@ -247,34 +245,33 @@ TEST_P(BadCharon, CostsTheAnswersAndNothingElse) {
   EXPECT_LT(longest_turn_, 50ms) << "BGP would have waited";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ways, BadCharon,
-    ::testing::Values(Bad{"silent", [] { return std::vector<std::uint8_t>{}; }, false,
-                          "no answer to version for 200 ms"},
-                      Bad{"slow",
-                          [] {
-                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
-                          },
-                          false, "no answer to version"},
-                      Bad{"dies_mid_answer",
-                          [] {
-                            return std::vector<std::uint8_t>{0, 0, 0, 9, 1};
-                          },
-                          true, "charon closed"},
-                      Bad{"dies_without_answer", [] { return std::vector<std::uint8_t>{}; }, true, "charon closed"},
-                      Bad{"not_vici", [] { return std::vector<std::uint8_t>{0, 0, 0, 2, 1, 99}; }, false, "not VICI"},
-                      Bad{"endless_frame",
-                          [] {
-                            return std::vector<std::uint8_t>{0xFF, 0xFF, 0xFF, 0xFF};
-                          },
-                          false, "frame too long"},
-                      Bad{"answers_twice",
-                          [] {
-                            auto bytes = *encode_packet({PacketType::event_confirm, "", {}});
-                            return bytes;
-                          },
-                          false, "unexpected packet"}),
-    [](const auto& param) { return std::string{param.param.name}; });
+INSTANTIATE_TEST_SUITE_P(Ways, BadCharon,
+                         ::testing::Values(Bad{"silent", [] { return Frame{}; }, false,
+                                               "no answer to version for 200 ms"},
+                                           Bad{"slow",
+                                               [] {
+                                                 return Frame{0, 0, 0, 9, 1};
+                                               },
+                                               false, "no answer to version"},
+                                           Bad{"dies_mid_answer",
+                                               [] {
+                                                 return Frame{0, 0, 0, 9, 1};
+                                               },
+                                               true, "charon closed"},
+                                           Bad{"dies_without_answer", [] { return Frame{}; }, true, "charon closed"},
+                                           Bad{"not_vici", [] { return Frame{0, 0, 0, 2, 1, 99}; }, false, "not VICI"},
+                                           Bad{"endless_frame",
+                                               [] {
+                                                 return Frame{0xFF, 0xFF, 0xFF, 0xFF};
+                                               },
+                                               false, "frame too long"},
+                                           Bad{"answers_twice",
+                                               [] {
+                                                 auto bytes = *encode_packet({PacketType::event_confirm, "", {}});
+                                                 return bytes;
+                                               },
+                                               false, "unexpected packet"}),
+                         [](const auto& param) { return std::string{param.param.name}; });
 
 TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
   client_ = std::make_unique<Client>(io_, options_, events(), nullptr);
@@ -286,8 +283,59 @@ TEST_F(Watched, WithoutACharonRequestsAreLostAndItKeepsTrying) {
   run_until([&] { return connected_ == 1; });
 }
 
+TEST_F(Watched, ARequestThatDoesNotFitAFrameIsRefusedInItsTurnAndCostsNoConnection) {
+  start([](const Packet&) { return yes(); });
+  ask("version");
+  client_->request("load-conn", Section{}.add("extra", std::string(65536, 'x')),
+                   [this](IkeReply reply) { replies_.push_back(std::move(reply)); });
+  ask("get-conns");
+  run_until([&] { return replies_.size() == 3; });
+  EXPECT_TRUE(replies_[0].message.yes("success"));
+  EXPECT_EQ(replies_[1].outcome, IkeReply::Outcome::answered);
+  EXPECT_FALSE(replies_[1].message.yes("success"));
+  EXPECT_EQ(replies_[1].message.value("errmsg"), "name or value too long (255 and 65535 octets)");
+  EXPECT_TRUE(replies_[2].message.yes("success"));
+  EXPECT_EQ(charon_->commands, (std::vector<std::string>{"version", "get-conns"}));
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(Watched, AnAnswerMayStopOrDestroyTheClient) {
+  for (const bool destroy : {false, true}) {
+    replies_.clear();
+    lost_.clear();
+    connected_ = 0;
+    start([](const Packet&) { return Frame{}; });
+    client_->request("version", {}, [&](IkeReply reply) {
+      replies_.push_back(std::move(reply));
+      destroy ? client_.reset() : client_->stop();
+      EXPECT_EQ(replies_.size(), 2U) << "nothing follows the stop";
+    });
+    ask("get-conns");
+    charon_->close_all();
+    run_until([&] { return replies_.size() == 2; });
+    io_.run_for(100ms);
+    EXPECT_TRUE(lost_.empty()) << lost_.front();
+    client_.reset();
+    charon_.reset();
+    std::filesystem::remove(options_.socket);
+  }
+}
+
+TEST_F(Watched, AnAnswerMayStopTheClientAndStartItAgain) {
+  start([](const Packet&) { return Frame{}; });
+  client_->request("version", {}, [&](IkeReply) {
+    client_->stop();
+    client_->start();
+  });
+  charon_->close_all();
+  run_until([&] { return connected_ == 2; });
+  io_.run_for(100ms);
+  EXPECT_EQ(connected_, 2);
+  EXPECT_TRUE(lost_.empty());
+}
+
 TEST_F(Watched, NothingIsCalledAfterStop) {
-  start([](const Packet&) { return std::vector<std::uint8_t>{}; });
+  start([](const Packet&) { return Frame{}; });
   ask("version");
   client_->stop();
   EXPECT_EQ(replies_.size(), 1U);

@@ -1,5 +1,8 @@
+#include <tests/unit/xfrm/freed_memory.h>
 #include <xfrm/vici/ike_config.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -243,6 +246,63 @@ TEST(IkeAlgorithms, NamesWhatCharonHasNotLoadedAndWhichPluginHasIt) {
   EXPECT_THAT(modern[0], HasSubstr("AES_GCM_16"));
   EXPECT_THAT(modern[1], HasSubstr("HMAC_SHA2_384_192"));
   EXPECT_THAT(modern[2], HasSubstr("ECP_384"));
+}
+
+TEST(IkeKey, LeavesNoCopyInFreedMemory) {
+  // Longer than what a string has inside, and decoded octet for octet.
+  const std::string key(48, 'K');
+  std::string hex = "0x", base64 = "0s";
+  for (std::size_t i = 0; i < key.size(); ++i) hex += "4b";
+  for (std::size_t i = 0; i < key.size() / 3; ++i) base64 += "S0tL";
+  for (const std::string& text : {key, hex, base64}) {
+    const testing::FreedMemory freed{std::string_view{key}.substr(0, 8)};
+    auto parsed = parse_key(text);
+    ASSERT_TRUE(parsed && *parsed == key);
+    EXPECT_EQ(freed.blocks(), 0U) << text;
+    std::fill(parsed->begin(), parsed->end(), ' ');
+  }
+}
+
+TEST(IkeCheck, WhatDoesNotFitAMessageIsAnError) {
+  TunnelOptions tunnel = document_tunnel();
+  const auto errors = [&] {
+    std::vector<std::string> texts;
+    for (const Complaint& it : check(tunnel))
+      if (it.weight == Complaint::Weight::error) texts.push_back(it.text);
+    return texts;
+  };
+  tunnel.ike->extra.emplace_back("send_cert", std::string(65535, 'x'));
+  EXPECT_THAT(errors(), IsEmpty());
+  tunnel.ike->extra.back().second += 'x';
+  EXPECT_THAT(errors(), ElementsAre(HasSubstr("name or value too long")));
+  tunnel.ike->extra.assign(9, {"send_cert", std::string(65000, 'x')});
+  EXPECT_THAT(errors(), ElementsAre(HasSubstr("frame too long")));
+}
+
+TEST(IkeAlgorithms, AKeywordThatBeginsLikeAnotherIsNotTheOther) {
+  // In strongSwan's table of keywords, and without a row here: nothing is said of them.
+  for (const char* keyword : {"ecp256bp", "ecp224bp", "ecp384bp", "ecp512bp", "sha256_96", "sha2_256_96", "sha1_160",
+                              "md5_128", "aes128gmac", "aes128gcm8", "aes256ccm12", "camellia128ctr", "camelliaxcbc"}) {
+    IkeOptions ike;
+    ike.proposals = keyword;
+    EXPECT_THAT(missing_algorithms(ike, Section{}), IsEmpty()) << keyword;
+  }
+  // Key lengths and the lengths of tags are part of the keyword.
+  for (const auto& [keyword, name] : std::map<std::string, std::string>{{"aes", "AES_CBC"},
+                                                                        {"aes256", "AES_CBC"},
+                                                                        {"aes128gcm16", "AES_GCM_16"},
+                                                                        {"aes256gcm128", "AES_GCM_16"},
+                                                                        {"aes192ccm16", "AES_CCM_16"},
+                                                                        {"aes256ctr", "AES_CTR"},
+                                                                        {"camellia256", "CAMELLIA_CBC"},
+                                                                        {"sha", "HMAC_SHA1_96"},
+                                                                        {"ecp256", "ECP_256"}}) {
+    IkeOptions ike;
+    ike.proposals = keyword;
+    const auto missing = missing_algorithms(ike, Section{});
+    ASSERT_EQ(missing.size(), 1U) << keyword;
+    EXPECT_THAT(missing[0], HasSubstr("charon has not loaded " + name + " ")) << keyword;
+  }
 }
 
 TEST(IkeAlgorithms, KeyExchangesWereCalledDhBeforeStrongSwan6) {

@@ -1,3 +1,4 @@
+#include <tests/unit/xfrm/freed_memory.h>
 #include <xfrm/vici/keeper.h>
 
 #include <map>
@@ -320,6 +321,30 @@ TEST_F(Keeper, AMissingKeyIsAProblemOfThatTunnelOnly) {
   EXPECT_THAT(keeper_.view("ipsec0").problem, HasSubstr("cannot read the key /psk/ipsec0"));
   EXPECT_EQ(keeper_.view("ipsec1").problem, "");
   EXPECT_TRUE(charon_.up.contains("bgplite-ipsec1"));
+}
+
+TEST_F(Keeper, AKeyThatCannotBeUsedIsLoggedOnce) {
+  for (const char* text : {"0xabc\n", "\n", "0sA\n"}) {
+    keys_.files["/psk/ipsec0"] = text;
+    pass(2s);
+    EXPECT_THAT(keeper_.take_log(), Contains("tunnel ipsec0: " + keeper_.view("ipsec0").problem)) << text;
+    pass(2s);
+    EXPECT_THAT(keeper_.take_log(), IsEmpty()) << text;
+  }
+}
+
+TEST_F(Keeper, AKeyThatIsNotSentLeavesNoCopyInFreedMemory) {
+  const std::string key(64, 'K');
+  keys_.files["/psk/ipsec0"] = key + "\n";
+  const testing::FreedMemory freed{key};
+  // Up to the request before the key's: that is planned, and then charon is gone.
+  while (charon_.asked.empty() || charon_.asked.back() != "get-shared") {
+    const auto request = keeper_.next_request(now_);
+    ASSERT_TRUE(request);
+    keeper_.replied(charon_.answer(*request), now_);
+  }
+  keeper_.disconnected();
+  EXPECT_EQ(freed.blocks(), 0U);
 }
 
 TEST_F(Keeper, ARefusedConnectionSaysWhy) {

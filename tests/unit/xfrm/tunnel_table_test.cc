@@ -571,6 +571,17 @@ TEST_F(Flapping, CostsGrowingAndCappedTime) {
   EXPECT_EQ(status().state, TunnelState::up);
 }
 
+TEST_F(Flapping, CostsTheLongestHoldAfterHoweverManyLosses) {
+  Damping damping;
+  damping.free_flaps = 1;
+  damping.first_hold = 10s;
+  damping.longest_hold = 60s;
+  damping.forget_after = 24h;
+  table_.set_damping(damping);
+  for (int i = 0; i < 4; ++i) flap();
+  for (int loss = 5; loss < 40; ++loss) EXPECT_EQ(flap(), Duration{60s}) << loss;
+}
+
 TEST_F(Flapping, NeverTakesTheLastWayOut) {
   for (int i = 0; i < 5; ++i) flap();
   ASSERT_EQ(status().reason, Reason::damped);

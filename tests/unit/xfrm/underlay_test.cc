@@ -55,6 +55,15 @@ TEST_F(UnderlayOf, IsTheDeviceOfTheRouteWhereNoneIsConfigured) {
   EXPECT_EQ(judge(), Reason::underlay_no_carrier);
 }
 
+TEST_F(UnderlayOf, IsLeftToTheKernelWhereTheRouteHasSeveralNextHops) {
+  // What the decoder reads from a multipath route: neither gateway nor device.
+  tunnel_.underlay = {};
+  kernel_.route(kRemote, RouteFound{Prefix::of(IpAddress{}, 0), {}, 0, 3});
+  EXPECT_EQ(judge(), Reason::ready);
+  kernel_.address_gone(2, {kLocal, 24});
+  EXPECT_EQ(judge(), Reason::local_address_missing);
+}
+
 TEST_F(UnderlayOf, NeedsTheLocalAddressOfItsSas) {
   kernel_.address_gone(2, {kLocal, 24});
   EXPECT_EQ(judge(), Reason::local_address_missing);
