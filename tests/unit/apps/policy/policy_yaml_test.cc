@@ -99,6 +99,34 @@ TEST(PolicyYaml, EveryKeyIsReadAndWrittenBackTheSame) {
   EXPECT_TRUE(minibgp::compile_policies(library));
 }
 
+TEST(PolicyYaml, NamesThatYamlTakesForSomethingElseAreWrittenSoThatTheyAreReadAgain) {
+  for (const char* name : {"null", "Null", "NULL", "true", "no", "off", "y", "NaN"}) {
+    minibgp::PolicyLibrary library;
+    library.prefix_sets = {{name, {*minibgp::parse_prefix_range("10.0.0.0/8")}, {}}};
+    minibgp::PolicyTerm term;
+    term.name = name;
+    term.matches = {{minibgp::match::PrefixIn{{{}, {{name, {}}}}}, {}}, {minibgp::match::PeerIs{{name}}, {}}};
+    term.call = minibgp::NameRef{name, {}};
+    term.verdict = minibgp::TermVerdict::accept;
+    library.policies = {{name, {term}, {}}};
+    const std::string written = write_policies(library);
+    const ReadBack again = read(written);
+    EXPECT_TRUE(again.diagnostics.empty()) << again.diagnostics.to_text() << written;
+    EXPECT_EQ(again.sources.library, library) << written;
+  }
+}
+
+TEST(PolicyYaml, AnyTextIsReadAsItWasWritten) {
+  for (const std::string text : {"",       "~",    "null", "NULL", "true", "1",   "+1",  "1e3",  "0x10",  ".inf",
+                                 "- a",    "a: b", "a:",   "a #b", "#a",   "'",   "\"",  "it's", "\\",    "a\nb",
+                                 "a\n\nb", " a ",  "\t",   "\x01", "\x7F", "[a]", "{a}", "&a",   "*a",    "!a",
+                                 "|",      ">",    "%a",   "@a",   "`a",   "?",   "---", "...",  "\u00e9"}) {
+    const YAML::Node node = YAML::Load("k: [" + yaml_scalar(text) + ", x]")["k"][0];
+    ASSERT_TRUE(node.IsScalar()) << text;
+    EXPECT_EQ(node.Scalar(), text);
+  }
+}
+
 TEST(PolicyYaml, MistakesHaveTheirPlaceAndAHint) {
   EXPECT_THAT(
       mistakes("policies:\n"
