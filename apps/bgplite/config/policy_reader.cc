@@ -65,15 +65,21 @@ struct PolicyIn {
     return std::nullopt;
   }
 
+  std::optional<minibgp::NumberRange> range(const char* what = "a number or a range", const char* or_none = "") const {
+    const auto text = reader.scalar(node, what);
+    if (!text) return std::nullopt;
+    if (const auto parsed = minibgp::parse_number_range(*text)) return parsed;
+    reader.error(node, "'" + *text + "' is not a number or a range",
+                 std::string{"such as 100, 50..100 or 50.."} + or_none);
+    return std::nullopt;
+  }
   /// A range, or none.
   /// The outer optional is empty after an error; the inner one is empty for "none", an attribute that is absent.
   std::optional<std::optional<minibgp::NumberRange>> range_or_none() const {
-    const auto text = reader.scalar(node, "a number, a range or none");
-    if (!text) return std::nullopt;
-    if (*text == "none") return std::optional<minibgp::NumberRange>{};
-    if (const auto range = minibgp::parse_number_range(*text)) return std::optional{range};
-    reader.error(node, "'" + *text + "' is not a number or a range", "such as 100, 50..100 or 50.., or none");
-    return std::nullopt;
+    if (node.IsScalar() && node.Scalar() == "none") return std::optional<minibgp::NumberRange>{};
+    const auto given = range("a number, a range or none", ", or none");
+    if (!given) return std::nullopt;
+    return std::optional<std::optional<minibgp::NumberRange>>{given};
   }
 
   template <typename Number>
@@ -195,12 +201,8 @@ const MatchKey kMatches[] = {
      [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathStarts{in.sequence()}; }},
     {"as_path_ends",
      [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> { return match::AsPathEnds{in.sequence()}; }},
-    {"as_path_length",
-     [](const PolicyIn& in) -> std::optional<PolicyMatch::Condition> {
-       const auto range = in.range_or_none();
-       if (!range || !*range) return std::nullopt;
-       return match::AsPathLength{**range};
-     }},
+    // Every path has a length: there is no "none".
+    {"as_path_length", [](const PolicyIn& in) { return made<match::AsPathLength>(in.range()); }},
     {"neighbor_as", [](const PolicyIn& in) { return in.list<match::NeighborAs>(); }},
     {"origin_as", [](const PolicyIn& in) { return in.list<match::OriginAs>(); }},
     {"community", [](const PolicyIn& in) { return in.communities<match::CommunityIn, Quantifier::any>(); }},
@@ -283,10 +285,13 @@ std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
   // Empty until 'asn' was read; `times` keeps its default of 1.
   std::optional<AsnChoice> asn;
   if (in.node.IsMap()) {
+    // A value that is wrong was reported: the key is not missing besides.
+    bool written = false;
     in.reader.entries(in.node, "asn and times",
                       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
                         const PolicyIn inner{in.reader, value};
                         if (name == "asn") {
+                          written = true;
                           if (const auto text = in.reader.scalar(value, "an AS number, own or leftmost"))
                             asn = inner.asn_choice(*text);
                         } else if (name == "times") {
@@ -296,7 +301,7 @@ std::optional<PolicyEdit::Action> read_prepend(const PolicyIn& in) {
                           in.reader.error(key, "unknown key '" + name + "'", did_you_mean(name, {"asn", "times"}));
                         }
                       });
-    if (!asn) in.reader.error(in.node, "prepend needs 'asn'", "an AS number, own or leftmost");
+    if (!written) in.reader.error(in.node, "prepend needs 'asn'", "an AS number, own or leftmost");
   } else if (const auto text = in.reader.scalar(in.node, "an AS number, own or leftmost")) {
     // With the blank: an AS number and the words have no 'x' behind one.
     const std::size_t times = text->find(" x");
@@ -320,8 +325,15 @@ std::optional<PolicyEdit::Action> read_replace(const PolicyIn& in) {
   edit::ReplaceAsn replace;
   bool what = false;
   std::optional<AsnChoice> with;
+  if (!in.node.IsMap()) {
+    in.reader.error(in.node, "must be a mapping of asn and with", "such as { asn: private, with: own }");
+    return std::nullopt;
+  }
+  bool asn_written = false, with_written = false;
   in.reader.entries(
       in.node, "asn and with", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+        asn_written = asn_written || name == "asn";
+        with_written = with_written || name == "with";
         const auto text = in.reader.scalar(value, "an AS number or a word");
         if (!text) return;
         if (name == "with") {
@@ -338,10 +350,10 @@ std::optional<PolicyEdit::Action> read_replace(const PolicyIn& in) {
           in.reader.error(value, "'" + *text + "' is not an AS number, private or any");
         }
       });
-  if (!what || !with) {
+  // A value that is wrong was reported: the key is not missing besides.
+  if (!asn_written || !with_written)
     in.reader.error(in.node, "replace needs 'asn' and 'with'", "such as { asn: private, with: own }");
-    return std::nullopt;
-  }
+  if (!what || !with) return std::nullopt;
   replace.with = *with;
   return replace;
 }
@@ -384,9 +396,10 @@ const EditKey kEdits[] = {
     {"prepend", &read_prepend},
     {"strip_private",
      [](const PolicyIn& in) -> std::optional<PolicyEdit::Action> {
-       if (in.flag() == true) return edit::StripPrivate{};
-       in.reader.error(in.node, "strip_private can only be true");
-       return std::nullopt;
+       const auto flag = in.flag();
+       if (flag == false) in.reader.error(in.node, "strip_private can only be true");
+       if (flag != true) return std::nullopt;
+       return edit::StripPrivate{};
      }},
     {"replace", &read_replace},
     {"set_community", &listing<edit::Communities, edit::ListOp::set>},

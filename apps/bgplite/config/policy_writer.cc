@@ -182,9 +182,27 @@ void write_sets(const char* key, const Sets& sets, std::string& into) {
   if (sets.empty()) return;
   into += std::string(key) + ":\n";
   for (const auto& set : sets) {
-    into += "  " + set.name + ":\n";
+    into += "  " + yaml_scalar(set.name) + ":\n";
     for (const auto& item : set.items) into += "    - " + yaml_scalar(to_text(item)) + "\n";
   }
+}
+
+/// In double quotes, the only form that has escapes: single quotes would make a line's end a blank.
+template <typename Control>
+std::string escaped(std::string_view text, Control control) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (control(c)) {
+      quoted += "\\x";
+      quoted += kDigits[static_cast<unsigned char>(c) >> 4U];
+      quoted += kDigits[static_cast<unsigned char>(c) & 0xFU];
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
 }
 
 }  // namespace
@@ -196,7 +214,10 @@ std::string yaml_scalar(std::string_view text) {
   const bool plain = !text.empty() && (alnum(text[0]) || (text.size() > 1 && is_in(text[0], "+-") && alnum(text[1]))) &&
                      text.back() != ' ' && text.back() != ':' && text.find(": ") == std::string_view::npos &&
                      std::all_of(text.begin(), text.end(), [&](char c) { return alnum(c) || is_in(c, " ._/:+-"); });
-  if (plain) return std::string(text);
+  // Plain, these three are no text but nothing at all (YAML 1.2 s.10.3.2).
+  if (plain && text != "null" && text != "Null" && text != "NULL") return std::string(text);
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::any_of(text.begin(), text.end(), control)) return escaped(text, control);
   std::string quoted = "'";
   for (const char c : text) {
     // Within single quotes YAML doubles them, and knows no other escape.
@@ -217,7 +238,7 @@ std::string write_policies(const minibgp::PolicyLibrary& library) {
   if (library.policies.empty()) return text;
   text += "policies:\n";
   for (const minibgp::PolicyDefinition& policy : library.policies) {
-    text += "  " + policy.name + ":" + (policy.terms.empty() ? " []\n" : "\n");
+    text += "  " + yaml_scalar(policy.name) + ":" + (policy.terms.empty() ? " []\n" : "\n");
     for (const PolicyTerm& term : policy.terms) text += "    - " + term_text(term) + "\n";
   }
   return text;

@@ -99,6 +99,34 @@ TEST(PolicyYaml, EveryKeyIsReadAndWrittenBackTheSame) {
   EXPECT_TRUE(minibgp::compile_policies(library));
 }
 
+TEST(PolicyYaml, NamesThatYamlTakesForSomethingElseAreWrittenSoThatTheyAreReadAgain) {
+  for (const char* name : {"null", "Null", "NULL", "true", "no", "off", "y", "NaN"}) {
+    minibgp::PolicyLibrary library;
+    library.prefix_sets = {{name, {*minibgp::parse_prefix_range("10.0.0.0/8")}, {}}};
+    minibgp::PolicyTerm term;
+    term.name = name;
+    term.matches = {{minibgp::match::PrefixIn{{{}, {{name, {}}}}}, {}}, {minibgp::match::PeerIs{{name}}, {}}};
+    term.call = minibgp::NameRef{name, {}};
+    term.verdict = minibgp::TermVerdict::accept;
+    library.policies = {{name, {term}, {}}};
+    const std::string written = write_policies(library);
+    const ReadBack again = read(written);
+    EXPECT_TRUE(again.diagnostics.empty()) << again.diagnostics.to_text() << written;
+    EXPECT_EQ(again.sources.library, library) << written;
+  }
+}
+
+TEST(PolicyYaml, AnyTextIsReadAsItWasWritten) {
+  for (const std::string text : {"",       "~",    "null", "NULL", "true", "1",   "+1",  "1e3",  "0x10",  ".inf",
+                                 "- a",    "a: b", "a:",   "a #b", "#a",   "'",   "\"",  "it's", "\\",    "a\nb",
+                                 "a\n\nb", " a ",  "\t",   "\x01", "\x7F", "[a]", "{a}", "&a",   "*a",    "!a",
+                                 "|",      ">",    "%a",   "@a",   "`a",   "?",   "---", "...",  "\u00e9"}) {
+    const YAML::Node node = YAML::Load("k: [" + yaml_scalar(text) + ", x]")["k"][0];
+    ASSERT_TRUE(node.IsScalar()) << text;
+    EXPECT_EQ(node.Scalar(), text);
+  }
+}
+
 TEST(PolicyYaml, MistakesHaveTheirPlaceAndAHint) {
   EXPECT_THAT(
       mistakes("policies:\n"
@@ -130,6 +158,54 @@ TEST(PolicyYaml, MistakesHaveTheirPlaceAndAHint) {
                   "p.yaml:10:22: error: '10.0.0.0/8 le 33' is not a prefix (such as '192.168.0.0/16 le 24', or "
                   "the name of a prefix set)",
                   "p.yaml:11:19: error: 'no-export' cannot be a name (it reads as a community)"));
+}
+
+TEST(PolicyYaml, AConditionWithAWrongValueIsNeverLeftOut) {
+  EXPECT_THAT(mistakes("policies: { p: [ { match: { as_path_length: none }, accept: true } ] }"),
+              ElementsAre("p.yaml:1:45: error: 'none' is not a number or a range (such as 100, 50..100 or 50..)"));
+  // A mapping and the lone null are wrong for each of them.
+  for (const char* key : {"prefix",
+                          "family",
+                          "as_path",
+                          "as_path_contains",
+                          "as_path_starts",
+                          "as_path_ends",
+                          "as_path_length",
+                          "neighbor_as",
+                          "origin_as",
+                          "community",
+                          "community_all",
+                          "extended_community",
+                          "extended_community_all",
+                          "large_community",
+                          "large_community_all",
+                          "med",
+                          "local_pref",
+                          "origin",
+                          "next_hop",
+                          "peer",
+                          "tunnel",
+                          "peer_type",
+                          "own_prefix",
+                          "covers_ike_endpoint",
+                          "rpki",
+                          "policy",
+                          "not",
+                          "any"})
+    for (const char* wrong : {"null", "{}", "[]", "[{}]", "[null]"})
+      EXPECT_FALSE(
+          mistakes(std::string{"policies: { p: [ { match: { "} + key + ": " + wrong + " }, accept: true } ] }").empty())
+          << key << ": " << wrong;
+}
+
+TEST(PolicyYaml, OneMistakeOfAnEditIsOneError) {
+  for (const char* wrong :
+       {"strip_private: x", "strip_private: [true]", "strip_private: false", "prepend: { asn: x }",
+        "prepend: { asn: x, times: 2 }", "prepend: { asn: own, times: x }", "prepend: { times: 2 }", "prepend: []",
+        "replace: { asn: x, with: own }", "replace: { asn: any, with: x }", "replace: { asn: any }", "replace: own",
+        "replace: { asn: [], with: own }", "fib_table: 255", "next_hop: x", "med: x", "ecmp_weight: 0"})
+    EXPECT_EQ(mistakes(std::string{"policies: { p: [ { then: { "} + wrong + " }, accept: true } ] }").size(), 1U)
+        << wrong;
 }
 
 TEST(PolicyYaml, WhatTheLibraryFindsHasItsPlaceToo) {
