@@ -25,6 +25,8 @@ struct Section {
   std::size_t line = 0;
   std::vector<Value> values;
   std::list<Section> sections;
+  std::vector<std::string> parents{};  ///< "NAME : PARENT, PARENT {": paths of sections whose settings it has, too.
+  bool is_parent = false;
 
   [[nodiscard]] const Value* find(std::string_view key) const {
     // Of a key that is given twice the last one holds.
@@ -42,6 +44,19 @@ struct Include {
   std::string text;
   std::size_t line = 0;
 };
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, end);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
 
 /// strongSwan's settings: sections in braces, `key = value` to the end of the line, `#` begins a comment. As in its
 /// own lexer, words of a value are joined by one blank, and quotes may hold anything.
@@ -103,11 +118,17 @@ class Parser {
         includes_.push_back({name, line});
         continue;
       }
-      if (name.find(':') != std::string::npos)
-        return minibgp::unexpected(wrong(line, "a section that refers to another is not understood; write it in full"));
       skip();
+      if (name.starts_with("conn ") || name.starts_with("config setup"))
+        return minibgp::unexpected(wrong(line, "this is ipsec.conf, the older form; write it as swanctl.conf first"));
       if (at_end() || (text_[at_] != '{' && text_[at_] != '='))
         return minibgp::unexpected(wrong(line, "'=' or '{' was expected after a name"));
+      std::vector<std::string> parents;
+      if (const std::size_t colon = name.find(':'); colon != std::string::npos && text_[at_] == '{') {
+        parents = split(name.substr(colon + 1));
+        name = name.substr(0, name.find_last_not_of(" \t\r", colon - (colon == 0 ? 0 : 1)) + 1);
+        if (name.empty() || parents.empty()) return minibgp::unexpected(wrong(line, "a name was expected at ':'"));
+      }
       if (next() == '=') {
         auto read = value();
         if (!read) return minibgp::unexpected(read.error());
@@ -121,6 +142,7 @@ class Parser {
         into.sections.push_back({std::move(name), line, {}, {}});
         same = std::prev(into.sections.end());
       }
+      same->parents.insert(same->parents.end(), parents.begin(), parents.end());
       if (auto read = section(*same, Depth::inside); !read) return read;
     }
   }
@@ -166,18 +188,64 @@ class Parser {
   std::vector<Include> includes_;
 };
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    std::string_view part = text.substr(0, end);
-    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
-    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
+/// Gives sections what their parents have and they have not. A parent is named by its path from the root.
+class Inheritance {
+ public:
+  explicit Inheritance(Section& root) : root_(root) {}
+
+  minibgp::Result<void, std::string> run() { return settle(root_, 0); }
+
+ private:
+  static constexpr unsigned kDepthMax = 32;
+
+  Section* find(std::string_view path) {
+    Section* at = &root_;
+    while (at != nullptr && !path.empty()) {
+      const std::size_t dot = std::min(path.find('.'), path.size());
+      Section* below = nullptr;
+      for (Section& one : at->sections)
+        if (one.name == path.substr(0, dot)) below = &one;
+      at = below;
+      path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    return at;
   }
-  return parts;
-}
+
+  minibgp::Result<void, std::string> settle(Section& section, unsigned depth) {
+    for (const std::string& path : std::exchange(section.parents, {})) {
+      Section* const parent = find(path);
+      if (parent == nullptr || parent == &section || depth > kDepthMax)
+        return minibgp::unexpected(std::to_string(section.line) + ": there is no section '" + path + "' to take from");
+      if (auto settled = settle(*parent, depth + 1); !settled) return settled;
+      parent->is_parent = true;
+      // Not of itself, and not of what is inside it.
+      const Section copy = *parent;
+      add(section, copy);
+    }
+    for (Section& one : section.sections)
+      if (auto settled = settle(one, depth); !settled) return settled;
+    return {};
+  }
+
+  /// What `from` has and `into` has not; sections of one name are joined.
+  static void add(Section& into, const Section& from) {
+    std::vector<Value> values;
+    for (const Value& value : from.values)
+      if (into.find(value.key) == nullptr) values.push_back(value);
+    into.values.insert(into.values.begin(), values.begin(), values.end());
+    for (const Section& one : from.sections) {
+      const auto same = std::find_if(into.sections.begin(), into.sections.end(),
+                                     [&](const Section& own) { return own.name == one.name; });
+      if (same == into.sections.end()) {
+        into.sections.push_back(one);
+      } else {
+        add(*same, one);
+      }
+    }
+  }
+
+  Section& root_;
+};
 
 /// As YAML: quoted where it could be taken for something else.
 std::string scalar(const std::string& text) {
@@ -244,8 +312,6 @@ constexpr Refused kNotConnection[] = {
 constexpr Refused kNotChild[] = {
     {"updown", "routes are bgplite's: write 'static_routes', or a 'peer' for BGP"},
     {"ah_proposals", "only ESP is known here"},
-    {"mark_in", "marks are for VTI devices; tunnels here have an 'if_id'"},
-    {"mark_out", "marks are for VTI devices; tunnels here have an 'if_id'"},
 };
 
 class SwanctlImporter {
@@ -260,8 +326,15 @@ class SwanctlImporter {
     std::string tunnels;
     for (const Section& section : root_.sections) {
       if (section.name == "connections") {
-        for (const Section& connection : section.sections) tunnels += tunnel(connection);
-      } else if (section.name != "secrets") {
+        for (const Section& connection : section.sections) {
+          const bool template_only = connection.is_parent && connection.text("remote_addrs").empty();
+          if (template_only) {
+            leave(connection.line, connection.name, "others take their settings from it; no tunnel is made of it");
+          } else {
+            tunnels += tunnel(connection);
+          }
+        }
+      } else if (section.name != "secrets" && !section.is_parent) {
         leave(section.line, section.name, "charon keeps these; leave them in swanctl.conf");
       }
     }
@@ -408,7 +481,8 @@ class SwanctlImporter {
     const Section& data = child == nullptr ? kNone : *child;
 
     std::string text = "  " + scalar(connection.name) + ":\n" + interface(connection, data) + "    ike:\n";
-    std::set<std::string> done{"local_addrs", "remote_addrs"}, child_done{"if_id_in", "if_id_out", "mode"};
+    std::set<std::string> done{"local_addrs", "remote_addrs", "if_id_in", "if_id_out"};
+    std::set<std::string> child_done{"if_id_in", "if_id_out", "mode", "mark_in", "mark_out"};
     if (connection.find("version") == nullptr)
       leave(connection.line, connection.name, "it takes IKEv1 and IKEv2; imported as version 2");
     text += rows(connection, kConnection, "      ", done);
@@ -431,12 +505,29 @@ class SwanctlImporter {
   std::string interface(const Section& connection, const Section& child) {
     if (const Value* mode = child.find("mode"); mode != nullptr && mode->text != "tunnel")
       leave(*mode, "only tunnel mode is known here");
-    const Value* in = child.find("if_id_in");
-    const Value* out = child.find("if_id_out");
-    if (in == nullptr && out == nullptr) return "    mode: policy\n";
+    const auto find = [&](const char* key) {
+      const Value* const own = child.find(key);
+      return own == nullptr ? connection.find(key) : own;
+    };
+    const Value* in = find("if_id_in");
+    const Value* out = find("if_id_out");
+    if (in == nullptr && out == nullptr) {
+      // A VTI device has a mark for its id. Without either its selectors alone would say what goes into the tunnel:
+      // everything, this host's own traffic included.
+      in = child.find("mark_in");
+      out = child.find("mark_out");
+      if (in == nullptr && out == nullptr) return "    mode: policy\n";
+      for (const Value* const mark : {in, out})
+        if (mark != nullptr)
+          leave(*mark,
+                "marks are for VTI devices; the tunnel has an XFRM interface with this number as its if_id: "
+                "remove the VTI device and what its updown script did");
+    }
     const Value& id = in == nullptr ? *out : *in;
-    if (in == nullptr || out == nullptr || in->text != out->text)
-      leave(id, "if_id_in and if_id_out must be the same here");
+    if (in == nullptr || out == nullptr || in->text != out->text) {
+      for (const Value* const one : {in, out})
+        if (one != nullptr) leave(*one, "if_id_in and if_id_out must be the same here");
+    }
     const auto read = number(id.text);
     if (!read || *read == 0) return leave(id, "give the tunnel an 'if_id', a number of its own"), std::string{};
     std::string text = "    if_id: " + std::to_string(*read) + "\n";
@@ -510,8 +601,9 @@ class SwanctlImporter {
 
 minibgp::Result<Imported, std::string> import_swanctl(std::string_view swanctl_conf) {
   Parser parser{swanctl_conf};
-  const auto root = parser.run();
+  auto root = parser.run();
   if (!root) return minibgp::unexpected(root.error());
+  if (auto settled = Inheritance{*root}.run(); !settled) return minibgp::unexpected(settled.error());
   return SwanctlImporter{*root, parser.includes()}.run();
 }
 
