@@ -182,6 +182,7 @@ std::string FrrLibrary::add_policy(const std::string& wanted_name, std::vector<P
 }
 
 void FrrLibrary::close_what_does_not_compile(FrrNotes& notes) {
+  if (minibgp::compile_policies(made)) return;
   for (minibgp::PolicyDefinition& policy : made.policies) {
     const auto compiled = minibgp::Policy::compile(made, policy.name);
     if (compiled) continue;

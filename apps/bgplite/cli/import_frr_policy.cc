@@ -12,10 +12,12 @@ using minibgp::TermVerdict;
 
 /// How deep parts of route-maps may call each other; our own limit is twice that.
 constexpr unsigned kNestMax = 14;
+/// How many entries of a route-map may be the goals of jumps: what follows each is written out.
+constexpr unsigned kGoalsMax = 32;
 
 constexpr const char* kChanged = "FRR reads the value that an earlier entry set, here it is the route's own";
 
-constexpr const char* kTooDeep = "route-maps call or jump too deep";
+constexpr const char* kTooDeep = "route-maps call or jump too often";
 
 std::string entry_name(const std::string& map, std::uint32_t sequence) {
   return "entry " + std::to_string(sequence) + " of route-map " + map;
@@ -210,14 +212,14 @@ void FrrPolicies::write_jump(const Part& part, Made& made) {
       if (line.at(0) == "set") notes_.no_effect(line.number, "the route is denied afterwards");
     return;
   }
-  if (depth_ >= kNestMax) {
+  Part rest{part.name, target->first, As::called, part.written};
+  if (depth_ >= kNestMax || (made_.count(rest) == 0 && ++goals_[part.name] > kGoalsMax)) {
     made.wrong[made.jump_line] = kTooDeep;
     made.term.edits.clear();
     made.term.call.reset();
     made.term.verdict = TermVerdict::reject;
     return say_closed(part, *here, entries.at(*here), made);
   }
-  Part rest{part.name, target->first, As::called, part.written};
   if (made.term.call) {
     // One term, one call: the second stands in a term of its own with the same conditions.
     PolicyTerm first = made.term;

@@ -112,7 +112,8 @@ class FrrPolicies {
   std::map<Part, std::string> made_;
   std::set<std::string> making_, closed_;
   unsigned depth_ = 0;
-  bool asked_for_ = true;  ///< What is made now is used by a neighbor.
+  std::map<std::string, unsigned> goals_;  ///< Of each route-map, how many entries jumps go to.
+  bool asked_for_ = true;                  ///< What is made now is used by a neighbor.
 };
 
 }  // namespace bgplite::cli

@@ -253,7 +253,7 @@ void FrrRouter::static_route(const FrrLine& line) {
   if (drops(line, at, *prefix)) return;
   Way way{line.number, {}, 0};
   if (const auto gateway = minibgp::parse_address(line.at(at))) {
-    way.via = "gateway: " + line.at(at++);
+    way.via = "gateway: " + yaml_scalar(line.at(at++));
     static const std::set<std::string> kOptions{"tag",         "onlink", "label",    "table", "vrf",
                                                 "nexthop-vrf", "color",  "segments", "bfd",   "metric"};
     const std::string& word = line.at(at);
@@ -399,7 +399,7 @@ std::string FrrRouter::yaml(const Facts& facts) {
 std::string FrrRouter::networks_yaml() {
   std::string text;
   for (const Network& network : networks_) {
-    const std::string prefix = minibgp::to_text(network.prefix);
+    const std::string prefix = yaml_scalar(minibgp::to_text(network.prefix));
     const bool anchored = anchors_.count(network.prefix) != 0;
     const bool routed = statics_.count(network.prefix) != 0;
     // Without an anchor the route may come and go.
@@ -429,7 +429,7 @@ std::string FrrRouter::statics_yaml() const {
       if (distances) all += ", metric: " + std::to_string(way.distance == 0 ? kStaticDistance : way.distance);
       all += " }";
     }
-    text += "  - { prefix: " + minibgp::to_text(prefix) + ", via: [" + all + "] }\n";
+    text += "  - { prefix: " + yaml_scalar(minibgp::to_text(prefix)) + ", via: [" + all + "] }\n";
   }
   return text.empty() ? text : "static_routes:\n" + text;
 }

@@ -83,7 +83,8 @@ void mutate(const std::string& file, Count& count) {
     ++count.lines;
     const Outcome with = outcome_without(whole, i + 1);
     const Outcome without = outcome_without(cli::import_frr(joined(i)), i + 1);
-    const std::string where = std::filesystem::path(file).filename().string() + ":" + std::to_string(i + 1) + ": " + lines[i];
+    const std::string where =
+        std::filesystem::path(file).filename().string() + ":" + std::to_string(i + 1) + ": " + lines[i];
     switch (fate_of(whole, i + 1)) {
       case Fate::listed:
         ++count.listed;
@@ -95,7 +96,8 @@ void mutate(const std::string& file, Count& count) {
       case Fate::without_effect:
         ++count.without_effect;
         // Of the ends of blocks it is said what they are.
-        if (with.yaml != without.yaml && !ends_block(whole, i + 1)) ++count.untrue, ADD_FAILURE() << "said to have no effect: " << where;
+        if (with.yaml != without.yaml && !ends_block(whole, i + 1))
+          ++count.untrue, ADD_FAILURE() << "said to have no effect: " << where;
         break;
     }
   }
@@ -126,7 +128,8 @@ TEST(ImportFrrLines, EachEntryOfTheListSaysWhatFollows) {
       EXPECT_FALSE(one.text.empty()) << file << ":" << one.line;
     }
     // What refuses more than before stands first.
-    const auto calm = std::find_if(imported.left_out.begin(), imported.left_out.end(), [](const auto& one) { return !one.closes; });
+    const auto calm =
+        std::find_if(imported.left_out.begin(), imported.left_out.end(), [](const auto& one) { return !one.closes; });
     EXPECT_TRUE(std::none_of(calm, imported.left_out.end(), [](const auto& one) { return one.closes; })) << file;
   }
 }
@@ -146,7 +149,8 @@ TEST(ImportFrrLines, TheResultPassesCheckOrTheListSaysWhy) {
           << file << ": " << one.text << "\n"
           << imported.yaml;
     }
-    for (const auto& one : imported.left_out) announced += one.why.find("'bgplite check' refuses") != std::string::npos ? 1 : 0;
+    for (const auto& one : imported.left_out)
+      announced += one.why.find("'bgplite check' refuses") != std::string::npos ? 1 : 0;
     EXPECT_LE(errors, announced) << file;
     clean += errors == 0 ? 1 : 0;
   }
