@@ -126,7 +126,8 @@ class Parser {
       std::vector<std::string> parents;
       if (const std::size_t colon = name.find(':'); colon != std::string::npos && text_[at_] == '{') {
         parents = split(name.substr(colon + 1));
-        name = name.substr(0, name.find_last_not_of(" \t\r", colon - (colon == 0 ? 0 : 1)) + 1);
+        name.resize(colon);
+        while (!name.empty() && std::isspace(static_cast<unsigned char>(name.back())) != 0) name.pop_back();
         if (name.empty() || parents.empty()) return minibgp::unexpected(wrong(line, "a name was expected at ':'"));
       }
       if (next() == '=') {
@@ -193,11 +194,9 @@ class Inheritance {
  public:
   explicit Inheritance(Section& root) : root_(root) {}
 
-  minibgp::Result<void, std::string> run() { return settle(root_, 0); }
+  minibgp::Result<void, std::string> run() { return settle(root_); }
 
  private:
-  static constexpr unsigned kDepthMax = 32;
-
   Section* find(std::string_view path) {
     Section* at = &root_;
     while (at != nullptr && !path.empty()) {
@@ -211,19 +210,20 @@ class Inheritance {
     return at;
   }
 
-  minibgp::Result<void, std::string> settle(Section& section, unsigned depth) {
+  /// No section is its own parent, nor is one that it stands in.
+  minibgp::Result<void, std::string> settle(Section& section) {
+    settling_.insert(&section);
     for (const std::string& path : std::exchange(section.parents, {})) {
       Section* const parent = find(path);
-      if (parent == nullptr || parent == &section || depth > kDepthMax)
+      if (parent == nullptr || settling_.count(parent) != 0)
         return minibgp::unexpected(std::to_string(section.line) + ": there is no section '" + path + "' to take from");
-      if (auto settled = settle(*parent, depth + 1); !settled) return settled;
+      if (auto settled = settle(*parent); !settled) return settled;
       parent->is_parent = true;
-      // Not of itself, and not of what is inside it.
-      const Section copy = *parent;
-      add(section, copy);
+      add(section, *parent);
     }
     for (Section& one : section.sections)
-      if (auto settled = settle(one, depth); !settled) return settled;
+      if (auto settled = settle(one); !settled) return settled;
+    settling_.erase(&section);
     return {};
   }
 
@@ -245,6 +245,7 @@ class Inheritance {
   }
 
   Section& root_;
+  std::set<const Section*> settling_;
 };
 
 /// As YAML: quoted where it could be taken for something else.
