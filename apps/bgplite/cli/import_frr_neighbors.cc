@@ -156,7 +156,9 @@ bool FrrNeighbors::by_word(const FrrLine& words, bool no, FrrNeighbor& into, std
   } else if (what == "update-source") {
     set("update-source", words.at(1));
   } else if (what == "interface") {
-    if (words.words.size() != 2 || !minibgp::parse_address(into.name)) return false;
+    // Without an address the neighbor is left out, with all its lines.
+    if (!minibgp::parse_address(into.name)) return notes_.carried(words.number), true;
+    if (words.words.size() != 2) return false;
     set("device", words.at(1));
   } else if (what == "local-as" && !no) {
     local_as(words, into);

@@ -2,6 +2,7 @@
 #include <bgp/text.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace bgplite::cli {
@@ -12,8 +13,8 @@ using minibgp::TermVerdict;
 
 /// How deep parts of route-maps may call each other; our own limit is twice that.
 constexpr unsigned kNestMax = 14;
-/// How many entries of a route-map may be the goals of jumps: what follows each is written out.
-constexpr unsigned kGoalsMax = 32;
+/// What follows the goal of a jump is written out; so many entries of a route-map at most.
+constexpr std::size_t kWrittenOutMax = 5000;
 
 constexpr const char* kChanged = "FRR reads the value that an earlier entry set, here it is the route's own";
 
@@ -213,7 +214,9 @@ void FrrPolicies::write_jump(const Part& part, Made& made) {
     return;
   }
   Part rest{part.name, target->first, As::called, part.written};
-  if (depth_ >= kNestMax || (made_.count(rest) == 0 && ++goals_[part.name] > kGoalsMax)) {
+  std::size_t& written_out = written_out_[part.name];
+  if (made_.count(rest) == 0) written_out += static_cast<std::size_t>(std::distance(target, entries.end()));
+  if (depth_ >= kNestMax || written_out > kWrittenOutMax) {
     made.wrong[made.jump_line] = kTooDeep;
     made.term.edits.clear();
     made.term.call.reset();
@@ -285,10 +288,10 @@ std::string FrrPolicies::source_set_by(const std::string& name) const {
 
 void FrrPolicies::finish() {
   asked_for_ = false;
-  std::set<std::string> made;
-  for (const auto& [part, name] : made_) made.insert(part.name);
-  for (const auto& [name, map] : maps_)
-    if (made.count(name) == 0) static_cast<void>(make({name, 0, As::policy, {}}));
+  for (const auto& [name, map] : maps_) {
+    const auto known = made_.lower_bound({name, 0, As::policy, {}});
+    if (known == made_.end() || known->first.name != name) static_cast<void>(make({name, 0, As::policy, {}}));
+  }
   lists_.finish();
 }
 

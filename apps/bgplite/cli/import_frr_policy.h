@@ -112,8 +112,8 @@ class FrrPolicies {
   std::map<Part, std::string> made_;
   std::set<std::string> making_, closed_;
   unsigned depth_ = 0;
-  std::map<std::string, unsigned> goals_;  ///< Of each route-map, how many entries jumps go to.
-  bool asked_for_ = true;                  ///< What is made now is used by a neighbor.
+  std::map<std::string, std::size_t> written_out_;  ///< Of each route-map, entries that follow goals of jumps.
+  bool asked_for_ = true;                           ///< What is made now is used by a neighbor.
 };
 
 }  // namespace bgplite::cli

