@@ -260,8 +260,8 @@ router bgp 65530
   EXPECT_THAT(left_out(result), ElementsAre(HasSubstr("2: there is one rule of ECMP"),
                                             HasSubstr("10: FRR puts router.asn into the AS_PATH, too")));
   for (const char* key :
-       {"passive: true", "port: 1179", "local_asn: 65002", "ttl: 255", "ttl_security: 2", 
-        "allow_as_in: 3", "as_override: true", "remove_private_as: true", "route_reflector_client: true"})
+       {"passive: true", "port: 1179", "local_asn: 65002", "ttl: 255", "ttl_security: 2", "allow_as_in: 3",
+        "as_override: true", "remove_private_as: true", "route_reflector_client: true"})
     EXPECT_THAT(result.yaml, HasSubstr(key));
   EXPECT_THAT(result.yaml, Not(HasSubstr("enabled"))) << "'no shutdown' is enabled";
   EXPECT_THAT(result.yaml.substr(result.yaml.find("192.0.2.2:"), 60), Not(HasSubstr("enforce_first_as")))
