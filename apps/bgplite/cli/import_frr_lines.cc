@@ -98,9 +98,9 @@ void FrrNotes::add(std::size_t line, const std::string& why, bool closes) {
   Record& record = lines_.at(line);
   record.listed = true;
   // A route-map that two neighbors use is translated twice, and says the same twice.
-  for (Imported::Left& known : left_) {
-    if (known.line != line || known.why != why) continue;
-    known.closes = known.closes || closes;
+  const auto [known, fresh] = said_.emplace(std::pair{line, why}, left_.size());
+  if (!fresh) {
+    left_[known->second].closes = left_[known->second].closes || closes;
     return;
   }
   left_.push_back({line, record.text, why, closes});

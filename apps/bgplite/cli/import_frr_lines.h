@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bgplite::cli {
@@ -69,6 +70,7 @@ class FrrNotes {
 
   std::map<std::size_t, Record> lines_;
   std::vector<Imported::Left> left_;
+  std::map<std::pair<std::size_t, std::string>, std::size_t> said_;  ///< Line and reason -> where in left_.
 };
 
 /// Values by key, where the last line holds. Lines whose value is replaced, repeated or never asked for have no effect.

@@ -135,6 +135,8 @@ void FrrPolicies::read_jump(const FrrLine& line, const FrrMapEntry& entry, std::
 }
 
 std::string FrrPolicies::written_by(const std::string& name, std::set<std::string>& seen) const {
+  // Of a long chain: any attribute.
+  if (seen.size() > kNestMax) return "acelmnop";
   const auto found = maps_.find(name);
   if (found == maps_.end() || !seen.insert(name).second) return {};
   std::string written;
