@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # kind: default
-# seconds: 240
+# seconds: 300
 """`bgplite import frr` of the kinds of configurations that people run: FRR with the original and bgplite with the
 import learn the same routes from the same peer, and the peer learns the same from both."""
 import pathlib
@@ -34,6 +34,7 @@ exit
 
 
 VPC = "ip prefix-list VPC seq 5 permit 192.168.0.0/16 le 24\n"
+TEN = "ip prefix-list TEN seq 5 permit 10.0.0.0/8 le 16\n"
 ONE = "ip prefix-list ONE seq 5 permit 172.16.20.0/24\n"
 CONFIGURATIONS = {
     "the document's": frr(
@@ -57,6 +58,18 @@ CONFIGURATIONS = {
     "a route-map that denies and then permits": frr(
         "",
         VPC + "route-map IN deny 10\n match ip address prefix-list VPC\nexit\nroute-map IN permit 20\nexit\n",
+        "  neighbor 192.0.2.2 route-map IN in\n",
+    ),
+    "a route-map that jumps over entries": frr(
+        "",
+        VPC + "route-map IN permit 5\n match ip address prefix-list VPC\n on-match goto 100\nexit\n"
+        "route-map IN permit 10\nexit\nroute-map IN deny 100\nexit\n",
+        "  neighbor 192.0.2.2 route-map IN in\n",
+    ),
+    "a route-map that goes on and matches nothing more": frr(
+        "",
+        VPC + TEN + "route-map IN permit 5\n match ip address prefix-list VPC\n on-match next\nexit\n"
+        "route-map IN permit 10\n match ip address prefix-list TEN\nexit\n",
         "  neighbor 192.0.2.2 route-map IN in\n",
     ),
     "a route-map out with MED and prepending": frr(

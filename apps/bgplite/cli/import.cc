@@ -4,9 +4,11 @@
 #include <apps/bgplite/cli/import_swanctl.h>
 #include <apps/bgplite/cli/verbs.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -27,29 +29,60 @@ constexpr Source kSources[] = {
      import_swanctl},
 };
 
+nlohmann::ordered_json as_json(const std::vector<Imported::Left>& lines) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Imported::Left& one : lines) {
+    all.push_back({{"line", one.line}, {"text", one.text}, {"why", one.why}});
+    if (one.closes) all.back()["closes"] = true;
+  }
+  return all;
+}
+
+std::string as_text(const Imported::Left& one) {
+  return "line " + std::to_string(one.line) + ": " + one.text + ": " + one.why;
+}
+
+/// What refuses more than before stands first, also on standard error: the daemon that was replaced let it pass.
+void print(const Imported& imported, const std::string& file) {
+  const auto closes = std::count_if(imported.left_out.begin(), imported.left_out.end(),
+                                    [](const Imported::Left& one) { return one.closes; });
+  if (closes != 0) {
+    std::cout << "# CLOSED: because of these lines of " << file << " routes are refused that were accepted before:\n";
+    std::cerr << "bgplite: CLOSED: because of " << closes << " lines of " << file
+              << " routes are refused that were accepted before:\n";
+  }
+  for (const Imported::Left& one : imported.left_out) {
+    if (!one.closes) continue;
+    std::cout << "# " << as_text(one) << '\n';
+    std::cerr << "bgplite: " << as_text(one) << '\n';
+  }
+  std::cout << imported.yaml;
+  const bool more = static_cast<std::size_t>(closes) != imported.left_out.size();
+  if (more) std::cout << "# Not carried over from " << file << " as they are:\n";
+  for (const Imported::Left& one : imported.left_out)
+    if (!one.closes) std::cout << "# " << as_text(one) << '\n';
+  if (!imported.left_out.empty())
+    std::cerr << "bgplite: " << imported.left_out.size() << " lines of " << file
+              << " were not carried over as they are; they are listed "
+              << (closes == 0 ? "at the end\n" : "at the beginning and at the end\n");
+}
+
 Exit run_import(const Source& source, const std::string& file, const Common& common) {
   std::string error;
   const auto octets = read_whole_file(file, error);
   if (!octets) return fail(Exit::io, file + ": " + error);
   const auto imported = source.import({reinterpret_cast<const char*>(octets->data()), octets->size()});
   if (!imported) return fail(Exit::bad_input, file + ":" + imported.error());
-  // Another kind of file parses as nothing.
   if (imported->yaml.empty()) return fail(Exit::bad_input, file + ": nothing of " + source.file + " was found in it");
   if (common.json) {
-    nlohmann::ordered_json left = nlohmann::ordered_json::array();
-    for (const Imported::Left& one : imported->left_out)
-      left.push_back({{"line", one.line}, {"text", one.text}, {"why", one.why}});
-    std::cout << nlohmann::ordered_json{{"yaml", imported->yaml}, {"left_out", left}}.dump(2) << '\n';
+    std::cout << nlohmann::ordered_json{{"yaml", imported->yaml},
+                                        {"left_out", as_json(imported->left_out)},
+                                        {"without_effect", as_json(imported->without_effect)}}
+                     .dump(2)
+              << '\n';
     return Exit::ok;
   }
-  std::cout << imported->yaml;
-  // As comments behind the configuration, so that the whole is a file that works.
-  for (const Imported::Left& one : imported->left_out)
-    std::cout << "# " << file << ':' << one.line << ": " << one.text << "  -- " << one.why << '\n';
-  // To the error stream, where it is seen although the output goes into a file.
-  if (!imported->left_out.empty())
-    std::cerr << "bgplite: " << imported->left_out.size() << " lines of " << file
-              << " were not carried over as they are; they are listed at the end\n";
+  print(*imported, file);
   return Exit::ok;
 }
 

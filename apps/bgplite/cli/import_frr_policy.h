@@ -1,110 +1,119 @@
-/// FRR's route-maps and lists as values, and what they are in our language.
+/// FRR's route-maps as policies of our language. What an entry says and we cannot makes the entry refuse what its other
+/// conditions match: a route never gets further than in FRR.
 ///
 /// FRR tests an entry's matches against the route as earlier entries changed it (on-match next, call); we test the
-/// route as it arrived. Where that could make a difference the line is reported.
+/// route as it arrived. A match on what an earlier entry may have changed counts as one that we cannot say.
 #pragma once
 
+#include <apps/bgplite/cli/import_frr_lists.h>
 #include <bgp/policy_definition.h>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 namespace bgplite::cli {
 
-/// A line split into words.
-struct FrrLine {
-  std::size_t number = 0;
-  std::vector<std::string> words;
-  [[nodiscard]] const std::string& at(std::size_t i) const;
-  /// The words from `i` on, blank-separated.
-  [[nodiscard]] std::string from(std::size_t i) const;
-};
-
-struct FrrListEntry {
-  std::uint32_t sequence = 0;
-  bool permit = true;
-  std::vector<minibgp::PolicyMatch> matches;  ///< All hold for the entry; none: it matches everything.
-};
-/// prefix-list, as-path access-list, community-list...: the first entry that matches decides; none: no match.
-struct FrrList {
-  std::vector<FrrListEntry> entries;
-  bool incomplete = false;  ///< An entry could not be carried over.
-};
-
 struct FrrMapEntry {
+  std::size_t line = 0;
   bool permit = true;
   std::vector<FrrLine> lines;  ///< match, set, call, on-match, continue.
 };
 struct FrrMap {
   std::map<std::uint32_t, FrrMapEntry> entries;  ///< By sequence.
+  std::vector<std::size_t> not_read;             ///< Lines of it that were no entry: it refuses everything.
 };
+
+/// The conditions of "match" lines.
+class FrrMatches {
+ public:
+  explicit FrrMatches(FrrLists& lists) : lists_(lists) {}
+  using Matches = std::vector<minibgp::PolicyMatch>;
+  /// Adds what the line says. Otherwise why it cannot be said; empty: it was added.
+  [[nodiscard]] std::string add(const FrrLine& line, Matches& into);
+
+ private:
+  std::string by_list(const std::string& kind, const std::string& name, Matches& into);
+  std::string address(const FrrLine& line, Matches& into);
+  std::string community(const FrrLine& line, Matches& into);
+  std::string as_path(const FrrLine& line, Matches& into);
+  std::string prefix_length(const FrrLine& line, Matches& into);
+  std::string number(const FrrLine& line, Matches& into);
+  std::string origin(const FrrLine& line, Matches& into);
+  std::string next_hop(const FrrLine& line, Matches& into);
+  std::string peer(const FrrLine& line, Matches& into);
+
+  FrrLists& lists_;
+};
+
+enum class FrrSet : std::uint8_t {
+  carried,
+  harmless,  ///< Cannot be said, and no filter depends on it.
+  unsaid,    ///< Cannot be said: the entry refuses.
+};
+/// Adds what a "set" line says.
+[[nodiscard]] FrrSet frr_set_line(const FrrLine& line, FrrLists& lists, std::vector<minibgp::PolicyEdit>& into);
+/// The attribute that a match line reads or a set line writes; the same letter is the same attribute, a blank none.
+[[nodiscard]] char frr_attribute_of(const FrrLine& line);
 
 class FrrPolicies {
  public:
-  using Report = std::function<void(std::size_t line, const std::string& why)>;
-  explicit FrrPolicies(Report report) : report_(std::move(report)) {}
+  FrrPolicies(FrrNotes& notes, FrrLists& lists, FrrLibrary& library)
+      : notes_(notes), lists_(lists), library_(library), matches_(lists) {}
 
-  /// Takes a line that defines a list, or reports it. False: it is none of these.
-  bool list_line(const FrrLine& line);
-  FrrMapEntry& map_entry(const std::string& name, std::uint32_t sequence, bool permit);
+  /// A line that opens an entry, and each line of it.
+  void begin_entry(const FrrLine& line);
+  void entry_line(const FrrLine& line);
+  /// A line that should have opened an entry, or takes one back: the route-map refuses everything.
+  void not_an_entry(const FrrLine& line);
 
-  /// The policy for a neighbor's route-map, or for one of its lists; made when first asked for.
+  [[nodiscard]] bool defined(const std::string& name) const { return maps_.count(name) != 0; }
+  /// The policy for a neighbor's route-map, made when first asked for.
   [[nodiscard]] std::string policy_for_map(const std::string& name);
-  /// A condition that holds when FRR's list permits the route. `kind`: "prefix-list", "as-path", ...
-  [[nodiscard]] minibgp::PolicyMatch permitted_by(const std::string& kind, const std::string& name);
-  /// A policy made of terms written elsewhere.
-  std::string add_policy(const std::string& wanted_name, std::vector<minibgp::PolicyTerm> terms);
-  /// Everything made so far, and the maps nobody asked for.
-  [[nodiscard]] minibgp::PolicyLibrary take();
+  /// Whether entries of the policy refuse what they could not translate. For maps that were asked for.
+  [[nodiscard]] bool refuses_more(const std::string& name) const { return closed_.count(name) != 0; }
+  /// The one action of a route-map that sets a source address and nothing else; nothing: it does more.
+  [[nodiscard]] std::string source_set_by(const std::string& name) const;
+  /// Makes what was not asked for, so that no policy is lost.
+  void finish();
 
  private:
   enum class As : std::uint8_t { policy, called };
-
-  bool prefix_list(const FrrLine& line, minibgp::Family family);
-  bool as_path_list(const FrrLine& line);
-  bool community_list(const FrrLine& line, const std::string& kind);
-  void add_entry(const std::string& kind, const std::string& name, FrrListEntry entry);
-  [[nodiscard]] std::string make_map(const std::string& name, As as);
-  /// An entry of a route-map as a term. Not usable: a line could not be carried over.
-  struct MadeEntry {
-    minibgp::PolicyTerm term;
-    bool usable = true;
-    bool goes_on = false;
+  /// A route-map, or what of it follows from an entry on.
+  struct Part {
+    std::string name;
+    std::uint32_t from = 0;
+    As as = As::policy;
+    std::string written;  ///< Attributes that were changed before it is reached.
+    [[nodiscard]] auto key() const { return std::tie(name, from, as, written); }
+    bool operator<(const Part& other) const { return key() < other.key(); }
   };
-  void map_line(const FrrLine& line, const FrrMapEntry& entry, const std::string& next, const std::string& written,
-                MadeEntry& made);
-  void report_unusable(std::uint32_t sequence, const FrrMapEntry& entry) const;
-  /// Whether a policy made so far has a condition on one of these attributes.
-  [[nodiscard]] bool reads_one_of(const std::string& policy, const std::string& attributes) const;
-  // One for each way a "match" line goes on. False: it was reported.
-  using Matches = std::vector<minibgp::PolicyMatch>;
-  [[nodiscard]] bool match_line(const FrrLine& line, Matches& into);
-  bool match_list(const FrrLine& line, Matches& into, const std::string& kind, const std::string& name);
-  bool match_community(const FrrLine& line, Matches& into);
-  bool match_prefix_length(const FrrLine& line, Matches& into);
-  bool match_number(const FrrLine& line, Matches& into);
-  bool match_origin(const FrrLine& line, Matches& into);
-  bool match_next_hop_address(const FrrLine& line, Matches& into);
-  bool match_next_hop_list(const FrrLine& line, Matches& into);
-  bool match_peer(const FrrLine& line, Matches& into);
-  bool match_rpki(const FrrLine& line, Matches& into);
-  bool refuse(const FrrLine& line, const std::string& why) const;
-  [[nodiscard]] bool set_line(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);
-  [[nodiscard]] bool delete_communities(const FrrLine& line, std::vector<minibgp::PolicyEdit>& into);
-  [[nodiscard]] std::string unique_name(const std::string& wanted);
+  struct Made;  // One entry as terms.
 
-  Report report_;
-  std::map<std::pair<std::string, std::string>, FrrList> lists_;  ///< By kind and name.
+  [[nodiscard]] std::string make(const Part& part);
+  [[nodiscard]] Made make_entry(const Part& part, std::uint32_t sequence, const FrrMapEntry& entry);
+  void read_line(const FrrLine& line, const Part& part, const FrrMapEntry& entry, Made& made);
+  void read_jump(const FrrLine& line, const FrrMapEntry& entry, std::uint32_t sequence, Made& made);
+  [[nodiscard]] static std::string command_of(const FrrLine& line);
+  void list(std::size_t line, const std::string& why);
+  void write_jump(const Part& part, Made& made);
+  void say_closed(const Part& part, std::uint32_t sequence, const FrrMapEntry& entry, const Made& made);
+  [[nodiscard]] std::string written_by(const std::string& name, std::set<std::string>& seen) const;
+
+  FrrNotes& notes_;
+  FrrLists& lists_;
+  FrrLibrary& library_;
+  FrrMatches matches_;
   std::map<std::string, FrrMap> maps_;
-  minibgp::PolicyLibrary library_;
-  std::set<std::string> names_;
-  std::map<std::pair<std::string, std::string>, std::string> made_;  ///< Kind and FRR's name -> ours.
-  std::set<std::string> making_;
+  FrrMapEntry* entry_ = nullptr;
+  std::map<Part, std::string> made_;
+  std::set<std::string> making_, closed_;
+  unsigned depth_ = 0;
+  std::map<std::string, std::size_t> written_out_;  ///< Of each route-map, entries that follow goals of jumps.
+  bool asked_for_ = true;                           ///< What is made now is used by a neighbor.
 };
 
 }  // namespace bgplite::cli

@@ -25,6 +25,8 @@ struct Section {
   std::size_t line = 0;
   std::vector<Value> values;
   std::list<Section> sections;
+  std::vector<std::string> parents{};  ///< "NAME : PARENT, PARENT {": paths of sections whose settings it has, too.
+  bool is_parent = false;
 
   [[nodiscard]] const Value* find(std::string_view key) const {
     // Of a key that is given twice the last one holds.
@@ -42,6 +44,19 @@ struct Include {
   std::string text;
   std::size_t line = 0;
 };
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, end);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
 
 /// strongSwan's settings: sections in braces, `key = value` to the end of the line, `#` begins a comment. As in its
 /// own lexer, words of a value are joined by one blank, and quotes may hold anything.
@@ -64,7 +79,6 @@ class Parser {
     if (text_[at_] == '\n') ++line_;
     return text_[at_++];
   }
-  // Up to the line's end, which skip() takes with next(): that counts the lines.
   void skip_comment() {
     while (!at_end() && text_[at_] != '\n') ++at_;
   }
@@ -85,7 +99,6 @@ class Parser {
   }
 
   minibgp::Result<void, std::string> section(Section& into, Depth depth) {
-    // For the error: the line of the '{', not the end of the file.
     const std::size_t opened = line_;
     while (true) {
       skip();
@@ -101,17 +114,22 @@ class Parser {
       const std::size_t line = line_;
       std::string name = word("#{}=\n");
       if (name.empty()) return minibgp::unexpected(wrong(line, "a name was expected"));
-      // An include has neither '=' nor '{' behind it. A section may be called "include" all the same.
       if (name.starts_with("include ") && (at_end() || text_[at_] != '{')) {
         includes_.push_back({name, line});
         continue;
       }
-      // strongSwan's inheritance of sections: the values would be missing.
-      if (name.find(':') != std::string::npos)
-        return minibgp::unexpected(wrong(line, "a section that refers to another is not understood; write it in full"));
       skip();
+      if (name.starts_with("conn ") || name.starts_with("config setup"))
+        return minibgp::unexpected(wrong(line, "this is ipsec.conf, the older form; write it as swanctl.conf first"));
       if (at_end() || (text_[at_] != '{' && text_[at_] != '='))
         return minibgp::unexpected(wrong(line, "'=' or '{' was expected after a name"));
+      std::vector<std::string> parents;
+      if (const std::size_t colon = name.find(':'); colon != std::string::npos && text_[at_] == '{') {
+        parents = split(name.substr(colon + 1));
+        name.resize(colon);
+        while (!name.empty() && std::isspace(static_cast<unsigned char>(name.back())) != 0) name.pop_back();
+        if (name.empty() || parents.empty()) return minibgp::unexpected(wrong(line, "a name was expected at ':'"));
+      }
       if (next() == '=') {
         auto read = value();
         if (!read) return minibgp::unexpected(read.error());
@@ -125,6 +143,7 @@ class Parser {
         into.sections.push_back({std::move(name), line, {}, {}});
         same = std::prev(into.sections.end());
       }
+      same->parents.insert(same->parents.end(), parents.begin(), parents.end());
       if (auto read = section(*same, Depth::inside); !read) return read;
     }
   }
@@ -137,7 +156,6 @@ class Parser {
   }
 
   minibgp::Result<std::string, std::string> value() {
-    // The blanks between words are one; those at both ends are none.
     std::string text;
     bool blank = false;
     const auto begin_word = [&] {
@@ -149,7 +167,6 @@ class Parser {
         const std::size_t line = line_;
         next();
         while (!at_end() && text_[at_] != '"') {
-          // The character behind a backslash is taken as it is.
           if (text_[at_] == '\\' && at_ + 1 < text_.size()) next();
           text += next();
         }
@@ -172,18 +189,64 @@ class Parser {
   std::vector<Include> includes_;
 };
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    std::string_view part = text.substr(0, end);
-    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
-    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
+/// Gives sections what their parents have and they have not. A parent is named by its path from the root.
+class Inheritance {
+ public:
+  explicit Inheritance(Section& root) : root_(root) {}
+
+  minibgp::Result<void, std::string> run() { return settle(root_); }
+
+ private:
+  Section* find(std::string_view path) {
+    Section* at = &root_;
+    while (at != nullptr && !path.empty()) {
+      const std::size_t dot = std::min(path.find('.'), path.size());
+      Section* below = nullptr;
+      for (Section& one : at->sections)
+        if (one.name == path.substr(0, dot)) below = &one;
+      at = below;
+      path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    return at;
   }
-  return parts;
-}
+
+  /// No section is its own parent, nor is one that it stands in.
+  minibgp::Result<void, std::string> settle(Section& section) {
+    settling_.insert(&section);
+    for (const std::string& path : std::exchange(section.parents, {})) {
+      Section* const parent = find(path);
+      if (parent == nullptr || settling_.count(parent) != 0)
+        return minibgp::unexpected(std::to_string(section.line) + ": there is no section '" + path + "' to take from");
+      if (auto settled = settle(*parent); !settled) return settled;
+      parent->is_parent = true;
+      add(section, *parent);
+    }
+    for (Section& one : section.sections)
+      if (auto settled = settle(one); !settled) return settled;
+    settling_.erase(&section);
+    return {};
+  }
+
+  /// What `from` has and `into` has not; sections of one name are joined.
+  static void add(Section& into, const Section& from) {
+    std::vector<Value> values;
+    for (const Value& value : from.values)
+      if (into.find(value.key) == nullptr) values.push_back(value);
+    into.values.insert(into.values.begin(), values.begin(), values.end());
+    for (const Section& one : from.sections) {
+      const auto same = std::find_if(into.sections.begin(), into.sections.end(),
+                                     [&](const Section& own) { return own.name == one.name; });
+      if (same == into.sections.end()) {
+        into.sections.push_back(one);
+      } else {
+        add(*same, one);
+      }
+    }
+  }
+
+  Section& root_;
+  std::set<const Section*> settling_;
+};
 
 /// As YAML: quoted where it could be taken for something else.
 std::string scalar(const std::string& text) {
@@ -191,9 +254,7 @@ std::string scalar(const std::string& text) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view{"-_./+"}.find(c) != std::string_view::npos;
   });
-  // A '-' at the begin could be an item of a list.
   if (plain && text.front() != '-') return text;
-  // A string of JSON is one of YAML. replace: a file may have octets that are no UTF-8.
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -217,7 +278,6 @@ constexpr Row kConnection[] = {
     {"proposals", "proposals", Kind::texts},
     {"encap", "encap", Kind::flag},
     {"mobike", "mobike", Kind::flag},
-    // Only these: where both have the same default nothing is written.
     {"dpd_delay", "dpd_delay", Kind::time, "0s"},
     {"dpd_timeout", "dpd_timeout", Kind::time},
     {"rekey_time", "rekey_time", Kind::time},
@@ -253,15 +313,12 @@ constexpr Refused kNotConnection[] = {
 constexpr Refused kNotChild[] = {
     {"updown", "routes are bgplite's: write 'static_routes', or a 'peer' for BGP"},
     {"ah_proposals", "only ESP is known here"},
-    {"mark_in", "marks are for VTI devices; tunnels here have an 'if_id'"},
-    {"mark_out", "marks are for VTI devices; tunnels here have an 'if_id'"},
 };
 
 class SwanctlImporter {
  public:
   SwanctlImporter(const Section& root, const std::vector<Include>& includes) : root_(root) {
     for (const Include& include : includes) leave(include.line, include.text, "import each of these files, too");
-    // Known from the start: connections look for their secrets.
     for (const Section& section : root.sections)
       if (section.name == "secrets") secrets_ = &section;
   }
@@ -270,12 +327,18 @@ class SwanctlImporter {
     std::string tunnels;
     for (const Section& section : root_.sections) {
       if (section.name == "connections") {
-        for (const Section& connection : section.sections) tunnels += tunnel(connection);
-      } else if (section.name != "secrets") {
+        for (const Section& connection : section.sections) {
+          const bool template_only = connection.is_parent && connection.text("remote_addrs").empty();
+          if (template_only) {
+            leave(connection.line, connection.name, "others take their settings from it; no tunnel is made of it");
+          } else {
+            tunnels += tunnel(connection);
+          }
+        }
+      } else if (section.name != "secrets" && !section.is_parent) {
         leave(section.line, section.name, "charon keeps these; leave them in swanctl.conf");
       }
     }
-    // After the connections, which have chosen their keys.
     secrets();
     std::stable_sort(left_.begin(), left_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
     if (tunnels.empty()) return {{}, std::move(left_)};
@@ -311,7 +374,6 @@ class SwanctlImporter {
         break;
       }
       case Kind::time:
-        // Here times are whole seconds.
         if (const auto time = parse_duration(value.text); time && time->count() % 1000 == 0)
           return std::to_string(time->count() / 1000) + "s";
         break;
@@ -328,7 +390,6 @@ class SwanctlImporter {
 
   static std::optional<std::uint32_t> number(std::string_view text) {
     int base = 10;
-    // if_ids and marks are often written so.
     if (text.starts_with("0x")) base = 16, text.remove_prefix(2);
     std::uint32_t read = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), read, base);
@@ -346,7 +407,6 @@ class SwanctlImporter {
       if (value == nullptr) {
         if (!row.fallback.empty()) text += indent + std::string{row.ours} + ": " + std::string{row.fallback} + "\n";
       } else if (value->text == "0" && row.theirs == "version") {
-        // swanctl's 0 means both versions, which a tunnel here has not.
         leave(*value, "imported as version 2");
       } else if (const auto ours = written(row, *value)) {
         text += indent + std::string{row.ours} + ": " + *ours + "\n";
@@ -366,7 +426,6 @@ class SwanctlImporter {
       if (no != std::end(refused)) {
         leave(value, std::string{no->why});
       } else if (from.find(value.key) == &value) {
-        // Of a key that is given twice only the last one, which find() returns.
         text += (text.empty() ? "" : ", ") + scalar(value.key) + ": " + scalar(value.text);
       }
     }
@@ -378,11 +437,9 @@ class SwanctlImporter {
     std::string text;
     const auto add = [&](const std::string& one) { text += (text.empty() ? "" : ", ") + one; };
     if (const Value* addresses = connection.find(which + "_addrs"))
-      // %any is what no address means here.
       if (addresses->text != "%any") add("address: " + scalars(split(addresses->text)));
     bool first = true;
     for (const Section& section : connection.sections) {
-      // "local", "local-1", "local1": rounds of authentication.
       if (!section.name.starts_with(which)) continue;
       if (!std::exchange(first, false)) {
         leave(section.line, section.name, "one round of authentication is known here");
@@ -403,7 +460,6 @@ class SwanctlImporter {
       // strongSwan's default, not ours.
       if (section.find("auth") == nullptr) add("auth: pubkey");
     }
-    // No section at all: the default as well.
     if (first) add("auth: pubkey");
     return text.empty() ? "" : "      " + which + ": { " + text + " }\n";
   }
@@ -421,14 +477,13 @@ class SwanctlImporter {
         if (child == nullptr) child = &one;
       }
     }
-    // So that all that is asked of a child is asked of an empty one.
     static const Section kNone;
     if (child == nullptr) leave(connection.line, connection.name, "it has no child");
     const Section& data = child == nullptr ? kNone : *child;
 
     std::string text = "  " + scalar(connection.name) + ":\n" + interface(connection, data) + "    ike:\n";
-    // Taken care of in interface(), or by end().
-    std::set<std::string> done{"local_addrs", "remote_addrs"}, child_done{"if_id_in", "if_id_out", "mode"};
+    std::set<std::string> done{"local_addrs", "remote_addrs", "if_id_in", "if_id_out"};
+    std::set<std::string> child_done{"if_id_in", "if_id_out", "mode", "mark_in", "mark_out"};
     if (connection.find("version") == nullptr)
       leave(connection.line, connection.name, "it takes IKEv1 and IKEv2; imported as version 2");
     text += rows(connection, kConnection, "      ", done);
@@ -438,7 +493,6 @@ class SwanctlImporter {
     if (!certificates.empty()) text += "      certificates: " + scalars(certificates) + "\n";
     text += psk(connection);
     text += rows(data, kChild, "      ", child_done);
-    // These stand in a mapping of their own.
     std::string times = rows(data, kChildTimes, "        ", child_done);
     if (const std::string more = extra(data, kNotChild, child_done); !more.empty())
       times += "        extra: { " + more + " }\n";
@@ -452,17 +506,33 @@ class SwanctlImporter {
   std::string interface(const Section& connection, const Section& child) {
     if (const Value* mode = child.find("mode"); mode != nullptr && mode->text != "tunnel")
       leave(*mode, "only tunnel mode is known here");
-    const Value* in = child.find("if_id_in");
-    const Value* out = child.find("if_id_out");
-    if (in == nullptr && out == nullptr) return "    mode: policy\n";
+    const auto find = [&](const char* key) {
+      const Value* const own = child.find(key);
+      return own == nullptr ? connection.find(key) : own;
+    };
+    const Value* in = find("if_id_in");
+    const Value* out = find("if_id_out");
+    if (in == nullptr && out == nullptr) {
+      // A VTI device has a mark for its id. Without either its selectors alone would say what goes into the tunnel:
+      // everything, this host's own traffic included.
+      in = child.find("mark_in");
+      out = child.find("mark_out");
+      if (in == nullptr && out == nullptr) return "    mode: policy\n";
+      for (const Value* const mark : {in, out})
+        if (mark != nullptr)
+          leave(*mark,
+                "marks are for VTI devices; the tunnel has an XFRM interface with this number as its if_id: "
+                "remove the VTI device and what its updown script did");
+    }
     const Value& id = in == nullptr ? *out : *in;
-    if (in == nullptr || out == nullptr || in->text != out->text)
-      leave(id, "if_id_in and if_id_out must be the same here");
+    if (in == nullptr || out == nullptr || in->text != out->text) {
+      for (const Value* const one : {in, out})
+        if (one != nullptr) leave(*one, "if_id_in and if_id_out must be the same here");
+    }
     const auto read = number(id.text);
     if (!read || *read == 0) return leave(id, "give the tunnel an 'if_id', a number of its own"), std::string{};
     std::string text = "    if_id: " + std::to_string(*read) + "\n";
     // An interface that has this if_id already is used under its own name.
-    // 15 characters are what the kernel takes (IFNAMSIZ).
     if (connection.name.size() > 15) text += "    interface: ipsec" + std::to_string(*read) + "\n";
     return text;
   }
@@ -488,9 +558,7 @@ class SwanctlImporter {
       std::size_t own = 0, matching = 0;
       for (const Value& value : secret.values)
         if (value.key.starts_with("id")) ++own, matching += ids.count(value.text);
-      // A secret without identities counts, but less than one that has one of them.
       const std::size_t score = own == 0 ? 1 : matching * 2;
-      // By name, because the loop may run over an empty list of its own.
       if (score > most) most = score, best = find_secret(secret.name);
     }
     const std::string file = "/etc/bgplite/psk/" + connection.name;
@@ -534,8 +602,9 @@ class SwanctlImporter {
 
 minibgp::Result<Imported, std::string> import_swanctl(std::string_view swanctl_conf) {
   Parser parser{swanctl_conf};
-  const auto root = parser.run();
+  auto root = parser.run();
   if (!root) return minibgp::unexpected(root.error());
+  if (auto settled = Inheritance{*root}.run(); !settled) return minibgp::unexpected(settled.error());
   return SwanctlImporter{*root, parser.includes()}.run();
 }
 

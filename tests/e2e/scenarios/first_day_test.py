@@ -24,6 +24,8 @@ DOCUMENT = needs.REPOSITORY / "docs/first-day.md"
 ONE_WAY, BOTH_WAYS = ("169.254.10.1",), ("169.254.10.1", "169.254.20.1")
 # The strongSwan document's FRR block.
 FRR = """\
+frr version 8.4
+frr defaults traditional
 route-map allow-all permit 1
 exit
 

@@ -214,6 +214,35 @@ connections { vco1 { version = 2
               ElementsAre("2: vco1: no secret is for it: write its key into /etc/bgplite/psk/vco1"));
 }
 
+TEST(ImportSwanctl, ASectionHasWhatItsParentsHave) {
+  const cli::Imported result =
+      imported_swanctl(read_file(std::string{IMPORT_CORPUS} + "/section-from-template.swanctl"));
+  const Config config = loaded(result);
+  ASSERT_EQ(config.tunnels.size(), 1U);
+  EXPECT_EQ(config.tunnels.at("aws1").options.if_id, 42U);
+  EXPECT_EQ(config.tunnels.at("aws1").options.ike->remote_addresses, std::vector<std::string>{"198.51.100.10"});
+  EXPECT_THAT(result.yaml, HasSubstr("psk_file: /etc/bgplite/psk/aws1")) << "auth = psk is the parent's";
+  EXPECT_THAT(swanctl_left_out(result)[0], HasSubstr("2: tpl: others take their settings from it"));
+}
+
+TEST(ImportSwanctl, AnIfIdOfTheConnectionIsThatOfItsChild) {
+  const Config config = loaded(imported_swanctl(read_file(std::string{IMPORT_CORPUS} + "/connection-if-id.swanctl")));
+  EXPECT_EQ(config.tunnels.at("azure").options.mode, minibgp::xfrm::Mode::interface);
+  EXPECT_EQ(config.tunnels.at("azure").options.if_id, 55U);
+}
+
+/// Taken for policies alone, 0.0.0.0/0 on both sides would cut the host off.
+TEST(ImportSwanctl, AVtiDeviceBecomesAnInterface) {
+  const cli::Imported result = imported_swanctl(read_file(std::string{IMPORT_CORPUS} + "/marks.swanctl"));
+  const Config config = loaded(result);
+  EXPECT_EQ(config.tunnels.at("aws1").options.mode, minibgp::xfrm::Mode::interface);
+  EXPECT_EQ(config.tunnels.at("aws1").options.if_id, 100U);
+  std::string all;
+  for (const std::string& one : swanctl_left_out(result)) all += one + "\n";
+  EXPECT_THAT(all, HasSubstr("12: mark_in = 100: marks are for VTI devices"));
+  EXPECT_THAT(all, HasSubstr("13: mark_out = 100: marks are for VTI devices"));
+}
+
 TEST(ImportSwanctl, WhatHasNoPlaceHereIsListedWithItsLine) {
   const cli::Imported result = imported_swanctl(R"(include conf.d/*.conf
 connections {
@@ -324,7 +353,13 @@ TEST(ImportSwanctl, WrongInputIsRefusedWithItsLine) {
       {"connections {\n  a\n}\n", "w.conf:2: '=' or '{' was expected after a name"},
       {"connections {\n  = 5\n}\n", "w.conf:2: a name was expected"},
       {"connections {\n a {\n x = \"open\n } }\n", "w.conf:3: a text without its closing quote"},
-      {"connections {\n a : b {\n } }\n", "w.conf:2: a section that refers to another is not understood"},
+      {"connections {\n a : b {\n } }\n", "w.conf:2: there is no section 'b' to take from"},
+      {"connections {\n a : connections.a {\n } }\n", "w.conf:2: there is no section 'connections.a' to take from"},
+      {"connections {\n a : connections {\n } }\n", "w.conf:2: there is no section 'connections' to take from"},
+      {"connections {\n a : connections.b {\n }\n b : connections.a {\n } }\n",
+       "w.conf:4: there is no section 'connections.a' to take from"},
+      {"connections {\n : b {\n } }\n", "w.conf:2: a name was expected at ':'"},
+      {"config setup\n uniqueids=no\nconn a\n left=192.0.2.1\n", "w.conf:1: this is ipsec.conf, the older form"},
       {"", "w.conf: nothing of swanctl.conf was found in it"},
       {"router bgp 65001\n neighbor 192.0.2.1 remote-as 5\n", "w.conf:1: '=' or '{' was expected"},
   };
