@@ -42,7 +42,16 @@ void add_test(Verbs& verbs, CLI::App& policy) {
   verb.add_option("--min-coverage", options->min_coverage, "Fail below this coverage, in percent")
       ->check(CLI::Range(0, 100));
   verb.add_option("--junit", options->junit, "Write a JUnit XML report to this file");
+  verb.add_flag("--tap", options->tap, "Print TAP version 13 instead of text");
   verb.add_flag("--mutate", options->mutate, "Break the policies in every small way; fail if no case notices");
+  verb.add_option("--min-killed", options->min_killed, "Fail when less of the mutants is killed, in percent")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  verb.add_option("--mutate-sample", options->mutate_sample,
+                  "Of sets with more than 1000 entries, mutate so many entries of each")
+      ->capture_default_str();
+  verb.add_option("--filter", options->filter, "Only cases with this text in 'group / name'");
+  verb.add_flag("--fail-fast", options->fail_fast, "End with the first case that fails");
   verbs.action(verb, [options, &common = verbs.common()] { return run_policy_test(*options, common); });
 }
 

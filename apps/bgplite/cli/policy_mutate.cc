@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace bgplite::cli {
@@ -330,19 +331,19 @@ Actions other_values(const PolicyEdit& one) {
 
 class Mutator {
  public:
-  Mutator(const PolicyLibrary& library, const std::function<void(const Mutant&)>& use, std::size_t set_entries_max)
-      : mutant_{"", {}, library}, use_(use), set_entries_max_(set_entries_max) {}
+  Mutator(const PolicyLibrary& library, const MutantOptions& options, const std::function<void(const Mutant&)>& use)
+      : mutant_{"", {}, library}, options_(options), use_(use) {}
 
-  void run(const std::set<std::string>& roots) {
-    for (const std::string& root : roots) find(root);
-    for (PolicyDefinition& definition : mutant_.library.policies)
-      if (policies_.count(definition.name) != 0) policy(definition);
+  std::vector<SampledSet> run() {
+    for (const PolicyDefinition& definition : mutant_.library.policies) find_sets(definition);
+    for (PolicyDefinition& definition : mutant_.library.policies) policy(definition);
     sets(mutant_.library.prefix_sets);
     sets(mutant_.library.asn_sets);
     sets(mutant_.library.community_sets);
     sets(mutant_.library.extended_community_sets);
     sets(mutant_.library.large_community_sets);
     sets(mutant_.library.next_hop_sets);
+    return std::move(sampled_);
   }
 
  private:
@@ -358,16 +359,11 @@ class Mutator {
     std::swap(at, other);
   }
 
-  void find(const std::string& name) {
-    for (const PolicyDefinition& definition : mutant_.library.policies) {
-      // Policies may call each other: each is looked into once.
-      if (definition.name != name || !policies_.insert(name).second) continue;
-      for (const PolicyTerm& term : definition.terms) {
-        if (term.call) find(term.call->name);
-        for (const PolicyMatch& one : term.matches) names_in(one);
-        for (const PolicyEdit& one : term.edits)
-          std::visit([this](const auto& action) { remember_sets(action); }, one.action);
-      }
+  void find_sets(const PolicyDefinition& definition) {
+    for (const PolicyTerm& term : definition.terms) {
+      for (const PolicyMatch& one : term.matches) names_in(one);
+      for (const PolicyEdit& one : term.edits)
+        std::visit([this](const auto& action) { remember_sets(action); }, one.action);
     }
   }
   void names_in(const PolicyMatch& one) {
@@ -376,8 +372,6 @@ class Mutator {
     } else if (const auto* lists = std::get_if<match::AnyOf>(&one.condition)) {
       for (const auto& all : lists->any)
         for (const PolicyMatch& each : all) names_in(each);
-    } else if (const auto* asked = std::get_if<match::PolicyAccepts>(&one.condition)) {
-      find(asked->policy.name);
     } else {
       std::visit([this](const auto& condition) { remember_sets(condition); }, one.condition);
     }
@@ -441,31 +435,41 @@ class Mutator {
   template <typename Item>
   void sets(std::vector<minibgp::NamedSet<Item>>& all) {
     for (minibgp::NamedSet<Item>& set : all) {
-      // Of a list with thousands of entries, as a registry gives them, each would be a run of all tests.
-      if (sets_.count(set.name) == 0 || set.items.size() > set_entries_max_) continue;
-      for (std::size_t i = 0; i < set.items.size(); ++i) {
-        const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);
-        const minibgp::SourceMark mark = set.items[i].mark;
-        for (const auto& other : others(set.items[i])) with(set.items[i], other.thing, text + ": " + other.how, mark);
-        std::vector<Item> without = set.items;
-        without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
-        with(set.items, without, text + ": left out", mark);
+      if (sets_.count(set.name) == 0) continue;
+      const std::size_t size = set.items.size();
+      if (size <= options_.whole) {
+        for (std::size_t i = 0; i < size; ++i) entry(set, i);
+        continue;
       }
+      const std::size_t sample = std::min(options_.sample, size);
+      for (std::size_t i = 0; i < sample; ++i) entry(set, i * size / sample);
+      sampled_.push_back({set.name, size, sample, set.mark});
     }
   }
 
+  template <typename Item>
+  void entry(minibgp::NamedSet<Item>& set, std::size_t i) {
+    const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);
+    const minibgp::SourceMark mark = set.items[i].mark;
+    for (const auto& other : others(set.items[i])) with(set.items[i], other.thing, text + ": " + other.how, mark);
+    std::vector<Item> without = set.items;
+    without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
+    with(set.items, without, text + ": left out", mark);
+  }
+
   Mutant mutant_;
+  const MutantOptions& options_;
   const std::function<void(const Mutant&)>& use_;
-  std::size_t set_entries_max_;
-  std::set<std::string> policies_, sets_;
+  std::set<std::string> sets_;
+  std::vector<SampledSet> sampled_;
   std::map<std::string, std::size_t> named_;
 };
 
 }  // namespace
 
-void each_mutant(const PolicyLibrary& library, const std::set<std::string>& policies,
-                 const std::function<void(const Mutant&)>& use, std::size_t set_entries_max) {
-  Mutator(library, use, set_entries_max).run(policies);
+std::vector<SampledSet> each_mutant(const PolicyLibrary& library, const MutantOptions& options,
+                                    const std::function<void(const Mutant&)>& use) {
+  return Mutator(library, options, use).run();
 }
 
 }  // namespace bgplite::cli

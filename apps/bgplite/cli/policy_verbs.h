@@ -21,7 +21,12 @@ struct TestOptions {
   bool coverage = false;
   int min_coverage = -1;  ///< Percent; negative: not asked for.
   std::string junit;
+  bool tap = false;  ///< TAP 13 instead of text.
   bool mutate = false;
+  int min_killed = 100;            ///< Percent of the mutants, without those listed as equivalent.
+  std::size_t mutate_sample = 20;  ///< Entries of each large set that are mutated (MutantOptions).
+  std::string filter;              ///< Only cases with this in their full name; empty: all.
+  bool fail_fast = false;
 };
 Exit run_policy_test(const TestOptions& options, const Common& common);
 
