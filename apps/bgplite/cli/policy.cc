@@ -60,10 +60,14 @@ void add_diff(Verbs& verbs, CLI::App& policy) {
   CLI::App& verb = verbs.add("diff", "Replay a table through two configurations and list what changes", &policy);
   verb.add_option("OLD", options->before, "Configuration as it is")->required();
   verb.add_option("NEW", options->after, "Configuration as it will be")->required();
-  verb.add_option("--rib", options->rib,
-                  "Routes: MRT (also gzip, bzip2), JSON of `show routes`, or a list; - is standard input")
-      ->required();
-  verb.add_option("--peer", options->peer, "The policy of this peer; otherwise of the peer each route came from");
+  verb.add_option(
+          "--rib", options->ribs,
+          "Routes: MRT (also gzip, bzip2), JSON of `show routes`, or a list; - is standard input; may be repeated")
+      ->required()
+      ->allow_extra_args(false);
+  verb.add_option(
+      "--peer", options->peer,
+      "The policy of this peer; otherwise of the peer each route came from (import), of all peers (export)");
   verb.add_option("--direction", options->direction, "import or export")
       ->check(CLI::IsMember({"import", "export"}))
       ->capture_default_str();

@@ -31,7 +31,8 @@ struct TestOptions {
 Exit run_policy_test(const TestOptions& options, const Common& common);
 
 struct DiffOptions {
-  std::string before, after, rib;
+  std::string before, after;
+  std::vector<std::string> ribs;  ///< Files of routes; together one table.
   std::string policy, peer, direction = "import";
   bool fail_on_change = false;
   std::size_t max = 1000;  ///< Routes listed; the counts are always of all.
