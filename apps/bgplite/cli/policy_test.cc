@@ -137,7 +137,7 @@ class TestRun {
     for (const PolicyItem& item : configuration.equivalent_mutants) listed.insert(item.text);
     const auto use = [&](const Mutant& mutant) {
       const auto table = minibgp::compile_policies(mutant.library);
-      if (!table) return;  // It breaks a rule of the language: nobody could load it.
+      if (!table) return;  // It breaks a rule of the language: such a configuration is refused.
       ++report.all;
       const bool killed = std::any_of(configuration.cases.begin(), configuration.cases.end(),
                                       [&](const PolicyCase& test) { return !run_case(bench, test, &*table).passed; });

@@ -40,7 +40,7 @@ struct PolicyCase {
     std::optional<std::string> term;
     std::vector<Attribute> attributes;   ///< Each name at most once.
     std::optional<Place> all_unchanged;  ///< Those that `attributes` does not name come out as they went in.
-    /// Attributes of a refused route are nobody's: to expect some is to expect acceptance.
+    /// A rejected route has no attributes: to expect some is to expect acceptance.
     [[nodiscard]] bool of_attributes() const { return !attributes.empty() || all_unchanged.has_value(); }
   } expect;
 };

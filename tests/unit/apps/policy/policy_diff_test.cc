@@ -113,7 +113,7 @@ policies:
   to-b: [ )" + to_b + " ]\n");
 }
 
-TEST(PolicyDiff, ExportGoesToThePeersThatAreToldAndNeverBack) {
+TEST(PolicyDiff, ExportGoesToThePeersItIsAdvertisedToAndNeverBack) {
   const std::string before = four_peers("four.yaml", "{ accept: true }");
   const std::string after = four_peers("four-new.yaml", "{ name: less, match: { prefix: 10.1.0.0/16 }, accept: true }");
   const std::string list =
