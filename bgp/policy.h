@@ -62,11 +62,19 @@ struct TermTrace {
   TermVerdict verdict = TermVerdict::next;
 };
 
+/// The term that decides about a route. Views into the policy that was asked.
+struct DecidingTerm {
+  std::string_view policy;  ///< Empty for accept_all() and reject_all().
+  std::string_view term;    ///< "default" when the end of the policy was reached.
+  SourceMark mark;          ///< Of the term; line 0 for the default.
+};
+
 /// Why a route was accepted or rejected.
 struct PolicyTrace {
   bool accepted = false;
   std::string policy;  ///< Whose term decided.
   std::string term;    ///< That term; "default" when the end was reached.
+  SourceMark mark;     ///< Of that term; line 0 for the default.
   std::vector<TermTrace> terms;
   PathAttributes result;  ///< After the edits; meaningful when accepted.
 };
@@ -111,6 +119,8 @@ class Policy {
   /// Carries out what judge() answered for the same attributes and peer. No effect when outcome is 0. Reads only
   /// local_as of the context.
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
+  /// Which term decides, at the cost of another judge(). Allocates nothing.
+  [[nodiscard]] DecidingTerm deciding_term(const PathAttributes& attributes, const PolicyContext& context) const;
   /// judge() and apply() at leisure, with every term looked at on the way. Allocates; for people and tests.
   [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;
 

@@ -358,8 +358,10 @@ class Compiler {
     }
     std::sort(table.exact.begin(), table.exact.end());
     table.exact.erase(std::unique(table.exact.begin(), table.exact.end()), table.exact.end());
+    // All of nothing would hold of every route; an empty set matches none.
+    const bool all = m.quantifier == Quantifier::all && !(table.exact.empty() && table.wild.empty());
     tables.push_back(std::move(table));
-    return {kind, static_cast<std::uint32_t>(tables.size() - 1), 0, m.quantifier == Quantifier::all};
+    return {kind, static_cast<std::uint32_t>(tables.size() - 1), 0, all};
   }
 
   /// `items` behind those of `pool`, as a range of it.

@@ -120,13 +120,12 @@ class Lint {
   }
 
   void unused() {
-    unused_sets(library_.prefix_sets);
-    unused_sets(library_.asn_sets);
-    unused_sets(library_.community_sets);
-    unused_sets(library_.extended_community_sets);
-    unused_sets(library_.large_community_sets);
-    unused_sets(library_.next_hop_sets);
-    // Without roots it is not known who uses the policies.
+    look_at_sets(library_.prefix_sets);
+    look_at_sets(library_.asn_sets);
+    look_at_sets(library_.community_sets);
+    look_at_sets(library_.extended_community_sets);
+    look_at_sets(library_.large_community_sets);
+    look_at_sets(library_.next_hop_sets);
     if (roots_.empty()) return;
     used_policies_.insert(roots_.begin(), roots_.end());
     for (const PolicyDefinition& definition : library_.policies)
@@ -135,10 +134,13 @@ class Lint {
   }
 
   template <typename Item>
-  void unused_sets(const std::vector<NamedSet<Item>>& sets) {
-    for (const NamedSet<Item>& set : sets)
+  void look_at_sets(const std::vector<NamedSet<Item>>& sets) {
+    for (const NamedSet<Item>& set : sets) {
       if (std::get<Used<Item>>(used_sets_).names.count(set.name) == 0)
         remark(set.mark, "set '" + set.name + "' is not used");
+      // A registry that found nothing writes such a file; that must not keep a gateway from its configuration.
+      if (set.items.empty()) remark(set.mark, "set '" + set.name + "' is empty and matches nothing");
+    }
   }
 
   // --- Entries ---

@@ -38,6 +38,10 @@ void Policy::apply(std::uint32_t outcome, const PolicyContext& context, PathAttr
   program_->apply(outcome, context, attributes);
 }
 
+DecidingTerm Policy::deciding_term(const PathAttributes& attributes, const PolicyContext& context) const {
+  return program_->deciding_term(attributes, context);
+}
+
 PolicyTrace Policy::trace(const PathAttributes& attributes, const PolicyContext& context) const {
   return program_->trace(attributes, context);
 }

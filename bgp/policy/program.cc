@@ -226,11 +226,37 @@ void Program::apply(std::uint32_t outcome, const PolicyContext& context, PathAtt
   }
 }
 
+DecidingTerm Program::end_of_policy() const {
+  if (terms_.empty() || entry_ >= kReject) return {{}, "default", {}};
+  return {terms_[steps_[entry_].term].policy, "default", {}};
+}
+
+bool Program::decides(const Step& step, std::uint32_t next) const {
+  const TermVerdict verdict = terms_[step.term].verdict;
+  return next >= kReject && (verdict == TermVerdict::accept || verdict == TermVerdict::reject);
+}
+
+DecidingTerm Program::deciding_term(const PathAttributes& attributes, const PolicyContext& context) const {
+  Subject subject(attributes, context);
+  std::uint32_t at = past_guard(entry_, subject);
+  while (at < kReject) {
+    const Step& step = steps_[at];
+    const bool fired = fires(step, subject);
+    const std::uint32_t next = fired ? step.on_true : step.on_false;
+    if (fired && decides(step, next)) {
+      const Term& term = terms_[step.term];
+      return {term.policy, term.name, term.mark};
+    }
+    at = past_guard(next, subject);
+  }
+  return end_of_policy();
+}
+
 PolicyTrace Program::trace(const PathAttributes& attributes, const PolicyContext& context) const {
   PolicyTrace trace;
   trace.result = attributes;
-  trace.term = "default";
-  if (!terms_.empty() && entry_ < kReject) trace.policy = terms_[steps_[entry_].term].policy;
+  trace.policy = end_of_policy().policy;
+  trace.term = end_of_policy().term;
   Subject subject(attributes, context);
   std::uint32_t at = entry_;
   while (at < kReject) {
@@ -254,11 +280,10 @@ PolicyTrace Program::trace(const PathAttributes& attributes, const PolicyContext
     }
     at = seen.fired ? step.on_true : step.on_false;
     // A step that only calls another policy decides nothing itself.
-    const bool decides =
-        seen.fired && at >= kReject && (term.verdict == TermVerdict::accept || term.verdict == TermVerdict::reject);
-    if (decides) {
+    if (seen.fired && decides(step, at)) {
       trace.policy = term.policy;
       trace.term = term.name;
+      trace.mark = term.mark;
     }
     trace.terms.push_back(std::move(seen));
   }

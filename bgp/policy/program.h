@@ -50,6 +50,7 @@ class Program final : public PolicyAnswer {
 
   [[nodiscard]] Judgement judge(const PathAttributes& attributes, const PolicyContext& context, PolicyRun& run) const;
   void apply(std::uint32_t outcome, const PolicyContext& context, PathAttributes& attributes) const;
+  [[nodiscard]] DecidingTerm deciding_term(const PathAttributes& attributes, const PolicyContext& context) const;
   [[nodiscard]] PolicyTrace trace(const PathAttributes& attributes, const PolicyContext& context) const;
   [[nodiscard]] std::uint32_t entry() const { return entry_; }
   [[nodiscard]] bool reads_prefix() const { return reads_prefix_; }
@@ -64,6 +65,10 @@ class Program final : public PolicyAnswer {
   [[nodiscard]] bool ways_fit() const { return ways_fit_; }
 
  private:
+  /// What decides where no term does: the end of the policy itself.
+  [[nodiscard]] DecidingTerm end_of_policy() const;
+  /// Whether `step`, which fired and leads to `next`, is the one that decides.
+  [[nodiscard]] bool decides(const Step& step, std::uint32_t next) const;
   void count_ways();
   void find_prefix_readers();
   [[nodiscard]] bool reads_prefix(const Condition& condition) const;

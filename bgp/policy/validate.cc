@@ -72,7 +72,6 @@ class Validator {
     if (one.items.size() > kPrefixSetEntriesMax)
       error(one.mark, "set '" + one.name + "' has " + std::to_string(one.items.size()) + " entries",
             "the limit is " + std::to_string(kPrefixSetEntriesMax));
-    if (one.items.empty()) error(one.mark, "set '" + one.name + "' is empty and matches nothing");
     for (const Item& entry : one.items) item(entry);
   }
 

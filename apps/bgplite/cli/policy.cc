@@ -44,7 +44,16 @@ void add_test(Verbs& verbs, CLI::App& policy) {
   verb.add_option("--min-coverage", options->min_coverage, "Fail below this coverage, in percent")
       ->check(CLI::Range(0, 100));
   verb.add_option("--junit", options->junit, "Write a JUnit XML report to this file");
+  verb.add_flag("--tap", options->tap, "Print TAP version 13 instead of text");
   verb.add_flag("--mutate", options->mutate, "Break the policies in every small way; fail if no case notices");
+  verb.add_option("--min-killed", options->min_killed, "Fail when less of the mutants is killed, in percent")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  verb.add_option("--mutate-sample", options->mutate_sample,
+                  "Of sets with more than 1000 entries, mutate so many entries of each")
+      ->capture_default_str();
+  verb.add_option("--filter", options->filter, "Only cases with this text in 'group / name'");
+  verb.add_flag("--fail-fast", options->fail_fast, "End with the first case that fails");
   verbs.action(verb, [options, &common = verbs.common()] { return run_policy_test(*options, common); });
 }
 
@@ -53,10 +62,14 @@ void add_diff(Verbs& verbs, CLI::App& policy) {
   CLI::App& verb = verbs.add("diff", "Replay a table through two configurations and list what changes", &policy);
   verb.add_option("OLD", options->before, "Configuration as it is")->required();
   verb.add_option("NEW", options->after, "Configuration as it will be")->required();
-  verb.add_option("--rib", options->rib,
-                  "Routes: MRT (also gzip, bzip2), JSON of `show routes`, or a list; - is standard input")
-      ->required();
-  verb.add_option("--peer", options->peer, "The policy of this peer; otherwise of the peer each route came from");
+  verb.add_option(
+          "--rib", options->ribs,
+          "Routes: MRT (also gzip, bzip2), JSON of `show routes`, or a list; - is standard input; may be repeated")
+      ->required()
+      ->allow_extra_args(false);
+  verb.add_option(
+      "--peer", options->peer,
+      "The policy of this peer; otherwise of the peer each route came from (import), of all peers (export)");
   verb.add_option("--direction", options->direction, "import or export")
       ->check(CLI::IsMember({"import", "export"}))
       ->capture_default_str();

@@ -2,12 +2,44 @@
 #include <bgp/text.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace bgplite::cli {
 
+using minibgp::AsnChoice;
 using minibgp::Direction;
 using minibgp::PeerType;
 using minibgp::Policy;
+using minibgp::SourceMark;
+
+namespace {
+
+bool writes_own(const minibgp::PolicyEdit& edit) {
+  const auto* prepend = std::get_if<minibgp::edit::Prepend>(&edit.action);
+  const auto* replace = std::get_if<minibgp::edit::ReplaceAsn>(&edit.action);
+  return (prepend != nullptr && prepend->asn.which == AsnChoice::Which::own) ||
+         (replace != nullptr && replace->with.which == AsnChoice::Which::own);
+}
+
+/// The first edit that writes our own AS, in a policy or in one it calls. `seen`: policies without one, so that each is
+/// looked into once however often it is called.
+std::optional<SourceMark> first_own(const minibgp::PolicyLibrary& library, const std::string& name,
+                                    std::set<std::string>& seen) {
+  if (!seen.insert(name).second) return std::nullopt;
+  for (const minibgp::PolicyDefinition& definition : library.policies) {
+    if (definition.name != name) continue;
+    for (const minibgp::PolicyTerm& term : definition.terms) {
+      for (const minibgp::PolicyEdit& edit : term.edits)
+        if (writes_own(edit)) return edit.mark;
+      if (!term.call) continue;
+      if (const auto called = first_own(library, term.call->name, seen)) return called;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 PolicyBench::PolicyBench(Loaded loaded) : loaded_(std::move(loaded)) {
   // What `covers_ike_endpoint` asks; names that would have to be resolved are left out, because this runs without a
@@ -16,6 +48,10 @@ PolicyBench::PolicyBench(Loaded loaded) : loaded_(std::move(loaded)) {
     if (!tunnel.options.ike) continue;
     for (const std::string& text : tunnel.options.ike->remote_addresses)
       if (const auto address = minibgp::parse_address(text)) endpoints_.push_back(*address);
+  }
+  for (const minibgp::PolicyDefinition& definition : library().policies) {
+    std::set<std::string> seen;
+    if (const auto mark = first_own(library(), definition.name, seen)) write_own_.emplace(definition.name, *mark);
   }
 }
 
@@ -33,7 +69,16 @@ std::optional<Seat> PolicyBench::seat_at_peer(const std::string& peer, Direction
     error = "no peer '" + peer + "'" + (hint.empty() ? "" : " (" + hint + ")");
     return std::nullopt;
   }
-  const PeerConfig& config = found->second;
+  return seat_at(found->second, direction);
+}
+
+std::vector<Seat> PolicyBench::seats_at_peers(Direction direction) const {
+  std::vector<Seat> seats;
+  for (const auto& [key, config] : loaded_.config.peers) seats.push_back(seat_at(config, direction));
+  return seats;
+}
+
+Seat PolicyBench::seat_at(const PeerConfig& config, Direction direction) const {
   const minibgp::PeerOptions& options = config.options;
   Seat seat;
   seat.peer_address = to_text(options.address);
@@ -42,6 +87,7 @@ std::optional<Seat> PolicyBench::seat_at_peer(const std::string& peer, Direction
   seat.direction = direction;
   seat.local_as = options.local_as.value_or(loaded_.config.router.asn);
   seat.peer_as = options.remote_as;
+  seat.reflector_client = options.route_reflector_client;
   seat.peer_type = seat.peer_as == seat.local_as ? PeerType::ibgp : PeerType::ebgp;
   seat.policy = direction == Direction::import ? config.import_policy : config.export_policy;
   // Without a policy: RFC 8212 for eBGP, everything for iBGP.
@@ -65,6 +111,14 @@ std::optional<Seat> PolicyBench::seat_of_policy(const std::string& policy, std::
   seat.policy = policy;
   seat.local_as = loaded_.config.router.asn;
   return seat;
+}
+
+std::optional<Diagnostic> PolicyBench::own_as_unknown(const Seat& seat, const PolicyRoute& route) const {
+  const auto own = write_own_.find(seat.policy);
+  if (own == write_own_.end() || route.local_as.value_or(seat.local_as) != minibgp::Asn{}) return std::nullopt;
+  const Place place = sources().place(own->second);
+  return Diagnostic{place.file, place.line, place.column, "our own AS is not known: the configuration has no router",
+                    "add router: { asn: 65001, router_id: 192.0.2.1 }, or local_as: 65001 to the route"};
 }
 
 minibgp::PolicyContext PolicyBench::context(const Seat& seat, const PolicyRoute& route) const {

@@ -6,7 +6,9 @@
 #include <apps/bgplite/config/yaml.h>
 #include <bgp/policy.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct Seat {
   minibgp::Direction direction = minibgp::Direction::import;
   minibgp::PeerType peer_type = minibgp::PeerType::ebgp;
   minibgp::Asn local_as{}, peer_as{};
+  bool reflector_client = false;  ///< The peer is a client of ours (RFC 4456).
 };
 
 class PolicyBench {
@@ -32,6 +35,13 @@ class PolicyBench {
                                                  std::string& error) const;
   [[nodiscard]] std::optional<Seat> seat_of_policy(const std::string& policy, std::string& error) const;
 
+  /// At each configured peer.
+  [[nodiscard]] std::vector<Seat> seats_at_peers(minibgp::Direction direction) const;
+
+  /// The policy at `seat` writes our own AS into a path, and neither the configuration nor the route says which that
+  /// is: AS 0 would stand there. Nothing: all is well.
+  [[nodiscard]] std::optional<Diagnostic> own_as_unknown(const Seat& seat, const PolicyRoute& route) const;
+
   /// What the policy may know. Views into `seat` and `route`.
   [[nodiscard]] minibgp::PolicyContext context(const Seat& seat, const PolicyRoute& route) const;
   [[nodiscard]] const minibgp::Policy& policy(const Seat& seat) const;
@@ -41,7 +51,10 @@ class PolicyBench {
 
  private:
   Loaded loaded_;
-  std::vector<minibgp::IpAddress> endpoints_;  ///< Remote IKE addresses.
+  [[nodiscard]] Seat seat_at(const PeerConfig& config, minibgp::Direction direction) const;
+
+  std::vector<minibgp::IpAddress> endpoints_;             ///< Remote IKE addresses.
+  std::map<std::string, minibgp::SourceMark> write_own_;  ///< Policies that write our own AS, and where the first does.
 };
 
 /// Reads a configuration, or a file of policies alone. Its mistakes go to `diagnostics`.

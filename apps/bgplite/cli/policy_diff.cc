@@ -1,12 +1,11 @@
 /// bgplite policy diff: a table of routes through two versions of a policy, and every route they treat differently.
 #include <apps/bgplite/cli/compressed_file.h>
-#include <apps/bgplite/cli/policy_bench.h>
+#include <apps/bgplite/cli/policy_differ.h>
 #include <apps/bgplite/cli/policy_verbs.h>
 #include <apps/bgplite/cli/rib_file.h>
-#include <bgp/text.h>
 
+#include <algorithm>
 #include <iostream>
-#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -14,187 +13,155 @@ namespace bgplite::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using minibgp::Judgement;
-using minibgp::PathAttributes;
-using minibgp::PolicyContext;
 
-enum class Fate : std::uint8_t { same, now_accepted, now_rejected, changed };
+/// Rows of the summary that are printed; JSON has all of them.
+constexpr std::size_t kSummaryRows = 100;
 
-struct Counts {
-  std::size_t accepted_by_both = 0, rejected_by_both = 0, now_accepted = 0, now_rejected = 0, changed = 0;
-  [[nodiscard]] std::size_t different() const { return now_accepted + now_rejected + changed; }
-};
-
-/// One version: its bench and the seats of the peers the routes come from.
-class Side {
- public:
-  Side(PolicyBench bench, const DiffOptions& options) : bench_(std::move(bench)), options_(options) {
-    direction_ = options.direction == "export" ? minibgp::Direction::export_ : minibgp::Direction::import;
+std::string fate_text(const DiffGroup& group) {
+  switch (group.fate) {
+    case Fate::now_accepted:
+      return "now accepted";
+    case Fate::now_rejected:
+      return "now rejected";
+    case Fate::changed:
+      return "changed";
   }
+  return "";
+}
 
-  /// The seat for a route; the same one as long as the peer stays the same. Null: the configuration has no such peer.
-  const Seat* seat_of(const PolicyRoute& route, std::string& error) {
-    // One key for all where the options name a policy or a peer.
-    const std::string& key = options_.policy.empty() && options_.peer.empty() ? route.peer.value_or("") : kOne;
-    if (last_ != seats_.end() && last_->first == key) return last_->second ? &*last_->second : nullptr;
-    last_ = seats_.find(key);
-    if (last_ == seats_.end()) {
-      auto seat = !options_.policy.empty()
-                      ? bench_.seat_of_policy(options_.policy, error)
-                      : bench_.seat_at_peer(options_.peer.empty() ? key : options_.peer, direction_, error);
-      // A policy has no direction of its own.
-      if (seat) seat->direction = direction_;
-      // Also when there is none: the question is not asked again.
-      last_ = seats_.emplace(key, std::move(seat)).first;
-    }
-    return last_->second ? &*last_->second : nullptr;
+std::string peer_text(const std::string& peer, const DiffOptions& options) {
+  if (peer.empty()) return "";
+  return (options.direction == "export" ? "  to " : "  from ") + peer;
+}
+
+void print(const DiffReport& report, const DiffOptions& options) {
+  for (const Listed& one : report.listed) {
+    const DiffGroup& group = *one.group;
+    std::cout << fate_text(group) << "  " << one.prefix << peer_text(group.peer, options) << '\n'
+              << "  old: " << group.before << '\n'
+              << "  new: " << group.after << '\n';
+    for (const AttributeChange& change : one.changes)
+      std::cout << "  " << change.name << ": " << change.before << " -> " << change.after << '\n';
   }
-
-  Judgement judge(const Seat& seat, const PolicyRoute& route) {
-    context_ = bench_.context(seat, route);
-    // The peer of the seat is meant, whoever the table says the route came from.
-    if (!options_.peer.empty()) {
-      context_.peer = seat.peer;
-      context_.peer_address = seat.peer_address;
-      context_.peer_as = seat.peer_as;
-    }
-    policy_ = &bench_.policy(seat);
-    return policy_->judge(route.attributes, context_);
+  const std::size_t different = report.counts.different();
+  if (different > report.listed.size())
+    std::cout << different - report.listed.size() << " of " << different << " differences are not listed (--max "
+              << options.max << ")\n";
+  const std::vector<const DiffGroup*> groups = report.largest_first();
+  if (!groups.empty()) std::cout << "summary:\n";
+  for (std::size_t i = 0; i < std::min(groups.size(), kSummaryRows); ++i) {
+    const DiffGroup& group = *groups[i];
+    std::cout << "  " << group.count << "  " << fate_text(group)
+              << (group.attributes.empty() ? "" : " " + group.attributes) << peer_text(group.peer, options) << "  "
+              << group.before << " -> " << group.after << "  (first: " << group.first << ")\n";
   }
+  if (groups.size() > kSummaryRows)
+    std::cout << "  " << groups.size() - kSummaryRows << " more kinds of differences; --json has them\n";
+}
 
-  /// After judge() of the same route.
-  // 0: no edits, and no copy.
-  const PathAttributes& result(const Judgement& judgement, const PolicyRoute& route) {
-    if (judgement.outcome == 0) return route.attributes;
-    scratch_ = route.attributes;
-    policy_->apply(judgement.outcome, context_, scratch_);
-    return scratch_;
+void print_totals(const DiffReport& report, const RibSummary& summary, const DiffOptions& options) {
+  const Counts& counts = report.counts;
+  std::cout << summary.routes << " routes";
+  if (report.peers != 0) std::cout << " to " << report.peers << " peers";
+  std::cout << ": " << counts.now_accepted << " now accepted, " << counts.now_rejected << " now rejected, "
+            << counts.changed << " with changed attributes, "
+            << counts.accepted_by_both + counts.rejected_by_both - counts.changed << " the same ("
+            << counts.accepted_by_both - counts.changed << " accepted, " << counts.rejected_by_both << " rejected)\n";
+  if (report.not_advertised != 0)
+    std::cout << report.not_advertised << " were left out: not advertised to the peer they came from, or from one "
+              << "internal peer to another\n";
+  if (report.own != 0 && options.direction != "export")
+    std::cout << report.own << " are our own: no import policy sees them\n";
+  if (report.without_peer != 0)
+    std::cout << report.without_peer << " routes come from peers that are not configured (" << report.unknown_peer
+              << "); --peer or --policy says which policy is meant\n";
+  for (const std::string& why : summary.incomplete) std::cout << "not the whole table: " << why << '\n';
+}
+
+Json to_json(const DiffReport& report, const RibSummary& summary) {
+  const Counts& counts = report.counts;
+  Json differences = Json::array();
+  for (const Listed& one : report.listed) {
+    Json json{{"prefix", one.prefix}, {"fate", fate_text(*one.group)}};
+    if (!one.group->peer.empty()) json["peer"] = one.group->peer;
+    json["old"] = one.group->before;
+    json["new"] = one.group->after;
+    for (const AttributeChange& change : one.changes)
+      json["changes"][std::string(change.name)] = {{"before", change.before}, {"after", change.after}};
+    differences.push_back(std::move(json));
   }
+  Json kinds = Json::array();
+  for (const DiffGroup* group : report.largest_first())
+    kinds.push_back({{"count", group->count},
+                     {"fate", fate_text(*group)},
+                     {"attributes", group->attributes},
+                     {"peer", group->peer},
+                     {"old", group->before},
+                     {"new", group->after},
+                     {"first", group->first}});
+  return {{"routes", summary.routes},
+          {"skipped", summary.skipped},
+          {"broken", summary.broken},
+          {"incomplete", summary.incomplete},
+          {"without_peer", report.without_peer},
+          {"own", report.own},
+          {"not_advertised", report.not_advertised},
+          {"accepted_by_both", counts.accepted_by_both},
+          {"rejected_by_both", counts.rejected_by_both},
+          {"now_accepted", counts.now_accepted},
+          {"now_rejected", counts.now_rejected},
+          {"changed", counts.changed},
+          {"summary", kinds},
+          {"not_listed", counts.different() - report.listed.size()},
+          {"differences", differences}};
+}
 
- private:
-  inline static const std::string kOne = "*";
-  PolicyBench bench_;
-  const DiffOptions& options_;
-  minibgp::Direction direction_;
-  std::map<std::string, std::optional<Seat>> seats_;
-  // Stays valid: nothing is erased from seats_.
-  std::map<std::string, std::optional<Seat>>::iterator last_ = seats_.end();
-  PolicyContext context_;
-  const minibgp::Policy* policy_ = nullptr;
-  PathAttributes scratch_;
-};
-
-class Differ {
- public:
-  Differ(Side& before, Side& after, std::size_t max) : before_(before), after_(after), max_(max) {}
-
-  void route(const PolicyRoute& route) {
-    const Seat* old_seat = before_.seat_of(route, error);
-    const Seat* new_seat = after_.seat_of(route, error);
-    if (old_seat == nullptr || new_seat == nullptr) {
-      ++without_peer;
-      return;
-    }
-    const Judgement was = before_.judge(*old_seat, route);
-    const Judgement is = after_.judge(*new_seat, route);
-    if (!was.accepted && !is.accepted) {
-      ++counts.rejected_by_both;
-    } else if (was.accepted != is.accepted) {
-      ++(is.accepted ? counts.now_accepted : counts.now_rejected);
-      report(route, is.accepted ? "now accepted" : "now rejected", {});
-    } else {
-      ++counts.accepted_by_both;
-      if (was.outcome == 0 && is.outcome == 0) return;
-      const PathAttributes& old_result = before_.result(was, route);
-      const PathAttributes& new_result = after_.result(is, route);
-      if (old_result == new_result) return;
-      ++counts.changed;
-      // Beyond the list only the count matters, and comparing attributes as text costs most.
-      report(route, "changed", full() ? std::vector<AttributeChange>{} : changes_between(old_result, new_result));
-    }
-  }
-
-  Counts counts;
-  std::size_t without_peer = 0;
-  std::string error;
-  Json listed = Json::array();
-  std::string lines;
-
- private:
-  [[nodiscard]] bool full() const { return listed_count_ >= max_; }
-
-  void report(const PolicyRoute& route, const char* fate, const std::vector<AttributeChange>& changes) {
-    if (listed_count_++ >= max_) return;
-    Json one{{"prefix", minibgp::to_text(*route.prefix)}, {"fate", fate}};
-    if (route.peer) one["peer"] = *route.peer;
-    lines += std::string(fate) + "  " + minibgp::to_text(*route.prefix) +
-             (route.peer ? "  from " + *route.peer : std::string{}) + "\n";
-    for (const AttributeChange& change : changes) {
-      one["changes"][std::string(change.name)] = {{"before", change.before}, {"after", change.after}};
-      lines += "  " + std::string(change.name) + ": " + change.before + " -> " + change.after + "\n";
-    }
-    listed.push_back(std::move(one));
-  }
-
-  Side& before_;
-  Side& after_;
-  std::size_t max_;
-  std::size_t listed_count_ = 0;
-};
+/// A change that was found is certain, whatever the table lacks. That nothing changes is known only of a whole table
+/// whose routes were all compared.
+Exit exit_of(const DiffReport& report, const RibSummary& summary, const DiffOptions& options) {
+  if (options.fail_on_change && report.counts.different() != 0) return Exit::assertion_failed;
+  if (!summary.incomplete.empty()) return Exit::bad_input;
+  if (summary.routes == 0 && !summary.problems.empty()) return Exit::bad_input;
+  const bool all_compared = report.without_peer == 0 && summary.broken == 0;
+  return options.fail_on_change && !all_compared ? Exit::bad_input : Exit::ok;
+}
 
 }  // namespace
 
 Exit run_policy_diff(const DiffOptions& options, const Common& common) {
   Diagnostics diagnostics;
-  auto old_bench = open_bench(options.before, diagnostics);
-  auto new_bench = open_bench(options.after, diagnostics);
-  if (!old_bench || !new_bench) return complain(diagnostics);
-  std::string error;
-  // A name that neither side knows is a mistake; one that a side lacks shows as routes without a seat.
-  for (const auto* bench : {&*old_bench, &*new_bench}) {
-    if (!options.policy.empty() && !bench->seat_of_policy(options.policy, error)) return fail(Exit::bad_input, error);
-    if (!options.peer.empty() && !bench->seat_at_peer(options.peer, minibgp::Direction::import, error))
-      return fail(Exit::bad_input, error);
-  }
-  const auto file = read_whole_file(options.rib, error);
-  if (!file) return fail(Exit::io, options.rib + ": " + error);
+  const auto before = open_bench(options.before, diagnostics);
+  const auto after = open_bench(options.after, diagnostics);
+  if (!before || !after) return complain(diagnostics);
+  Differ differ(*before, *after, options);
+  if (const auto unknown = differ.unknown_name()) return fail(Exit::bad_input, *unknown);
 
-  Side before(*std::move(old_bench), options);
-  Side after(*std::move(new_bench), options);
-  Differ differ(before, after, options.max);
   RibSummary summary;
-  if (!each_route(
-          *file, [&](const PolicyRoute& route) { differ.route(route); }, summary, error))
-    return fail(Exit::bad_input, options.rib + ": " + error);
-
-  for (const std::string& problem : summary.problems) std::cerr << options.rib << ": " << problem << '\n';
-  const Counts& counts = differ.counts;
-  if (common.json) {
-    std::cout << Json{{"routes", summary.routes},
-                      {"skipped", summary.skipped},
-                      {"without_peer", differ.without_peer},
-                      {"accepted_by_both", counts.accepted_by_both},
-                      {"rejected_by_both", counts.rejected_by_both},
-                      {"now_accepted", counts.now_accepted},
-                      {"now_rejected", counts.now_rejected},
-                      {"changed", counts.changed},
-                      {"differences", differ.listed}}
-                     .dump(2)
-              << '\n';
-  } else {
-    std::cout << differ.lines;
-    if (counts.different() > options.max) std::cout << "... " << counts.different() - options.max << " more (--max)\n";
-    std::cout << summary.routes << " routes: " << counts.now_accepted << " now accepted, " << counts.now_rejected
-              << " now rejected, " << counts.changed << " with changed attributes, "
-              << counts.accepted_by_both + counts.rejected_by_both - counts.changed << " the same ("
-              << counts.accepted_by_both - counts.changed << " accepted, " << counts.rejected_by_both << " rejected)\n";
-    if (differ.without_peer != 0)
-      std::cout << differ.without_peer << " routes come from peers that are not configured (" << differ.error
-                << "); --peer or --policy says which policy is meant\n";
+  for (const std::string& path : options.ribs) {
+    std::string error;
+    const auto file = read_whole_file(path, error);
+    if (!file) return fail(Exit::io, path + ": " + error);
+    const RibUse use = options.direction == "export" ? RibUse::as_selected : RibUse::as_received;
+    const std::size_t problems = summary.problems.size();
+    if (!each_route(
+            *file, use, [&](const PolicyRoute& route) { differ.route(route); }, summary, error))
+      return fail(Exit::bad_input, path + ": " + error);
+    for (std::size_t i = problems; i < summary.problems.size(); ++i)
+      std::cerr << path << ": " << summary.problems[i] << '\n';
   }
-  // A table of which nothing could be read is a mistake; one that was cut still says something.
-  if (!summary.problems.empty() && summary.routes == 0) return Exit::bad_input;
-  return options.fail_on_change && counts.different() != 0 ? Exit::assertion_failed : Exit::ok;
+  if (summary.routes == 0 && summary.incomplete.empty()) summary.incomplete.emplace_back("it has no routes");
+  const DiffReport& report = differ.report();
+  if (report.own_as_unknown) {
+    diagnostics.add(*report.own_as_unknown);
+    return complain(diagnostics);
+  }
+  if (common.json) {
+    std::cout << to_json(report, summary).dump(2) << '\n';
+  } else {
+    print(report, options);
+    print_totals(report, summary, options);
+  }
+  return exit_of(report, summary, options);
 }
 
 }  // namespace bgplite::cli

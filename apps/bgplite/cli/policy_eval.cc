@@ -1,5 +1,6 @@
 /// bgplite policy eval: what one policy does with one route, and why.
 #include <apps/bgplite/cli/policy_bench.h>
+#include <apps/bgplite/cli/policy_trace.h>
 #include <apps/bgplite/cli/policy_verbs.h>
 #include <bgp/text.h>
 
@@ -60,22 +61,6 @@ void print(const PolicyTrace& trace, const PolicyRoute& route, const Seat& seat)
     std::cout << "  " << change.name << ": " << change.before << " -> " << change.after << '\n';
 }
 
-void print_terms(const PolicyTrace& trace) {
-  for (const TermTrace& term : trace.terms) {
-    const std::string indent(2 + 2UL * term.depth, ' ');
-    std::cout << indent << term.policy << " / " << term.term << ": ";
-    if (term.fired) {
-      std::cout << "matched, " << minibgp::to_text(term.verdict) << '\n';
-    } else {
-      std::cout << "not matched\n";
-    }
-    for (const ConditionTrace& one : term.conditions)
-      std::cout << indent << (one.held ? "  yes " : "  no  ") << one.text
-                << (one.actual.empty() ? "" : "   (route: " + one.actual + ")") << '\n';
-    for (const std::string& edit : term.edits) std::cout << indent << "  set " << edit << '\n';
-  }
-}
-
 }  // namespace
 
 Exit run_policy_eval(const EvalOptions& options, const Common& common) {
@@ -91,12 +76,16 @@ Exit run_policy_eval(const EvalOptions& options, const Common& common) {
                                      : bench->seat_of_policy(options.policy, error);
   if (!seat) return fail(Exit::bad_input, error);
   if (!options.policy.empty()) seat->direction = direction;
+  if (auto unknown = bench->own_as_unknown(*seat, *route)) {
+    diagnostics.add(*std::move(unknown));
+    return complain(diagnostics);
+  }
   const PolicyTrace trace = bench->policy(*seat).trace(route->attributes, bench->context(*seat, *route));
   if (common.json) {
     std::cout << to_json(trace, *route, *seat, options.trace).dump(2) << '\n';
   } else {
     print(trace, *route, *seat);
-    if (options.trace) print_terms(trace);
+    if (options.trace) std::cout << terms_text(trace);
   }
   return Exit::ok;
 }

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace bgplite::cli {
@@ -38,7 +39,6 @@ struct Variant {
 
 std::vector<Variant<minibgp::PrefixRange>> others(const minibgp::PrefixRange& range) {
   std::vector<Variant<minibgp::PrefixRange>> made;
-  // All changes keep the range sound: length <= ge <= le <= bits.
   const std::uint8_t bits = minibgp::address_bits(range.prefix.family);
   const auto with = [&](const char* how, auto change) {
     minibgp::PrefixRange copy = range;
@@ -51,7 +51,6 @@ std::vector<Variant<minibgp::PrefixRange>> others(const minibgp::PrefixRange& ra
   if (range.prefix.length_bits > 0) {
     with("its sibling", [](auto& r) {
       const unsigned last = r.prefix.length_bits - 1U;
-      // The last bit of the prefix: the sibling is the other half of the network around it.
       r.prefix.octets[last / 8U] = static_cast<std::uint8_t>(r.prefix.octets[last / 8U] ^ (0x80U >> (last % 8U)));
     });
     if (range.ge > range.prefix.length_bits) with("ge less by one", [](auto& r) { --r.ge; });
@@ -65,7 +64,6 @@ std::vector<Variant<minibgp::AsnRange>> others(const minibgp::AsnRange& range) {
           {"one more at the end", {range.first, next(range.last), range.mark}}};
 }
 std::vector<Variant<minibgp::CommunityPattern>> others(const minibgp::CommunityPattern& pattern) {
-  // Other bits outside of the mask would make no pattern.
   minibgp::CommunityPattern copy = pattern;
   // A wildcard hides the lower half: then the AS differs.
   copy.value ^= (pattern.mask & 1U) != 0 ? 1U : 0x10000U;
@@ -74,7 +72,6 @@ std::vector<Variant<minibgp::CommunityPattern>> others(const minibgp::CommunityP
 }
 std::vector<Variant<minibgp::ExtendedCommunityPattern>> others(const minibgp::ExtendedCommunityPattern& pattern) {
   minibgp::ExtendedCommunityPattern copy = pattern;
-  // The lowest bit of the subtype, where a wildcard hides the value.
   copy.value ^= (pattern.mask & 1U) != 0 ? 1U : std::uint64_t{1} << 48U;
   copy.value &= copy.mask;
   return {{"another value", copy}};
@@ -116,14 +113,12 @@ using Actions = std::vector<Variant<PolicyEdit::Action>>;
 template <typename List, typename Into>
 void vary_items(const List& list, Into& into) {
   for (std::size_t i = 0; i < list.items.size(); ++i) {
-    // Named only where there are several, so that texts stay short.
     const std::string item = list.items.size() + list.sets.size() > 1 ? minibgp::to_text(list.items[i]) + " " : "";
     for (const auto& other : others(list.items[i])) {
       List copy = list;
       copy.items[i] = other.thing;
       into.push_back({item + other.how, copy});
     }
-    // A condition without items is not allowed.
     // Without its only item it is no condition: dropping that is a mutant of its own.
     if (list.items.size() + list.sets.size() < 2) continue;
     List copy = list;
@@ -141,7 +136,6 @@ template <typename Match>
 void vary_communities(const Match& m, Conditions& into) {
   vary_items(m, into);
   if (m.items.size() + m.sets.size() < 2) return;
-  // With one item both mean the same.
   Match copy = m;
   copy.quantifier = m.quantifier == minibgp::Quantifier::any ? minibgp::Quantifier::all : minibgp::Quantifier::any;
   into.push_back({"any and all exchanged", copy});
@@ -151,7 +145,6 @@ template <typename Match>
 void vary_texts(const Match& m, const char* other, Conditions& into) {
   for (std::size_t i = 0; i < m.any.size(); ++i) {
     Match copy = m;
-    // A value that no route can have.
     copy.any[i] = other;
     into.push_back({m.any.size() > 1 ? m.any[i] + " replaced" : "replaced", copy});
   }
@@ -169,7 +162,6 @@ void vary_sequence(const Match& m, Conditions& into) {
 template <typename Match>
 void vary_optional(const Match& m, Conditions& into) {
   if (!m.range) {
-    // Without bounds: every value that is there.
     into.push_back({"present instead", Match{NumberRange{}}});
     return;
   }
@@ -265,9 +257,7 @@ void vary_list(const Edit& e, Actions& into) {
   vary_items(e, into);
   Edit copy = e;
   const bool exact = std::all_of(e.items.begin(), e.items.end(), [](const auto& item) { return item.exact(); });
-  // Set and add differ in what they leave; add and remove are opposites.
   copy.op = e.op == edit::ListOp::add ? edit::ListOp::remove : edit::ListOp::add;
-  // Only exact items can be added: a pattern says what to remove.
   if (exact && !(e.items.empty() && e.sets.empty()))
     into.push_back({e.op == edit::ListOp::set ? "added instead of set" : "inverted", copy});
 }
@@ -325,12 +315,10 @@ Actions other_values(const PolicyEdit& one) {
                  [&](const edit::FibTable& e) { one_more(e, &edit::FibTable::table, made); },
                  [&](const edit::FibPrefsrc& e) {
                    edit::FibPrefsrc copy = e;
-                   // The last octet of IPv4; for IPv6 any octet does.
                    copy.address.octets[3] = static_cast<std::uint8_t>(copy.address.octets[3] ^ 1U);
                    made.push_back({"another address", copy});
                  },
                  [&](const edit::EcmpWeight& e) {
-                   // 256 is the largest weight.
                    const auto weight = static_cast<std::uint16_t>(e.weight == 256 ? 255 : e.weight + 1);
                    made.push_back({"another weight", edit::EcmpWeight{weight}});
                  },
@@ -343,27 +331,25 @@ Actions other_values(const PolicyEdit& one) {
 
 class Mutator {
  public:
-  Mutator(const PolicyLibrary& library, const std::function<void(const Mutant&)>& use, std::size_t set_entries_max)
-      : mutant_{"", {}, library}, use_(use), set_entries_max_(set_entries_max) {}
+  Mutator(const PolicyLibrary& library, const MutantOptions& options, const std::function<void(const Mutant&)>& use)
+      : mutant_{"", {}, library}, options_(options), use_(use) {}
 
-  void run(const std::set<std::string>& roots) {
-    // Only what the tests' policies use: other mutants could not be noticed.
-    for (const std::string& root : roots) find(root);
-    for (PolicyDefinition& definition : mutant_.library.policies)
-      if (policies_.count(definition.name) != 0) policy(definition);
+  std::vector<SampledSet> run() {
+    for (const PolicyDefinition& definition : mutant_.library.policies) find_sets(definition);
+    for (PolicyDefinition& definition : mutant_.library.policies) policy(definition);
     sets(mutant_.library.prefix_sets);
     sets(mutant_.library.asn_sets);
     sets(mutant_.library.community_sets);
     sets(mutant_.library.extended_community_sets);
     sets(mutant_.library.large_community_sets);
     sets(mutant_.library.next_hop_sets);
+    return std::move(sampled_);
   }
 
  private:
   /// Puts `other` in the place of `at`, shows the mutant, and puts the old one back.
   template <typename Thing>
   void with(Thing& at, Thing other, const std::string& text, const minibgp::SourceMark& mark) {
-    // In place, so that the library is not copied for each mutant.
     std::swap(at, other);
     // Two equal terms make equal texts; reports and baselines need each mutant's own.
     const std::size_t before = ++named_[text];
@@ -373,17 +359,11 @@ class Mutator {
     std::swap(at, other);
   }
 
-  void find(const std::string& name) {
-    for (const PolicyDefinition& definition : mutant_.library.policies) {
-      // Policies may call each other: each is looked into once.
-      if (definition.name != name || !policies_.insert(name).second) continue;
-      // Recursion ends with policies_, which has each name once.
-      for (const PolicyTerm& term : definition.terms) {
-        if (term.call) find(term.call->name);
-        for (const PolicyMatch& one : term.matches) names_in(one);
-        for (const PolicyEdit& one : term.edits)
-          std::visit([this](const auto& action) { remember_sets(action); }, one.action);
-      }
+  void find_sets(const PolicyDefinition& definition) {
+    for (const PolicyTerm& term : definition.terms) {
+      for (const PolicyMatch& one : term.matches) names_in(one);
+      for (const PolicyEdit& one : term.edits)
+        std::visit([this](const auto& action) { remember_sets(action); }, one.action);
     }
   }
   void names_in(const PolicyMatch& one) {
@@ -392,8 +372,6 @@ class Mutator {
     } else if (const auto* lists = std::get_if<match::AnyOf>(&one.condition)) {
       for (const auto& all : lists->any)
         for (const PolicyMatch& each : all) names_in(each);
-    } else if (const auto* asked = std::get_if<match::PolicyAccepts>(&one.condition)) {
-      find(asked->policy.name);
     } else {
       std::visit([this](const auto& condition) { remember_sets(condition); }, one.condition);
     }
@@ -410,7 +388,6 @@ class Mutator {
       // A name of its own, so that leaving a term out does not rename those behind it.
       if (term.name.empty()) term.name = "term " + std::to_string(i + 1);
     }
-    // By index: what is left out and put back moves the terms.
     for (std::size_t i = 0; i < definition.terms.size(); ++i) {
       const std::string where = definition.name + " / " + definition.terms[i].name;
       std::vector<PolicyTerm> without = definition.terms;
@@ -423,12 +400,10 @@ class Mutator {
   void term(PolicyTerm& term, const std::string& where) {
     verdicts(term, where);
     for (std::size_t i = 0; i < term.matches.size(); ++i) {
-      // Taken before the change, which the text is about.
       const std::string text = where + " / " + minibgp::to_text(term.matches[i]);
       const minibgp::SourceMark mark = term.matches[i].mark;
       std::vector<PolicyMatch> without = term.matches;
       without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
-      // Dropped: the term matches more. Inverted: it matches the rest.
       with(term.matches, without, text + ": dropped", mark);
       with(term.matches[i], PolicyMatch{match::Not{{term.matches[i]}}, mark}, text + ": inverted", mark);
       for (auto& other : other_values(term.matches[i]))
@@ -453,7 +428,6 @@ class Mutator {
       with(term.verdict, verdict, text, term.mark);
     };
     for (const TermVerdict verdict :
-         // Three mutants: every other verdict.
          {TermVerdict::accept, TermVerdict::reject, TermVerdict::next, TermVerdict::return_})
       if (verdict != term.verdict) become(verdict);
   }
@@ -461,32 +435,41 @@ class Mutator {
   template <typename Item>
   void sets(std::vector<minibgp::NamedSet<Item>>& all) {
     for (minibgp::NamedSet<Item>& set : all) {
-      // Of a list with thousands of entries, as a registry gives them, each would be a run of all tests.
-      if (sets_.count(set.name) == 0 || set.items.size() > set_entries_max_) continue;
-      for (std::size_t i = 0; i < set.items.size(); ++i) {
-        const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);
-        // Of the entry, for a report that points into the file.
-        const minibgp::SourceMark mark = set.items[i].mark;
-        for (const auto& other : others(set.items[i])) with(set.items[i], other.thing, text + ": " + other.how, mark);
-        std::vector<Item> without = set.items;
-        without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
-        with(set.items, without, text + ": left out", mark);
+      if (sets_.count(set.name) == 0) continue;
+      const std::size_t size = set.items.size();
+      if (size <= options_.whole) {
+        for (std::size_t i = 0; i < size; ++i) entry(set, i);
+        continue;
       }
+      const std::size_t sample = std::min(options_.sample, size);
+      for (std::size_t i = 0; i < sample; ++i) entry(set, i * size / sample);
+      sampled_.push_back({set.name, size, sample, set.mark});
     }
   }
 
+  template <typename Item>
+  void entry(minibgp::NamedSet<Item>& set, std::size_t i) {
+    const std::string text = "set " + set.name + " / " + minibgp::to_text(set.items[i]);
+    const minibgp::SourceMark mark = set.items[i].mark;
+    for (const auto& other : others(set.items[i])) with(set.items[i], other.thing, text + ": " + other.how, mark);
+    std::vector<Item> without = set.items;
+    without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
+    with(set.items, without, text + ": left out", mark);
+  }
+
   Mutant mutant_;
+  const MutantOptions& options_;
   const std::function<void(const Mutant&)>& use_;
-  std::size_t set_entries_max_;
-  std::set<std::string> policies_, sets_;
+  std::set<std::string> sets_;
+  std::vector<SampledSet> sampled_;
   std::map<std::string, std::size_t> named_;
 };
 
 }  // namespace
 
-void each_mutant(const PolicyLibrary& library, const std::set<std::string>& policies,
-                 const std::function<void(const Mutant&)>& use, std::size_t set_entries_max) {
-  Mutator(library, use, set_entries_max).run(policies);
+std::vector<SampledSet> each_mutant(const PolicyLibrary& library, const MutantOptions& options,
+                                    const std::function<void(const Mutant&)>& use) {
+  return Mutator(library, options, use).run();
 }
 
 }  // namespace bgplite::cli

@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <functional>
-#include <set>
 #include <string>
+#include <vector>
 
 namespace bgplite::cli {
 
@@ -17,9 +17,21 @@ struct Mutant {
   minibgp::PolicyLibrary library;
 };
 
-/// Calls `use` with each mutant in turn: of the policies named, of what they call and ask, and of the sets these name.
-/// Sets of more than `set_entries_max` entries are generated data and left alone.
-void each_mutant(const minibgp::PolicyLibrary& library, const std::set<std::string>& policies,
-                 const std::function<void(const Mutant&)>& use, std::size_t set_entries_max = 1000);
+/// Of a set with more than `whole` entries, as registries give them, `sample` entries that lie evenly in it are
+/// mutated: each mutant is a run of all tests.
+struct MutantOptions {
+  std::size_t whole = 1000;
+  std::size_t sample = 20;
+};
+struct SampledSet {
+  std::string name;
+  std::size_t entries = 0, mutated = 0;
+  minibgp::SourceMark mark;
+};
+
+/// Calls `use` with each mutant in turn: of every policy, and of the sets that these name. Returns the sets of which
+/// only a sample was mutated.
+[[nodiscard]] std::vector<SampledSet> each_mutant(const minibgp::PolicyLibrary& library, const MutantOptions& options,
+                                                  const std::function<void(const Mutant&)>& use);
 
 }  // namespace bgplite::cli

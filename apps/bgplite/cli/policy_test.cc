@@ -1,297 +1,197 @@
-/// bgplite policy test: cases, coverage, mutants, and their reports as text, JSON and JUnit XML.
-#include <apps/bgplite/cli/policy_mutate.h>
-#include <apps/bgplite/cli/policy_run.h>
-#include <apps/bgplite/cli/policy_verbs.h>
-#include <bgp/text.h>
+/// bgplite policy test: reads files of cases, runs them, and measures each configuration by all of them.
+#include <apps/bgplite/cli/policy_report.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <set>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
 namespace bgplite::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-struct Ran {
-  PolicyCase test;
-  CaseResult result;
+/// Two ways to write one path are one file.
+std::string canonical(const std::string& path) {
+  std::error_code unknown;
+  const fs::path found = fs::weakly_canonical(path, unknown);
+  return unknown ? path : found.string();
+}
+
+/// Of a directory, every *_test.yaml and *_test.yml in it and below, sorted; otherwise the path itself.
+std::vector<std::string> files_at(const std::string& path) {
+  std::error_code code;
+  if (!fs::is_directory(path, code)) return {path};
+  std::vector<std::string> found;
+  for (fs::recursive_directory_iterator each(path, code), end; !code && each != end; each.increment(code)) {
+    const std::string name = each->path().filename().string();
+    if (name.ends_with("_test.yaml") || name.ends_with("_test.yml")) found.push_back(each->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// A configuration and all cases that were put before it, from whichever files.
+struct Configuration {
+  Configuration(std::string name, std::optional<PolicyBench> opened) : path(std::move(name)), bench(std::move(opened)) {
+    if (bench) counter.emplace(*bench);
+  }
+  std::string path;
+  Diagnostics mistakes;
+  std::optional<PolicyBench> bench;  ///< None: it has mistakes.
+  std::optional<CoverageCounter> counter;
+  std::vector<PolicyCase> cases;
+  std::vector<PolicyItem> equivalent_mutants;
+  bool passed = true;
 };
 
-struct MutantReport {
-  std::size_t all = 0, killed = 0, impossible = 0;
-  std::vector<CoverageItem> survivors, equivalent;
-  std::vector<CoverageItem> wrongly_listed;  ///< As equivalent, though a case kills them or they do not exist.
-};
+class TestRun {
+ public:
+  explicit TestRun(const TestOptions& options) : options_(options) {}
 
-struct FileReport {
-  std::string file;
-  std::vector<Ran> cases;
-  Coverage coverage;
-  MutantReport mutants;
-};
-
-std::string full_name(const PolicyCase& test) { return (test.group.empty() ? "" : test.group + " / ") + test.name; }
-std::string at(const Place& place) {
-  return place.file + ":" + std::to_string(place.line) + ":" + std::to_string(place.column);
-}
-
-/// Files as given; of a directory, every *_test.yaml and *_test.yml in it and below, sorted.
-std::vector<std::string> files_of(const std::vector<std::string>& paths, std::string& error) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code code;
-    if (!fs::is_directory(path, code)) {
-      files.push_back(path);
-      continue;
+  TestReport run() {
+    for (const std::string& path : options_.paths) {
+      const std::vector<std::string> files = files_at(path);
+      for (const std::string& one : files)
+        if (files_.insert(canonical(one)).second) file(one);
+      if (files.empty()) mistake(path, "cannot read any tests: no *_test.yaml in this directory");
     }
-    std::vector<std::string> found;
-    // Errors end the walk and are no exception; a directory that cannot be read has no tests.
-    for (fs::recursive_directory_iterator each(path, code), end; !code && each != end; each.increment(code)) {
-      const std::string name = each->path().filename().string();
-      if (name.ends_with("_test.yaml") || name.ends_with("_test.yml")) found.push_back(each->path().string());
-    }
-    if (found.empty()) error = path + ": no *_test.yaml in this directory";
-    std::sort(found.begin(), found.end());
-    files.insert(files.end(), found.begin(), found.end());
+    if (!options_.filter.empty() && !any_chosen_)
+      mistake("--filter", "no case has '" + options_.filter + "' in its name");
+    for (const auto& configuration : configurations_)
+      if (configuration->bench) measure(*configuration);
+    return std::move(report_);
   }
-  return files;
-}
 
-bool fails_some_case(const PolicyBench& bench, const PolicyTests& tests, const minibgp::PolicyTable& table) {
-  return std::any_of(tests.cases.begin(), tests.cases.end(),
-                     // Stops at the first case that fails: most mutants end there.
-                     [&](const PolicyCase& test) { return !run_case(bench, test, &table).passed; });
-}
-
-MutantReport mutate(const PolicyBench& bench, const PolicyTests& tests, const std::vector<Ran>& cases) {
-  MutantReport report;
-  std::set<std::string> policies;
-  for (const Ran& ran : cases)
-    // What is built in has no terms to change.
-    if (!ran.result.seat.built_in) policies.insert(ran.result.seat.policy);
-  std::set<std::string> listed, survived;
-  // Known by their text, which is unique (see Mutator::with()).
-  for (const auto& [text, place] : tests.equivalent_mutants) listed.insert(text);
-  each_mutant(bench.library(), policies, [&](const Mutant& mutant) {
-    // A change may make what does not compile, such as a call in a circle.
-    const auto table = minibgp::compile_policies(mutant.library);
-    if (!table) {
-      ++report.impossible;
-      return;
-    }
-    ++report.all;
-    if (fails_some_case(bench, tests, *table)) {
-      ++report.killed;
-      return;
-    }
-    survived.insert(mutant.text);
-    const Place place = bench.sources().place(mutant.mark);
-    (listed.count(mutant.text) != 0 ? report.equivalent : report.survivors).push_back({mutant.text, place});
-  });
-  for (const auto& [text, place] : tests.equivalent_mutants)
-    // Killed, or no mutant at all: the list would hide the next one of that name.
-    if (survived.count(text) == 0) report.wrongly_listed.push_back({text, place});
-  return report;
-}
-
-FileReport run_file(const PolicyTests& tests, const PolicyBench& bench, bool with_mutants) {
-  FileReport report{tests.file, {}, {}, {}};
-  CoverageCounter counter(bench);
-  for (const PolicyCase& test : tests.cases) {
-    // Without a table: the policies as they are.
-    report.cases.push_back({test, run_case(bench, test)});
-    counter.add(test, report.cases.back().result);
+ private:
+  void mistake(const std::string& file, const std::string& text) {
+    FileReport report{file, {}, {}, 0};
+    report.mistakes.error({file, 0, 0}, text);
+    report_.files.push_back(std::move(report));
   }
-  report.coverage = counter.result();
-  const bool passed =
-      std::all_of(report.cases.begin(), report.cases.end(), [](const Ran& ran) { return ran.result.passed; });
-  // Cases that fail already kill everything: mutants would say nothing.
-  if (with_mutants && passed) report.mutants = mutate(bench, tests, report.cases);
-  return report;
-}
 
-// --- Reports -------------------------------------------------------------------------------------------------------
-
-std::string failure_text(const Ran& ran) {
-  // The case could not be run: there is nothing to compare.
-  if (!ran.result.error.empty()) return ran.result.error + "\n";
-  std::string text;
-  for (const std::string& line : ran.result.differences) text += line + "\n";
-  const minibgp::PolicyTrace& trace = ran.result.trace;
-  text += std::string("  ") + (trace.accepted ? "accepted" : "rejected") + " by " +
-          (trace.policy.empty() ? ran.result.seat.policy : trace.policy) + " / " + trace.term + "\n";
-  return text;
-}
-
-void print(const FileReport& report, const TestOptions& options) {
-  std::size_t failed = 0;
-  for (const Ran& ran : report.cases) {
-    if (ran.result.passed) continue;
-    ++failed;
-    std::cout << "FAIL " << at(ran.test.place) << ": " << full_name(ran.test) << '\n';
-    std::istringstream lines(failure_text(ran));
-    for (std::string line; std::getline(lines, line);) std::cout << "  " << line << '\n';
+  void file(const std::string& path) {
+    FileReport report{path, {}, {}, 0};
+    PolicyTests tests = read_policy_tests(path, report.mistakes);
+    Configuration* configuration = report.mistakes.has_errors() ? nullptr : &configuration_at(tests.config);
+    if (configuration != nullptr)
+      for (const Diagnostic& one : configuration->mistakes.all()) report.mistakes.add(one);
+    report.mistakes.sort();
+    if (!report.mistakes.has_errors()) cases(std::move(tests), *configuration, report);
+    report_.files.push_back(std::move(report));
   }
-  std::cout << report.file << ": " << report.cases.size() - failed << " passed, " << failed << " failed\n";
-  const Coverage& coverage = report.coverage;
-  // Below 0: no bound was given.
-  if (options.coverage || options.min_coverage >= 0) {
-    std::cout << "coverage: " << coverage.percent() << "% (terms " << coverage.terms - coverage.terms_missed.size()
-              << "/" << coverage.terms << ", set entries " << coverage.entries - coverage.entries_missed.size() << "/"
-              << coverage.entries << ")\n";
-    for (const auto* missed : {&coverage.terms_missed, &coverage.entries_missed})
-      for (const CoverageItem& item : *missed)
-        std::cout << "  not reached: " << item.text << "  (" << at(item.place) << ")\n";
-  }
-  if (!options.mutate) return;
-  if (failed != 0) {
-    std::cout << "mutants: not tried while cases fail\n";
-    return;
-  }
-  const MutantReport& mutants = report.mutants;
-  std::cout << "mutants: " << mutants.all << ", killed " << mutants.killed << ", equivalent "
-            << mutants.equivalent.size() << ", survived " << mutants.survivors.size() << '\n';
-  for (const CoverageItem& item : mutants.survivors)
-    std::cout << "  survived: " << item.text << "  (" << at(item.place) << ")\n";
-  for (const CoverageItem& item : mutants.wrongly_listed)
-    std::cout << "  listed as equivalent, but killed or unknown: " << item.text << "  (" << at(item.place) << ")\n";
-}
 
-Json items_json(const std::vector<CoverageItem>& items) {
-  Json list = Json::array();
-  for (const CoverageItem& item : items)
-    list.push_back({{"text", item.text}, {"file", item.place.file}, {"line", item.place.line}});
-  return list;
-}
-
-Json to_json(const FileReport& report, const TestOptions& options) {
-  Json cases = Json::array();
-  for (const Ran& ran : report.cases) {
-    Json one{{"name", ran.test.name},
-             {"group", ran.test.group},
-             {"line", ran.test.place.line},
-             {"passed", ran.result.passed}};
-    if (!ran.result.error.empty()) one["error"] = ran.result.error;
-    if (!ran.result.passed) {
-      one["differences"] = ran.result.differences;
-      one["action"] = ran.result.trace.accepted ? "accept" : "reject";
-      one["term"] = ran.result.trace.term;
-    }
-    cases.push_back(std::move(one));
+  Configuration& configuration_at(const std::string& path) {
+    const std::string key = canonical(path);
+    for (const auto& known : configurations_)
+      if (canonical(known->path) == key) return *known;
+    Diagnostics mistakes;
+    auto bench = open_bench(path, mistakes);
+    configurations_.push_back(std::make_unique<Configuration>(path, std::move(bench)));
+    configurations_.back()->mistakes = std::move(mistakes);
+    return *configurations_.back();
   }
-  Json json{{"file", report.file}, {"cases", cases}};
-  json["coverage"] = {{"percent", report.coverage.percent()},
-                      {"terms", report.coverage.terms},
-                      {"terms_not_reached", items_json(report.coverage.terms_missed)},
-                      {"entries", report.coverage.entries},
-                      {"entries_not_reached", items_json(report.coverage.entries_missed)}};
-  if (options.mutate)
-    json["mutants"] = {{"all", report.mutants.all},
-                       {"killed", report.mutants.killed},
-                       {"equivalent", items_json(report.mutants.equivalent)},
-                       {"survived", items_json(report.mutants.survivors)},
-                       {"wrongly_listed", items_json(report.mutants.wrongly_listed)}};
-  return json;
-}
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      // Control characters are not XML, even escaped.
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
-    }
-  }
-  return out;
-}
-
-bool write_junit(const std::string& path, const std::vector<FileReport>& reports) {
-  std::ofstream out(path);
-  out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
-  for (const FileReport& report : reports) {
-    const auto failed =
-        std::count_if(report.cases.begin(), report.cases.end(), [](const Ran& ran) { return !ran.result.passed; });
-    // Of all failures, also those that could not run.
-    out << "  <testsuite name=\"" << escaped(report.file) << "\" tests=\"" << report.cases.size() << "\" failures=\""
-        << failed << "\">\n";
-    for (const Ran& ran : report.cases) {
-      out << "    <testcase classname=\"" << escaped(ran.test.group.empty() ? report.file : ran.test.group)
-          << "\" name=\"" << escaped(ran.test.name) << "\" file=\"" << escaped(ran.test.place.file) << "\" line=\""
-          << ran.test.place.line << "\"";
-      if (ran.result.passed) {
-        out << "/>\n";
-      } else {
-        out << ">\n      <failure message=\""
-            << escaped(ran.result.error.empty() ? "not as expected" : ran.result.error) << "\">"
-            << escaped(failure_text(ran)) << "</failure>\n    </testcase>\n";
+  void cases(PolicyTests tests, Configuration& configuration, FileReport& report) {
+    for (const auto& [text, place] : tests.equivalent_mutants)
+      configuration.equivalent_mutants.push_back({text, place});
+    for (PolicyCase& test : tests.cases) {
+      if (full_name(test).find(options_.filter) == std::string::npos) {
+        ++report.left_out;
+        continue;
       }
+      any_chosen_ = true;
+      RanCase one{std::move(test), {}, !report_.stopped, {}};
+      if (one.ran) run(one, configuration);
+      report.cases.push_back(std::move(one));
     }
-    out << "  </testsuite>\n";
   }
-  out << "</testsuites>\n";
-  // Before good(): what is still buffered may not fit on the disk.
+
+  void run(RanCase& one, Configuration& configuration) {
+    one.result = run_case(*configuration.bench, one.test);
+    configuration.counter->add(one.test, one.result);
+    configuration.cases.push_back(one.test);
+    if (one.result.passed) return;
+    configuration.passed = false;
+    one.failure = failure_text(*configuration.bench, one.test, one.result);
+    report_.stopped = options_.fail_fast;
+  }
+
+  void measure(const Configuration& configuration) {
+    ConfigReport report{configuration.path, configuration.counter->result(), {}};
+    // Cases that fail already kill everything: mutants would say nothing.
+    if (options_.mutate && configuration.passed && !report_.stopped) report.mutants = mutate(configuration);
+    report_.configs.push_back(std::move(report));
+  }
+
+  MutantReport mutate(const Configuration& configuration) const {
+    MutantReport report;
+    report.tried = true;
+    const PolicyBench& bench = *configuration.bench;
+    std::set<std::string> listed, survived;
+    for (const PolicyItem& item : configuration.equivalent_mutants) listed.insert(item.text);
+    const auto use = [&](const Mutant& mutant) {
+      const auto table = minibgp::compile_policies(mutant.library);
+      if (!table) return;  // It breaks a rule of the language: such a configuration is refused.
+      ++report.all;
+      const bool killed = std::any_of(configuration.cases.begin(), configuration.cases.end(),
+                                      [&](const PolicyCase& test) { return !run_case(bench, test, &*table).passed; });
+      if (killed) {
+        ++report.killed;
+        return;
+      }
+      survived.insert(mutant.text);
+      (listed.count(mutant.text) != 0 ? report.equivalent : report.survivors)
+          .push_back({mutant.text, bench.sources().place(mutant.mark)});
+    };
+    const MutantOptions how{.sample = options_.mutate_sample};
+    for (SampledSet& set : each_mutant(bench.library(), how, use))
+      report.sampled.emplace_back(set, bench.sources().place(set.mark));
+    for (const PolicyItem& item : configuration.equivalent_mutants)
+      if (survived.count(item.text) == 0) report.wrongly_listed.push_back(item);
+    return report;
+  }
+
+  const TestOptions& options_;
+  TestReport report_;
+  std::vector<std::unique_ptr<Configuration>> configurations_;
+  std::set<std::string> files_;
+  bool any_chosen_ = false;
+};
+
+bool write(const std::string& path, const std::string& text) {
+  std::ofstream out(path);
+  out << text;
   out.close();
   return out.good();
-}
-
-bool as_wished(const FileReport& report, const TestOptions& options) {
-  const bool passed =
-      std::all_of(report.cases.begin(), report.cases.end(), [](const Ran& ran) { return ran.result.passed; });
-  const bool covered =
-      options.min_coverage < 0 || report.coverage.percent() >= static_cast<std::size_t>(options.min_coverage);
-  return passed && covered && report.mutants.survivors.empty() && report.mutants.wrongly_listed.empty();
 }
 
 }  // namespace
 
 Exit run_policy_test(const TestOptions& options, const Common& common) {
-  std::string error;
-  const std::vector<std::string> files = files_of(options.paths, error);
-  if (!error.empty()) return fail(Exit::io, error);
-  Diagnostics diagnostics;
-  std::vector<FileReport> reports;
-  for (const std::string& file : files) {
-    Diagnostics found;
-    const PolicyTests tests = read_policy_tests(file, found);
-    std::optional<PolicyBench> bench;
-    // A file with mistakes is left out, and the others run all the same, so that all mistakes are shown.
-    if (!found.has_errors()) bench = open_bench(tests.config, found);
-    for (const Diagnostic& one : found.all()) diagnostics.add(one);
-    if (bench) reports.push_back(run_file(tests, *bench, options.mutate));
-  }
-  if (diagnostics.has_errors()) return complain(diagnostics);
-  if (!options.junit.empty() && !write_junit(options.junit, reports))
-    return fail(Exit::io, "cannot write '" + options.junit + "'");
-  if (common.json) {
-    Json all = Json::array();
-    for (const FileReport& report : reports) all.push_back(to_json(report, options));
-    std::cout << all.dump(2) << '\n';
+  if (options.tap && common.json) return fail(Exit::bad_input, "--tap and --json exclude each other");
+  const TestReport report = TestRun(options).run();
+  const std::vector<Check> checks = checks_of(report, options);
+  if (options.tap) {
+    std::cout << to_tap(checks);
+  } else if (common.json) {
+    std::cout << to_json(report, options).dump(2) << '\n';
   } else {
-    for (const FileReport& report : reports) print(report, options);
+    std::cout << to_text(report, options);
   }
-  const bool good =
-      std::all_of(reports.begin(), reports.end(), [&](const FileReport& report) { return as_wished(report, options); });
-  return good ? Exit::ok : Exit::assertion_failed;
+  const bool written = options.junit.empty() || write(options.junit, to_junit(checks));
+  Diagnostics mistakes;
+  for (const FileReport& file : report.files)
+    for (const Diagnostic& one : file.mistakes.all()) mistakes.add(one);
+  if (mistakes.has_errors()) return complain(mistakes);
+  if (!written) return fail(Exit::io, "cannot write '" + options.junit + "'");
+  const auto bad = [](const Check& check) { return check.outcome == Check::Outcome::failed; };
+  return std::any_of(checks.begin(), checks.end(), bad) ? Exit::assertion_failed : Exit::ok;
 }
 
 }  // namespace bgplite::cli

@@ -21,12 +21,18 @@ struct TestOptions {
   bool coverage = false;
   int min_coverage = -1;  ///< Percent; negative: not asked for.
   std::string junit;
+  bool tap = false;  ///< TAP 13 instead of text.
   bool mutate = false;
+  int min_killed = 100;            ///< Percent of the mutants, without those listed as equivalent.
+  std::size_t mutate_sample = 20;  ///< Entries of each large set that are mutated (MutantOptions).
+  std::string filter;              ///< Only cases with this in their full name; empty: all.
+  bool fail_fast = false;
 };
 Exit run_policy_test(const TestOptions& options, const Common& common);
 
 struct DiffOptions {
-  std::string before, after, rib;
+  std::string before, after;
+  std::vector<std::string> ribs;  ///< Files of routes; together one table.
   std::string policy, peer, direction = "import";
   bool fail_on_change = false;
   std::size_t max = 1000;  ///< Routes listed; the counts are always of all.

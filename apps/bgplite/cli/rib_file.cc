@@ -18,6 +18,7 @@ using Use = std::function<void(const PolicyRoute&)>;
 constexpr std::size_t kProblemsMax = 20;
 
 void problem(RibSummary& summary, std::string text) {
+  ++summary.broken;
   ++summary.skipped;
   if (summary.problems.size() < kProblemsMax) summary.problems.push_back(std::move(text));
 }
@@ -107,8 +108,9 @@ void read_mrt(const std::vector<std::uint8_t>& file, const Use& use, RibSummary&
         break;
     }
   }
-  if (reader.error())
-    problem(summary, "offset " + std::to_string(reader.error()->offset) + ": " + reader.error()->text);
+  if (!reader.error()) return;
+  problem(summary, "offset " + std::to_string(reader.error()->offset) + ": " + reader.error()->text);
+  summary.incomplete.emplace_back("the file cannot be read to its end");
 }
 
 std::vector<std::string> texts_of(const json& value) {
@@ -122,42 +124,69 @@ std::vector<std::string> texts_of(const json& value) {
   return texts;
 }
 
-/// One path of `show routes --json`; keys that are not a route's (best, rule, age) are passed over.
-void read_path(const json& path, const std::string& prefix, const Use& use, RibSummary& summary) {
-  PolicyRoute route;
-  std::optional<std::string> wrong = set_route_field(route, "prefix", {prefix});
-  // What policy has changed already stands beside what was received: that is what goes through the policies again.
-  // Without "received" nothing was changed, and the path is what was received.
-  const bool edited = path.contains("received") && path["received"].is_object();
-  if (edited && path.contains("peer")) wrong = set_route_field(route, "peer", texts_of(path["peer"]));
-  for (const auto& [name, value] : (edited ? path["received"] : path).items()) {
-    // Objects are not fields: "capabilities" and the like.
-    if (wrong || value.is_object()) continue;
-    // Other keys are of no route, and are passed over.
-    if (auto error = set_route_field(route, name, texts_of(value)); error && !error->starts_with("unknown"))
-      wrong = error;
-  }
-  if (wrong) return problem(summary, prefix + ": " + *wrong);
-  ++summary.routes;
-  use(route);
-}
+/// JSON as `show routes` prints it, or parts of it.
+class JsonTable {
+ public:
+  JsonTable(RibUse wanted, const Use& use, RibSummary& summary) : wanted_(wanted), use_(use), summary_(summary) {}
 
-void read_routes(const json& node, const Use& use, RibSummary& summary) {
-  if (node.is_array()) {
-    for (const json& one : node) read_routes(one, use, summary);
-  } else if (node.is_object() && node.contains("prefix") && node["prefix"].is_string()) {
-    const std::string prefix = node["prefix"];
-    if (node.contains("paths") && node["paths"].is_array()) {
-      for (const json& path : node["paths"]) read_path(path, prefix, use, summary);
+  void read(const json& node) {
+    if (node.is_array()) {
+      for (const json& one : node) read(one);
+    } else if (node.is_object() && node.contains("prefix") && node["prefix"].is_string()) {
+      const std::string prefix = node["prefix"];
+      if (node.contains("paths") && node["paths"].is_array()) {
+        for (const json& one : node["paths"]) path(one, prefix);
+      } else {
+        path(node, prefix);
+      }
+    } else if (node.is_object() && node.contains("routes")) {
+      whole(node);
+      read(node["routes"]);
     } else {
-      read_path(node, prefix, use, summary);
+      problem(summary_, "an entry that is no route");
     }
-  } else if (node.is_object() && node.contains("routes")) {
-    read_routes(node["routes"], use, summary);
-  } else {
-    problem(summary, "an entry that is no route");
   }
-}
+
+ private:
+  void whole(const json& table) {
+    if (table.contains("complete") && table["complete"] == false)
+      summary_.incomplete.push_back("\"complete\": false: the dump was cut; take it with --limit 0");
+    const std::string shown = table.contains("shown") && table["shown"].is_string() ? table["shown"] : "";
+    if (shown.empty()) return;
+    if (wanted_ == RibUse::as_received && shown != "received")
+      summary_.incomplete.push_back("these are the " + shown +
+                                    " routes, import policies see the received ones: show routes in PEER");
+    if (wanted_ == RibUse::as_selected && shown != "accepted")
+      summary_.incomplete.push_back("these are the " + shown +
+                                    " routes, export policies see the accepted ones: show routes");
+  }
+
+  /// One path; keys that are not a route's (rule, age) are passed over.
+  void path(const json& path, const std::string& prefix) {
+    const bool known = path.contains("best") && path["best"].is_boolean();
+    if (wanted_ == RibUse::as_selected && known && !path["best"]) {
+      ++summary_.skipped;
+      return;
+    }
+    PolicyRoute route;
+    std::optional<std::string> wrong = set_route_field(route, "prefix", {prefix});
+    // What policy has changed stands beside what was received.
+    const bool edited = wanted_ == RibUse::as_received && path.contains("received") && path["received"].is_object();
+    if (edited && path.contains("peer")) wrong = set_route_field(route, "peer", texts_of(path["peer"]));
+    for (const auto& [name, value] : (edited ? path["received"] : path).items()) {
+      if (wrong || value.is_object()) continue;
+      if (auto error = set_route_field(route, name, texts_of(value)); error && !error->starts_with("unknown"))
+        wrong = error;
+    }
+    if (wrong) return problem(summary_, prefix + ": " + *wrong);
+    ++summary_.routes;
+    use_(route);
+  }
+
+  RibUse wanted_;
+  const Use& use_;
+  RibSummary& summary_;
+};
 
 void read_line(std::string_view line, std::size_t number, const Use& use, RibSummary& summary) {
   PolicyRoute route;
@@ -205,7 +234,8 @@ void read_text(std::string_view text, const Use& use, RibSummary& summary) {
 
 }  // namespace
 
-bool each_route(const std::vector<std::uint8_t>& file, const Use& use, RibSummary& summary, std::string& error) {
+bool each_route(const std::vector<std::uint8_t>& file, RibUse wanted, const Use& use, RibSummary& summary,
+                std::string& error) {
   if (looks_like_mrt(file)) {
     summary.format = RibFormat::mrt;
     read_mrt(file, use, summary);
@@ -217,7 +247,7 @@ bool each_route(const std::vector<std::uint8_t>& file, const Use& use, RibSummar
     summary.format = RibFormat::json;
     const json root = json::parse(text, nullptr, false);
     if (root.is_discarded()) return error = "not valid JSON", false;
-    read_routes(root, use, summary);
+    JsonTable(wanted, use, summary).read(root);
     return true;
   }
   // Text has no octet 0.

@@ -10,7 +10,8 @@ namespace {
 
 class CasesReader {
  public:
-  CasesReader(PolicyReader& reader, PolicyTests& into) : reader_(reader), into_(into) {}
+  CasesReader(PolicyReader& reader, PolicyTests& into, Diagnostics& diagnostics)
+      : reader_(reader), into_(into), diagnostics_(diagnostics) {}
 
   void list(const YAML::Node& node, const PolicyCase& given, unsigned depth = 0) {
     constexpr unsigned kGroupDepthMax = 8;
@@ -86,10 +87,7 @@ class CasesReader {
     if (made.policy.empty() == made.peer.empty())
       reader_.error(node, made.peer.empty() ? "the case names neither a policy nor a peer" : "both a policy and a peer",
                     "policy: NAME, or peer: NAME with direction: import or export");
-    const PolicyCase::Expect& expect = made.expect;
-    if (!expect.accept && !expect.term && expect.set.empty() && expect.unchanged.empty() && !expect.all_unchanged)
-      reader_.error(node, "the case expects nothing",
-                    "expect: accept, or reject, or { action: accept, term: NAME, set: {...} }");
+    can_be_compared(node, made);
     if (made.name.empty()) made.name = "case " + std::to_string(into_.cases.size() + 1);
     into_.cases.push_back(std::move(made));
   }
@@ -133,44 +131,78 @@ class CasesReader {
 
   void expect(const YAML::Node& node, PolicyCase::Expect& into) {
     if (node.IsScalar()) return action(node, into);
+    PolicyCase::Expect own;
     reader_.entries(node, "action, term, set and unchanged",
                     [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
                       if (name == "action") {
-                        action(value, into);
+                        action(value, own);
                       } else if (name == "term") {
-                        into.term = reader_.scalar(value, "a term's name");
+                        own.term = reader_.scalar(value, "a term's name");
                       } else if (name == "set") {
-                        expected_values(value, into);
+                        expected_values(value, own);
                       } else if (name == "unchanged") {
-                        unchanged(value, into);
+                        unchanged(value, own);
                       } else {
                         reader_.error(key, "unknown key '" + name + "'",
                                       did_you_mean(name, {"action", "term", "set", "unchanged"}));
                       }
                     });
+    if (own.accept) into.accept = own.accept;
+    if (own.term) into.term = own.term;
+    if (own.all_unchanged) into.all_unchanged = own.all_unchanged;
+    for (PolicyCase::Attribute& attribute : own.attributes) {
+      // What the case says of an attribute takes the place of what is given.
+      std::erase_if(into.attributes, [&](const auto& given) { return given.name == attribute.name; });
+      into.attributes.push_back(std::move(attribute));
+    }
+  }
+
+  /// After all of `given` and the case itself: is anything expected, and does it go together?
+  void can_be_compared(const YAML::Node& node, const PolicyCase& test) {
+    const PolicyCase::Expect& expect = test.expect;
+    if (!expect.accept && !expect.term && !expect.of_attributes())
+      reader_.error(node, "the case expects nothing",
+                    "expect: accept, or reject, or { action: accept, term: NAME, set: {...} }");
+    if (expect.accept.value_or(true)) return;
+    const auto refuse = [&](const Place& place, const std::string& what) {
+      diagnostics_.error(place, what + " cannot be compared: a case expects that this route is rejected",
+                         "leave it out, or expect accept");
+    };
+    for (const PolicyCase::Attribute& attribute : expect.attributes)
+      refuse(attribute.place, "'" + attribute.name + "'");
+    if (expect.all_unchanged) refuse(*expect.all_unchanged, "'unchanged'");
+  }
+
+  /// One attribute of `set` or `unchanged`; an error where this `expect` names it already, under whichever of its
+  /// names.
+  void expected(PolicyCase::Attribute attribute, const YAML::Node& at, const std::string& written,
+                PolicyCase::Expect& into) {
+    const bool twice = std::any_of(into.attributes.begin(), into.attributes.end(),
+                                   [&](const auto& other) { return other.name == attribute.name; });
+    if (twice) return reader_.error(at, "'" + written + "' is expected twice", "set or unchanged, once");
+    attribute.place = reader_.place(at);
+    into.attributes.push_back(std::move(attribute));
   }
 
   void expected_values(const YAML::Node& node, PolicyCase::Expect& into) {
+    if (node.IsMap() && node.size() == 0) return reader_.error(node, "'set' names no attribute");
     reader_.entries(node, "attributes", [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
       std::vector<std::string> values;
       reader_.each_scalar(value, "text", [&](const std::string& text, const YAML::Node&) { values.push_back(text); });
       std::string error;
-      if (const auto text = expected_text(name, values, error)) {
-        into.set.emplace_back(name, *text);
-      } else {
-        reader_.error(key, error, did_you_mean(name, route_field_names()));
-      }
+      const auto text = expected_text(name, values, error);
+      if (!text) return reader_.error(key, error, did_you_mean(name, route_field_names()));
+      expected({std::string(*attribute_name(name)), *text, {}}, key, name, into);
     });
   }
 
   void unchanged(const YAML::Node& node, PolicyCase::Expect& into) {
+    if (node.IsSequence() && node.size() == 0) return reader_.error(node, "'unchanged' names no attribute");
     reader_.each_scalar(node, "an attribute or true", [&](const std::string& name, const YAML::Node& at) {
-      std::string error;
       if (name == "true") {
-        into.all_unchanged = true;
-      } else if (const auto known = attribute_texts({});
-                 std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name == name; })) {
-        into.unchanged.push_back(name);
+        into.all_unchanged = reader_.place(at);
+      } else if (const auto known = attribute_name(name)) {
+        expected({std::string(*known), std::nullopt, {}}, at, name, into);
       } else {
         reader_.error(at, "'" + name + "' is no attribute", did_you_mean(name, route_field_names()));
       }
@@ -179,6 +211,7 @@ class CasesReader {
 
   PolicyReader& reader_;
   PolicyTests& into_;
+  Diagnostics& diagnostics_;
 };
 
 /// The one document of a text; what is wrong with it goes to `diagnostics`.
@@ -214,7 +247,7 @@ PolicyTests read_policy_tests(const std::string& path, Diagnostics& diagnostics)
   // Tests in the configuration itself need no path to it.
   if (const YAML::Node config = (*root)["config"])
     tests.config = beside(path, reader.scalar(config, "a path").value_or(path));
-  CasesReader cases(reader, tests);
+  CasesReader cases(reader, tests, diagnostics);
   bool any = false;
   // A configuration names its tests policy_tests, so that no other section has their key.
   for (const char* key : {"tests", "policy_tests"}) {
@@ -246,7 +279,7 @@ std::optional<PolicyRoute> read_policy_route(const std::string& text, const std:
   PolicyReader reader(called, 0, diagnostics);
   PolicyTests unused;
   PolicyRoute route;
-  CasesReader(reader, unused).route(*root, route);
+  CasesReader(reader, unused, diagnostics).route(*root, route);
   if (diagnostics.has_errors()) return std::nullopt;
   if (!route.prefix) {
     reader.error(*root, "the route has no prefix", "{ prefix: 192.168.10.0/24, as_path: 65535 }");

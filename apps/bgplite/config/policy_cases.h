@@ -8,7 +8,8 @@
 ///       cases:
 ///         - { name: default, route: { prefix: 0.0.0.0/0 }, expect: { term: no-default } }
 ///
-/// A case has what `given` of its groups says unless it says otherwise itself; routes are joined field by field.
+/// A case has what `given` of its groups says unless it says otherwise itself; routes and expectations are joined field
+/// by field. Whatever `expect` says can be compared: what cannot is a mistake with its place.
 #pragma once
 
 #include <apps/bgplite/config/diagnostic.h>
@@ -29,12 +30,18 @@ struct PolicyCase {
   std::string peer;
   minibgp::Direction direction = minibgp::Direction::import;
   PolicyRoute route;
+  struct Attribute {
+    std::string name;                 ///< As attribute_texts() has it.
+    std::optional<std::string> text;  ///< That it must have; none: as it went in.
+    Place place;
+  };
   struct Expect {
     std::optional<bool> accept;
     std::optional<std::string> term;
-    std::vector<std::pair<std::string, std::string>> set;  ///< Attribute and the text it must have.
-    std::vector<std::string> unchanged;                    ///< Attributes that must come out as they went in.
-    bool all_unchanged = false;
+    std::vector<Attribute> attributes;   ///< Each name at most once.
+    std::optional<Place> all_unchanged;  ///< Those that `attributes` does not name come out as they went in.
+    /// A rejected route has no attributes: to expect some is to expect acceptance.
+    [[nodiscard]] bool of_attributes() const { return !attributes.empty() || all_unchanged.has_value(); }
   } expect;
 };
 

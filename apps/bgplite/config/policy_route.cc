@@ -7,6 +7,7 @@
 namespace bgplite {
 namespace {
 
+using minibgp::LocalAttributes;
 using minibgp::NextHopChoice;
 using minibgp::PathAttributes;
 using minibgp::to_text;
@@ -72,13 +73,24 @@ bool truth(const std::string& text, std::optional<bool>& into) {
   return true;
 }
 
+/// Whether two routes have the same in a member, or in one of those that stay here.
+template <auto kMember>
+bool same(const PathAttributes& a, const PathAttributes& b) {
+  return a.*kMember == b.*kMember;
+}
+template <auto kMember>
+bool same_local(const PathAttributes& a, const PathAttributes& b) {
+  return a.local.*kMember == b.local.*kMember;
+}
+
 /// One field: what a value must be, how it is set (from the first text, where one is enough), and, for attributes, what
-/// it reads as.
+/// it reads as and whether two routes have the same.
 struct RouteField {
   std::string_view name;
   const char* what;
   bool (*set)(PolicyRoute& route, const Values& values);
-  std::string (*text)(const PathAttributes& attributes);  // Null: it is no attribute.
+  std::string (*text)(const PathAttributes& attributes) = nullptr;
+  bool (*same)(const PathAttributes& a, const PathAttributes& b) = nullptr;
 };
 
 const RouteField kRouteFields[] = {
@@ -86,8 +98,7 @@ const RouteField kRouteFields[] = {
      [](PolicyRoute& r, const Values& v) {
        r.prefix = minibgp::parse_prefix(v[0]);
        return r.prefix.has_value();
-     },
-     nullptr},
+     }},
     {"as_path", "an AS path such as '65001 65002 {65003,65004}'",
      [](PolicyRoute& r, const Values& v) {
        std::string joined;
@@ -97,7 +108,8 @@ const RouteField kRouteFields[] = {
        if (path) r.attributes.as_path = *path;
        return path.has_value();
      },
-     [](const PathAttributes& a) { return a.as_path.empty() ? "none" : to_text(a.as_path); }},
+     [](const PathAttributes& a) { return a.as_path.empty() ? "none" : to_text(a.as_path); },
+     &same<&PathAttributes::as_path>},
     {"next_hop", "an address, self, unchanged or peer",
      [](PolicyRoute& r, const Values& v) {
        // The order to the policy engine and the address are two members; an order leaves the address alone.
@@ -111,6 +123,9 @@ const RouteField kRouteFields[] = {
      [](const PathAttributes& a) {
        const bool order = a.local.next_hop != NextHopChoice::by_rule && a.local.next_hop != NextHopChoice::address;
        return order ? std::string(to_text(a.local.next_hop)) : to_text(a.next_hop.address);
+     },
+     [](const PathAttributes& a, const PathAttributes& b) {
+       return a.next_hop == b.next_hop && a.local.next_hop == b.local.next_hop;
      }},
     {"origin", "igp, egp or incomplete",
      [](PolicyRoute& r, const Values& v) {
@@ -118,75 +133,77 @@ const RouteField kRouteFields[] = {
          if (v[0] == to_text(origin)) return r.attributes.origin = origin, true;
        return false;
      },
-     [](const PathAttributes& a) { return std::string(to_text(a.origin)); }},
+     [](const PathAttributes& a) { return std::string(to_text(a.origin)); }, &same<&PathAttributes::origin>},
     {"med", "a number or none", [](PolicyRoute& r, const Values& v) { return optional_number(v[0], r.attributes.med); },
-     [](const PathAttributes& a) { return number_text(a.med); }},
+     [](const PathAttributes& a) { return number_text(a.med); }, &same<&PathAttributes::med>},
     {"local_pref", "a number or none",
      [](PolicyRoute& r, const Values& v) { return optional_number(v[0], r.attributes.local_pref); },
-     [](const PathAttributes& a) { return number_text(a.local_pref); }},
+     [](const PathAttributes& a) { return number_text(a.local_pref); }, &same<&PathAttributes::local_pref>},
     {"weight", "a number",
      [](PolicyRoute& r, const Values& v) {
        const auto number = number_of<std::uint32_t>(v[0]);
        r.attributes.local.weight = number.value_or(0);
        return number.has_value();
      },
-     [](const PathAttributes& a) { return std::to_string(a.local.weight); }},
+     [](const PathAttributes& a) { return std::to_string(a.local.weight); }, &same_local<&LocalAttributes::weight>},
     {"community", "communities such as 65001:100",
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_community, r.attributes.communities);
      },
-     [](const PathAttributes& a) { return spaced(a.communities); }},
+     [](const PathAttributes& a) { return spaced(a.communities); }, &same<&PathAttributes::communities>},
     {"extended_community", "extended communities such as rt:65001:100",
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_extended_community, r.attributes.extended_communities);
      },
-     [](const PathAttributes& a) { return spaced(a.extended_communities); }},
+     [](const PathAttributes& a) { return spaced(a.extended_communities); },
+     &same<&PathAttributes::extended_communities>},
     {"large_community", "large communities such as 65001:1:2",
      [](PolicyRoute& r, const Values& v) {
        return sorted_values(v, &minibgp::parse_large_community, r.attributes.large_communities);
      },
-     [](const PathAttributes& a) { return spaced(a.large_communities); }},
+     [](const PathAttributes& a) { return spaced(a.large_communities); }, &same<&PathAttributes::large_communities>},
     {"fib_metric", "a number or none",
      [](PolicyRoute& r, const Values& v) { return optional_number(v[0], r.attributes.local.fib_metric); },
-     [](const PathAttributes& a) { return number_text(a.local.fib_metric); }},
+     [](const PathAttributes& a) { return number_text(a.local.fib_metric); },
+     &same_local<&LocalAttributes::fib_metric>},
     {"fib_table", "a number or none",
      [](PolicyRoute& r, const Values& v) { return optional_number(v[0], r.attributes.local.fib_table); },
-     [](const PathAttributes& a) { return number_text(a.local.fib_table); }},
+     [](const PathAttributes& a) { return number_text(a.local.fib_table); }, &same_local<&LocalAttributes::fib_table>},
     {"fib_prefsrc", "an address or none",
      [](PolicyRoute& r, const Values& v) {
        r.attributes.local.fib_prefsrc = minibgp::parse_address(v[0]);
        return v[0] == "none" || r.attributes.local.fib_prefsrc.has_value();
      },
-     [](const PathAttributes& a) { return a.local.fib_prefsrc ? to_text(*a.local.fib_prefsrc) : "none"; }},
+     [](const PathAttributes& a) { return a.local.fib_prefsrc ? to_text(*a.local.fib_prefsrc) : "none"; },
+     &same_local<&LocalAttributes::fib_prefsrc>},
     {"ecmp_weight", "a number",
      [](PolicyRoute& r, const Values& v) {
        const auto number = number_of<std::uint16_t>(v[0]);
        r.attributes.local.ecmp_weight = number.value_or(0);
        return number.has_value();
      },
-     [](const PathAttributes& a) { return std::to_string(a.local.ecmp_weight); }},
-    {"peer", "a peer's name", [](PolicyRoute& r, const Values& v) { return r.peer = v[0], true; }, nullptr},
-    {"tunnel", "a tunnel's name", [](PolicyRoute& r, const Values& v) { return r.tunnel = v[0], true; }, nullptr},
+     [](const PathAttributes& a) { return std::to_string(a.local.ecmp_weight); },
+     &same_local<&LocalAttributes::ecmp_weight>},
+    {"peer", "a peer's name", [](PolicyRoute& r, const Values& v) { return r.peer = v[0], true; }},
+    {"tunnel", "a tunnel's name", [](PolicyRoute& r, const Values& v) { return r.tunnel = v[0], true; }},
     {"peer_type", "ebgp or ibgp",
      [](PolicyRoute& r, const Values& v) {
        r.peer_type = v[0] == "ibgp" ? minibgp::PeerType::ibgp : minibgp::PeerType::ebgp;
        return v[0] == "ibgp" || v[0] == "ebgp";
-     },
-     nullptr},
+     }},
     {"local_as", "an AS number",
-     [](PolicyRoute& r, const Values& v) { return (r.local_as = minibgp::parse_asn(v[0])).has_value(); }, nullptr},
+     [](PolicyRoute& r, const Values& v) { return (r.local_as = minibgp::parse_asn(v[0])).has_value(); }},
     {"peer_as", "an AS number",
-     [](PolicyRoute& r, const Values& v) { return (r.peer_as = minibgp::parse_asn(v[0])).has_value(); }, nullptr},
-    {"own_prefix", "true or false", [](PolicyRoute& r, const Values& v) { return truth(v[0], r.own_prefix); }, nullptr},
+     [](PolicyRoute& r, const Values& v) { return (r.peer_as = minibgp::parse_asn(v[0])).has_value(); }},
+    {"own_prefix", "true or false", [](PolicyRoute& r, const Values& v) { return truth(v[0], r.own_prefix); }},
     {"covers_ike_endpoint", "true or false",
-     [](PolicyRoute& r, const Values& v) { return truth(v[0], r.covers_ike_endpoint); }, nullptr},
+     [](PolicyRoute& r, const Values& v) { return truth(v[0], r.covers_ike_endpoint); }},
     {"rpki", "valid, invalid or not-found",
      [](PolicyRoute& r, const Values& v) {
        for (const auto state : {minibgp::RpkiState::valid, minibgp::RpkiState::invalid, minibgp::RpkiState::not_found})
          if (v[0] == to_text(state)) return r.rpki = state, true;
        return false;
-     },
-     nullptr},
+     }},
 };
 
 const RouteField* field_named(std::string_view name) {
@@ -197,6 +214,12 @@ const RouteField* field_named(std::string_view name) {
   const auto found = std::find_if(std::begin(kRouteFields), std::end(kRouteFields),
                                   [&](const RouteField& field) { return field.name == name; });
   return found == std::end(kRouteFields) ? nullptr : found;
+}
+
+/// As YAML's flow style takes it: in quotes where it would end the value or begin something else.
+std::string quoted(const std::string& text) {
+  const bool plain = text.find_first_of(",{}[]#&*!|>'\"%@`?") == std::string::npos && !text.ends_with(':');
+  return plain ? text : "'" + text + "'";
 }
 
 bool takes_many(std::string_view name) { return name == "as_path" || name.ends_with("community"); }
@@ -232,11 +255,43 @@ std::vector<AttributeText> attribute_texts(const PathAttributes& attributes) {
   return texts;
 }
 
+std::optional<std::string_view> attribute_name(std::string_view name) {
+  const RouteField* field = field_named(name);
+  if (field == nullptr || field->text == nullptr) return std::nullopt;
+  return field->name;
+}
+
+std::string to_text(const PolicyRoute& route) {
+  std::string text;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    text += (text.empty() ? "" : ", ") + std::string(name) + ": " + quoted(value);
+  };
+  if (route.prefix) add("prefix", to_text(*route.prefix));
+  for (const AttributeChange& given : changes_between({}, route.attributes)) add(given.name, given.after);
+  if (route.peer) add("peer", *route.peer);
+  if (route.tunnel) add("tunnel", *route.tunnel);
+  if (route.peer_type) add("peer_type", std::string(to_text(*route.peer_type)));
+  if (route.local_as) add("local_as", to_text(*route.local_as));
+  if (route.peer_as) add("peer_as", to_text(*route.peer_as));
+  if (route.own_prefix) add("own_prefix", *route.own_prefix ? "true" : "false");
+  if (route.covers_ike_endpoint) add("covers_ike_endpoint", *route.covers_ike_endpoint ? "true" : "false");
+  if (route.rpki) add("rpki", std::string(to_text(*route.rpki)));
+  return "{ " + text + " }";
+}
+
+std::string changed_attributes(const PathAttributes& before, const PathAttributes& after) {
+  std::string names;
+  for (const RouteField& field : kRouteFields)
+    if (field.same != nullptr && !field.same(before, after))
+      names += (names.empty() ? "" : ", ") + std::string(field.name);
+  return names;
+}
+
 std::vector<AttributeChange> changes_between(const PathAttributes& before, const PathAttributes& after) {
   std::vector<AttributeChange> changes;
   for (const RouteField& field : kRouteFields) {
     // No attribute: nothing that an edit may have changed.
-    if (field.text == nullptr) continue;
+    if (field.text == nullptr || field.same(before, after)) continue;
     std::string old_text = field.text(before);
     std::string new_text = field.text(after);
     if (old_text != new_text) changes.push_back({field.name, std::move(old_text), std::move(new_text)});

@@ -1,6 +1,5 @@
 /// PolicyRoute: a route as people write it for the policy tools, and attributes as named texts. One table of fields
-/// serves
-/// `--route`, the routes and expectations of tests, lists of routes, and every report.
+/// serves `--route`, the routes and expectations of tests, lists of routes, and every report.
 #pragma once
 
 #include <bgp/policy.h>
@@ -38,6 +37,10 @@ struct AttributeText {
 };
 /// All of them, always in the same order.
 [[nodiscard]] std::vector<AttributeText> attribute_texts(const minibgp::PathAttributes& attributes);
+/// The name an attribute has there: "community" for "communities". Nothing: it is no attribute.
+[[nodiscard]] std::optional<std::string_view> attribute_name(std::string_view name);
+/// "{ prefix: 10.0.0.0/16, as_path: 64512, med: 100 }": what was given, as `policy eval --route` takes it.
+[[nodiscard]] std::string to_text(const PolicyRoute& route);
 /// Those that differ, with the texts before and after.
 struct AttributeChange {
   std::string_view name;
@@ -45,6 +48,9 @@ struct AttributeChange {
 };
 [[nodiscard]] std::vector<AttributeChange> changes_between(const minibgp::PathAttributes& before,
                                                            const minibgp::PathAttributes& after);
+/// Their names alone: "local_pref, community". Makes no text of any value.
+[[nodiscard]] std::string changed_attributes(const minibgp::PathAttributes& before,
+                                             const minibgp::PathAttributes& after);
 /// The text an expected value has to have: "{65001:2,65001:1}" in any order is "65001:1 65001:2". Nothing and `error`
 /// when it is no value of that attribute.
 [[nodiscard]] std::optional<std::string> expected_text(std::string_view name, const std::vector<std::string>& values,

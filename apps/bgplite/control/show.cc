@@ -132,6 +132,19 @@ using Paths = Parts<minibgp::PathSnapshot>;
 /// Which of the paths an answer shows.
 enum class Shown : std::uint8_t { accepted, received, refused };
 
+/// A reader of the answer cannot see otherwise what is missing in it.
+constexpr const char* word_of(Shown shown) {
+  switch (shown) {
+    case Shown::accepted:
+      return "accepted";
+    case Shown::received:
+      return "received";
+    case Shown::refused:
+      return "refused";
+  }
+  return "";
+}
+
 /// Those that are shown, paths of one prefix next to each other, best first, prefixes in order.
 std::vector<const minibgp::PathSnapshot*> shown_in_order(const Paths::Rows& parts, Shown shown) {
   std::vector<const minibgp::PathSnapshot*> order;
@@ -167,7 +180,7 @@ Json routes_json(const PeerNames& names, const Paths::Rows& parts, Shown shown, 
     if (begins) routes.push_back({{"prefix", minibgp::to_text(path->prefix)}, {"paths", Json::array()}});
     routes.back()["paths"].push_back(to_json(*path, names[path->peer]));
   }
-  return {{"routes", std::move(routes)}, {"total", total}, {"complete", total <= limit}};
+  return {{"shown", word_of(shown)}, {"routes", std::move(routes)}, {"total", total}, {"complete", total <= limit}};
 }
 
 /// Received as it came, before policy.
@@ -205,7 +218,7 @@ void routes_out(Context& context, const Request& request, const Reply& reply, co
       json.update(to_json(order[i]->attributes));
       routes.push_back(std::move(json));
     }
-    return Json{{"routes", std::move(routes)}, {"total", shown}, {"complete", shown < limit}};
+    return Json{{"shown", "advertised"}, {"routes", std::move(routes)}, {"total", shown}, {"complete", shown < limit}};
   });
 }
 

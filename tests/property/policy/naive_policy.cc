@@ -89,7 +89,7 @@ class Naive {
           ++found;
           break;
         }
-    return match.quantifier == Quantifier::all ? found == patterns.size() : found > 0;
+    return match.quantifier == Quantifier::all ? found == patterns.size() && found > 0 : found > 0;
   }
 
   static bool number(const std::optional<NumberRange>& range, const std::optional<Number>& value) {

@@ -37,6 +37,9 @@ TEST_P(ProgramAgrees, WithTheNaiveInterpreter) {
       ASSERT_EQ(trace.accepted, expected.accepted);
       ASSERT_EQ(trace.result, expected.result);
       ASSERT_EQ(trace.term, expected.term);
+      const DecidingTerm deciding = (*policy)->deciding_term(route.attributes, context);
+      ASSERT_EQ(deciding.policy, trace.policy);
+      ASSERT_EQ(deciding.term, trace.term);
     }
   }
 }

@@ -232,16 +232,17 @@ class Generator {
 
   PolicyLibrary library() {
     PolicyLibrary made;
-    made.prefix_sets.push_back({"s", some<PrefixRange>([&] { return range(); }), {}});
-    made.asn_sets.push_back({"s", some<AsnRange>([&] { return asn_range(); }), {}});
-    made.community_sets.push_back({"s", some<CommunityPattern>([&] { return community(true); }), {}});
-    made.community_sets.push_back({"exact", some<CommunityPattern>([&] { return community(false); }), {}});
-    made.extended_community_sets.push_back({"s", some<ExtendedCommunityPattern>([&] { return extended(true); }), {}});
+    made.prefix_sets.push_back({"s", entries<PrefixRange>([&] { return range(); }), {}});
+    made.asn_sets.push_back({"s", entries<AsnRange>([&] { return asn_range(); }), {}});
+    made.community_sets.push_back({"s", entries<CommunityPattern>([&] { return community(true); }), {}});
+    made.community_sets.push_back({"exact", entries<CommunityPattern>([&] { return community(false); }), {}});
     made.extended_community_sets.push_back(
-        {"exact", some<ExtendedCommunityPattern>([&] { return extended(false); }), {}});
-    made.large_community_sets.push_back({"s", some<LargeCommunityPattern>([&] { return large(true); }), {}});
-    made.large_community_sets.push_back({"exact", some<LargeCommunityPattern>([&] { return large(false); }), {}});
-    made.next_hop_sets.push_back({"s", some<AddressRange>([&] { return address_range(); }), {}});
+        {"s", entries<ExtendedCommunityPattern>([&] { return extended(true); }), {}});
+    made.extended_community_sets.push_back(
+        {"exact", entries<ExtendedCommunityPattern>([&] { return extended(false); }), {}});
+    made.large_community_sets.push_back({"s", entries<LargeCommunityPattern>([&] { return large(true); }), {}});
+    made.large_community_sets.push_back({"exact", entries<LargeCommunityPattern>([&] { return large(false); }), {}});
+    made.next_hop_sets.push_back({"s", entries<AddressRange>([&] { return address_range(); }), {}});
     for (std::uint32_t policy = 0; policy < kPolicies; ++policy) {
       PolicyDefinition definition{"p" + std::to_string(policy), {}, {}};
       const std::uint32_t terms = below(6);
@@ -291,6 +292,11 @@ class Generator {
     std::vector<Item> items(1 + below(4));
     for (Item& item : items) item = make();
     return items;
+  }
+  /// Of a set, which may have none.
+  template <typename Item, typename Make>
+  std::vector<Item> entries(Make make) {
+    return below(8) == 0 ? std::vector<Item>{} : some<Item>(make);
   }
   template <typename Value, typename Make>
   void fill(std::vector<Value>& values, Make make) {

@@ -61,13 +61,14 @@ TEST(Compile, NamesEachMistake) {
 TEST(Compile, ReportsAllMistakesWithTheirMarks) {
   PolicyLibrary library = with(match::AsPathRegex{{"("}});
   library.policies[0].terms[0].matches[0].mark = {12, 5, 0};
-  library.prefix_sets.push_back({"empty", {}, {3, 1, 0}});
-  library.prefix_sets.push_back({"empty", {lengths(8, 8)}, {4, 1, 0}});
+  library.prefix_sets.push_back({"backwards", {lengths(24, 16)}, {3, 1, 0}});
+  library.prefix_sets.back().items[0].mark = {3, 9, 0};
+  library.prefix_sets.push_back({"backwards", {lengths(8, 8)}, {4, 1, 0}});
   const auto table = compile_policies(library);
   ASSERT_FALSE(table);
   ASSERT_EQ(table.error().size(), 3U);
-  EXPECT_EQ(table.error()[0].text, "second set named 'empty'");
-  EXPECT_EQ(table.error()[1].text, "set 'empty' is empty and matches nothing");
+  EXPECT_EQ(table.error()[0].text, "second set named 'backwards'");
+  EXPECT_EQ(table.error()[1].text, "ge 24 is above le 16");
   EXPECT_EQ(table.error()[1].mark.line, 3U);
   EXPECT_EQ(table.error()[2].mark.line, 12U);
   EXPECT_EQ(table.error()[2].term, "t");

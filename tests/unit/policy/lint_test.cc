@@ -50,6 +50,13 @@ TEST(Lint, SetsUsedByEditsOrInsideConditionsAreUsed) {
   EXPECT_EQ(remarks_on(library), Texts{});
 }
 
+TEST(Lint, AnEmptySetIsNamed) {
+  PolicyLibrary library = library_of({term("t", {when(in_set("vpc"))}, {}, accept)});
+  library.prefix_sets.push_back({"vpc", {}, {7, 3, 0}});
+  EXPECT_EQ(remarks_on(library), Texts{"set 'vpc' is empty and matches nothing"});
+  EXPECT_EQ(lint_policies(library)[0].mark.line, 7U);
+}
+
 TEST(Lint, UnreachableTerms) {
   EXPECT_EQ(remarks_on(library_of({term("all", {}, {}, accept), term("late", {}, {}, reject)})),
             Texts{"term 'late' cannot be reached ('all' decides every route that it matches)"});

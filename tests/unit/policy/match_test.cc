@@ -155,6 +155,38 @@ TEST(Match, SetsAndItemsAreOneList) {
   EXPECT_THAT(policy, Rejects(PolicyRoute("172.16.0.0/12")));
 }
 
+template <typename Match>
+Match in_empty_set(Quantifier quantifier) {
+  Match in;
+  in.sets = {{"none", {}}};
+  if constexpr (requires { in.quantifier; }) in.quantifier = quantifier;
+  return in;
+}
+
+TEST(Match, AnEmptySetMatchesNothing) {
+  const auto any = Quantifier::any;
+  const auto all = Quantifier::all;
+  const PolicyMatch conditions[] = {
+      when(in_empty_set<match::PrefixIn>(any)),         when(in_empty_set<match::AsPathContains>(any)),
+      when(in_empty_set<match::NeighborAs>(any)),       when(in_empty_set<match::OriginAs>(any)),
+      when(in_empty_set<match::CommunityIn>(any)),      when(in_empty_set<match::CommunityIn>(all)),
+      when(in_empty_set<match::LargeCommunityIn>(all)), when(in_empty_set<match::ExtendedCommunityIn>(all)),
+      when(in_empty_set<match::NextHopIn>(any)),
+  };
+  for (const PolicyMatch& condition : conditions) {
+    PolicyLibrary library = library_of({term("t", {condition}, {}, TermVerdict::accept)});
+    library.prefix_sets.push_back({"none", {}, {}});
+    library.asn_sets.push_back({"none", {}, {}});
+    library.community_sets.push_back({"none", {}, {}});
+    library.extended_community_sets.push_back({"none", {}, {}});
+    library.large_community_sets.push_back({"none", {}, {}});
+    library.next_hop_sets.push_back({"none", {}, {}});
+    const auto policy = Policy::compile(library, "p");
+    ASSERT_TRUE(policy) << to_text(condition);
+    EXPECT_THAT(*policy, Rejects(route().as_path("1 2"))) << to_text(condition);
+  }
+}
+
 TEST(Match, OnlyConditionsOnThePrefixMakeAPolicyReadIt) {
   EXPECT_FALSE(accepting(community_in({"1:1"}))->reads_prefix());
   EXPECT_FALSE(accepting(match::PeerIs{{"a"}})->reads_prefix());

@@ -230,6 +230,14 @@ TEST(PolicyYaml, LintsAreWarnings) {
                   "p.yaml:3:16: warning: set 'vpc' is not used"));
 }
 
+TEST(PolicyYaml, ASetWithoutEntriesIsAWarning) {
+  const auto nothing = [](const std::string&, std::string&) { return std::optional<std::string>{"# none found\n"}; };
+  EXPECT_THAT(mistakes("prefix_sets: { vpc: { file: none.txt } }\n"
+                       "policies: { p: [ { match: { prefix: vpc }, accept: true } ] }\n",
+                       nothing),
+              ElementsAre("p.yaml:1:16: warning: set 'vpc' is empty and matches nothing"));
+}
+
 std::optional<std::string> fake_file(const std::string& path, std::string& error) {
   if (path == "dir/list.txt") return "# a list\n10.0.0.0/8 le 24\n\n192.168.0.0/16   # one\n";
   if (path == "dir/bad.txt") return "10.0.0.0/8\n10.0.0.0/99\n";

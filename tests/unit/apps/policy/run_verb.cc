@@ -28,6 +28,24 @@ const std::string& directory() {
 
 }  // namespace
 
+const char* const kGateway = R"(router: { asn: 65530, router_id: 192.0.2.1 }
+networks: [172.16.20.0/24]
+peers:
+  192.0.2.2: { name: cloud, asn: 65535, import: in, export: out }
+  192.0.2.3: { asn: 65536, accept_all: true }
+  192.0.2.4: { asn: 65537 }
+policies:
+  in:
+    - { name: own, match: { own_prefix: true }, reject: true }
+    - name: vpc
+      match: { prefix: 192.168.0.0/16 le 24 }
+      then: { local_pref: 200, add_community: 65530:1 }
+      accept: true
+  out: [ { match: { own_prefix: true }, accept: true } ]
+)";
+
+std::string gateway() { return write_file("gw.yaml", kGateway); }
+
 Ran run_verb(const std::vector<std::string>& arguments) {
   std::vector<std::string> words{"bgplite"};
   words.insert(words.end(), arguments.begin(), arguments.end());

@@ -12,6 +12,10 @@ struct Ran {
 };
 [[nodiscard]] Ran run_verb(const std::vector<std::string>& arguments);
 
+/// A configuration with three peers, `cloud` with an import policy `in` and an export policy `out`; and its file.
+extern const char* const kGateway;
+std::string gateway();
+
 /// A file in a directory that is removed when the program ends; returns its path.
 std::string write_file(const std::string& name, const std::string& text);
 /// `text` with that directory's path taken out.
