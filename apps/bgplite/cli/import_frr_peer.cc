@@ -85,6 +85,10 @@ std::optional<std::string> FrrNeighbors::peer_yaml(FrrNeighbor& neighbor, FrrRou
   peer.active = active_families(peer);
   if (!peer.active[0] && !peer.active[1])
     return leave_out(neighbor, "it is not activated for IPv4 or IPv6 unicast; " + out), std::nullopt;
+  source(peer);
+  if (address->is_link_local_v6() && peer.keys.count("device") == 0)
+    return leave_out(neighbor, "a link-local address needs an interface, which the file does not give; " + out),
+           std::nullopt;
   if (asn->text != "external" && asn->text != "auto") peer.keys["asn"] = peer.internal ? router_.asn() : asn->text;
   (peer.internal ? facts.internal_peers : facts.external_peers) = true;
   facts.ipv4 = facts.ipv4 || peer.active[0];
@@ -92,7 +96,6 @@ std::optional<std::string> FrrNeighbors::peer_yaml(FrrNeighbor& neighbor, FrrRou
 
   session_keys(peer);
   external_keys(peer);
-  source(peer);
   peer_timers(peer);
   family_keys(peer);
   std::string text = "  " + yaml_scalar(name) + ":";

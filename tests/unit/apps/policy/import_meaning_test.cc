@@ -145,7 +145,9 @@ TEST(ImportFrrMeaning, UpdateSourceIsAnAddressAndNeverADevice) {
   const Meaning known = of_file("reflector.frr");
   EXPECT_EQ(minibgp::to_text(known.peer("10.255.0.2").options.local_address), "10.255.0.1");
   EXPECT_EQ(minibgp::to_text(known.peer("10.1.0.2").options.local_address), "10.1.0.1");
-  EXPECT_EQ(of_file("only-ipv6.frr").peer("fe80::2%eth1").options.device, "eth1");
+  const Meaning link_local = of_file("only-ipv6.frr");
+  EXPECT_EQ(link_local.peer("fe80::2%eth1").options.device, "eth1");
+  EXPECT_THAT(link_local.why(16), HasSubstr("needs an interface"));
 }
 
 TEST(ImportFrrMeaning, DefaultsAreThoseOfTheVersionAndTheProfile) {
