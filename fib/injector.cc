@@ -10,6 +10,8 @@ namespace {
 
 /// What a next-hop group takes everywhere: kernels before 6.12 refuse 256, which multipath routes have.
 constexpr std::uint16_t kWeightMax = 255;
+/// The reconciler counts tables in eight bits, and a table may be left only after another is used.
+constexpr std::size_t kTablesMax = 250;
 /// How much more a way counts beside one that is suspect.
 constexpr unsigned kWeightOverSuspect = 16;
 
@@ -417,7 +419,7 @@ bool Injector::use_table(std::uint32_t table) {
   if (tables_.contains(table)) return true;
   if (denied_tables_.contains(table) || is_reserved_table(table)) return false;
   // Not asked again for each route: claim_again() does that.
-  if (claim_ && !claim_(table)) {
+  if (tables_.size() >= kTablesMax || (claim_ && !claim_(table))) {
     denied_tables_.insert(table);
     return false;
   }
@@ -501,13 +503,20 @@ void Injector::set_own_networks(std::span<const Prefix> networks) {
   settle_sets();  // The preferred source may be another one.
 }
 
+GuardVerdict Injector::verdict_of_table(std::uint32_t table) const {
+  if (tables_.contains(table)) return {};
+  std::string text = "table " + std::to_string(table);
+  if (tables_.size() >= kTablesMax) text += "; " + std::to_string(kTablesMax) + " tables are in use, which is the most";
+  return {Refusal::table_owned, std::move(text)};
+}
+
 GuardVerdict Injector::verdict_of(const RouteKey& key) const {
-  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  if (GuardVerdict verdict = verdict_of_table(key.table); verdict.refusal != Refusal::none) return verdict;
   return guard_.judge(key.prefix, RouteGuard::Origin::learned);
 }
 
 GuardVerdict Injector::verdict_of_static(const RouteKey& key, SetIndex set) const {
-  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  if (GuardVerdict verdict = verdict_of_table(key.table); verdict.refusal != Refusal::none) return verdict;
   const auto& members = sets_[set].members;
   const bool tunnel = std::any_of(members.begin(), members.end(), [this](const SetMember& member) {
     return map_.is_tunnel(member.next_hop.interface);

@@ -255,6 +255,10 @@ class Reconciler {
     std::uint32_t routes = 0;
     bool idle_listed = false;
   };
+  struct Table {
+    std::uint32_t number = 0;
+    std::uint32_t routes = 0;  ///< Records in it; 0: its place is free.
+  };
   struct Refused {
     int error = 0;
     std::uint8_t tries = 0;
@@ -307,7 +311,7 @@ class Reconciler {
   base::Slab<Record> records_;
   base::FlatIndex index_;
   base::DirtySet dirty_;
-  std::vector<std::uint32_t> tables_;
+  std::vector<Table> tables_;
   base::Slab<Target, 64> targets_;
   std::vector<TargetId> idle_targets_;
   std::vector<RouteOp> batch_;

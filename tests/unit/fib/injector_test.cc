@@ -141,6 +141,25 @@ TEST_F(InjectorTest, PolicyChoosesMetricAndTableAndTheFormerRouteLeaves) {
   EXPECT_FALSE(installed("192.168.10.0/24", 50, 100));
 }
 
+TEST_F(InjectorTest, MoreTablesThanCanBeCountedAreRefused) {
+  const auto network = [](std::uint32_t i) {
+    return "10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24";
+  };
+  LocalAttributes local;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    local.fib_table = 1000 + i;
+    best(network(i), {0}, &local);
+  }
+  EXPECT_TRUE(installed(network(248), 20, 1248));
+  EXPECT_FALSE(installed(network(249), 20, 1249)) << "the main table is one of 250";
+  EXPECT_EQ(refusal(network(299)), Refusal::table_owned);
+  // One that is left makes room.
+  best(network(0), {});
+  local.fib_table = 1001;
+  best(network(299), {0}, &local);
+  EXPECT_TRUE(installed(network(299), 20, 1001));
+}
+
 TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
   const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 65535},
                                     {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, 1}};
