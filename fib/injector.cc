@@ -1,20 +1,18 @@
 #include <bgp/base/assert.h>
 #include <bgp/text.h>
 #include <fib/injector.h>
+#include <fib/weights.h>
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace minibgp::fib {
 namespace {
 
-/// What a next-hop group takes everywhere: kernels before 6.12 refuse 256, which multipath routes have.
-constexpr std::uint16_t kWeightMax = 255;
 /// The reconciler counts tables in eight bits, and a table may be left only after another is used.
 constexpr std::size_t kTablesMax = 250;
-/// How much more a way counts beside one that is suspect.
-constexpr unsigned kWeightOverSuspect = 16;
-
 /// Sorts, and keeps each next hop once, whoever it comes from: with its largest weight.
 void merge_equal(std::vector<GroupMember>& members) {
   std::sort(members.begin(), members.end(), [](const GroupMember& a, const GroupMember& b) {
@@ -134,6 +132,7 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
 
 void Injector::settle(NextHopSet& set, NextHopId hint) {
   scratch_.clear();
+  std::vector<unsigned> shares;
   // Suspects count only beside others: where all are suspect, all keep their shares.
   const bool any_suspect = std::any_of(set.refs.begin(), set.refs.end(), [this](NextHopRef ref) {
     return map_.resolution(ref).usable && map_.resolution(ref).suspect;
@@ -144,8 +143,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     GroupMember member{resolution.via, set.members[i].next_hop.source};
     // Beside a suspect way the others get most of the traffic.
     const bool preferred = any_suspect && !resolution.suspect;
-    const unsigned weight = set.members[i].weight * (preferred ? kWeightOverSuspect : 1U);
-    member.via.weight = static_cast<std::uint16_t>(std::min<unsigned>(weight, kWeightMax));
+    shares.push_back(set.members[i].weight * (preferred ? kWeightOverSuspect : 1U));
     scratch_.push_back(member);
   }
   if (scratch_.empty()) {
@@ -153,6 +151,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     reconciler_.set_target(set.target, kNoForwarding);
     return;
   }
+  set_weights(scratch_, std::move(shares));
   merge_equal(scratch_);
 
   Forwarding forwarding;

@@ -172,6 +172,30 @@ TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
   EXPECT_EQ(std::min(found[0].weight, found[1].weight), 1);
 }
 
+TEST_F(InjectorTest, WeightsKeepTheirRatioAsFarAsTheKernelCanSayIt) {
+  const auto weights = [this](std::uint16_t first, std::uint16_t second) {
+    const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, first},
+                                      {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, second}};
+    const BestChange change{prefix("192.168.10.0/24"), paths, nullptr};
+    forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
+    settle();
+    std::vector<unsigned> all;
+    for (const Via& way : ways("192.168.10.0/24")) all.push_back(way.weight);
+    return all;
+  };
+  using Weights = std::vector<unsigned>;
+  EXPECT_EQ(weights(200, 100), (Weights{200, 100})) << "as configured, where it fits";
+  EXPECT_EQ(weights(512, 256), (Weights{2, 1}));
+  EXPECT_EQ(weights(65535, 32768), (Weights{255, 128}));
+  EXPECT_EQ(weights(1000, 1), (Weights{255, 1}));
+  // Beside a suspect one.
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun0", true}, now_);
+  EXPECT_EQ(weights(16, 16), (Weights{1, 16}));
+  EXPECT_EQ(weights(255, 255), (Weights{1, 16}));
+  EXPECT_EQ(weights(200, 100), (Weights{1, 8}));
+  EXPECT_EQ(weights(65535, 65535), (Weights{1, 16}));
+}
+
 TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {
   const StaticRoute route{prefix("192.168.0.0/16"), {{"tun0", {}, 100, 1}, {"tun1", {}, 101, 1}}};
   forwarder_.input(fib::input::SetStaticRoutes{{&route, 1}}, now_);
