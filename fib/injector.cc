@@ -1,18 +1,18 @@
 #include <bgp/base/assert.h>
 #include <bgp/text.h>
 #include <fib/injector.h>
+#include <fib/weights.h>
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace minibgp::fib {
 namespace {
 
-/// What a next-hop group takes everywhere: kernels before 6.12 refuse 256, which multipath routes have.
-constexpr std::uint16_t kWeightMax = 255;
-/// How much more a way counts beside one that is suspect.
-constexpr unsigned kWeightOverSuspect = 16;
-
+/// The reconciler counts tables in eight bits, and a table may be left only after another is used.
+constexpr std::size_t kTablesMax = 250;
 /// Sorts, and keeps each next hop once, whoever it comes from: with its largest weight.
 void merge_equal(std::vector<GroupMember>& members) {
   std::sort(members.begin(), members.end(), [](const GroupMember& a, const GroupMember& b) {
@@ -132,6 +132,7 @@ IpAddress Injector::preferred_source(const NextHopSet& set) const {
 
 void Injector::settle(NextHopSet& set, NextHopId hint) {
   scratch_.clear();
+  std::vector<unsigned> shares;
   // Suspects count only beside others: where all are suspect, all keep their shares.
   const bool any_suspect = std::any_of(set.refs.begin(), set.refs.end(), [this](NextHopRef ref) {
     return map_.resolution(ref).usable && map_.resolution(ref).suspect;
@@ -142,8 +143,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     GroupMember member{resolution.via, set.members[i].next_hop.source};
     // Beside a suspect way the others get most of the traffic.
     const bool preferred = any_suspect && !resolution.suspect;
-    const unsigned weight = set.members[i].weight * (preferred ? kWeightOverSuspect : 1U);
-    member.via.weight = static_cast<std::uint16_t>(std::min<unsigned>(weight, kWeightMax));
+    shares.push_back(set.members[i].weight * (preferred ? kWeightOverSuspect : 1U));
     scratch_.push_back(member);
   }
   if (scratch_.empty()) {
@@ -152,6 +152,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     return;
   }
   set.reselected_by = kNever;
+  set_weights(scratch_, std::move(shares));
   merge_equal(scratch_);
 
   Forwarding forwarding;
@@ -443,7 +444,7 @@ bool Injector::use_table(std::uint32_t table) {
   if (tables_.contains(table)) return true;
   if (denied_tables_.contains(table) || is_reserved_table(table)) return false;
   // Not asked again for each route: claim_again() does that.
-  if (claim_ && !claim_(table)) {
+  if (tables_.size() >= kTablesMax || (claim_ && !claim_(table))) {
     denied_tables_.insert(table);
     return false;
   }
@@ -527,13 +528,20 @@ void Injector::set_own_networks(std::span<const Prefix> networks) {
   settle_sets();  // The preferred source may be another one.
 }
 
+GuardVerdict Injector::verdict_of_table(std::uint32_t table) const {
+  if (tables_.contains(table)) return {};
+  std::string text = "table " + std::to_string(table);
+  if (tables_.size() >= kTablesMax) text += "; " + std::to_string(kTablesMax) + " tables are in use, which is the most";
+  return {Refusal::table_owned, std::move(text)};
+}
+
 GuardVerdict Injector::verdict_of(const RouteKey& key) const {
-  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  if (GuardVerdict verdict = verdict_of_table(key.table); verdict.refusal != Refusal::none) return verdict;
   return guard_.judge(key.prefix, RouteGuard::Origin::learned);
 }
 
 GuardVerdict Injector::verdict_of_static(const RouteKey& key, SetIndex set) const {
-  if (!tables_.contains(key.table)) return {Refusal::table_owned, "table " + std::to_string(key.table)};
+  if (GuardVerdict verdict = verdict_of_table(key.table); verdict.refusal != Refusal::none) return verdict;
   const auto& members = sets_[set].members;
   const bool tunnel = std::any_of(members.begin(), members.end(), [this](const SetMember& member) {
     return map_.is_tunnel(member.next_hop.interface);

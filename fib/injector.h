@@ -148,6 +148,7 @@ class Injector {
   bool let_go(std::map<RouteKey, Held>& from, const RouteKey& key);
   void fix(const RouteKey& key, SetIndex set, bool from_program);
   void unfix(const RouteKey& key);
+  [[nodiscard]] GuardVerdict verdict_of_table(std::uint32_t table) const;
   [[nodiscard]] GuardVerdict verdict_of(const RouteKey& key) const;
   [[nodiscard]] GuardVerdict verdict_of_static(const RouteKey& key, SetIndex set) const;
   void drop_set(SetIndex index);

@@ -1,6 +1,7 @@
 #include <bgp/base/assert.h>
 #include <fib/route_records.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace minibgp::fib {
@@ -15,7 +16,7 @@ RouteKey RouteRecords::key_of(const RouteRecord& record) const {
   key.prefix.octets = record.octets;
   key.prefix.length_bits = record.length_bits;
   key.prefix.family = record.family == 0 ? Family::ipv4 : Family::ipv6;
-  key.table = tables_[record.table];
+  key.table = tables_[record.table].number;
   key.metric = record.metric;
   return key;
 }
@@ -28,7 +29,7 @@ std::uint64_t RouteRecords::hash_of(const RouteKey& key, std::uint8_t table) con
 std::uint8_t RouteRecords::table_index(std::uint32_t table) const {
   // A walk beats a map: nearly always there is one table, and this is asked for each route of a dump.
   for (std::size_t i = 0; i < tables_.size(); ++i)
-    if (tables_[i] == table) return static_cast<std::uint8_t>(i);
+    if (tables_[i].number == table && tables_[i].routes != 0) return static_cast<std::uint8_t>(i);
   return 0xFF;
 }
 
@@ -47,11 +48,15 @@ RouteRecords::Id RouteRecords::find_or_add(const RouteKey& key) {
   if (const Id id = find(key); id != kNone) return id;
   std::uint8_t table = table_index(key.table);
   if (table == 0xFF) {
-    // Ours come from the configuration and policies, the kernel's only through TableOwnership::in_our_tables().
-    BGP_ASSERT(tables_.size() < 0xFF);
-    table = static_cast<std::uint8_t>(tables_.size());
-    tables_.push_back(key.table);
+    // The place of a table without routes is taken again: policies and reloads may name any number of tables in time.
+    const auto unused = std::find_if(tables_.begin(), tables_.end(), [](const Table& it) { return it.routes == 0; });
+    table = static_cast<std::uint8_t>(unused - tables_.begin());
+    // At one time Injector::use_table() lets fewer be used, and the kernel's are read in those only.
+    BGP_ASSERT(table < 0xFF);
+    if (unused == tables_.end()) tables_.emplace_back();
+    tables_[table].number = key.table;
   }
+  ++tables_[table].routes;
   const Id id = records_.insert();
   RouteRecord& record = records_[id];
   record.octets = key.prefix.octets;
@@ -69,6 +74,7 @@ RouteRecords::Id RouteRecords::find_or_add(const RouteKey& key) {
 void RouteRecords::erase(Id id) {
   const RouteRecord& record = records_[id];
   index_.erase(hash_of(key_of(record), record.table), id);
+  --tables_[record.table].routes;
   records_.erase(id);
 }
 

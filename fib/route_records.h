@@ -117,6 +117,10 @@ class RouteRecords {
   [[nodiscard]] std::size_t index_octets() const { return index_.octets(); }
 
  private:
+  struct Table {
+    std::uint32_t number = 0;
+    std::uint32_t routes = 0;  ///< Records in it; 0: its place is free.
+  };
   [[nodiscard]] std::uint64_t hash_of(const RouteKey& key, std::uint8_t table) const;
   [[nodiscard]] std::uint8_t table_index(std::uint32_t table) const;  ///< 0xFF: not known yet.
 
@@ -126,7 +130,7 @@ class RouteRecords {
   Targets targets_;
   base::Slab<RouteRecord> records_;
   base::FlatIndex index_;
-  std::vector<std::uint32_t> tables_;
+  std::vector<Table> tables_;
   std::uint8_t mark_ = 0;  ///< 0 and 1 in turn, a dump each.
   bool adopting_ = true;
   Counts counts_;

@@ -55,7 +55,7 @@ enum class Refusal : std::uint8_t {
   covers_peer,               ///< It would take over the path to the address of a configured peer.
   foreign_ahead,  ///< It is installed, but a route of another protocol with its prefix, table and metric is in front.
   contested,      ///< Another program changes it again and again; the next repair waits.
-  table_owned,    ///< Another process owns its table and protocol: see Fib::start().
+  table_owned,    ///< Another process owns its table and protocol: see Fib::start(). Or 250 tables are in use.
 };
 [[nodiscard]] std::string_view to_text(Refusal refusal);  ///< For people.
 

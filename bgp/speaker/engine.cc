@@ -168,7 +168,7 @@ std::optional<Output> EngineImpl::poll() {
 /// Policies may ask whether a prefix is covered by one of our own, or covers a protected address: what they said of
 /// others may be different now.
 void EngineImpl::prefix_facts_changed() {
-  if (table_.route_count() <= own_routes_.size()) return;  // Only our own routes: those are changed anyway.
+  // Also for our own routes: an endpoint may be inside of one, and a part depends on its network.
   exporter_.reconsider_prefixes();
   peers_.for_each([this](const Peering& peering) {
     if (table_.counts(peering.id).received != 0 && peering.import_rules.policy->reads_prefix())

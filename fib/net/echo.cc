@@ -1,3 +1,4 @@
+#include <fib/net/datagrams.h>
 #include <fib/net/echo.h>
 
 #include <array>
@@ -246,14 +247,9 @@ class EchoProbe::Impl : public std::enable_shared_from_this<EchoProbe::Impl> {
   }
 
   void read_all() {
-    std::array<std::uint8_t, 512> buffer{};
-    for (;;) {
-      const ssize_t got = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-      if (got < 0) continue;  // The error of an earlier request (no route to the target): reading it clears it.
-      if (const auto sequence = answered(Bytes{buffer.data(), static_cast<std::size_t>(got)}))
-        probe_.on_answer(*sequence, now());
-    }
+    read_datagrams(descriptor_.native_handle(), [this](Bytes packet) {
+      if (const auto sequence = answered(packet)) probe_.on_answer(*sequence, now());
+    });
   }
 
   /// The sequence number when this is an answer to a request of ours.

@@ -141,6 +141,25 @@ TEST_F(InjectorTest, PolicyChoosesMetricAndTableAndTheFormerRouteLeaves) {
   EXPECT_FALSE(installed("192.168.10.0/24", 50, 100));
 }
 
+TEST_F(InjectorTest, MoreTablesThanCanBeCountedAreRefused) {
+  const auto network = [](std::uint32_t i) {
+    return "10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24";
+  };
+  LocalAttributes local;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    local.fib_table = 1000 + i;
+    best(network(i), {0}, &local);
+  }
+  EXPECT_TRUE(installed(network(248), 20, 1248));
+  EXPECT_FALSE(installed(network(249), 20, 1249)) << "the main table is one of 250";
+  EXPECT_EQ(refusal(network(299)), Refusal::table_owned);
+  // One that is left makes room.
+  best(network(0), {});
+  local.fib_table = 1001;
+  best(network(299), {0}, &local);
+  EXPECT_TRUE(installed(network(299), 20, 1001));
+}
+
 TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
   const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 65535},
                                     {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, 1}};
@@ -151,6 +170,30 @@ TEST_F(InjectorTest, NoWeightIsMoreThanEveryKernelTakes) {
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(std::max(found[0].weight, found[1].weight), 255);
   EXPECT_EQ(std::min(found[0].weight, found[1].weight), 1);
+}
+
+TEST_F(InjectorTest, WeightsKeepTheirRatioAsFarAsTheKernelCanSayIt) {
+  const auto weights = [this](std::uint16_t first, std::uint16_t second) {
+    const std::vector<BestPath> paths{{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, first},
+                                      {PeerId{1}, AttrId{2}, {address("169.254.20.1"), {}}, second}};
+    const BestChange change{prefix("192.168.10.0/24"), paths, nullptr};
+    forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
+    settle();
+    std::vector<unsigned> all;
+    for (const Via& way : ways("192.168.10.0/24")) all.push_back(way.weight);
+    return all;
+  };
+  using Weights = std::vector<unsigned>;
+  EXPECT_EQ(weights(200, 100), (Weights{200, 100})) << "as configured, where it fits";
+  EXPECT_EQ(weights(512, 256), (Weights{2, 1}));
+  EXPECT_EQ(weights(65535, 32768), (Weights{255, 128}));
+  EXPECT_EQ(weights(1000, 1), (Weights{255, 1}));
+  // Beside a suspect one.
+  forwarder_.input(fib::input::SetInterfaceSuspect{"tun0", true}, now_);
+  EXPECT_EQ(weights(16, 16), (Weights{1, 16}));
+  EXPECT_EQ(weights(255, 255), (Weights{1, 16}));
+  EXPECT_EQ(weights(200, 100), (Weights{1, 8}));
+  EXPECT_EQ(weights(65535, 65535), (Weights{1, 16}));
 }
 
 TEST_F(InjectorTest, AStaticRouteIsThereExactlyWhileATunnelOfItIsUsable) {

@@ -1,11 +1,15 @@
 // Echo probes on virtual time.
 #include <fib/liveness/probe.h>
+#include <fib/net/datagrams.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace minibgp::fib {
 namespace {
@@ -333,6 +337,31 @@ TEST(ProbeInterval, IsBroughtIntoItsRange) {
   Probe lazy({.interval = 1h, .jitter_percent = 0}, 1, now);
   (void)lazy.on_time(now);
   EXPECT_EQ(lazy.next_deadline() - now, Duration{10s});
+}
+
+TEST(ReadDatagrams, AFloodOrALastingErrorDoesNotKeepTheLoop) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends.data()), 0);
+  std::size_t read = 0;
+  // Each that is read is followed by another one.
+  const auto handle = [&](Bytes packet) {
+    EXPECT_EQ(packet.size(), 1U);
+    ++read;
+    if (read < 100'000) {
+      ASSERT_EQ(::send(ends[0], "x", 1, 0), 1);
+    }
+  };
+  ASSERT_EQ(::send(ends[0], "x", 1, 0), 1);
+  read_datagrams(ends[1], handle);
+  EXPECT_EQ(read, kDatagramsPerTurn);
+  // What is left comes with the next turn.
+  const std::size_t before = read;
+  read_datagrams(ends[1], [&](Bytes) { ++read; });
+  EXPECT_EQ(read, before + 1);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  read_datagrams(-1, handle);
+  EXPECT_EQ(read, before + 1);
 }
 
 }  // namespace

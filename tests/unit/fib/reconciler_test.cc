@@ -174,6 +174,25 @@ TEST_F(ReconcilerTest, AMillionContestedRoutesCostAWaitAndNoMemoryOfTheirOwn) {
 
 // --- Groups --------------------------------------------------------------------------------------------------------
 
+TEST_F(ReconcilerTest, ATableThatIsLeftMakesRoomForAnother) {
+  const TargetId want = target("192.0.2.1");
+  RouteKey stays = key("10.1.0.0/16"), moves = stays;
+  stays.table = 1;
+  reconciler_.set(stays, want);
+  EXPECT_EQ(work(), "a");
+  for (std::uint32_t table = 1000; table < 1600; ++table) {
+    moves.table = table;
+    reconciler_.set(moves, want);
+    EXPECT_EQ(work(), "a");
+    EXPECT_EQ(last_.key, moves);
+    reconciler_.erase(moves);
+    EXPECT_EQ(work(), "d");
+    EXPECT_EQ(last_.key, moves);
+  }
+  EXPECT_TRUE(reconciler_.find(stays));
+  EXPECT_FALSE(reconciler_.find(moves));
+}
+
 TEST(NextHopGroups, ObjectsOfAFormerRunAreLookedUpButNeverTakenAgain) {
   constexpr std::uint32_t kOurs = 0x62FE0000, kFormer = 0x62640000;
   NextHopGroups groups({155, kOurs, 65536, {{100, 177, kFormer}}});

@@ -46,6 +46,44 @@ TEST_F(Export, ToAnExternalPeerWithOurAsAndAddressAndWithoutWhatIsInternal) {  /
   EXPECT_THAT(a.heard, IsEmpty()) << "nothing goes back to where it came from";
 }
 
+TEST_F(Export, APolicyThatAsksForIkeEndpointsIsAskedAgainWhereAllRoutesAreOurOwn) {
+  RawPeer& guarded = bench.add(3, Asn{65003}, [](PeerOptions& options) {
+    options.export_policy = minibgp::testing::accepting(match::CoversIkeEndpoint{false});
+  });
+  bench.establish(guarded);
+  PathAttributes own;
+  own.next_hop.address = "192.0.2.254"_ip;
+  bench.engine.input(input::Announce{kPrefix, own}, bench.now);
+  bench.pump();
+  ASSERT_TRUE(guarded.heard.contains(kPrefix));
+  bench.engine.input(input::SetProtectedAddresses{{"203.0.113.151"_ip}}, bench.now);
+  bench.pump();
+  EXPECT_FALSE(guarded.heard.contains(kPrefix));
+  bench.engine.input(input::SetProtectedAddresses{{}}, bench.now);
+  bench.pump();
+  EXPECT_TRUE(guarded.heard.contains(kPrefix));
+}
+
+TEST_F(Export, APolicyThatAsksForOwnNetworksIsAskedAgainAboutTheirParts) {
+  RawPeer& inside = bench.add(3, Asn{65003}, [](PeerOptions& options) {
+    options.export_policy = minibgp::testing::accepting(match::OwnPrefix{true});
+  });
+  bench.establish(inside);
+  PathAttributes network, part;
+  network.next_hop.address = part.next_hop.address = "192.0.2.254"_ip;
+  part.local.network_bits = 24;
+  const Prefix half = "203.0.113.0/25"_prefix;
+  bench.engine.input(input::Announce{half, part}, bench.now);
+  bench.pump();
+  EXPECT_FALSE(inside.heard.contains(half));
+  bench.engine.input(input::Announce{kPrefix, network}, bench.now);
+  bench.pump();
+  EXPECT_TRUE(inside.heard.contains(half));
+  bench.engine.input(input::Withdraw{kPrefix}, bench.now);
+  bench.pump();
+  EXPECT_FALSE(inside.heard.contains(half));
+}
+
 TEST_F(Export, NonTransitiveExtendedCommunitiesStayInsideTheAs) {  // RFC 4360 s.6
   RawPeer& inside = bench.add(3, Asn{65000});
   for (RawPeer* peer : {&a, &b, &inside}) bench.establish(*peer);

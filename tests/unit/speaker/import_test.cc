@@ -1,4 +1,5 @@
 // What peers tell us: which paths are accepted, kept, judged again, and what a bad UPDATE costs.
+#include <tests/support/policy_builder.h>
 #include <tests/unit/speaker/raw_peer.h>
 
 #include <gmock/gmock.h>
@@ -82,6 +83,20 @@ struct One : ::testing::Test {
   RawPeer& peer = bench.add(1, Asn{65001});
 };
 using Import = One;
+
+TEST_F(Import, APolicyThatAsksForOwnNetworksIsAskedAgainWhereAllReceivedArePrefixesOfOurs) {
+  RawPeer& outside = bench.add(2, Asn{65002}, [](PeerOptions& options) {
+    options.import_policy = minibgp::testing::accepting(match::OwnPrefix{false});
+  });
+  bench.establish(outside);
+  bench.announce(outside, route_of(outside, "65002"), {kImported});
+  ASSERT_EQ(bench.status(outside).prefixes_accepted, 1U);
+  PathAttributes own;
+  own.next_hop.address = "192.0.2.254"_ip;
+  bench.engine.input(input::Announce{kImported, own}, bench.now);
+  bench.pump();
+  EXPECT_EQ(bench.status(outside).prefixes_accepted, 0U);
+}
 
 TEST_F(Import, AForeignFirstAsIsTreatedAsWithdrawn) {  // RFC 4271 s.6.3
   bench.establish(peer);
