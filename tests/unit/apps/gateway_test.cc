@@ -121,6 +121,22 @@ TEST(Driller, ReadsTheTrafficThenFailsThenRestores) {
   EXPECT_EQ(driller.status(now)->report.end, DrillReport::End::time);
 }
 
+TEST(Driller, CountersThatBeginAgainAtZeroAreCountedFromThere) {
+  // The interface is made anew in the middle: once while the traffic before is measured, once in the failure.
+  Drill drill{1s, kStart, TrafficCounters{1000, 5000}};
+  EXPECT_EQ(drill.on_time(kStart + 100ms, TrafficCounters{1010, 5010}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 200ms, TrafficCounters{5, 2}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 500ms, TrafficCounters{35, 13}), Drill::Action::fail);
+  EXPECT_EQ(drill.on_time(kStart + 600ms, TrafficCounters{42, 20}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 700ms, TrafficCounters{1, 3}), Drill::Action::none);
+  const DrillReport report = drill.report(kStart + 700ms);
+  EXPECT_EQ(report.in.before_per_s, 90) << "10 + 5 + 30 in half a second";
+  EXPECT_EQ(report.out.before_per_s, 46);
+  EXPECT_EQ(report.in.packets, 8U);
+  EXPECT_EQ(report.out.packets, 10U);
+  EXPECT_FALSE(report.in.moved_after) << "the last quiet sample is the first one";
+}
+
 TEST(Driller, AnEndBeforeTheFailureHasNothingToTakeBack) {
   Driller driller;
   driller.start({"t", "t", "if", {}}, 1s, kStart);
