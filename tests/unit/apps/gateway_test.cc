@@ -3,6 +3,7 @@
 #include <apps/bgplite/gateway/driller.h>
 #include <apps/bgplite/gateway/farewells.h>
 #include <apps/bgplite/gateway/gateway.h>
+#include <apps/bgplite/gateway/options.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -135,6 +136,18 @@ TEST(Driller, CountersThatBeginAgainAtZeroAreCountedFromThere) {
   EXPECT_EQ(report.in.packets, 8U);
   EXPECT_EQ(report.out.packets, 10U);
   EXPECT_FALSE(report.in.moved_after) << "the last quiet sample is the first one";
+}
+
+TEST(Bindings, APeerWhoseAsIsOursTowardItIsInternalAndNoOther) {
+  Config config;
+  config.router.asn = minibgp::Asn{65001};
+  minibgp::PeerOptions peer;
+  peer.remote_as = minibgp::Asn{65001};
+  EXPECT_FALSE(binding_of(config, peer).direct);
+  peer.local_as = minibgp::Asn{65010};
+  EXPECT_TRUE(binding_of(config, peer).direct) << "eBGP: the peer's AS is not ours toward it";
+  peer.remote_as = minibgp::Asn{65010};
+  EXPECT_FALSE(binding_of(config, peer).direct);
 }
 
 TEST(Driller, AnEndBeforeTheFailureHasNothingToTakeBack) {
