@@ -96,8 +96,13 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
         finished.output.append(buffer.data(), static_cast<std::size_t>(got));
     }
   }
-  if (late) ::kill(child, SIGKILL);
   int status = 0;
+  // The end of its output is mostly the child's own. But it may have closed it and live on.
+  while (!late && ::waitpid(child, &status, WNOHANG) == 0) {
+    late = std::chrono::steady_clock::now() >= deadline;
+    ::poll(nullptr, 0, 1);
+  }
+  if (late) ::kill(child, SIGKILL);
   // Also after the kill: without it the child would stay a zombie.
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

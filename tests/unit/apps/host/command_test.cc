@@ -1,0 +1,33 @@
+/// Children that err: they end, or they are ended.
+#include <apps/bgplite/host/command.h>
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+namespace bgplite::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Command, GivesStatusAndOutput) {
+  const Finished finished = run_command({"sh", "-c", "cat; echo b >&2; exit 3"}, "a\n");
+  EXPECT_EQ(finished.status, 3);
+  EXPECT_EQ(finished.output, "a\nb\n");
+  EXPECT_TRUE(run_command({"true"}).ok());
+}
+
+TEST(Command, AChildIsEndedAtTheLimitAlsoWhenItHasClosedItsOutput) {
+  for (const char* script : {"exec sleep 20", "exec >&- 2>&-; exec sleep 20"}) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(run_command({"sh", "-c", script}, {}, 200ms).status, -1) << script;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s) << script;
+  }
+}
+
+TEST(Command, AChildThatClosesItsOutputFirstIsWaitedFor) {
+  EXPECT_EQ(run_command({"sh", "-c", "exec >&- 2>&-; sleep 0.1; exit 4"}).status, 4);
+}
+
+}  // namespace
+}  // namespace bgplite::host
