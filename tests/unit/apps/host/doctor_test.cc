@@ -187,6 +187,13 @@ const std::vector<Fault> kFaults = {
     {"xfrm-stat", [](World& w) { w.facts.xfrm_stat_later["XfrmInTmplMismatch"] = 9; }, "follow: inbound"},
     {"rp-filter", [](World& w) { w.facts.sysctls["net/ipv4/conf/all/rp_filter"] = "1"; },
      "net.ipv4.conf.ipsec0.rp_filter=2"},
+    {"rp-filter",
+     [](World& w) {
+       // The dot is the interface's: sysctl(8) wants it as a slash.
+       w.config.tunnels["ipsec0"].options.interface = w.tunnel().interface = "ipsec.1";
+       w.facts.sysctls["net/ipv4/conf/ipsec.1/rp_filter"] = "1";
+     },
+     "sysctl -w net.ipv4.conf.ipsec/1.rp_filter=2"},
     {"path-mtu", [](World& w) { w.tunnel().path_mtu = 1300; }, "mtu: 1300"},
     {"mss", [](World& w) { w.facts.mss_clamped = false; }, "mss_clamp: manage"},
     {"detection",
