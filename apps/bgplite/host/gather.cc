@@ -340,12 +340,18 @@ bool may(const std::string& user, const char* test, const std::string& path) {
 KeyFacts key_facts(const std::string& user, const std::string& path) {
   struct stat status {};
   const bool exists = ::stat(path.c_str(), &status) == 0;
-  return {exists, exists && may(user, "-r", path), status.st_mode & 07777U};
+  return {exists, exists && may(user, "-r", path), status.st_mode & 07777U, status.st_gid};
 }
 
 /// What the daemon's user must read or write.
 void gather_files(const Config& config, Facts& facts) {
   facts.daemon_user = daemon_user(config);
+  // The user of a unit (DynamicUser=) has a group with its own number.
+  if (const passwd* entry = ::getpwnam(facts.daemon_user.c_str()); entry != nullptr) {
+    facts.daemon_group = entry->pw_gid;
+  } else {
+    facts.daemon_group = static_cast<std::uint32_t>(std::strtoul(facts.daemon_user.c_str(), nullptr, 10));
+  }
   for (const std::string& path : config.files)
     if (!may(facts.daemon_user, "-r", path)) facts.unreadable.push_back(path);
   struct statvfs room {};

@@ -216,6 +216,13 @@ const std::vector<Fault> kFaults = {
      [](World& w) { w.config.tunnels["ipsec1"].options.addresses = w.config.tunnels["ipsec0"].options.addresses; },
      "/30 of its own"},
     {"psk-file", [](World& w) { w.tunnel().psk.mode = 0644; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.mode = 0620; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file",
+     [](World& w) {
+       w.tunnel().psk.mode = 0640;
+       w.tunnel().psk.group = 1234;
+     },
+     "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
     {"psk-file", [](World& w) { w.tunnel().psk.exists = false; },
      "install -D -m 0400 -o bgplite /dev/stdin /psk/ipsec0"},
     {"psk-file", [](World& w) { w.tunnel().psk.readable = false; }, "chown bgplite /psk/ipsec0"},
