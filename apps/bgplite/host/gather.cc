@@ -54,40 +54,30 @@ bool has_module(const std::string& name) {
   return run_command({"modprobe", "-n", "-q", name}).ok();
 }
 
-/// charon's answers to a few questions, within `limit` altogether.
+/// charon's answers to a few questions, each within `limit`.
 class Charon final : private vici::ClientEvents {
  public:
   Charon(const std::string& socket, std::chrono::milliseconds limit)
       : client_(io_, {.socket = socket, .timeout = limit}, *this, nullptr), limit_(limit) {
     client_.start();
-    // Until charon answers or refuses: both handlers stop the loop. Without an answer the limit ends it.
-    io_.run_for(limit_);
-    // A loop that was stopped runs again only after this.
-    io_.restart();
+    while (!decided_) io_.run_one();
   }
   ~Charon() override { client_.stop(); }
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] IkeReply ask(const std::string& name, vici::Section message = {}) {
-    IkeReply answer{IkeReply::Outcome::lost, {}, {}};
-    client_.request(name, std::move(message), [&](IkeReply reply) {
-      answer = std::move(reply);
-      io_.stop();
-    });
-    // The client's own deadline is the same limit and began before this, so that the reply comes before the end. Its
-    // handler refers to `answer`.
-    io_.run_for(limit_);
-    io_.restart();
-    return answer;
+    std::optional<IkeReply> answer;
+    client_.request(name, std::move(message), [&](IkeReply reply) { answer = std::move(reply); });
+    // The handler refers to `answer`. It is called in any case, at the client's own deadline at the latest.
+    while (!answer) io_.run_one();
+    return *std::move(answer);
   }
 
  private:
-  void on_ike_connected() override {
-    connected_ = true;
-    io_.stop();
-  }
+  void on_ike_connected() override { connected_ = decided_ = true; }
   void on_ike_disconnected(std::string_view why) override {
     connected_ = false;
+    decided_ = true;
     error_ = why;
     io_.stop();
   }
@@ -95,8 +85,7 @@ class Charon final : private vici::ClientEvents {
 
   boost::asio::io_context io_;
   vici::Client client_;
-  std::chrono::milliseconds limit_;
-  bool connected_ = false;
+  bool connected_ = false, decided_ = false;  ///< decided: charon answered, refused, or was silent for the limit.
   std::string error_;
 };
 
