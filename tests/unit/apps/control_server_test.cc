@@ -251,6 +251,20 @@ TEST_F(ControlServer, AReaderThatDoesNotReadDelaysNoOther) {
   EXPECT_TRUE(ask(path_, "show.summary"));
 }
 
+TEST(ControlParts, AnAnswerSaysHowManyRowsThereAreBesideThoseThatItShows) {
+  const std::vector<int> rows{1, 2, 3};
+  std::vector<const int*> order;
+  for (const int& row : rows) order.push_back(&row);
+  const auto shown = [&](std::size_t limit) {
+    return first_of("routes", order, limit, [](const int& row) { return Json(row); });
+  };
+  EXPECT_EQ(shown(2), Json::parse(R"({"routes": [1, 2], "total": 3, "complete": false})"));
+  EXPECT_EQ(shown(3), Json::parse(R"({"routes": [1, 2, 3], "total": 3, "complete": true})"));
+  EXPECT_EQ(shown(SIZE_MAX), Json::parse(R"({"routes": [1, 2, 3], "total": 3, "complete": true})"));
+  order.clear();
+  EXPECT_EQ(shown(1), Json::parse(R"({"routes": [], "total": 0, "complete": true})"));
+}
+
 TEST_F(ControlServer, ASecondDaemonOnTheSameSocketIsRefused) {
   Server second{io_, log_, handle};
   const auto opened = open(second);
