@@ -198,6 +198,8 @@ void Reply::Sink::expire_after(std::chrono::seconds time) {
     // Twice the same timer: before the request is complete it guards against silence, afterwards against a handler that
     // never answers and a client that never reads.
     if (error || self->streaming_) return;
+    // A handler that was queued already cannot be cancelled: the time was set anew in the same turn of the loop.
+    if (self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
     if (!self->answered_ && self->request_.empty()) return self->close();
     if (!self->answered_) return self->answer({{"ok", false}, {"error", "no answer in time"}, {"exit", 3}});
     self->close();

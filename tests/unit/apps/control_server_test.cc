@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 #include <string>
 #include <thread>
@@ -249,6 +250,26 @@ TEST_F(ControlServer, AReaderThatDoesNotReadDelaysNoOther) {
   }
   for (const int fd : idle) ::close(fd);
   EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
+TEST_F(ControlServer, ARequestThatComesWithTheEndOfItsTimeIsAnswered) {
+  const int fd = connected();
+  // Accepted in order: the time of the first one runs when the second one has its answer.
+  ASSERT_TRUE(ask(path_, "show.summary"));
+  // The loop is busy until the time for the request is over: it finds the request and the end of the time together.
+  std::promise<void> busy;
+  boost::asio::post(io_, [&busy] {
+    busy.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds{2500});
+  });
+  busy.get_future().wait();
+  const std::string request = "{\"verb\": \"made\"}\n";
+  ASSERT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  std::string answer(4096, '\0');
+  const ssize_t count = ::read(fd, answer.data(), answer.size());
+  ::close(fd);
+  answer.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  EXPECT_EQ(answer, "{\"ok\":true,\"result\":{\"beside\":true}}\n");
 }
 
 TEST(ControlParts, AnAnswerSaysHowManyRowsThereAreBesideThoseThatItShows) {
