@@ -79,6 +79,20 @@ class CommandsTest : public testing::Test {
   std::thread thread_;
 };
 
+TEST_F(CommandsTest, AnAttributeThatDoesNotFitIsRefusedAndNothingIsAnnounced) {
+  start("");
+  for (const char* name : {"med", "local_pref"}) {
+    for (const Json& wrong : {Json(4294967296U), Json(UINT64_MAX), Json(-1), Json(1.5), Json("5"), Json(true)}) {
+      const Json refused = answer("announce", {{"prefix", "10.0.0.0/8"}, {name, wrong}});
+      EXPECT_EQ(refused.value("error", ""), std::string{name} + " must be a number from 0 to 4294967295") << wrong;
+      EXPECT_EQ(refused.value("exit", 0), 2);
+    }
+    EXPECT_EQ(answer("show.config")["announced_by_command"], Json::array());
+  }
+  EXPECT_EQ(answer("announce", {{"prefix", "10.0.0.0/8"}, {"med", 4294967295U}, {"local_pref", nullptr}})["announced"],
+            "10.0.0.0/8");
+}
+
 TEST_F(CommandsTest, NoTwoSamplesOfTheMetricsHaveTheSameLabels) {
   start(
       "peers:\n"
