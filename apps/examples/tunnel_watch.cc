@@ -7,6 +7,8 @@
 #include <bgp/text.h>
 #include <xfrm/tunnels.h>
 
+#include <charconv>
+#include <cstdint>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -42,15 +44,22 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+/// The whole text, as a number that fits.
+template <typename Number>
+bool read(const std::string& text, Number& into) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), into);
+  return code == std::errc{} && end == text.data() + text.size();
+}
+
 /// Fills `tunnel` from one KEY=VALUE; false: there is no such key, or the value is malformed.
 bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string& value) {
   xfrm::IkeOptions& ike = tunnel.ike ? *tunnel.ike : tunnel.ike.emplace();
   ike.encap = true;
   if (key == "name") return tunnel.name = value, true;
-  if (key == "if_id") return tunnel.if_id = static_cast<std::uint32_t>(std::stoul(value)), true;
+  if (key == "if_id") return read(value, tunnel.if_id);
   if (key == "mode") return tunnel.mode = value == "policy" ? xfrm::Mode::policy : xfrm::Mode::interface, true;
   if (key == "group") return tunnel.group = value, true;
-  if (key == "mtu") return tunnel.mtu = static_cast<std::uint32_t>(std::stoul(value)), true;
+  if (key == "mtu") return read(value, tunnel.mtu);
   if (key == "vrf") return tunnel.vrf = value, true;
   if (key == "device") return tunnel.underlay.device = value, true;
   if (key == "local") return ike.local_addresses = {value}, true;
@@ -58,7 +67,7 @@ bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string&
   if (key == "remote") return ike.remote_addresses = {value}, true;
   if (key == "remote_id") return ike.remote_id = value, true;
   if (key == "psk") return ike.psk_file = value, true;
-  if (key == "version") return ike.version = static_cast<std::uint8_t>(std::stoul(value)), true;
+  if (key == "version") return read(value, ike.version);
   if (key == "proposals") return ike.proposals = value, true;
   if (key == "esp_proposals") return ike.esp_proposals = value, true;
   if (key == "local_ts") return ike.local_ts = split(value, ';'), true;
@@ -72,8 +81,9 @@ bool set(xfrm::TunnelOptions& tunnel, const std::string& key, const std::string&
     for (const std::string& one : split(value, ';')) {
       const auto slash = one.find('/');
       const auto address = parse_address(one.substr(0, slash));
-      if (!address || slash == std::string::npos) return false;
-      tunnel.addresses.push_back({*address, static_cast<std::uint8_t>(std::stoul(one.substr(slash + 1)))});
+      std::uint8_t length_bits = 0;
+      if (!address || slash == std::string::npos || !read(one.substr(slash + 1), length_bits)) return false;
+      tunnel.addresses.push_back({*address, length_bits});
     }
     return true;
   }

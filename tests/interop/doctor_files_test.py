@@ -32,7 +32,7 @@ def trial(s):
 
 FAULTS = [
     Fault("the key is missing", "psk-file", "is not there", shell(f"rm {MD5}")),
-    Fault("others can read the key", "psk-file", "can be read by others", shell(f"chmod 644 {MD5}")),
+    Fault("others can read the key", "psk-file", "can be read or written by others", shell(f"chmod 644 {MD5}")),
     Fault("the key is root's", "psk-file", "cannot read the key", shell(f"chown root {MD5}")),
     Fault("the daemon cannot read its file", "config-files", FILE, shell(f"chown root:root {FILE}; chmod 600 {FILE}")),
     Fault("state_dir is root's", "state-dir", "cannot be written by user nobody", shell(f"chown root {STATE}")),

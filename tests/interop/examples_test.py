@@ -2,7 +2,7 @@
 # kind: default
 # seconds: 240
 """The example programs against BIRD and the kernel, each as its own header comment says it is used. tunnel_watch needs
-charon and runs in the VM (tests/e2e)."""
+charon and runs in the VM (tests/e2e); here only its arguments are wrong."""
 import pathlib
 import signal
 import sys
@@ -69,6 +69,16 @@ def epoll_speaker(lab):
     wait_until(lambda: all(f"best {p}" in example.log() for p in PREFIXES), 5, "all prefixes are printed")
     bird.withdraw(PREFIXES[:1])
     wait_until(lambda: f"lost {PREFIXES[0]}" in example.log(), 5, "the withdrawal is printed")
+
+
+@case("tunnel_watch refuses numbers that it cannot read")
+def tunnel_watch_numbers(lab):
+    require(needs.root(), needs.namespaces())
+    ours = lab.namespace("ours")
+    numbers = ["if_id=x", "if_id=", "if_id=4294967296", "mtu=1400x", "version=256"]
+    for wrong in [*numbers, "address=10.0.0.1/x", "address=10.0.0.1/256"]:
+        done = ours.run(needs.built("tunnel_watch"), "--tunnel", f"name=a,{wrong}", check=False)
+        check_equal((done.returncode, done.stderr), (2, f"tunnel_watch: cannot read '{wrong}'\n"), wrong)
 
 
 @case("route_injector keeps its routes through ip route del and takes them out at the end")

@@ -26,13 +26,12 @@ std::string resolve(const std::string& path) {
   return directory ? std::string{directory} + "/" + path : path;
 }
 
-/// Others must not read it, the group only where it is ours or root's (a package's root:bgplite 0640).
-bool too_open(const struct stat& status) {
-  if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) return true;
-  return (status.st_mode & S_IRGRP) != 0 && status.st_gid != ::getegid() && status.st_gid != 0;
-}
-
 }  // namespace
+
+bool is_open_to_others(KeyFileRights rights, std::uint32_t own_group) {
+  if ((rights.mode & (S_IRWXO | S_IWGRP)) != 0) return true;
+  return (rights.mode & S_IRGRP) != 0 && rights.group != own_group && rights.group != 0;
+}
 
 std::optional<std::uint64_t> KeyFiles::stamp(const std::string& path) {
   struct stat status {};
@@ -59,7 +58,7 @@ Result<std::string, std::string> KeyFiles::read(const std::string& path) {
     problem = "cannot read the key " + real + ": " + std::strerror(errno);
   } else if (!S_ISREG(status.st_mode)) {
     problem = "the key " + real + " is not a file";
-  } else if (!is_credential(path) && too_open(status)) {
+  } else if (!is_credential(path) && is_open_to_others({status.st_mode, status.st_gid}, ::getegid())) {
     std::array<char, 8> mode{};
     std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(status.st_mode & 07777U));
     problem = "the key " + real + " has mode " + mode.data() + ", so others can read it; run: chmod 600 " + real;

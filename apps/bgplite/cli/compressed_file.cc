@@ -59,6 +59,12 @@ std::optional<Octets> read_raw(const std::string& path, std::string& error) {
   return octets;
 }
 
+/// Zeros behind the end are padding, to the size of a tape's block for instance; gzip passes over them, too.
+bool only_padding(const Octets& packed, std::size_t from) {
+  return std::all_of(packed.begin() + static_cast<std::ptrdiff_t>(from), packed.end(),
+                     [](std::uint8_t octet) { return octet == 0; });
+}
+
 /// One member after the other: gzip files may be several, put together.
 std::optional<Octets> gunzip(const Octets& packed, std::string& error) {
   z_stream stream{};
@@ -73,6 +79,7 @@ std::optional<Octets> gunzip(const Octets& packed, std::string& error) {
   int status = Z_OK;
   // The condition asks for both: a file may have several members, and one that ends early is damaged.
   while (taken < packed.size() || status != Z_STREAM_END) {
+    if (status == Z_STREAM_END && only_padding(packed, taken)) break;
     if (status == Z_STREAM_END) inflateReset(&stream);
     // avail_in has 32 bits.
     const std::size_t part = std::min<std::size_t>(packed.size() - taken, 1UL << 30U);
@@ -107,7 +114,7 @@ std::optional<Octets> bunzip(const Octets& packed, std::string& error) {
   std::size_t taken = 0;
   std::size_t used = 0;
   // One stream after the other, too: bzip2 in parallel writes many.
-  while (taken < packed.size()) {
+  while (!only_padding(packed, taken)) {
     bz_stream stream{};
     if (BZ2_bzDecompressInit(&stream, 0, 0) != BZ_OK) {
       error = "bzip2 cannot start";

@@ -1,6 +1,7 @@
 #include <apps/bgplite/cli/compressed_file.h>
 #include <apps/bgplite/cli/decide_command.h>
 #include <apps/bgplite/cli/message_json.h>
+#include <apps/bgplite/json_text.h>
 
 #include <iostream>
 #include <map>
@@ -22,8 +23,8 @@ Exit run_decide(const DecideVerb& verb, std::ostream& out) {
   std::string error;
   const auto file = read_whole_file(verb.file, error);
   if (!file) return fail(Exit::io, error);
-  // No exceptions: a discarded value is no list.
-  const Json list = Json::parse(file->begin(), file->end(), nullptr, false);
+  JsonProblem wrong{};
+  const Json list = parse_json<Json>(*file, wrong).value_or(Json());
   if (!list.is_array()) return fail(Exit::bad_input, verb.file + ": not a JSON list of paths");
   std::vector<minibgp::DecideInput> paths;
   for (const Json& json : list) {

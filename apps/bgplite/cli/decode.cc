@@ -2,6 +2,7 @@
 #include <apps/bgplite/cli/compressed_file.h>
 #include <apps/bgplite/cli/decode.h>
 #include <apps/bgplite/cli/message_json.h>
+#include <apps/bgplite/json_text.h>
 #include <bgp/mrt.h>
 #include <bgp/text.h>
 
@@ -295,12 +296,12 @@ std::string recognized(Bytes file) {
 /// The JSON values of `text`: one list, one object, or one object a line.
 bool read_values(const std::string& text, std::vector<Json>& values, std::string& error) {
   // One value may have many lines; only what is no such text is read line by line.
-  Json whole = Json::parse(text, nullptr, false);
-  if (!whole.is_discarded()) {
-    if (whole.is_array())
-      values.assign(whole.begin(), whole.end());
+  JsonProblem wrong{};
+  if (auto whole = parse_json<Json>(text, wrong)) {
+    if (whole->is_array())
+      values.assign(whole->begin(), whole->end());
     else
-      values.push_back(std::move(whole));
+      values.push_back(*std::move(whole));
     return true;
   }
   std::size_t number = 0;
@@ -310,12 +311,12 @@ bool read_values(const std::string& text, std::vector<Json>& values, std::string
     begin = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Json value = Json::parse(line, nullptr, false);
-    if (value.is_discarded()) {
-      error = "line " + std::to_string(number) + " is no JSON";
+    auto value = parse_json<Json>(line, wrong);
+    if (!value) {
+      error = "line " + std::to_string(number) + (wrong == JsonProblem::too_deep ? " nests too deeply" : " is no JSON");
       return false;
     }
-    values.push_back(std::move(value));
+    values.push_back(*std::move(value));
   }
   return true;
 }

@@ -1,11 +1,13 @@
 /// bgplite doctor, verify-connectivity and host: what is wrong with this machine, does traffic get to a place, and the
 /// host's settings by hand (for a unit's ExecStartPre).
+#include <apps/bgplite/cli/ask.h>
 #include <apps/bgplite/cli/verbs.h>
 #include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/control/client.h>
 #include <apps/bgplite/host/command.h>
 #include <apps/bgplite/host/doctor.h>
 #include <apps/bgplite/host/host.h>
+#include <apps/bgplite/json_members.h>
 #include <bgp/text.h>
 
 #include <array>
@@ -18,8 +20,6 @@
 
 namespace bgplite::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string_view to_text(host::Verdict verdict) {
   // In the order of the enum Verdict.
@@ -115,26 +115,25 @@ Exit run_verify(const Common& common, const std::string& where) {
   const auto prefix = minibgp::parse_prefix(where, minibgp::HostBits::mask);
   auto address = minibgp::parse_address(where);
   if (!address && prefix) {
-    // The first host of a prefix is as good a guess as any.
+    // The first host of a prefix is as good a guess as any. Of one or two addresses each is a host (RFC 3021, 6164).
     address = prefix->address();
-    ++address->octets[(minibgp::address_bits(prefix->family) / 8U) - 1];
+    const unsigned bits = minibgp::address_bits(prefix->family);
+    if (prefix->length_bits + 1U < bits) ++address->octets[bits / 8U - 1];
   }
   if (!address) return fail(Exit::bad_input, "'" + where + "' is neither an address nor a prefix");
   const std::string target = minibgp::to_text(*address);
   const auto route = host::run_command({"ip", "route", "get", target});
   const auto ping = host::run_command({"ping", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "1", target});
-  const std::string socket = common.socket.empty() ? "/run/bgplite/control.sock" : common.socket;
-  const auto tunnels = control::ask(socket, "show.tunnels");
+  const auto tunnels = control::ask(socket_of(common), "show.tunnels");
   if (common.json) {
     Json json{{"target", target}, {"reached", ping.ok()}, {"routed", route.ok()}, {"route", route.output}};
-    if (tunnels) json["tunnels"] = tunnels->value("tunnels", Json::array());
+    if (tunnels) json["tunnels"] = list_member(*tunnels, "tunnels");
     std::cout << json.dump(2) << '\n';
   } else {
     std::cout << "route: " << (route.ok() ? route.output.substr(0, route.output.find('\n')) : "none") << '\n';
     if (tunnels)
-      for (const auto& tunnel : tunnels->value("tunnels", Json::array()))
-        std::cout << "tunnel " << tunnel.value("name", tunnel.value("tunnel", std::string{"?"})) << ": "
-                  << tunnel.value("state", std::string{"?"}) << '\n';
+      for (const Json& tunnel : list_member(*tunnels, "tunnels"))
+        std::cout << "tunnel " << text_member(tunnel, "tunnel") << ": " << text_member(tunnel, "state") << '\n';
     std::cout
         << target << (ping.ok() ? " answers" : " does not answer echo requests") << '\n'
         << "To test failover, take a tunnel down (swanctl --terminate, or ip link set INTERFACE down). Changing a "

@@ -1,6 +1,7 @@
 /// Verbs that change something at run time: announce, withdraw, enable, disable, reset, refresh.
 #include <apps/bgplite/cli/ask.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -149,9 +150,12 @@ void add_log(Verbs& verbs) {
     if (!answer) return answer.error();
     const Json levels{{"levels", answer->value("levels", Json::object())}};
     return print(common, levels, [](const Json& value) {
+      // As wide as the longest: a daemon of another version may have other areas.
+      std::size_t width = 9;
+      for (const auto& [area, level] : value["levels"].items()) width = std::max(width, area.size());
       std::string text;
       for (const auto& [area, level] : value["levels"].items())
-        text += area + std::string(10 - area.size(), ' ') + level.get<std::string>() + "\n";
+        text += area + std::string(width + 1 - area.size(), ' ') + level.get<std::string>() + "\n";
       return text;
     });
   });

@@ -66,13 +66,14 @@ class Parser {
 
   minibgp::Result<Section, std::string> run() {
     Section root;
-    if (auto read = section(root, Depth::top); !read) return minibgp::unexpected(read.error());
+    if (auto read = section(root, 0); !read) return minibgp::unexpected(read.error());
     return root;
   }
   [[nodiscard]] const std::vector<Include>& includes() const { return includes_; }
 
  private:
-  enum class Depth : unsigned char { top, inside };
+  /// swanctl's own sections are five deep: connections, one of them, its children, one of them, its options.
+  static constexpr unsigned kDepthMax = 32;
 
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
   char next() {
@@ -98,17 +99,19 @@ class Parser {
     return std::to_string(line) + ": " + text;
   }
 
-  minibgp::Result<void, std::string> section(Section& into, Depth depth) {
+  minibgp::Result<void, std::string> section(Section& into, unsigned depth) {
+    if (depth > kDepthMax) return minibgp::unexpected(wrong(line_, "sections nest too deeply"));
+    // For the error: the line of the '{', not the end of the file.
     const std::size_t opened = line_;
     while (true) {
       skip();
       if (at_end()) {
-        if (depth == Depth::top) return {};
+        if (depth == 0) return {};
         return minibgp::unexpected(wrong(opened, "'{' without its '}'"));
       }
       if (text_[at_] == '}') {
         next();
-        if (depth == Depth::inside) return {};
+        if (depth != 0) return {};
         return minibgp::unexpected(wrong(line_, "'}' without its '{'"));
       }
       const std::size_t line = line_;
@@ -144,7 +147,7 @@ class Parser {
         same = std::prev(into.sections.end());
       }
       same->parents.insert(same->parents.end(), parents.begin(), parents.end());
-      if (auto read = section(*same, Depth::inside); !read) return read;
+      if (auto read = section(*same, depth + 1); !read) return read;
     }
   }
 

@@ -1,4 +1,5 @@
 #include <apps/bgplite/cli/rib_file.h>
+#include <apps/bgplite/json_text.h>
 #include <bgp/decode.h>
 #include <bgp/mrt.h>
 #include <bgp/text.h>
@@ -245,9 +246,11 @@ bool each_route(const std::vector<std::uint8_t>& file, RibUse wanted, const Use&
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && (text[first] == '{' || text[first] == '[')) {
     summary.format = RibFormat::json;
-    const json root = json::parse(text, nullptr, false);
-    if (root.is_discarded()) return error = "not valid JSON", false;
-    JsonTable(wanted, use, summary).read(root);
+    JsonProblem wrong{};
+    const auto root = parse_json<json>(text, wrong);
+    if (!root) return error = wrong == JsonProblem::too_deep ? "nested too deeply" : "not valid JSON", false;
+    // Its recursion is bounded with the depth.
+    JsonTable(wanted, use, summary).read(*root);
     return true;
   }
   // Text has no octet 0.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -136,7 +137,13 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
   if (!chosen_) return [help = app_->help()] { return std::cerr << help, Exit::bad_input; };
   // The action may refer to common(): it holds on to it.
   return [run = std::move(chosen_), common = common_] {
-    const Exit code = run();
+    Exit code = Exit::ok;
+    try {
+      code = run();
+    } catch (const nlohmann::json::exception&) {
+      // What is read of an answer is what the daemon of this version sends; another one may send something else.
+      return fail(Exit::io, "the answer is not understood: is the daemon of another version?");
+    }
     std::cout.flush();
     if (std::cout || code != Exit::ok) return code;
     return fail(Exit::io, "cannot write to standard output: what was printed is not complete");

@@ -157,7 +157,7 @@ class Checker {
     if (!options.families[0] && !options.families[1]) error(path + ".families", "peer " + key + " has no family");
     if (options.passive && !config_.listen.enabled)
       error(path + ".passive", "peer " + key + " is passive, but listen.enabled is false: no session can come up");
-    const bool ibgp = options.remote_as == config_.router.asn;
+    const bool ibgp = is_internal(config_, options);
     if (options.route_reflector_client && !ibgp)
       error(path + ".route_reflector_client", "peer " + key + " is not an iBGP peer");
     return_path(key, path, peer);
@@ -310,7 +310,7 @@ class Checker {
     if (peer.accept_all && any)
       error(path + ".accept_all", "peer " + key + " has 'accept_all' and a policy", "leave one of them out");
     const bool refused = wrong(path + ".accept_all") || wrong(path + ".import") || wrong(path + ".export");
-    if (peer.options.remote_as == config_.router.asn || peer.accept_all || (!any && refused)) return;
+    if (is_internal(config_, peer.options) || peer.accept_all || (!any && refused)) return;
     if (!any) {
       warning(path,
               "peer " + key + " has no policy: its routes are not accepted and nothing is announced to it (RFC 8212)",

@@ -200,4 +200,9 @@ struct Config {
   std::vector<std::string> files;  ///< The file and what it includes, in order. Not compared.
 };
 
+/// iBGP: the peer has the AS that is ours toward it (`local_asn`, or else that of the router).
+[[nodiscard]] inline bool is_internal(const Config& config, const minibgp::PeerOptions& peer) {
+  return peer.remote_as == peer.local_as.value_or(config.router.asn);
+}
+
 }  // namespace bgplite

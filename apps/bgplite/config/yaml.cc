@@ -58,7 +58,7 @@ std::optional<std::string> read_saved_file(const std::string& path, std::string&
   return text;
 }
 
-/// The first line of a file that nobody else may read.
+/// The first line of a file that only its owner may use.
 std::optional<std::string> read_key_file(const std::string& path, std::string& error) {
   // O_NONBLOCK: the open of a pipe without a writer would wait.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -68,7 +68,7 @@ std::optional<std::string> read_key_file(const std::string& path, std::string& e
   char text[256] = {};
   const bool known = ::fstat(fd, &status) == 0;
   // Checked on what was opened, not on the path, which may name another file by now.
-  const bool open = !known || (status.st_mode & 0077U) != 0;
+  const bool open = !known || is_open_to_others(status.st_mode);
   const ssize_t size = open ? 0 : ::read(fd, text, sizeof text);
   const int failed = size < 0 ? errno : 0;
   ::close(fd);

@@ -5,6 +5,7 @@
 #include <apps/bgplite/config/diagnostic.h>
 #include <apps/bgplite/config/policy_sources.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,6 +34,8 @@ struct FileSource {
 };
 /// The files of the host. One of more than 16 MiB is refused, 512 MiB where a set names it. Without keys.
 [[nodiscard]] FileSource host_files();
+/// Whether a file with this mode is refused as one of a TCP-MD5 key: only its owner may use it.
+[[nodiscard]] inline bool is_open_to_others(std::uint32_t mode) { return (mode & 0077U) != 0; }
 /// With them. A key that others can read is refused.
 [[nodiscard]] FileSource host_files_and_keys(Severity key_problem = Severity::error);
 

@@ -1,6 +1,8 @@
 #include <apps/bgplite/control/client.h>
+#include <apps/bgplite/json_members.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -93,8 +95,11 @@ minibgp::Result<Connection, Failure> request(const std::string& socket, const st
 }
 
 Failure failure_in(const Json& answer) {
-  if (!answer.is_object() || !answer.contains("error")) return {"the daemon's answer is not understood", 3};
-  return {answer.value("error", std::string{}), answer.value("exit", 3)};
+  const std::string text = text_member(answer, "error");
+  if (text.empty()) return {"the daemon's answer is not understood", 3};
+  const auto exit = number_member<std::uint8_t>(answer, "exit");
+  // 3: of a daemon that says no other.
+  return {text, exit == 1 || exit == 2 ? exit : 3};
 }
 
 }  // namespace
@@ -106,7 +111,7 @@ minibgp::Result<Json, Failure> ask(const std::string& socket, const std::string&
   if (!connection->next_line(line)) return minibgp::unexpected(Failure{"the daemon closed the connection", 3});
   // No exceptions: what does not parse is a value that is no object.
   Json answer = Json::parse(line, nullptr, false);
-  if (!answer.is_object() || !answer.value("ok", false)) return minibgp::unexpected(failure_in(answer));
+  if (!flag_member(answer, "ok", false)) return minibgp::unexpected(failure_in(answer));
   return std::move(answer["result"]);
 }
 
@@ -118,8 +123,7 @@ minibgp::Result<void, Failure> follow(const std::string& socket, const std::stri
   while (connection->next_line(line)) {
     const Json event = Json::parse(line, nullptr, false);
     // A stream's lines have no "ok"; the refusal of a stream has.
-    if (event.is_object() && event.contains("ok") && !event.value("ok", true))
-      return minibgp::unexpected(failure_in(event));
+    if (!flag_member(event, "ok", true)) return minibgp::unexpected(failure_in(event));
     if (!on_line(event)) return {};
   }
   return minibgp::unexpected(Failure{"the daemon ended", 3});

@@ -129,7 +129,8 @@ std::string peer_name(const Daemon& daemon, minibgp::PeerId peer) {
   if (peer == minibgp::kLocalPeer) return "local";
   const PeerConfig* config = daemon.gateway().peer_config(peer);
   if (config != nullptr && !config->options.name.empty()) return config->options.name;
-  if (config != nullptr) return minibgp::to_text(config->options.address);
+  // The address, with %device when link-local.
+  if (const std::string* key = daemon.gateway().peers().key_of(peer)) return *key;
   // A peer that was removed from the configuration and has not ended yet.
   const auto status = daemon.speaker().engine().peer(peer);
   return status ? minibgp::to_text(status->address) : "removed";

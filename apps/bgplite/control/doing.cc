@@ -5,6 +5,8 @@
 #include <bgp/text.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 #include <sys/stat.h>
 
@@ -31,6 +33,19 @@ bool read_values(const Request& request, const Reply& reply, const char* name, s
   return true;
 }
 
+/// Reads `name` where it was given as a number of 32 bits; another value is answered. False then.
+bool read_number(const Request& request, const Reply& reply, const char* name, std::optional<std::uint32_t>& into) {
+  const auto found = request.arguments.find(name);
+  // Null is what clients send for "not given".
+  if (found == request.arguments.end() || found->is_null()) return true;
+  if (!found->is_number_unsigned() || found->get<std::uint64_t>() > UINT32_MAX) {
+    reply.error(std::string{name} + " must be a number from 0 to " + std::to_string(UINT32_MAX));
+    return false;
+  }
+  into = found->get<std::uint32_t>();
+  return true;
+}
+
 /// Whether the next start announces it.
 bool is_saved(const Context& context, const minibgp::Prefix& prefix) {
   return context.daemon.config().saved.announcements.count(prefix) != 0;
@@ -51,11 +66,9 @@ void announce(Context& context, const Request& request, const Reply& reply) {
   const auto prefix = minibgp::parse_prefix(text_argument(request, "prefix"));
   if (!prefix) return reply.error("'" + text_argument(request, "prefix").substr(0, 64) + "' is not a prefix");
   minibgp::PathAttributes attributes;
-  // Told apart from an attribute that was not given, which stays absent.
-  if (request.arguments.contains("med"))
-    attributes.med = static_cast<std::uint32_t>(number_argument(request, "med", 0));
-  if (request.arguments.contains("local_pref"))
-    attributes.local_pref = static_cast<std::uint32_t>(number_argument(request, "local_pref", 0));
+  if (!read_number(request, reply, "med", attributes.med) ||
+      !read_number(request, reply, "local_pref", attributes.local_pref))
+    return;
   if (const std::string text = text_argument(request, "next_hop"); !text.empty()) {
     const auto next_hop = minibgp::parse_address(text);
     if (!next_hop) return reply.error("'" + text.substr(0, 64) + "' is not an address");

@@ -30,6 +30,15 @@ std::vector<const Row*> in_order(const std::vector<std::vector<Row>>& parts, Bef
   return order;
 }
 
+/// The first `limit` rows of a table as the list `name`, how many there are, and whether these are all of them.
+template <typename Row, typename ToJson>
+Json first_of(const char* name, const std::vector<const Row*>& order, std::size_t limit, ToJson to_json) {
+  const std::size_t shown = std::min(order.size(), limit);
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < shown; ++i) rows.push_back(to_json(*order[i]));
+  return {{name, std::move(rows)}, {"total", order.size()}, {"complete", shown == order.size()}};
+}
+
 template <typename Row>
 class Parts {
  public:

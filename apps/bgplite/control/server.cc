@@ -1,5 +1,6 @@
 #include <apps/bgplite/background.h>
 #include <apps/bgplite/control/server.h>
+#include <apps/bgplite/json_text.h>
 #include <apps/bgplite/socket_path.h>
 
 #include <algorithm>
@@ -33,7 +34,7 @@ using asio::local::stream_protocol;
 using Error = boost::system::error_code;
 
 constexpr std::size_t kRequestOctetsMax = 64U << 10U;
-constexpr int kRequestDepthMax = 8;      ///< Values are copied and freed recursively.
+constexpr int kRequestDepthMax = 8;
 constexpr std::size_t kClientsMax = 32;  ///< More wait in the kernel's backlog.
 constexpr std::size_t kStreamsMax = 8;
 constexpr std::size_t kStreamLinesMax = 1024;  ///< Waiting for one client.
@@ -58,16 +59,8 @@ std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::er
 /// Null when it is no JSON, too long, or deeper than any request.
 Json parse(const std::string& line) {
   if (line.size() > kRequestOctetsMax) return {};
-  bool deep = false;
-  // Called as soon as a list or mapping begins, so that what is deeper is not built.
-  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
-    deep = deep || depth > kRequestDepthMax;
-    return !deep;
-  };
-  // false: no exceptions; a broken text gives a discarded value, which is no object.
-  Json parsed = Json::parse(line, shallow, false);
-  // The parser goes on behind a value that was refused, so that the result may be an object without it.
-  return deep ? Json() : parsed;
+  JsonProblem problem{};
+  return parse_json<Json>(line, problem, kRequestDepthMax).value_or(Json());
 }
 
 /// What the kernel says of the process at the other end.
@@ -198,6 +191,8 @@ void Reply::Sink::expire_after(std::chrono::seconds time) {
     // Twice the same timer: before the request is complete it guards against silence, afterwards against a handler that
     // never answers and a client that never reads.
     if (error || self->streaming_) return;
+    // A handler that was queued already cannot be cancelled: the time was set anew in the same turn of the loop.
+    if (self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
     if (!self->answered_ && self->request_.empty()) return self->close();
     if (!self->answered_) return self->answer({{"ok", false}, {"error", "no answer in time"}, {"exit", 3}});
     self->close();

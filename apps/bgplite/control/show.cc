@@ -211,14 +211,13 @@ void routes_out(Context& context, const Request& request, const Reply& reply, co
           return std::tie(a.prefix.family, a.prefix) < std::tie(b.prefix.family, b.prefix);
         },
         [](const auto& a, const auto& b) { return a.prefix == b.prefix; });
-    const std::size_t shown = std::min(order.size(), limit);
-    Json routes = Json::array();
-    for (std::size_t i = 0; i < shown; ++i) {
-      Json json{{"prefix", minibgp::to_text(order[i]->prefix)}};
-      json.update(to_json(order[i]->attributes));
-      routes.push_back(std::move(json));
-    }
-    return Json{{"shown", "advertised"}, {"routes", std::move(routes)}, {"total", shown}, {"complete", shown < limit}};
+    Json answer = first_of("routes", order, limit, [](const minibgp::AnnouncedSnapshot& route) {
+      Json json{{"prefix", minibgp::to_text(route.prefix)}};
+      json.update(to_json(route.attributes));
+      return json;
+    });
+    answer["shown"] = "advertised";
+    return answer;
   });
 }
 
@@ -292,13 +291,11 @@ void fib(Context& context, const Request& request, const Reply& reply) {
                      next_hops = next_hops_json(context.daemon, *fib), groups = groups_json(*fib)](auto& parts) {
     const auto order =
         in_order(parts, minibgp::fib::shown_before, [](const auto& a, const auto& b) { return a.key == b.key; });
-    Json routes = Json::array();
-    for (std::size_t i = 0; i < std::min(order.size(), limit); ++i) routes.push_back(to_json(*order[i], names));
-    return Json{{"status", status},
-                {"routes", std::move(routes)},
-                {"complete", order.size() <= limit},
-                {"next_hops", next_hops},
-                {"groups", groups}};
+    Json answer = first_of("routes", order, limit, [&names](const auto& route) { return to_json(route, names); });
+    answer["status"] = status;
+    answer["next_hops"] = next_hops;
+    answer["groups"] = groups;
+    return answer;
   };
   Parts<minibgp::fib::RouteStatus>::answer(reply, read, make);
 }

@@ -17,6 +17,10 @@ double per_second(std::uint64_t packets, Duration duration) {
   return seconds > 0 ? static_cast<double>(packets) / seconds : 0;
 }
 
+/// What was carried between two readings. A counter that is smaller than before began again at 0: the interface was
+/// made anew.
+std::uint64_t since(std::uint64_t before, std::uint64_t now) { return now >= before ? now - before : now; }
+
 }  // namespace
 
 const char* to_text(State state) {
@@ -47,7 +51,7 @@ const char* to_text(End end) {
 
 Drill::Drill(Duration length, Time now, std::optional<TrafficCounters> counters)
     // Without counters (an interface that cannot be read) the drill takes place, but nothing is measured.
-    : length_(length), started_(now), last_sample_(now), first_(counters), last_(counters) {
+    : length_(length), started_(now), last_sample_(now), last_(counters) {
   report_.counted = counters.has_value();
 }
 
@@ -57,14 +61,12 @@ Drill::Action Drill::on_time(Time now, std::optional<TrafficCounters> counters) 
   last_sample_ = now;
   if (report_.state == State::measuring) {
     if (now < started_ + kBaseline) return Action::none;
-    if (first_ && last_) {
-      report_.in.before_per_s = per_second(last_->in - first_->in, now - started_);
-      report_.out.before_per_s = per_second(last_->out - first_->out, now - started_);
+    if (report_.counted) {
+      report_.in.before_per_s = per_second(carried_.in, now - started_);
+      report_.out.before_per_s = per_second(carried_.out, now - started_);
     }
     report_.state = State::running;
     failed_at_ = busy_in_ = busy_out_ = now;
-    // What comes after this sample counts as moved late or lost.
-    at_failure_ = last_;
     return Action::fail;
   }
   // Sampled more often than that; the failure itself lasts as long as was asked for.
@@ -73,14 +75,18 @@ Drill::Action Drill::on_time(Time now, std::optional<TrafficCounters> counters) 
 }
 
 void Drill::count(Time now, const TrafficCounters& counters) {
-  // The differences of two samples say whether traffic still comes; the difference to the failure is what was lost.
   const TrafficCounters before = last_.value_or(counters);
   last_ = counters;
-  if (report_.state != State::running || !at_failure_) return;
-  if (counters.in - before.in > kQuiet) busy_in_ = now;
-  if (counters.out - before.out > kQuiet) busy_out_ = now;
-  report_.in.packets = counters.in - at_failure_->in;
-  report_.out.packets = counters.out - at_failure_->out;
+  const TrafficCounters step{since(before.in, counters.in), since(before.out, counters.out)};
+  if (report_.state != State::running) {
+    carried_.in += step.in, carried_.out += step.out;
+    return;
+  }
+  // One step says whether traffic still comes; all of them since the failure are what was lost.
+  if (step.in > kQuiet) busy_in_ = now;
+  if (step.out > kQuiet) busy_out_ = now;
+  report_.in.packets += step.in;
+  report_.out.packets += step.out;
 }
 
 bool Drill::end(End why, Time now) {

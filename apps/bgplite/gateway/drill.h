@@ -66,7 +66,8 @@ class Drill {
 
   minibgp::Duration length_;
   minibgp::Time started_, failed_at_{}, last_sample_;
-  std::optional<TrafficCounters> first_, at_failure_, last_;
+  std::optional<TrafficCounters> last_;
+  TrafficCounters carried_;               ///< Before the failure.
   minibgp::Time busy_in_{}, busy_out_{};  ///< End of the last sample with traffic.
   DrillReport report_;
 };

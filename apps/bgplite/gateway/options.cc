@@ -57,9 +57,8 @@ minibgp::fib::FibOptions fib_options(const Config& config) {
 }
 
 minibgp::fib::PeerBinding binding_of(const Config& config, const minibgp::PeerOptions& options) {
-  const bool external = options.remote_as != config.router.asn;
   // A peer with a TTL of 1 is on the link of its interface.
-  return {options.address, options.device, external && options.ttl <= 1};
+  return {options.address, options.device, !is_internal(config, options) && options.ttl <= 1};
 }
 
 ReturnPathOptions return_path_options(const Config& config, const PeerConfig& peer) {

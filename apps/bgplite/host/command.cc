@@ -36,6 +36,23 @@ struct Pipe {
   std::array<int, 2> ends{-1, -1};
 };
 
+/// Waits for the child until the deadline, and then ends it. Its exit status; -1: it was ended, or a signal did it.
+int ended(::pid_t child, std::chrono::steady_clock::time_point deadline, bool late) {
+  int status = 0;
+  // The end of its output is mostly the child's own. But it may have closed it and live on.
+  while (!late && ::waitpid(child, &status, WNOHANG) == 0) {
+    late = std::chrono::steady_clock::now() >= deadline;
+    ::poll(nullptr, 0, 1);
+  }
+  if (late) {
+    ::kill(child, SIGKILL);
+    // Otherwise the child would stay a zombie.
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  return !late && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 }  // namespace
 
 Finished run_command(const std::vector<std::string>& argv, std::string_view input, std::chrono::milliseconds limit) {
@@ -96,12 +113,7 @@ Finished run_command(const std::vector<std::string>& argv, std::string_view inpu
         finished.output.append(buffer.data(), static_cast<std::size_t>(got));
     }
   }
-  if (late) ::kill(child, SIGKILL);
-  int status = 0;
-  // Also after the kill: without it the child would stay a zombie.
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!late && WIFEXITED(status)) finished.status = WEXITSTATUS(status);
+  finished.status = ended(child, deadline, late);
   return finished;
 }
 

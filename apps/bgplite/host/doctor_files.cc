@@ -1,5 +1,7 @@
 /// Doctor's checks of the daemon and of the files that it reads and writes.
+#include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/host/doctor_checks.h>
+#include <xfrm/vici/key_file.h>
 
 #include <string>
 
@@ -10,16 +12,16 @@ namespace {
 
 /// Only printed: who may read a key is the operator's to decide, and a wrong owner or mode takes the tunnel down.
 void key_file(const Check& check, const std::string& user, const std::string& subject, const std::string& path,
-              const KeyFacts& key, std::uint32_t others, const char* loss, Out& out) {
+              const KeyFacts& key, bool open_to_others, const char* loss, Out& out) {
   // Printed as one command that can be copied.
   const std::string put_right = "chown " + user + " " + path + " && chmod 0400 " + path;
   if (!key.exists) {
     report(out, check, Verdict::error, subject,
            {"the key " + path + " is not there", loss,
             "install -D -m 0400 -o " + user + " /dev/stdin " + path + "  (then type the key and Ctrl-D)"});
-  } else if ((key.mode & others) != 0) {
+  } else if (open_to_others) {
     report(out, check, Verdict::error, subject,
-           {"the key " + path + " can be read by others", "bgplite refuses it", put_right});
+           {"the key " + path + " can be read or written by others", "bgplite refuses it", put_right});
   } else if (!key.readable) {
     report(out, check, Verdict::error, subject,
            {"user " + user + ", who runs the daemon, cannot read the key " + path, loss,
@@ -84,13 +86,14 @@ void unconfirmed(const Check& check, const Config&, const Facts& facts, Out& out
 void key_files(const Check& check, const Config& config, const Facts& facts, Out& out) {
   for_tunnels(config, facts, [&](const std::string& name, const TunnelOptions& options, const TunnelFacts& tunnel) {
     if (!options.ike || options.ike->psk_file.empty()) return;
-    // The daemon takes an IPsec key that its group may read, and a TCP-MD5 key only when nobody but the owner may.
-    key_file(check, facts.daemon_user, name, options.ike->psk_file, tunnel.psk, 07, "the tunnel cannot be negotiated",
+    const bool open = minibgp::xfrm::vici::is_open_to_others({tunnel.psk.mode, tunnel.psk.group}, facts.daemon_group);
+    key_file(check, facts.daemon_user, name, options.ike->psk_file, tunnel.psk, open, "the tunnel cannot be negotiated",
              out);
   });
   for (const auto& [name, peer] : config.peers)
     if (const auto key = facts.md5_keys.find(name); key != facts.md5_keys.end())
-      key_file(check, facts.daemon_user, name, peer.md5_file, key->second, 077, "the peer stays disabled", out);
+      key_file(check, facts.daemon_user, name, peer.md5_file, key->second, is_open_to_others(key->second.mode),
+               "the peer stays disabled", out);
 }
 
 }  // namespace bgplite::host

@@ -11,11 +11,6 @@ namespace {
 
 constexpr const char* kSetAgain = "bgplite apply  (it sets what is managed again)";
 
-std::string sysctl_name(std::string path) {
-  std::replace(path.begin(), path.end(), '/', '.');
-  return path;
-}
-
 std::vector<std::string> set_sysctl(const std::string& path, const std::string& value) {
   return {"sysctl", "-w", sysctl_name(path) + "=" + value};
 }

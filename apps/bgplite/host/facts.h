@@ -19,6 +19,7 @@ struct KeyFacts {
   bool exists = false;
   bool readable = false;  ///< By the daemon's user, its directories included.
   std::uint32_t mode = 0;
+  std::uint32_t group = 0;
 };
 
 /// A tunnel as found.
@@ -98,8 +99,9 @@ struct ManagedFacts {
 };
 
 struct Facts {
-  std::string daemon_user;        ///< Who runs the daemon, or will by its configuration or its unit.
-  bool daemon_reachable = false;  ///< It answers at its control socket.
+  std::string daemon_user;         ///< Who runs the daemon, or will by its configuration or its unit.
+  std::uint32_t daemon_group = 0;  ///< That user's.
+  bool daemon_reachable = false;   ///< It answers at its control socket.
   std::vector<SessionFacts> sessions;
   std::string listener;  ///< The daemon does not answer, and this process has its port; as `ss` prints it.
   std::optional<std::int64_t> unconfirmed_for_s;  ///< A change waits that long for its confirmation.

@@ -1,4 +1,5 @@
 #include <apps/bgplite/host/firewall.h>
+#include <apps/bgplite/json_members.h>
 
 #include <algorithm>
 #include <array>
@@ -24,16 +25,10 @@ enum class Fate : std::uint8_t { goes_on, accepted, dropped, returned, translate
 
 struct Chain {
   std::string family, table, name, type, hook, policy;
-  long priority = 0;
   std::vector<Json> rules;  ///< The "expr" lists.
 };
 
 using ChainKey = std::array<std::string, 3>;  ///< Family, table, name.
-
-std::string text(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 /// Whether `value` (of a match's right side) holds the text or number.
 bool holds(const Json& value, const std::string& word, int number) {
@@ -44,25 +39,25 @@ bool holds(const Json& value, const std::string& word, int number) {
     return pattern == word;
   }
   // 0: the packet has no port, and no number is its own.
-  if (value.is_number_integer()) return number != 0 && value.get<int>() == number;
+  if (value.is_number_integer()) return number != 0 && value.get<std::int64_t>() == number;
   if (!value.is_object()) return false;
   if (const auto set = value.find("set"); set != value.end() && set->is_array())
     // Sets within sets do not occur; elements may be ranges.
     return std::any_of(set->begin(), set->end(), [&](const Json& it) { return holds(it, word, number); });
   if (const auto range = value.find("range"); range != value.end() && range->is_array() && range->size() == 2)
-    return number != 0 && (*range)[0].is_number() && (*range)[1].is_number() && number >= (*range)[0].get<int>() &&
-           number <= (*range)[1].get<int>();
+    return number != 0 && (*range)[0].is_number() && (*range)[1].is_number() && number >= (*range)[0].get<double>() &&
+           number <= (*range)[1].get<double>();
   return false;
 }
 
 /// nullopt: not understood.
 std::optional<bool> matches(const Json& match, const Packet& packet) {
-  const Json left = match.value("left", Json{});
-  const Json right = match.value("right", Json{});
-  const bool negated = match.value("op", "==") == std::string{"!="};
+  const Json& left = member(match, "left");
+  const Json& right = member(match, "right");
+  const bool negated = text_member(match, "op") == "!=";
   const auto answer = [&](const std::string& word, int number = 0) { return holds(right, word, number) != negated; };
   if (const auto meta = left.find("meta"); left.is_object() && meta != left.end()) {
-    const std::string key = text(*meta, "key");
+    const std::string key = text_member(*meta, "key");
     if (key == "iifname" || key == "iif") return answer(packet.in);
     if (key == "oifname" || key == "oif") return answer(packet.out);
     // By name, or by number where nft knows no name.
@@ -70,7 +65,7 @@ std::optional<bool> matches(const Json& match, const Packet& packet) {
     if (key == "nfproto") return answer("ipv4");
   }
   if (const auto payload = left.find("payload"); left.is_object() && payload != left.end()) {
-    const std::string protocol = text(*payload, "protocol"), field = text(*payload, "field");
+    const std::string protocol = text_member(*payload, "protocol"), field = text_member(*payload, "field");
     if (protocol == "ip" && field == "protocol") return answer(packet.protocol, packet.protocol == "esp" ? 50 : 0);
     if ((protocol == "udp" || protocol == "tcp" || protocol == "th") && field == "dport")
       // th: any protocol that has ports.
@@ -78,7 +73,7 @@ std::optional<bool> matches(const Json& match, const Packet& packet) {
     if (protocol == "ip6") return false;
   }
   // A new connection: what only lets replies in does not help it.
-  if (const auto ct = left.find("ct"); left.is_object() && ct != left.end() && text(*ct, "key") == "state")
+  if (const auto ct = left.find("ct"); left.is_object() && ct != left.end() && text_member(*ct, "key") == "state")
     return answer("new");
   return std::nullopt;
 }
@@ -107,7 +102,7 @@ class Walk {
       // packet.
       if (kind == "match" && !matches(value, packet_).value_or(false)) return Fate::goes_on;
       if (kind == "masquerade" || kind == "snat") return Fate::translated;
-      if (kind == "xt" && (text(value, "name") == "MASQUERADE" || text(value, "name") == "SNAT"))
+      if (kind == "xt" && (text_member(value, "name") == "MASQUERADE" || text_member(value, "name") == "SNAT"))
         return Fate::translated;
       // A limit lets some packets through, and xt is an extension that nft cannot show: neither decides for all
       // packets.
@@ -116,7 +111,7 @@ class Walk {
       if (kind == "drop" || kind == "reject") return Fate::dropped;
       if (kind == "return") return Fate::returned;
       if (kind == "jump" || kind == "goto") {
-        const auto target = chains_.find({chain.family, chain.table, text(value, "target")});
+        const auto target = chains_.find({chain.family, chain.table, text_member(value, "target")});
         const Fate fate = target == chains_.end() ? Fate::goes_on : through(target->second, depth + 1);
         if (fate == Fate::accepted || fate == Fate::dropped || fate == Fate::translated) return fate;
         // goto does not come back: what the target leaves undecided is the base chain's policy.
@@ -143,20 +138,26 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
   FirewallFacts facts;
   // No exceptions: a discarded value.
   const Json json = Json::parse(ruleset, nullptr, false);
-  if (json.is_discarded() || !json.contains("nftables") || !json["nftables"].is_array()) return facts;
+  if (!member(json, "nftables").is_array()) return facts;
   facts.readable = true;
   std::map<ChainKey, Chain> chains;
   bool ufw = false;
-  for (const Json& object : json["nftables"]) {
+  for (const Json& object : list_member(json, "nftables")) {
     if (const auto it = object.find("chain"); it != object.end()) {
-      Chain chain{text(*it, "family"), text(*it, "table"),  text(*it, "name"),     text(*it, "type"),
-                  text(*it, "hook"),   text(*it, "policy"), it->value("prio", 0L), {}};
+      Chain chain{text_member(*it, "family"),
+                  text_member(*it, "table"),
+                  text_member(*it, "name"),
+                  text_member(*it, "type"),
+                  text_member(*it, "hook"),
+                  text_member(*it, "policy"),
+                  {}};
       ufw = ufw || chain.name.starts_with("ufw-");
       const ChainKey key{chain.family, chain.table, chain.name};
       // A chain comes before its rules in nft's list.
       chains.insert_or_assign(key, std::move(chain));
     } else if (const auto rule = object.find("rule"); rule != object.end()) {
-      const auto chain = chains.find({text(*rule, "family"), text(*rule, "table"), text(*rule, "chain")});
+      const auto chain =
+          chains.find({text_member(*rule, "family"), text_member(*rule, "table"), text_member(*rule, "chain")});
       if (chain == chains.end() || !rule->contains("expr")) continue;
       chain->second.rules.push_back((*rule)["expr"]);
       // By a word of any form: `tcp option maxseg size set`.
@@ -188,6 +189,25 @@ FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::str
         facts.masquerades.push_back({tunnel, chain.family, chain.table, chain.name});
     }
   return facts;
+}
+
+OwnRules read_own_rules(std::string_view ruleset, const std::string& door_chain) {
+  OwnRules found;
+  const Json json = Json::parse(ruleset, nullptr, false);
+  for (const Json& object : list_member(json, "nftables")) {
+    const Json& rule = member(object, "rule");
+    const std::string chain =
+        text_member(rule, "family") + " " + text_member(rule, "table") + " " + text_member(rule, "chain");
+    if (chain == door_chain && text_member(rule, "comment") == "bgplite") ++found.doors;
+    if (!chain.starts_with("inet bgplite ")) continue;
+    // Of our table all rules clamp; another rule in it is not ours.
+    if (member(rule, "expr").dump().find("maxseg") != std::string::npos) {
+      ++found.clamps;
+    } else {
+      found.foreign.push_back(chain + " handle " + std::to_string(number_member<std::uint64_t>(rule, "handle")));
+    }
+  }
+  return found;
 }
 
 }  // namespace bgplite::host

@@ -26,4 +26,13 @@ struct FirewallFacts {
 [[nodiscard]] FirewallFacts read_firewall(std::string_view ruleset, const std::vector<std::string>& tunnels,
                                           std::string_view device);
 
+/// The rules that the daemon manages.
+struct OwnRules {
+  std::size_t clamps = 0;            ///< Of the MSS, in our table.
+  std::vector<std::string> foreign;  ///< In our table and not ours: "inet bgplite mss_forward handle 4".
+  std::size_t doors = 0;             ///< In the operator's chain.
+};
+/// `door_chain` is the operator's: "inet filter input".
+[[nodiscard]] OwnRules read_own_rules(std::string_view ruleset, const std::string& door_chain);
+
 }  // namespace bgplite::host

@@ -5,6 +5,7 @@
 #include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
 #include <apps/bgplite/host/strongswan_conf.h>
+#include <apps/bgplite/json_members.h>
 #include <apps/bgplite/state_file.h>
 #include <bgp/text.h>
 #include <xfrm/stat.h>
@@ -54,49 +55,37 @@ bool has_module(const std::string& name) {
   return run_command({"modprobe", "-n", "-q", name}).ok();
 }
 
-/// charon's answers to a few questions, within `limit` altogether.
+/// charon's answers to a few questions, each within `limit`.
 class Charon final : private vici::ClientEvents {
  public:
   Charon(const std::string& socket, std::chrono::milliseconds limit)
-      : client_(io_, {.socket = socket, .timeout = limit}, *this, nullptr), limit_(limit) {
+      : client_(io_, {.socket = socket, .timeout = limit}, *this, nullptr) {
     client_.start();
-    // Until charon answers or refuses: both handlers stop the loop. Without an answer the limit ends it.
-    io_.run_for(limit_);
-    // A loop that was stopped runs again only after this.
-    io_.restart();
+    while (!decided_) io_.run_one();
   }
   ~Charon() override { client_.stop(); }
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] IkeReply ask(const std::string& name, vici::Section message = {}) {
-    IkeReply answer{IkeReply::Outcome::lost, {}, {}};
-    client_.request(name, std::move(message), [&](IkeReply reply) {
-      answer = std::move(reply);
-      io_.stop();
-    });
-    // The client's own deadline is the same limit and began before this, so that the reply comes before the end. Its
-    // handler refers to `answer`.
-    io_.run_for(limit_);
-    io_.restart();
-    return answer;
+    std::optional<IkeReply> answer;
+    client_.request(name, std::move(message), [&](IkeReply reply) { answer = std::move(reply); });
+    // The handler refers to `answer`. It is called in any case, at the client's own deadline at the latest.
+    while (!answer) io_.run_one();
+    return *std::move(answer);
   }
 
  private:
-  void on_ike_connected() override {
-    connected_ = true;
-    io_.stop();
-  }
+  void on_ike_connected() override { connected_ = decided_ = true; }
   void on_ike_disconnected(std::string_view why) override {
     connected_ = false;
+    decided_ = true;
     error_ = why;
-    io_.stop();
   }
   void on_ike_event(std::string_view, const vici::Section&) override {}
 
   boost::asio::io_context io_;
   vici::Client client_;
-  std::chrono::milliseconds limit_;
-  bool connected_ = false;
+  bool connected_ = false, decided_ = false;  ///< decided: charon answered, refused, or was silent for the limit.
   std::string error_;
 };
 
@@ -169,45 +158,46 @@ void gather_retransmission(Facts& facts) {
 void gather_daemon(const Config& config, Facts& facts) {
   std::map<std::string, std::pair<std::string, std::string>> tunnel_states;
   if (const auto shown = control::ask(config.control.socket, "show.tunnels")) {
-    for (const auto& row : shown->value("tunnels", Json::array()))
-      tunnel_states[row.value("tunnel", std::string{})] = {row.value("state", std::string{}),
-                                                           row.value("reason", std::string{})};
-    for (const auto& row : shown->value("tunnels", Json::array())) {
-      const auto found = facts.tunnels.find(row.value("name", row.value("tunnel", std::string{})));
+    for (const auto& row : list_member(*shown, "tunnels")) {
+      const std::string name = text_member(row, "tunnel");
+      tunnel_states[name] = {text_member(row, "state"), text_member(row, "reason")};
+      const auto found = facts.tunnels.find(name);
       if (found == facts.tunnels.end()) continue;
       TunnelFacts& tunnel = found->second;
-      const Json told = row.value("ike_failure", Json::object());
-      tunnel.failure_text = told.value("text", std::string{});
-      const std::string failure = told.value("reason", std::string{});
+      const auto& failed = member(row, "ike_failure");
+      tunnel.failure_text = text_member(failed, "text");
+      const std::string failure = text_member(failed, "reason");
       // By the word that the daemon sends, because the numbers may differ between two versions.
       for (int i = 0; i <= static_cast<int>(IkeFailure::kernel); ++i)
         if (const auto one = static_cast<IkeFailure>(i); !failure.empty() && failure == to_text(one))
           tunnel.failure = one;
-      tunnel.restarts_lately = row.value("flaps", 0U);
+      tunnel.restarts_lately = number_member<std::uint32_t>(row, "flaps");
     }
   }
   const auto shown = control::ask(config.control.socket, "show.peers");
   facts.daemon_reachable = shown.has_value();
   if (!shown) return;
-  for (const auto& row : shown->value("peers", Json::array())) {
+  for (const auto& row : list_member(*shown, "peers")) {
     SessionFacts session;
-    session.peer = row.value("peer", std::string{});
-    session.state = row.value("state", std::string{});
-    session.enabled = row.value("enabled", true);
-    session.state_for_s = row.value("state_for_s", 0.0);
-    session.tunnel = row.value("tunnel", std::string{});
-    const Json down = row.value("last_down", Json::object());
-    session.down_reason = down.value("reason", std::string{});
-    session.down_detail = down.value("detail", std::string{});
-    session.code = down.value("code", 0U);
-    session.subcode = down.value("subcode", 0U);
-    session.attempt = row.value("last_attempt", std::string{});
-    const Json prefixes = row.value("prefixes", Json::object());
-    if (const auto withheld = prefixes.find("withheld"); withheld != prefixes.end())
+    session.peer = text_member(row, "peer");
+    // Without an address nothing can be said of it.
+    if (session.peer.empty()) continue;
+    session.state = text_member(row, "state");
+    session.enabled = flag_member(row, "enabled", true);
+    const auto& state_for_s = member(row, "state_for_s");
+    session.state_for_s = state_for_s.is_number() ? state_for_s.get<double>() : 0;
+    session.tunnel = text_member(row, "tunnel");
+    const auto& down = member(row, "last_down");
+    session.down_reason = text_member(down, "reason");
+    session.down_detail = text_member(down, "detail");
+    session.code = number_member<unsigned>(down, "code");
+    session.subcode = number_member<unsigned>(down, "subcode");
+    session.attempt = text_member(row, "last_attempt");
+    if (const auto& withheld = member(member(row, "prefixes"), "withheld"); withheld.is_object())
       // Only the reasons that occurred: the daemon sends all of them.
-      for (auto it = withheld->begin(); it != withheld->end(); ++it)
-        if (const auto count = it->is_number_unsigned() ? it->get<std::uint64_t>() : 0U; count != 0)
-          session.withheld[it.key()] = count;
+      for (const auto& entry : withheld.items())
+        if (const auto count = number_member<std::uint64_t>(withheld, entry.key().c_str()); count != 0)
+          session.withheld[entry.key()] = count;
     if (const auto state = tunnel_states.find(session.tunnel); state != tunnel_states.end())
       std::tie(session.tunnel_state, session.tunnel_reason) = state->second;
     if (session.state != "Established" && session.enabled)
@@ -217,7 +207,7 @@ void gather_daemon(const Config& config, Facts& facts) {
     for (auto& [name, tunnel] : facts.tunnels)
       if (session.tunnel == name && session.state == "Established")
         // Named in the OPEN of the session that is up.
-        tunnel.peer_hold_time = row.value("peer_hold_s", std::uint16_t{0});
+        tunnel.peer_hold_time = number_member<std::uint16_t>(row, "peer_hold_s");
     facts.sessions.push_back(std::move(session));
   }
 }
@@ -227,14 +217,13 @@ void gather_links(const Config& config, Facts& facts) {
   for (const auto& [name, tunnel] : config.tunnels) {
     TunnelFacts& found = facts.tunnels[name];
     for (const Json& link : links) {
-      if (!link.is_object() || !link.contains("linkinfo")) continue;
       // iproute2 writes "0x64"; base 0 reads that.
-      const std::string if_id = link["linkinfo"].value("info_data", Json::object()).value("if_id", std::string{"0"});
+      const std::string if_id = text_member(member(member(link, "linkinfo"), "info_data"), "if_id");
       if (std::strtoul(if_id.c_str(), nullptr, 0) != tunnel.options.if_id || tunnel.options.if_id == 0) continue;
       found.interface_present = true;
-      found.interface = link.value("ifname", std::string{});
-      found.mtu = link.value("mtu", 0U);
-      for (const Json& flag : link.value("flags", Json::array())) found.interface_up |= flag == "UP";
+      found.interface = text_member(link, "ifname");
+      found.mtu = number_member<std::uint32_t>(link, "mtu");
+      for (const Json& flag : list_member(link, "flags")) found.interface_up |= flag == "UP";
       const std::string path = "net/ipv4/conf/" + found.interface + "/rp_filter";
       if (const auto value = read_sysctl(path)) facts.sysctls[path] = *value;
     }
@@ -243,8 +232,8 @@ void gather_links(const Config& config, Facts& facts) {
     const Json route = parse(run_command({"ip", "-j", "route", "get", remote}).output);
     found.routed = route.is_array() && !route.empty() && route[0].is_object();
     if (!found.routed) continue;
-    found.route_device = route[0].value("dev", std::string{});
-    found.route_gateway = route[0].value("gateway", std::string{});
+    found.route_device = text_member(route[0], "dev");
+    found.route_gateway = text_member(route[0], "gateway");
   }
 }
 
@@ -258,29 +247,28 @@ void gather_life(const Config& config, Facts& facts) {
     return;
   }
   if (const auto shown = control::ask(config.control.socket, "show.config"))
-    if (const auto left = shown->find("unconfirmed_for_s"); left != shown->end() && left->is_number_integer())
-      facts.unconfirmed_for_s = left->get<std::int64_t>();
+    if (const auto& left = member(*shown, "unconfirmed_for_s"); left.is_number_integer())
+      facts.unconfirmed_for_s = left.get<std::int64_t>();
   // Only read: a plan changes nothing.
   if (const auto plan = control::ask(config.control.socket, "plan"))
-    for (const Json& step : plan->value("steps", Json::array()))
-      facts.unapplied.push_back(step.value("text", std::string{}));
+    for (const auto& step : list_member(*plan, "steps")) facts.unapplied.push_back(text_member(step, "text"));
   if (const auto shown = control::ask(config.control.socket, "show.fib", {{"out_of_sync", true}}))
-    for (const Json& route : shown->value("routes", Json::array()))
-      if (const auto refused = route.find("refused"); refused != route.end())
-        facts.refused_routes.push_back({route.value("prefix", std::string{}), refused->value("reason", std::string{}),
-                                        refused->value("detail", std::string{}), route.value("table", 0U),
-                                        route.value("metric", 0U)});
+    for (const auto& route : list_member(*shown, "routes"))
+      if (const auto& refused = member(route, "refused"); refused.is_object())
+        facts.refused_routes.push_back({text_member(route, "prefix"), text_member(refused, "reason"),
+                                        text_member(refused, "detail"), number_member<std::uint32_t>(route, "table"),
+                                        number_member<std::uint32_t>(route, "metric")});
 }
 
 /// Interfaces and addresses of the host.
 void gather_interfaces(Facts& facts) {
   for (const Json& link : parse(run_command({"ip", "-j", "address", "show"}).output)) {
-    if (!link.is_object() || !link.contains("ifname")) continue;
-    LinkFacts& found = facts.links[link.value("ifname", std::string{})];
-    found.mtu = link.value("mtu", 0U);
-    for (const Json& flag : link.value("flags", Json::array())) found.up = found.up || flag == "UP";
-    for (const Json& address : link.value("addr_info", Json::array()))
-      if (address.is_object()) facts.addresses.push_back(address.value("local", std::string{}));
+    const std::string name = text_member(link, "ifname");
+    if (name.empty()) continue;
+    LinkFacts& found = facts.links[name];
+    found.mtu = number_member<std::uint32_t>(link, "mtu");
+    for (const Json& flag : list_member(link, "flags")) found.up = found.up || flag == "UP";
+    for (const Json& address : list_member(link, "addr_info")) facts.addresses.push_back(text_member(address, "local"));
   }
 }
 
@@ -288,24 +276,12 @@ void gather_interfaces(Facts& facts) {
 void gather_managed(const Config& config, const std::string& ruleset, Facts& facts) {
   // What cannot be read is not there, such as the setting of an interface that is to come: no finding here.
   for (const Sysctl& one : wanted_sysctls(config))
-    if (const auto now = read_sysctl(one.path); now && *now != one.wanted) {
-      std::string name = one.path;
-      std::replace(name.begin(), name.end(), '/', '.');
-      facts.managed.sysctls.push_back(name + " is " + *now + " instead of " + one.wanted);
-    }
-  for (const Json& object : parse(ruleset).value("nftables", Json::array())) {
-    const auto rule = object.find("rule");
-    if (rule == object.end()) continue;
-    const std::string chain = rule->value("family", std::string{}) + " " + rule->value("table", std::string{}) + " " +
-                              rule->value("chain", std::string{});
-    // Of our table all rules clamp; another rule in it is not ours.
-    const bool clamps = rule->value("expr", Json{}).dump().find("maxseg") != std::string::npos;
-    if (chain == config.host.firewall_chain && rule->value("comment", std::string{}) == "bgplite")
-      ++facts.managed.door_rules;
-    if (chain.rfind("inet bgplite ", 0) != 0) continue;
-    clamps ? void(++facts.managed.clamp_rules)
-           : facts.managed.foreign_rules.push_back(chain + " handle " + std::to_string(rule->value("handle", 0U)));
-  }
+    if (const auto now = read_sysctl(one.path); now && *now != one.wanted)
+      facts.managed.sysctls.push_back(sysctl_name(one.path) + " is " + *now + " instead of " + one.wanted);
+  OwnRules rules = read_own_rules(ruleset, config.host.firewall_chain);
+  facts.managed.clamp_rules = rules.clamps;
+  facts.managed.door_rules = rules.doors;
+  facts.managed.foreign_rules = std::move(rules.foreign);
 }
 
 /// Who runs the daemon: by the configuration, else the owner of its running socket, else the unit's user.
@@ -340,12 +316,18 @@ bool may(const std::string& user, const char* test, const std::string& path) {
 KeyFacts key_facts(const std::string& user, const std::string& path) {
   struct stat status {};
   const bool exists = ::stat(path.c_str(), &status) == 0;
-  return {exists, exists && may(user, "-r", path), status.st_mode & 07777U};
+  return {exists, exists && may(user, "-r", path), status.st_mode & 07777U, status.st_gid};
 }
 
 /// What the daemon's user must read or write.
 void gather_files(const Config& config, Facts& facts) {
   facts.daemon_user = daemon_user(config);
+  // The user of a unit (DynamicUser=) has a group with its own number.
+  if (const passwd* entry = ::getpwnam(facts.daemon_user.c_str()); entry != nullptr) {
+    facts.daemon_group = entry->pw_gid;
+  } else {
+    facts.daemon_group = static_cast<std::uint32_t>(std::strtoul(facts.daemon_user.c_str(), nullptr, 10));
+  }
   for (const std::string& path : config.files)
     if (!may(facts.daemon_user, "-r", path)) facts.unreadable.push_back(path);
   struct statvfs room {};

@@ -151,6 +151,11 @@ bool write_sysctl(std::string_view path, std::string_view value) {
   return file.good();
 }
 
+std::string sysctl_name(std::string path) {
+  for (char& c : path) c = c == '/' ? '.' : c == '.' ? '/' : c;
+  return path;
+}
+
 Wanted wanted_of(const Config& config) {
   return {wanted_sysctls(config), wanted_nft_table(config), config.host.firewall_chain, wanted_firewall_rules(config)};
 }

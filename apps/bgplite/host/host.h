@@ -47,6 +47,8 @@ struct Wanted {
 /// Reads or writes one sysctl. The text is without its newline. nullopt / false: errno says why.
 [[nodiscard]] std::optional<std::string> read_sysctl(std::string_view path);
 [[nodiscard]] bool write_sysctl(std::string_view path, std::string_view value);
+/// As sysctl(8) takes and prints it: "net.ipv4.conf.ipsec/1.rp_filter", where the dot of ipsec.1 is a slash.
+[[nodiscard]] std::string sysctl_name(std::string path);
 
 /// Keeps what is managed as it should be, and remembers what was there before in a file under the state directory, so
 /// that a daemon that crashed still restores on its next stop. The kernel is asked each time: what others changed

@@ -67,6 +67,13 @@ double seconds(minibgp::Duration duration) {
 }
 
 using Peers = std::vector<minibgp::PeerStatus>;
+/// Which peer a series is about. The address alone does not say it of link-local ones: many links have the same.
+std::string address_of(const Daemon& daemon, const minibgp::PeerStatus& peer) {
+  const std::string address = minibgp::to_text(peer.address);
+  const PeerConfig* config = peer.address.is_link_local_v6() ? daemon.gateway().peer_config(peer.id) : nullptr;
+  return config == nullptr || config->options.device.empty() ? address : address + "%" + config->options.device;
+}
+
 bool established(const minibgp::PeerStatus& peer) { return peer.state == minibgp::PeerState::established; }
 
 /// One native series of every peer.
@@ -113,32 +120,31 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
   for (const PeerMetric& metric : kPeerMetrics) {
     page.family(metric.name, metric.type, metric.help);
     for (const minibgp::PeerStatus& peer : peers)
-      page.sample(
-          metric.value(peer),
-          {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}, {"asn", minibgp::to_text(peer.remote_as)}});
+      page.sample(metric.value(peer),
+                  {{"peer", address_of(daemon, peer)}, {"name", peer.name}, {"asn", minibgp::to_text(peer.remote_as)}});
   }
   page.family("bgplite_peer_prefixes_withheld", "gauge", "Prefixes accepted by export policy that cannot be sent.");
   for (const minibgp::PeerStatus& peer : peers)
     // Reasons without routes as well, so that each series is there from the start.
     for (std::size_t i = 0; i < minibgp::kWithheldReasons; ++i)
       page.sample(peer.prefixes_withheld[i],
-                  {{"peer", minibgp::to_text(peer.address)},
+                  {{"peer", address_of(daemon, peer)},
                    {"name", peer.name},
                    {"reason", std::string{minibgp::to_text(static_cast<minibgp::Withheld>(i))}}});
   page.family("bgplite_peer_state_seconds", "gauge", "Time since the session came up or went down.");
   for (const minibgp::PeerStatus& peer : peers)
     page.sample(seconds(daemon.speaker().now() - peer.since),
-                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+                {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
   page.family("bgplite_peer_drained", "gauge", "1 while the peer is left on purpose (drain).");
   for (const minibgp::PeerStatus& peer : peers)
     page.sample(daemon.gateway().drain_step(peer.id) ? 1 : 0,
-                {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+                {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
   page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
   for (const minibgp::PeerStatus& peer : peers)
     if (const PeerConfig* config = daemon.gateway().peer_config(peer.id))
       // `max` is at least 1.
       page.sample(static_cast<double>(peer.prefixes_announced) / static_cast<double>(config->options.export_limit.max),
-                  {{"peer", minibgp::to_text(peer.address)}, {"name", peer.name}});
+                  {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
 }
 
 void native_fib(Page& page, const minibgp::fib::FibStatus& status) {
@@ -333,7 +339,7 @@ void frr(Page& page, const Daemon& daemon, const Peers& peers) {
                    {"afi", family_of(peer)},
                    {"safi", "unicast"},
                    {"local_as", local_as},
-                   {"peer", minibgp::to_text(peer.address)},
+                   {"peer", address_of(daemon, peer)},
                    {"peer_as", minibgp::to_text(peer.remote_as)},
                    {"peer_desc", peer.name}});
   }

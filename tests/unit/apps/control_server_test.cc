@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 #include <string>
 #include <thread>
@@ -16,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -249,6 +251,40 @@ TEST_F(ControlServer, AReaderThatDoesNotReadDelaysNoOther) {
   }
   for (const int fd : idle) ::close(fd);
   EXPECT_TRUE(ask(path_, "show.summary"));
+}
+
+TEST_F(ControlServer, ARequestThatComesWithTheEndOfItsTimeIsAnswered) {
+  const int fd = connected();
+  // Accepted in order: the time of the first one runs when the second one has its answer.
+  ASSERT_TRUE(ask(path_, "show.summary"));
+  // The loop is busy until the time for the request is over: it finds the request and the end of the time together.
+  std::promise<void> busy;
+  boost::asio::post(io_, [&busy] {
+    busy.set_value();
+    ::poll(nullptr, 0, 2500);
+  });
+  busy.get_future().wait();
+  const std::string request = "{\"verb\": \"made\"}\n";
+  ASSERT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  std::string answer(4096, '\0');
+  const ssize_t count = ::read(fd, answer.data(), answer.size());
+  ::close(fd);
+  answer.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  EXPECT_EQ(answer, "{\"ok\":true,\"result\":{\"beside\":true}}\n");
+}
+
+TEST(ControlParts, AnAnswerSaysHowManyRowsThereAreBesideThoseThatItShows) {
+  const std::vector<int> rows{1, 2, 3};
+  std::vector<const int*> order;
+  for (const int& row : rows) order.push_back(&row);
+  const auto shown = [&](std::size_t limit) {
+    return first_of("routes", order, limit, [](const int& row) { return Json(row); });
+  };
+  EXPECT_EQ(shown(2), Json::parse(R"({"routes": [1, 2], "total": 3, "complete": false})"));
+  EXPECT_EQ(shown(3), Json::parse(R"({"routes": [1, 2, 3], "total": 3, "complete": true})"));
+  EXPECT_EQ(shown(SIZE_MAX), Json::parse(R"({"routes": [1, 2, 3], "total": 3, "complete": true})"));
+  order.clear();
+  EXPECT_EQ(shown(1), Json::parse(R"({"routes": [], "total": 0, "complete": true})"));
 }
 
 TEST_F(ControlServer, ASecondDaemonOnTheSameSocketIsRefused) {

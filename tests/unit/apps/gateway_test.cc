@@ -3,6 +3,7 @@
 #include <apps/bgplite/gateway/driller.h>
 #include <apps/bgplite/gateway/farewells.h>
 #include <apps/bgplite/gateway/gateway.h>
+#include <apps/bgplite/gateway/options.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -119,6 +120,34 @@ TEST(Driller, ReadsTheTrafficThenFailsThenRestores) {
   EXPECT_EQ(next_action(), Drill::Action::restore);
   EXPECT_FALSE(driller.running());
   EXPECT_EQ(driller.status(now)->report.end, DrillReport::End::time);
+}
+
+TEST(Driller, CountersThatBeginAgainAtZeroAreCountedFromThere) {
+  // The interface is made anew in the middle: once while the traffic before is measured, once in the failure.
+  Drill drill{1s, kStart, TrafficCounters{1000, 5000}};
+  EXPECT_EQ(drill.on_time(kStart + 100ms, TrafficCounters{1010, 5010}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 200ms, TrafficCounters{5, 2}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 500ms, TrafficCounters{35, 13}), Drill::Action::fail);
+  EXPECT_EQ(drill.on_time(kStart + 600ms, TrafficCounters{42, 20}), Drill::Action::none);
+  EXPECT_EQ(drill.on_time(kStart + 700ms, TrafficCounters{1, 3}), Drill::Action::none);
+  const DrillReport report = drill.report(kStart + 700ms);
+  EXPECT_EQ(report.in.before_per_s, 90) << "10 + 5 + 30 in half a second";
+  EXPECT_EQ(report.out.before_per_s, 46);
+  EXPECT_EQ(report.in.packets, 8U);
+  EXPECT_EQ(report.out.packets, 10U);
+  EXPECT_FALSE(report.in.moved_after) << "the last quiet sample is the first one";
+}
+
+TEST(Bindings, APeerWhoseAsIsOursTowardItIsInternalAndNoOther) {
+  Config config;
+  config.router.asn = minibgp::Asn{65001};
+  minibgp::PeerOptions peer;
+  peer.remote_as = minibgp::Asn{65001};
+  EXPECT_FALSE(binding_of(config, peer).direct);
+  peer.local_as = minibgp::Asn{65010};
+  EXPECT_TRUE(binding_of(config, peer).direct) << "eBGP: the peer's AS is not ours toward it";
+  peer.remote_as = minibgp::Asn{65010};
+  EXPECT_FALSE(binding_of(config, peer).direct);
 }
 
 TEST(Driller, AnEndBeforeTheFailureHasNothingToTakeBack) {

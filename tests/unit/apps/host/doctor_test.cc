@@ -2,7 +2,6 @@
 // and five pairs at once are named both.
 #include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/host/doctor.h>
-#include <apps/bgplite/host/firewall.h>
 #include <apps/bgplite/host/host.h>
 #include <apps/bgplite/host/strongswan_conf.h>
 #include <bgp/text.h>
@@ -187,6 +186,13 @@ const std::vector<Fault> kFaults = {
     {"xfrm-stat", [](World& w) { w.facts.xfrm_stat_later["XfrmInTmplMismatch"] = 9; }, "follow: inbound"},
     {"rp-filter", [](World& w) { w.facts.sysctls["net/ipv4/conf/all/rp_filter"] = "1"; },
      "net.ipv4.conf.ipsec0.rp_filter=2"},
+    {"rp-filter",
+     [](World& w) {
+       // The dot is the interface's: sysctl(8) wants it as a slash.
+       w.config.tunnels["ipsec0"].options.interface = w.tunnel().interface = "ipsec.1";
+       w.facts.sysctls["net/ipv4/conf/ipsec.1/rp_filter"] = "1";
+     },
+     "sysctl -w net.ipv4.conf.ipsec/1.rp_filter=2"},
     {"path-mtu", [](World& w) { w.tunnel().path_mtu = 1300; }, "mtu: 1300"},
     {"mss", [](World& w) { w.facts.mss_clamped = false; }, "mss_clamp: manage"},
     {"detection",
@@ -209,6 +215,13 @@ const std::vector<Fault> kFaults = {
      [](World& w) { w.config.tunnels["ipsec1"].options.addresses = w.config.tunnels["ipsec0"].options.addresses; },
      "/30 of its own"},
     {"psk-file", [](World& w) { w.tunnel().psk.mode = 0644; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file", [](World& w) { w.tunnel().psk.mode = 0620; }, "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
+    {"psk-file",
+     [](World& w) {
+       w.tunnel().psk.mode = 0640;
+       w.tunnel().psk.group = 1234;
+     },
+     "chown bgplite /psk/ipsec0 && chmod 0400 /psk/ipsec0"},
     {"psk-file", [](World& w) { w.tunnel().psk.exists = false; },
      "install -D -m 0400 -o bgplite /dev/stdin /psk/ipsec0"},
     {"psk-file", [](World& w) { w.tunnel().psk.readable = false; }, "chown bgplite /psk/ipsec0"},
@@ -397,94 +410,6 @@ TEST(Doctor, NamesBothOfTwoFaultsAtOnce) {
     EXPECT_THAT(world.named(), ::testing::UnorderedElementsAre(one, other));
   }
 }
-
-// --- Firewall --------------------------------------------------------------------------------------------------------
-
-std::string chain(std::string_view table, std::string_view name, std::string_view hook, std::string_view policy) {
-  return R"({"chain":{"family":"inet","table":")" + std::string{table} + R"(","name":")" + std::string{name} +
-         (hook.empty()
-              ? std::string{"\"}}"}
-              : R"(","hook":")" + std::string{hook} + R"(","prio":0,"policy":")" + std::string{policy} + "\"}}");
-}
-std::string rule(std::string_view table, std::string_view name, std::string_view expr) {
-  return R"({"rule":{"family":"inet","table":")" + std::string{table} + R"(","chain":")" + std::string{name} +
-         R"(","expr":)" + std::string{expr} + "}}";
-}
-std::vector<FirewallDrop::What> dropped(const std::vector<std::string>& objects) {
-  std::string json = R"({"nftables":[)";
-  for (const std::string& object : objects) json += (json.back() == '[' ? "" : ",") + object;
-  const FirewallFacts facts = read_firewall(json + "]}", {"ipsec0"}, "eth0");
-  EXPECT_TRUE(facts.readable);
-  std::vector<FirewallDrop::What> what;
-  for (const FirewallDrop& it : facts.drops) what.push_back(it.what);
-  return what;
-}
-constexpr auto kPorts = R"([{"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":)"
-                        R"({"set":[500,4500]}}},{"accept":null}])";
-constexpr auto kEsp = R"([{"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":"esp"}},{"accept":null}])";
-constexpr auto kReplies = R"([{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":["established","related"]}},)"
-                          R"({"accept":null}])";
-using What = FirewallDrop::What;
-
-TEST(Firewall, AnOpenOneDropsNothing) {
-  EXPECT_THAT(dropped({}), IsEmpty());
-  EXPECT_THAT(dropped({chain("filter", "input", "input", "accept")}), IsEmpty());
-}
-
-TEST(Firewall, APolicyOfDropDropsWhatNoRuleLetsIn) {
-  const std::string base = chain("filter", "input", "input", "drop");
-  EXPECT_THAT(dropped({base, rule("filter", "input", kReplies)}),
-              ::testing::ElementsAre(What::ike, What::nat_t, What::esp));
-  EXPECT_THAT(dropped({base, rule("filter", "input", kPorts)}), ::testing::ElementsAre(What::esp));
-  EXPECT_THAT(dropped({base, rule("filter", "input", kPorts), rule("filter", "input", kEsp)}), IsEmpty());
-}
-
-TEST(Firewall, AnAcceptInOneTableDoesNotHelpAgainstAnother) {
-  EXPECT_THAT(dropped({chain("ours", "input", "input", "accept"), rule("ours", "input", kPorts),
-                       rule("ours", "input", kEsp), chain("filter", "input", "input", "drop")}),
-              ::testing::ElementsAre(What::ike, What::nat_t, What::esp));
-}
-
-TEST(Firewall, FollowsJumps) {
-  EXPECT_THAT(dropped({chain("filter", "input", "input", "accept"), chain("filter", "wan", "", ""),
-                       rule("filter", "input", R"([{"jump":{"target":"wan"}}])"), rule("filter", "wan", kPorts),
-                       rule("filter", "wan", R"([{"drop":null}])")}),
-              ::testing::ElementsAre(What::esp));
-}
-
-TEST(Firewall, SeesADropOfForwardedPackets) {
-  EXPECT_THAT(dropped({chain("filter", "forward", "forward", "drop")}), ::testing::ElementsAre(What::forward));
-  EXPECT_THAT(
-      dropped({chain("filter", "forward", "forward", "drop"),
-               rule("filter", "forward",
-                    R"([{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":"ipsec*"}},{"accept":null}])")}),
-      IsEmpty());
-}
-
-std::vector<std::string> masqueraded(const std::string& expr) {
-  const std::string base = R"({"chain":{"family":"ip","table":"nat","name":"post","type":"nat",)"
-                           R"("hook":"postrouting","prio":100,"policy":"accept"}})";
-  const std::string one = R"({"rule":{"family":"ip","table":"nat","chain":"post","expr":)" + expr + "}}";
-  std::vector<std::string> found;
-  for (const Masquerade& it :
-       read_firewall(R"({"nftables":[)" + base + "," + one + "]}", {"ipsec0"}, "eth0").masquerades)
-    found.push_back(it.interface + " by " + it.family + " " + it.table + " " + it.chain);
-  return found;
-}
-
-TEST(Firewall, SeesAMasqueradeOfWhatGoesIntoATunnel) {
-  const auto out = [](const char* interface) {
-    return std::string(R"([{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":")") + interface + R"("}},)";
-  };
-  const std::vector<std::string> found{"ipsec0 by ip nat post"};
-  EXPECT_EQ(masqueraded(R"([{"masquerade":null}])"), found);
-  EXPECT_EQ(masqueraded(out("ipsec*") + R"({"snat":{"addr":"192.0.2.1"}}])"), found);
-  EXPECT_EQ(masqueraded(R"([{"xt":{"type":"target","name":"MASQUERADE"}}])"), found) << "of iptables";
-  EXPECT_THAT(masqueraded(out("eth0") + R"({"masquerade":null}])"), IsEmpty());
-  EXPECT_THAT(masqueraded(out("ipsec0") + R"({"accept":null},{"masquerade":null}])"), IsEmpty());
-}
-
-TEST(Firewall, WhatIsNotJsonIsNotReadable) { EXPECT_FALSE(read_firewall("nft: not found", {}, "").readable); }
 
 // --- What is managed -------------------------------------------------------------------------------------------------
 

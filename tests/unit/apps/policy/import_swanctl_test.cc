@@ -36,6 +36,14 @@ cli::Imported imported_swanctl(const std::string& conf) {
   return result ? *result : cli::Imported{};
 }
 
+TEST(ImportSwanctl, SectionsWithoutEndAreRefused) {
+  std::string deep;
+  for (int i = 0; i < 200'000; ++i) deep += "a{";
+  const auto result = cli::import_swanctl(deep);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error(), HasSubstr("nest too deeply"));
+}
+
 /// The strongSwan guide's dual egress file, comments and all.
 constexpr const char* kGuide = R"(connections {
    vco1 {                            # Add the VPN configuration for IPsec-VPN Tunnel 1.
