@@ -27,7 +27,7 @@ std::pair<std::string, std::size_t> routes_of(const std::string& text) {
   std::string error;
   RibSummary summary;
   const bool read = each_route(
-      {text.begin(), text.end()}, [](const PolicyRoute&) {}, summary, error);
+      {text.begin(), text.end()}, RibUse::as_received, [](const PolicyRoute&) {}, summary, error);
   return {read ? "" : error, summary.routes};
 }
 
