@@ -7,9 +7,8 @@ time; with each, gateway_sim_test runs its seeds until one violates an invariant
     planted.py --write        all of them, and the results into docs/robustness.md; a replay in tests/sim/gateway/replay
                               with the name of a patch becomes what its script was cut down to
 
-The sources stay as they are: a patched copy of one is compiled as the build compiles it, and linked before the
-libraries. That takes a build in which each source is compiled by itself: build/planted, which the first run makes, in
-some minutes. Exit status 1 when a fault was not found.
+The sources stay as they are: a patched copy of one is compiled as the build compiles it, with the sources that the
+build compiles together with it, and linked before the libraries. Exit status 1 when a fault was not found.
 """
 import argparse
 import json
@@ -22,8 +21,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PROGRAM = "gateway_sim_test"
-BUILD = ROOT / "build/planted"
-BUILD_OPTIONS = ["-DMINIBGP_UNITY=OFF", "-DMINIBGP_BUILD_BENCH=OFF", "-DMINIBGP_LIBRARY=OFF"]
+BUILD = ROOT / "build/release"
 REPLAYS = ROOT / "tests/sim/gateway/replay"
 DOCUMENT = ROOT / "docs/robustness.md"
 BEGIN, END = "<!-- tests/mutation/planted.py --write -->\n", "<!-- end -->\n"
@@ -42,28 +40,46 @@ def must(done, what):
     return done.stdout
 
 
-def build():
+def build(jobs):
     """Its progress goes to standard error, the table to standard output."""
-    configure = ["cmake", "--preset", "release", "-B", BUILD, *BUILD_OPTIONS]
-    for argv in configure, ["cmake", "--build", BUILD, "-j", "2", "--target", PROGRAM]:
+    configure = [] if (BUILD / "build.ninja").exists() else [["cmake", "--preset", "release"]]
+    for argv in *configure, ["cmake", "--build", BUILD, "-j", str(jobs), "--target", PROGRAM]:
         if subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode:
             sys.exit(f"{BUILD.relative_to(ROOT)}: {PROGRAM} does not build; the reason is above")
 
 
+def unit_of(source):
+    """What the build compiles for a source: the file, which may include several sources, and the command."""
+    for entry in json.loads((BUILD / "compile_commands.json").read_text()):
+        unit = pathlib.Path(entry["file"])
+        together = "/Unity/" in entry["file"] and f'#include "{ROOT / source}"' in unit.read_text()
+        if unit == ROOT / source or together:
+            return unit, entry["command"].rsplit(" -o ", 1)[0]
+    sys.exit(f"{source}: the build does not compile it")
+
+
 def patched_objects(name, patch, folder):
-    """Compiles patched copies of the sources that `patch` names; quickly, since they run for a second."""
-    commands = {entry["file"]: entry["command"] for entry in json.loads((BUILD / "compile_commands.json").read_text())}
+    """Compiles the units of the sources that `patch` names, with patched copies; quickly, since they run for a second."""
     sources = re.findall(r"^\+\+\+ b/(\S+)", patch, re.M)
     for source in sources:
         (folder / source).parent.mkdir(parents=True, exist_ok=True)
         (folder / source).write_bytes((ROOT / source).read_bytes())
     must(run(["patch", "-p1", "-s", "-F0"], folder, patch), f"{name} does not apply")
-    objects = []
+    units = {}
     for source in sources:
-        command = commands[str(ROOT / source)].rsplit(" -o ", 1)[0]
-        output = str(folder / source) + ".o"
-        must(run(f"{command} -O0 -w -o {output} -c {folder / source}", BUILD), f"{name}: {source} does not compile")
-        objects.append(output)
+        unit, command = unit_of(source)
+        units.setdefault(unit, (command, []))[1].append(source)
+    objects = []
+    for unit, (command, patched) in units.items():
+        text = "".join(f'#include "{ROOT / source}"\n' for source in patched)
+        if "/Unity/" in str(unit):
+            text = unit.read_text()
+        for source in patched:
+            text = text.replace(f'"{ROOT / source}"', f'"{folder / source}"')
+        copy = folder / f"unit{len(objects)}.cc"
+        copy.write_text(text)
+        objects.append(f"{copy}.o")
+        must(run(f"{command} -O0 -w -o {copy}.o -c {copy}", BUILD), f"{name}: {', '.join(patched)} does not compile")
     return objects
 
 
@@ -101,12 +117,12 @@ def write(rows, scripts):
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END, 1)[1]
-    generated = "\n" + "".join(rows) + "\nThree of the scripts, as they were cut down; they are kept as replays:\n"
+    generated = "\n" + "".join(rows) + "\nSome of the scripts, as they were cut down; they are kept as replays:\n"
     for name, script in scripts.items():
         path = REPLAYS / f"{name}.txt"
         if path.exists():
             path.write_text(script)
-            generated += f"\n`{path.relative_to(ROOT)}`\n\n```\n{script}```\n"
+            generated += f"\n`{path.relative_to(ROOT)}`\n\n```text\n{script}```\n"
     DOCUMENT.write_text(before + BEGIN + generated + "\n" + END + after)
 
 
@@ -114,9 +130,10 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*")
     arguments.add_argument("--seeds", type=int, default=4000)
+    arguments.add_argument("--jobs", type=int, default=2, help="of the build")
     arguments.add_argument("--write", action="store_true")
     options = arguments.parse_args()
-    build()
+    build(options.jobs)
     rows = ["| | planted fault | file | seeds | turns | invariant |\n", "| --- | --- | --- | --- | --- | --- |\n"]
     print(*rows, sep="", end="", flush=True)
     scripts, missed = {}, 0
