@@ -59,7 +59,7 @@ def unit_of(source):
 
 
 def patched_objects(name, patch, folder):
-    """Compiles the units of the sources that `patch` names, with patched copies; quickly, since they run for a second."""
+    """Compiles the units of the sources that `patch` names, with patched copies; quickly: they run for a second."""
     sources = re.findall(r"^\+\+\+ b/(\S+)", patch, re.M)
     for source in sources:
         (folder / source).parent.mkdir(parents=True, exist_ok=True)

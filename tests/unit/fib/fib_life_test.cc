@@ -44,8 +44,8 @@ class FibLife : public ::testing::Test {
     fib_->watch_next_hop(PeerId{0}, IpAddress::v4(0xC6336401U));
   }
   void run_until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (!done() && std::chrono::steady_clock::now() < end) {
+    constexpr int kTurnsMax = 10'000;
+    for (int turn = 0; !done() && turn < kTurnsMax; ++turn) {
       io_.restart();
       io_.run_for(1ms);
     }
