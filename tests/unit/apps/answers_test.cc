@@ -81,7 +81,7 @@ class Answers : public testing::Test {
 
 TEST_F(Answers, AreasOfTheLogWithLongNamesAreShown) {
   EXPECT_EQ(run({"log"}, R"({"levels": {"rib": "info", "configuration": "debug", "ten-chars-": "error"}})").out,
-            "configuration debug\nrib           info\nten-chars-    error\n");
+            "rib           info\nconfiguration debug\nten-chars-    error\n");
 }
 
 TEST_F(Answers, WhatHasAnotherFormIsNoEndOfTheProgram) {
