@@ -160,6 +160,16 @@ class FakeKernel final : public fib::KernelPort {
     if (what.routes) dump_.push_back({fib::DumpPart::routes, false, std::nullopt});
   }
 
+  /// What was sent of next hops is answered now, as Linux does inside send(). Otherwise deliver() answers it.
+  void answer_next_hops(Time now) {
+    for (auto at = answers_.begin(); at != answers_.end(); ++at) {
+      if (at->next_hops.empty()) continue;
+      const Answers answers = std::move(*at);
+      answers_.erase(at);
+      return forwarder_->on_answers(answers.next_hops, answers.errors, now);
+    }
+  }
+
   // --- Delivery -----------------------------------------------------------------------------------------------------
   /// One thing that waits, of a kind chosen at random; false when nothing waits.
   bool deliver(Time now) {

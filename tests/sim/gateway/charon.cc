@@ -299,6 +299,10 @@ bool ModelCharon::has_known_pair(std::size_t tunnel) const {
            });
   });
 }
+bool ModelCharon::knows_pair(std::size_t tunnel) const {
+  return std::any_of(ikes_.begin(), ikes_.end(),
+                     [&](const Ike& ike) { return ike.tunnel == tunnel && !ike.children.empty(); });
+}
 std::size_t ModelCharon::pairs(std::size_t tunnel) const {
   return static_cast<std::size_t>(
       std::count_if(pairs_.begin(), pairs_.end(), [&](const Pair& pair) { return pair.tunnel == tunnel; }));

@@ -69,8 +69,10 @@ class ModelCharon {
   [[nodiscard]] bool passes(std::size_t tunnel) const;  ///< The SAs of both ends fit, and the path between them works.
   [[nodiscard]] bool has_pair(std::size_t tunnel) const;        ///< That the peer has, too.
   [[nodiscard]] bool has_known_pair(std::size_t tunnel) const;  ///< And charon.
-  [[nodiscard]] bool has_ike(std::size_t tunnel) const;         ///< charon has one, whatever the peer has.
-  [[nodiscard]] std::size_t pairs(std::size_t tunnel) const;    ///< In the kernel, dead ones included.
+  [[nodiscard]] bool answers(std::size_t tunnel, minibgp::Time now) const { return running_ && works(tunnel, now); }
+  [[nodiscard]] bool knows_pair(std::size_t tunnel) const;    ///< charon does, whatever the peer has.
+  [[nodiscard]] bool has_ike(std::size_t tunnel) const;       ///< The same of an IKE_SA.
+  [[nodiscard]] std::size_t pairs(std::size_t tunnel) const;  ///< In the kernel, dead ones included.
   [[nodiscard]] std::size_t ikes(std::size_t tunnel) const;
   [[nodiscard]] const std::set<std::string>& connections() const { return connections_; }
   /// How often SAs were initiated beside others that had worked for kSeen.

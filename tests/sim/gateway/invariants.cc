@@ -14,14 +14,13 @@ namespace {
 using namespace std::chrono_literals;
 using minibgp::PeerStatus;
 namespace fib = minibgp::fib;
+namespace xfrm = minibgp::xfrm;
 using Peer = Setting::Peer;
 
 /// So long everything a route depends on has held: the kernel has it.
 constexpr Duration kSteady = 12s;
 /// Packets go into a tunnel that died without a word at most so long: the longest hold time, or what probes take.
 constexpr Duration kDetection = 95s;
-/// A peer that is lost takes its routes along at once; within this the others' are there.
-constexpr Duration kReplaced = 100ms;
 /// A route that another program removed again and again is back within this after the last time.
 constexpr Duration kRepaired = 65s;
 /// No pair of SAs is left that the peer has, too: so long after that the tunnel is not used any more,
@@ -30,6 +29,10 @@ constexpr Duration kNoSas = 15s;
 constexpr Duration kUnnoticed = 85s;
 /// Beside a pair that charon knows, those of an earlier charon are gone after this.
 constexpr Duration kOrphansGo = 10s;
+/// A tunnel that works is usable after this.
+constexpr Duration kNoticed = 10s;
+/// Probes find SAs that the peer has lost, and new ones are made, within this; DPD alone takes ModelCharon::kPatience.
+constexpr Duration kRenewed = 25s;
 /// What a peer lacks of our networks it gets within this, whatever else waits after a restart.
 constexpr Duration kAnnounced = 10s;
 
@@ -69,6 +72,7 @@ void Invariants::watch_peers() {
     if (passes) peer.dead_since = minibgp::kNever;
     if (!passes && peer.dead_since == minibgp::kNever) peer.dead_since = now;
     watch_sas(peer, i);
+    watch_tunnel(peer, i);
     if (!peer.node->is_running()) peer.session->up = false;
     const auto id = at_.peer_id(i);
     const Time since = id ? at_.gateway->established_since(*id) : minibgp::kNever;
@@ -78,15 +82,6 @@ void Invariants::watch_peers() {
     const bool good = forwards && passes && since <= now - 1s && peer.session->up && usable &&
                       !at_.gateway->gateway().drain_step(*id);
     if (!good) peer.good_since = now + 1us;
-    const Time used_since = usable ? since : minibgp::kNever;
-    if (peer.used_since != minibgp::kNever && peer.used_since != used_since) peer.lost = now;
-    peer.used_since = used_since;
-    // Of a peer that is away and whose routes are kept, the tunnel's loss counts.
-    if (usable) {
-      usable_.insert(&peer);
-    } else if (usable_.erase(&peer) != 0) {
-      peer.lost = now;
-    }
     if (!usable || !at_.gateway->settled()) continue;
     if (!at_.charon.tunnels[i].uplink) at_.fail(2, peer.ours.tunnel + " is used though its uplink is down");
     const Duration bound = peer.only_known && !at_.charon.has_ike(i) ? kNoSas : kUnnoticed;
@@ -110,6 +105,36 @@ void Invariants::watch_sas(Peer& peer, std::size_t i) const {
   }
   if (peer.known_since == minibgp::kNever) peer.known_since = now;
   peer.only_known = peer.only_known || now - peer.known_since > kOrphansGo;
+}
+
+void Invariants::watch_tunnel(Peer& peer, std::size_t i) {
+  const Time now = at_.world.now();
+  const bool works = at_.gateway->running() && at_.charon.running() && at_.kernel_works() && peer.link->passes() &&
+                     at_.charon.has_known_pair(i) && at_.gateway->gateway().config().tunnels.contains(peer.ours.tunnel);
+  if (!works) peer.works_since = now + 1us;
+  if (!at_.gateway->running()) {
+    peer.doubted = false;
+    return;
+  }
+  if (!at_.gateway->settled()) return;
+  const auto status = at_.gateway->tunnels().status(peer.ours.tunnel);
+  const auto told = status ? status->state : xfrm::TunnelState::down;
+  const bool doubted = told == xfrm::TunnelState::suspect &&
+                       (status->reason == xfrm::Reason::charon_silent || status->reason == xfrm::Reason::sa_orphaned);
+  if (std::exchange(peer.doubted, doubted) && told == xfrm::TunnelState::up && !at_.charon.knows_pair(i))
+    at_.fail(2, peer.ours.tunnel + " is called up again though charon knows no SAs of it");
+  // The first loss after the tunnel worked: nothing backs off yet.
+  const bool answers = at_.charon.answers(i, now) && at_.charon.knows_pair(i) && at_.host.interface_up(i) &&
+                       at_.kernel_works() && status && at_.started < peer.dead_since;
+  if (peer.link->passes()) peer.interrupted = false;
+  if (!peer.link->passes() && !answers) peer.interrupted = true;
+  if (peer.probed && !peer.interrupted && peer.dead_since != minibgp::kNever && now - peer.dead_since > kRenewed)
+    at_.fail(8, peer.ours.tunnel + " has no new SAs though its probes are lost and the peer answers");
+  const bool damped = status && status->reason == xfrm::Reason::damped;
+  const Time good_since = std::max({peer.works_since, at_.started, at_.charon_started, peer.doubted_until});
+  if (!xfrm::usable(told) && !damped && good_since + kNoticed <= now)
+    at_.fail(8, peer.ours.tunnel +
+                    " is down though it works: " + std::string{status ? xfrm::to_text(status->reason) : "unknown"});
 }
 
 void Invariants::check_peers() {
@@ -169,14 +194,11 @@ void Invariants::check_kernel() {
         return peer.announced[prefix] != minibgp::kNever && peer.node->announcements().contains(learned(prefix)) &&
                std::max(peer.good_since, peer.announced[prefix]) + kSteady <= now;
       });
-      const bool replaced = std::any_of(at_.peers.begin(), at_.peers.end(), [&](const Peer& peer) {
-        return peer.lost + kReplaced > now && peer.node->announcements().contains(learned(prefix));
-      });
       // Where the kernel would change the foreign route in front, ours leaves until that goes.
       const bool behind = std::any_of(at_.foreign.begin(), at_.foreign.end(),
                                       [&](const auto& theirs) { return theirs.first.prefix == learned(prefix); });
       const bool contested = learned(prefix) == at_.opponent_prefix && now < at_.opponent_until + kRepaired;
-      if (wanted && !replaced && !behind && !contested && !have.contains(learned(prefix)))
+      if (wanted && !behind && !contested && !have.contains(learned(prefix)))
         at_.fail(1, minibgp::to_text(learned(prefix)) + " is not in the kernel");
     }
   }

@@ -24,6 +24,7 @@ class Invariants {
   void oppose();
   void watch_peers();
   void watch_sas(Setting::Peer& peer, std::size_t i) const;
+  void watch_tunnel(Setting::Peer& peer, std::size_t i);
   void check_peers();
   void check_kernel();
   void check_progress();
@@ -37,7 +38,6 @@ class Invariants {
   Setting& at_;
   Time look_at_{}, own_changed_{};
   std::set<Prefix> own_;
-  std::set<const Setting::Peer*> usable_;  ///< Those whose tunnel was usable after the event before.
   SimulatedGateway::Counts at_second_, at_minute_;
   std::uint64_t writes_at_minute_ = 0;
   std::int64_t second_ = -1, minute_ = -1;

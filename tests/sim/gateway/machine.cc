@@ -423,7 +423,10 @@ void SimulatedGateway::react() {
 }
 
 void SimulatedGateway::send_next_hops() {
-  while (const auto batch = forwarder_->poll_next_hops(now())) around_.kernel.send(batch->ops);
+  while (const auto batch = forwarder_->poll_next_hops(now())) {
+    around_.kernel.send(batch->ops);
+    around_.kernel.answer_next_hops(now());
+  }
 }
 
 void SimulatedGateway::work_kernel() {
@@ -439,7 +442,10 @@ void SimulatedGateway::work_kernel() {
   forwarder_->set_room(room);
   while (const auto output = forwarder_->poll()) {
     if (const auto* owned = std::get_if<fib::OwnedChanged>(&*output)) around_.disk.owned = owned->owned;
-    if (const auto* objects = std::get_if<fib::NextHopBatch>(&*output)) around_.kernel.send(objects->ops);
+    if (const auto* objects = std::get_if<fib::NextHopBatch>(&*output)) {
+      around_.kernel.send(objects->ops);
+      around_.kernel.answer_next_hops(now());
+    }
     if (const auto* routes = std::get_if<fib::RouteBatch>(&*output)) {
       around_.kernel.send(routes->ops);
       if (++batches == 4) room.routes = 0;

@@ -82,7 +82,10 @@ class SimulatedGateway final : public minibgp::Observer, private GatewayView {
   [[nodiscard]] const ConfigKeeper& keeper() const { return *keeper_; }
   [[nodiscard]] const minibgp::xfrm::TunnelKeeper& tunnels() const { return *tunnels_; }
   [[nodiscard]] bool usable(const std::string& tunnel) const { return tunnel_usable(tunnel); }
-  [[nodiscard]] bool settled() const { return !kernel_busy_ && !tunnels_busy_ && inbox_.empty(); }
+  /// Nothing is left to do now, for the speaker either.
+  [[nodiscard]] bool settled() const {
+    return !kernel_busy_ && !tunnels_busy_ && inbox_.empty() && around_.node.engine().next_deadline() > now();
+  }
   /// The session is up since; kNever: it is not.
   [[nodiscard]] Time established_since(PeerId peer) const {
     const auto found = established_.find(peer);

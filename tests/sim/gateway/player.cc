@@ -1,5 +1,6 @@
 #include <bgp/text.h>
 #include <tests/sim/gateway/player.h>
+#include <xfrm/verdict.h>
 
 #include <algorithm>
 #include <chrono>
@@ -91,7 +92,10 @@ void Player::play_tunnel(const Step& step) {
     case Act::tcp_reset:
       return peer.link->reset();
     case Act::intruder:
-      return peer.link->connect_silently(step.b % 2 == 1 ? *at_.own_node : *peer.node);
+      peer.link->connect_silently(step.b % 2 == 1 ? *at_.own_node : *peer.node);
+      if (step.b >= 10)
+        at_.world.at(at_.world.now() + std::chrono::seconds{step.b - 9}, [link = peer.link] { link->close_silent(); });
+      return;
     case Act::sa_lost:
       if (step.b > 7) at_.charon.tunnels[i].refused_until = at_.world.now() + std::chrono::seconds{4 * step.b};
       return at_.charon.delete_by_peer(i, event_of(step));
@@ -100,6 +104,11 @@ void Player::play_tunnel(const Step& step) {
     case Act::ike_forgot:
       return at_.charon.forget(i);
     case Act::ike_repeats:
+      if (step.b % 2 == 0) {
+        // One hint alone takes no tunnel down; several, whose answers are not in charon's log, may.
+        const Time now = at_.world.now();
+        if (now - std::exchange(peer.repeated, now) < xfrm::kHintLife) peer.doubted_until = now + 2 * xfrm::kHintLife;
+      }
       return at_.charon.repeat(i, step.b % 2 == 0);
     case Act::uplink_down:
     case Act::uplink_up:

@@ -157,7 +157,9 @@ void Invariants::check_decisions() {
         return at_.own_node->engine().options_of(path.peer)->address == known.ours.address;
       });
       minibgp::DecideInput input;
-      input.attributes = path.accepted.value_or(path.received);
+      // Every route is accepted as it is, but for those of a peer that is left.
+      input.attributes = path.received;
+      if (at_.own_node->engine().options_of(path.peer)->graceful_shutdown) input.attributes.local_pref = 0;
       input.peer_router_id = peer->node->router_id();
       input.peer_address = peer->ours.address;
       input.usable = path.usable;

@@ -48,7 +48,11 @@ Script draw(std::uint64_t seed) {
                               : random.one_in(3) ? Act::reload
                                                  : Act::apply,
                               0, step.b});
-    if ((step.act == Act::kill || step.act == Act::stop) && !random.one_in(3))
+    // At times the next run finds another configuration.
+    const bool ends = step.act == Act::kill || step.act == Act::stop;
+    if (ends && random.one_in(3))
+      script.steps.push_back({200, Act::write_files, 0, static_cast<std::uint32_t>(random.below(20))});
+    if (ends && !random.one_in(3))
       script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::start, 0, 0});
     if (step.act == Act::charon_kill && !random.one_in(3))
       script.steps.push_back({static_cast<std::uint32_t>(random.below(6'000)), Act::charon_start, 0, 0});
@@ -59,8 +63,20 @@ Script draw(std::uint64_t seed) {
       script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::write_files, 0, variant});
       script.steps.push_back({200, Act::apply, 0, variant});
     }
-    if ((step.act == Act::peer_kill || step.act == Act::peer_crash) && random.one_in(2))
+    // While our dials to its dead host hang, another program there connects and closes.
+    if (step.act == Act::peer_crash && random.one_in(4))
+      script.steps.push_back({static_cast<std::uint32_t>(random.below(60'000)), Act::intruder, step.a,
+                              10 + 2 * static_cast<std::uint32_t>(random.below(5))});
+    if ((step.act == Act::peer_kill || step.act == Act::peer_crash) && random.one_in(2)) {
+      // It may have other routes when it is back, and it may not last.
+      for (std::size_t other = random.below(4); other != 0; --other)
+        script.steps.push_back({0, Act::peer_announce, step.a, static_cast<std::uint32_t>(random.below(18))});
       script.steps.push_back({static_cast<std::uint32_t>(random.below(9'000)), Act::peer_start, step.a, 0});
+      if (random.one_in(3)) {
+        script.steps.push_back({static_cast<std::uint32_t>(random.below(5'000)), Act::peer_crash, step.a, 0});
+        script.steps.push_back({static_cast<std::uint32_t>(random.below(2'000)), Act::peer_start, step.a, 0});
+      }
+    }
   }
   return script;
 }

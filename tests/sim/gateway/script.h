@@ -28,7 +28,7 @@ enum class Act : std::uint8_t {
   path_cut,     // a: tunnel; packets vanish; probes, where there are some, notice after 3 s, DPD after a minute
   path_heal,    // a: tunnel
   tcp_reset,    // a: tunnel
-  intruder,     // a: tunnel; a second connection from the peer's address; b odd: from ours to the peer
+  intruder,     // a: tunnel; a silent connection from the peer's address, b odd: from ours; b over 9: closed b - 9 s on
   sa_lost,      // a: tunnel; deleted by the peer; b odd: charon's event is lost; b over 7: refused for 4 b seconds
   sa_rekey,     // a: tunnel; b odd: charon's event is lost
   ike_forgot,   // a: tunnel; the peer has lost its SAs and says nothing

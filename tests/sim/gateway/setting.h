@@ -63,8 +63,11 @@ struct Setting {
     bool only_known = false;             ///< That was there so long that no other pair is trusted any more.
     bool probed = false;
     minibgp::xfrm::ProbeResult probe = minibgp::xfrm::ProbeResult::unknown;  ///< Said last.
-    Time used_since = minibgp::kNever;
-    Time lost{};  ///< Its session or tunnel ended; it may have been back at once.
+    Time works_since{};       ///< Packets pass its tunnel by SAs that charon knows, since.
+    bool interrupted = true;  ///< Since packets passed last, something else kept new SAs from being made.
+    Time repeated{};          ///< charon repeated a request last.
+    Time doubted_until{};     ///< It did so again and again: what follows from that may take until then.
+    bool doubted = false;     ///< The tunnel was suspect for what charon does not know of its SAs, an event before.
     std::array<Time, kPrefixes> announced = never();
     bool stopped_by_operator = false;
   };

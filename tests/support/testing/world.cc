@@ -229,6 +229,13 @@ void Link::connect_silently(Node& from) {
   world_->send_syn(stream);
 }
 
+void Link::close_silent() {
+  for (const auto& stream : world_->streams_of(*this)) {
+    if (stream->ends[0].conn || !std::exchange(stream->ends[0].open, false)) continue;
+    world_->push(stream, 0, {}, true);
+  }
+}
+
 // --- World: time ---------------------------------------------------------------------------------------------------
 
 World::World(Seed seed, FaultAt fault) : random_(seed), fault_(fault) {}

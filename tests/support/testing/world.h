@@ -170,6 +170,7 @@ class Link {
   /// Somebody with the left node's address connects to the right one, beside whatever exists, and says nothing.
   void connect_silently() { connect_silently(*left_); }
   void connect_silently(Node& from);                     ///< The same with the address of either.
+  void close_silent();                                   ///< Whoever connect_silently() let in closes.
   [[nodiscard]] bool passes() const { return passes_; }  ///< False from blackhole() to heal().
   [[nodiscard]] IpAddress address_of(const Node& node) const { return &node == left_ ? left_address_ : right_address_; }
   /// Both families: fd00::A.B.C.D beside the IPv4 address A.B.C.D.
