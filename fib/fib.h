@@ -84,7 +84,7 @@ class Fib {
   void remove_peer(PeerId peer) { input(input::RemovePeer{peer}); }
   /// A session ended and its routes are not kept (no graceful restart): takes the peer's next hops out of all groups in
   /// this turn, ahead of the on_best_changed() calls that withdraw its paths. usable again: before its paths return.
-  /// A route that has no other next hop stays until on_best_changed() says what becomes of it, at most 2 s.
+  /// A route that has no other next hop stays until on_best_changed() says what becomes of it, at most 200 ms.
   void set_peer_usable(PeerId peer, bool usable) { input(input::SetPeerUsable{peer, usable}); }
   /// Replaces all static routes.
   void set_static_routes(std::span<const StaticRoute> routes) { input(input::SetStaticRoutes{routes}); }
@@ -98,8 +98,8 @@ class Fib {
   // What holds.
   /// A tunnel's interface begins or ceases to carry traffic, whatever its link flags say. Unusable: the kernel's groups
   /// have lost it when this returns. A learned route that has no other next hop stays until on_best_changed() says what
-  /// becomes of it, at most 2 s; a static one leaves at once. Interfaces nobody spoke about are usable while they are
-  /// up.
+  /// becomes of it, at most 200 ms; a static one leaves at once. Interfaces nobody spoke about are usable while they
+  /// are up.
   void set_interface_usable(std::string_view interface, bool usable, std::string_view reason) {
     input(input::SetInterfaceUsable{interface, usable, reason});
   }

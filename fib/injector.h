@@ -86,7 +86,7 @@ class Injector {
   /// A learned route whose last next hop the program calls unusable (set_peer_usable(), set_interface_usable()) stays
   /// as it is at most so long. The speaker hears of the next hop in the same turn and names another path or withdraws
   /// the route, which takes it several turns for a large table; a route that left first would be missing until then.
-  static constexpr Duration kReselection = std::chrono::seconds{2};
+  static constexpr Duration kReselection = std::chrono::milliseconds{200};
   [[nodiscard]] Time next_deadline() const { return reselected_by_; }
   void see(Time now) { now_ = now; }
   /// Gives back sets and groups nobody uses any more. Once per turn.

@@ -151,7 +151,9 @@ void Invariants::check_peers() {
     const PeerStatus status = *at_.own_node->engine().peer(*id);
     if (status.stale && at_.own_node->engine().options_of(*id)->graceful_restart == minibgp::GracefulRestart::off)
       at_.fail(6, "routes of " + status.name + " are kept though its graceful restart is off");
-    if (status.stale && !at_.gateway->usable(peer.ours.tunnel) && at_.gateway->settled())
+    // Of a peer that is back, what it has not announced again yet waits for its End-of-RIB, whatever its tunnel does.
+    const bool away = status.state != minibgp::PeerState::established;
+    if (away && status.stale && !at_.gateway->usable(peer.ours.tunnel) && at_.gateway->settled())
       at_.fail(2, "routes of " + status.name + ", which is away, are kept for when its tunnel is back");
     if (std::max(peer.listens_since, own_changed_) + kAnnounced > now) continue;
     minibgp::RouteFilter filter;
