@@ -145,7 +145,7 @@ std::function<Exit()> Verbs::parse(int argc, char** argv) {
       return fail(Exit::io, "the answer is not understood: is the daemon of another version?");
     }
     std::cout.flush();
-    if (std::cout || code != Exit::ok) return code;
+    if (std::cout) return code;
     return fail(Exit::io, "cannot write to standard output: what was printed is not complete");
   };
 }
