@@ -319,7 +319,7 @@ TEST_F(InjectorTest, ARouteThatTheSpeakerSaysNothingOfLeavesSoonAfterItsLastNext
   run_.turn(now_);
   EXPECT_EQ(forwarder_.next_deadline(), lost + Injector::kReselection);
   // The second loss does not prolong the first.
-  now_ += std::chrono::seconds{1};
+  now_ += Injector::kReselection / 2;
   forwarder_.input(fib::input::SetPeerUsable{PeerId{1}, false}, now_);
   run_.turn(now_);
   EXPECT_TRUE(installed("10.7.0.0/16"));
