@@ -130,6 +130,7 @@ class Engine {
   [[nodiscard]] std::uint32_t routes_part(const RouteFilter& filter, std::uint32_t from, std::size_t steps,
                                           std::vector<PathSnapshot>& found) const;
   [[nodiscard]] std::vector<AnnouncedSnapshot> announced_to(PeerId peer, const RouteFilter& filter) const;
+  /// announced_to() in parts, as routes_part() reads them.
   [[nodiscard]] std::uint32_t announced_part(PeerId peer, const RouteFilter& filter, std::uint32_t from,
                                              std::size_t steps, std::vector<AnnouncedSnapshot>& found) const;
   /// What announced_to() lacks though export policy accepts it, and why.

@@ -169,10 +169,12 @@ struct FibRouteFilter {
 
 /// Where a reading in parts goes on (Fib::routes_part()); as made, at the beginning.
 struct RouteCursor {
+  /// What is read: routes that the kernel should have or has, those held back, static ones that are refused; then the
+  /// end.
   enum class Stage : std::uint8_t { records, held, refused_static, end } stage = Stage::records;
   std::uint32_t record = 0;
   std::optional<RouteKey> after;  ///< In the stages behind the records: the last one that was read.
-  [[nodiscard]] bool ended() const { return stage == Stage::end; }
+  [[nodiscard]] bool ended() const { return stage == Stage::end; }  ///< Everything was read.
 };
 
 /// The order in which routes are shown.
