@@ -18,7 +18,7 @@ bool DumpSchedule::begin_audit(Time now) {
 }
 
 DumpRequest DumpSchedule::take(Time now, bool has_next_hops) {
-  // A comparison that somebody waits for does not keep the pause between dumps.
+  // A comparison that a caller waits for does not keep the pause between dumps.
   if (running_ != 0 || !wanted_.any() || (now < next_at_ && !comparison_wanted_)) return {};
   DumpRequest request = std::exchange(wanted_, {});
   // The kernel answers a dump of next hops under the lock that changes of links hold: after it, what they took along

@@ -12,7 +12,7 @@ enum class Answer : std::uint8_t {
   done,
   missing,   ///< Nothing there to replace: the kernel dropped it behind our back. Add it.
   occupied,  ///< Not there by our knowledge, yet it is: read the table again, then wait for its owner to take it away.
-  park,      ///< Wait for a link, an address, a next hop or somebody else's route to change.
+  park,      ///< Wait for a link, an address, a next hop or another program's route to change.
   back_off,  ///< Ask again, later and later: kBackOffFirst to kBackOffMax.
   resync,    ///< Our picture of the kernel is wrong: read its table again, then ask again.
   give_up,   ///< Report; ask again only when the desire or the kernel changes, or with the next audit.

@@ -92,7 +92,7 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
                          (unknown || heard == Heard::dumped);
   if (left_over && !records_.equal(kernel, records_.desired_of(record))) records_.adopt(record);
   refused_.forgive(id);
-  // Drift is what another program did to a route that was right, or one of ours that nobody asked for.
+  // Drift is what another program did to a route that was right, or one of ours that is not desired.
   const bool drift = records_.needed(record) && (was_right || (unknown && !adopting()));
   if (drift) on_drift(id, key, by);
   consider(id);

@@ -12,7 +12,7 @@ Answer RefusedRoutes::add(const Refusal& refusal, Time now) {
 
   Answer answer = kernel_answer(refusal.kind, refusal.error);
   if (refusal.error == EINVAL && refused.tries >= kInvalidTries) answer = Answer::give_up;
-  // Somebody else's, or ours and we have not heard of it: the table tells.
+  // Another program's, or ours and we have not heard of it: the table tells.
   if (answer == Answer::occupied)
     answer = refusal.there != Foreign::none || refused.tries > kOccupiedTries ? Answer::park : Answer::resync;
   RouteRecord& record = records_[refusal.id];

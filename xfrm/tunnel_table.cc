@@ -316,7 +316,7 @@ void TunnelTable::judge_former(SaRecord& record, Time now) {
 
 bool TunnelTable::has_former_sas() const {
   if (former_.empty()) return false;
-  // While charon is silent nobody knows, and the question has to be asked again.
+  // While charon is silent it is not known, and the question has to be asked again.
   return charon_ != Charon::answers || std::any_of(sas_.begin(), sas_.end(), [&](const auto& it) {
            return former_.contains(it.second.sa.if_id) && owner_of(it.second.sa) == kNobody;
          });
@@ -399,7 +399,7 @@ Reason TunnelTable::hint(Tunnel& tunnel, Time now) {
     if (now - charon_silent_since_ >= kConfirmGrace) return Reason::charon_silent;
     deadline_ = std::min(deadline_, charon_silent_since_ + kConfirmGrace);
   }
-  // A pair that only the kernel confirms works now, but nobody will renew it.
+  // A pair that only the kernel confirms works now, but will not be renewed.
   if (!tunnel.count.trusted_in || !tunnel.count.trusted_out) return Reason::sa_orphaned;
   if (tunnel.retransmitting) {
     if (tunnel.retransmitting_until == kNever) tunnel.retransmitting_until = now + kHintLife;

@@ -18,7 +18,7 @@ Reason judge_ends(const TunnelOptions& tunnel, const OuterEnds& ends, const Inte
                   const Neighbors& neighbors) {
   if (!kernel.is_local(ends.local)) return Reason::local_address_missing;
   const std::optional<RouteFound>* route = kernel.route_to(ends.remote);
-  // No verdict without an answer: a tunnel is not taken down for what nobody has asked yet.
+  // No verdict without an answer: a tunnel is not taken down for what was not asked yet.
   if (!route) return Reason::ready;  // Not looked up yet.
   if (!*route) return Reason::endpoint_unroutable;
   // Several next hops: the kernel leaves out those whose device is down. Which one the SA's packets use is not known.

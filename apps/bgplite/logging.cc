@@ -146,7 +146,7 @@ void Logging::set_levels(const LogConfig& config) {
     if (const auto area = parse_area(word)) set_level(*area, parse_level(level));
 }
 
-// Asked before a line is made, so that a line nobody wants costs nothing.
+// Asked before a line is made, so that a line that is not wanted costs nothing.
 bool Logging::wants(LogLevel level, LogArea area) const { return level >= levels_[static_cast<std::size_t>(area)]; }
 
 void Logging::write(LogLevel level, LogArea area, std::string_view line) {

@@ -44,7 +44,7 @@ class Packer {
   explicit Packer(std::uint8_t* at) : at_(at) {}
   template <typename T>
   void put(const T& value) {
-    // Values with padding would hash and compare by octets that nobody set.
+    // Values with padding would hash and compare by octets that were never set.
     static_assert(std::has_unique_object_representations_v<T>);
     std::memcpy(at_, &value, sizeof value);
     at_ += sizeof value;

@@ -105,7 +105,7 @@ void EngineImpl::sweep() {
 
 void EngineImpl::check_restart_done() {
   if (deferral_.over()) return;
-  // A route whose next hop nobody spoke of yet, or that is still being looked at, is not settled either.
+  // A route whose next hop is not known yet, or that is still being looked at, is not settled either.
   const bool settled = sweeper_.idle() && !next_hops_.waits_for_answers();
   if (deferral_.ends_selection(peers_, settled, now_)) exporter_.end_deferral();
 }

@@ -94,7 +94,7 @@ void RouteWriter::submit(RouteBatch batch) {
   ++on_their_way_;
   if (!begin()) {
     batch.result = transact(*socket_, batch.requests, batch.first, batch.ops.size());
-    // No lock: without a thread nobody else touches it.
+    // No lock: without a thread it is not shared.
     shared_.written.push_back(std::move(batch));
     boost::asio::post(io_, [weak = std::weak_ptr(on_written_)] {
       if (const auto on_written = weak.lock()) (*on_written)();

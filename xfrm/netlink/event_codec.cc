@@ -231,7 +231,7 @@ ifinfomsg link_header(std::uint32_t index) {
 }
 
 void write_step(MessageWriter& out, std::uint32_t sequence, const CreateLink& step, const RouteOwner&) {
-  // EXCL: one of the same name by somebody else is not ours to change.
+  // EXCL: another program's of the same name is not ours to change.
   out.begin(RTM_NEWLINK, kChange | NLM_F_CREATE | NLM_F_EXCL, sequence, link_header(0));
   out.put_text(IFLA_IFNAME, step.name);
   out.put(IFLA_MTU, step.mtu);

@@ -52,7 +52,7 @@ void add_watch(CLI::App& verb, std::optional<double>& every_s) {
 
 bool agreed(const Common& common, const std::string& loss) {
   if (common.yes) return true;
-  // Without a terminal nobody can answer.
+  // Without a terminal there is no answer to wait for.
   if (::isatty(STDIN_FILENO) == 0) {
     std::cerr << "bgplite: " << loss << "; say --yes if that is meant\n";
     return false;

@@ -257,7 +257,7 @@ std::optional<std::string> refuse(const Question& question, const std::string& a
   switch (question.kind) {
     case Answer::asn: {
       const auto asn = minibgp::parse_asn(answer);
-      // 0 and AS_TRANS (RFC 6793) are nobody's.
+      // 0 and AS_TRANS (RFC 6793) are reserved.
       const bool fine = asn && *asn != minibgp::Asn{0} && *asn != minibgp::Asn{23456};
       return fine ? std::nullopt : std::optional{no("an AS number")};
     }

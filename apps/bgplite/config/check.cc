@@ -200,7 +200,7 @@ class Checker {
     // A session over IPv6 with extended next hops can announce IPv4 with an IPv6 next hop.
     if (!options.families[over_ipv4 ? 1 : 0] || (!over_ipv4 && options.extended_next_hop)) return;
     const auto tunnel = config_.tunnels.find(options.tunnel);
-    // Without addresses in the configuration somebody else sets them.
+    // Without addresses in the configuration another program sets them.
     if (tunnel == config_.tunnels.end() || tunnel->second.options.addresses.empty()) return;
     for (const auto& own : tunnel->second.options.addresses)
       if ((own.address.family == minibgp::Family::ipv4) != over_ipv4 && !own.address.is_link_local_v6()) return;

@@ -271,7 +271,7 @@ void Reply::Sink::answer_later(std::function<Json()> make) {
   // One thread for all answers, in their order: eight clients that ask for the whole table take turns, and need the
   // memory of one text at a time.
   // Without a client nothing is made, but what was read for it is freed beside the loop, too.
-  // Marked as answered now and not when the text is there: nobody else answers meanwhile, and the timer runs for it.
+  // Marked as answered now and not when the text is there: no other answer comes meanwhile, and the timer runs for it.
   const bool begun = begin_answer();
   const auto text = std::make_shared<std::string>();
   server->beside({[make = std::move(make), text] { *text = dump(make()) + "\n"; },
@@ -387,7 +387,7 @@ minibgp::Result<void, std::string> Server::Impl::open(const std::string& path, c
   Error error;
   acceptor_.open(stream_protocol(), error);
   if (error) return failed("socket", error.message());
-  // Between bind() and chmod() nobody else may connect.
+  // Between bind() and chmod() no other user may connect.
   const mode_t before = ::umask(0177);
   acceptor_.bind(stream_protocol::endpoint{path}, error);
   ::umask(before);

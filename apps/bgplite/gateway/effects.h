@@ -1,4 +1,4 @@
-/// Effects: what a Gateway and its parts have decided and nobody has carried out yet, in order.
+/// Effects: what a Gateway and its parts have decided and what is not carried out yet, in order.
 #pragma once
 
 #include <apps/bgplite/gateway/events.h>

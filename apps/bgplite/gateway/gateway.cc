@@ -18,7 +18,7 @@ using minibgp::Prefix;
 using minibgp::Time;
 
 Config& Gateway::own_config() {
-  // Others who hold it read it in their threads, and their last hold ends on the loop: nobody can come to share it
+  // Others who hold it read it in their threads, and their last hold ends on the loop: no other can come to share it
   // between the question and the change.
   if (config_.use_count() != 1) config_ = std::make_shared<Config>(*config_);
   return *config_;

@@ -450,7 +450,7 @@ Facts gather(const Config& config, const GatherOptions& options) {
   if (options.probe_path_mtu)
     for (auto& [name, tunnel] : facts.tunnels) {
       const std::string& peer = config.tunnels.at(name).peer;
-      // Without a peer's address there is nobody who surely answers.
+      // Without a peer's address no host is known to answer.
       if (!tunnel.child_installed || !tunnel.interface_up || !minibgp::parse_address(peer)) continue;
       tunnel.path_mtu_probed = true;
       tunnel.path_mtu = largest_through(tunnel.interface, peer, tunnel.mtu);

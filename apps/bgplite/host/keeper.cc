@@ -40,7 +40,7 @@ void Keeper::looked(const Host::Report& report) {
       log_.write(LogLevel::warning, LogArea::config, line);
   // As they are now: a problem that went away and comes back is logged again.
   problems_ = report.problems;
-  // Somebody waits for the thread to be idle, and nothing is begun after that.
+  // A caller waits for the thread to be idle, and nothing is begun after that.
   if (at_rest_) return std::exchange(at_rest_, {})();
   if (again_) return look();
   if (wanted_.empty()) return;
