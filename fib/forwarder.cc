@@ -232,6 +232,7 @@ void Forwarder::settle_objects() {
     stages_.mark(Stage::sets);
   }
   if (groups_.take_resync()) dumps_.ask_for_forwarding();
+  if (groups_.take_made() && reconciler_.refused().count() != 0) reconciler_.rescan();
   if (groups_.take_changed()) {
     stages_.mark(Stage::sets);
     reconciler_.rescan();

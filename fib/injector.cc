@@ -161,6 +161,7 @@ void Injector::settle(NextHopSet& set, NextHopId hint) {
     const ForwardingId now = reconciler_.targets().want_of(set.target);
     if (now != kNoForwarding && forwardings_[now].next_hop != kNoNextHopId) hint = forwardings_[now].next_hop;
     forwarding.next_hop = groups_->acquire(scratch_, hint);
+    if (groups_->take_claimed()) reconciler_.rescan();
   }
   // No object (the kernel has none, or all ids are in use): the next hops are written into each route.
   if (forwarding.next_hop == kNoNextHopId) {
@@ -183,12 +184,17 @@ bool Injector::waits_for_speaker(NextHopSet& set) {
     const NextHopReason reason = map_.resolution(ref).reason;
     return reason == NextHopReason::peer_down || reason == NextHopReason::tunnel_down;
   };
-  // The kernel itself takes a route along with its link.
+  // The kernel itself takes a route along with its link, the addresses of its link, or its preferred source: without a
+  // word, and it does not bring the route back with them.
   const auto vias = vias_of(forwardings_[now]);
+  const IpAddress& source = forwardings_[now].preferred_source;
   if (!std::all_of(set.members.begin(), set.members.end(), of_peer) ||
       !std::any_of(set.refs.begin(), set.refs.end(), by_program) ||
-      !std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.is_up(via.interface); }))
+      !std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.kernel_takes(via); }) ||
+      (source.is_set() && !map_.is_local(source))) {
+    set.reselected_by = kNever;
     return false;
+  }
   if (set.reselected_by == kNever) set.reselected_by = now_ + kReselection;
   if (set.reselected_by <= now_) {
     set.reselected_by = kNever;

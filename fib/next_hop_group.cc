@@ -50,6 +50,7 @@ NextHopId NextHopGroups::acquire(std::span<const GroupMember> members, NextHopId
   const auto claim = [&](NextHopId id) {
     Set& set = sets_.at(id);
     // An adopted set learns its sources here, so that the loss of one source later finds its members.
+    claimed_ = claimed_ || set.adopted;
     set.adopted = false;
     set.members.assign(members.begin(), members.end());
     return id;
@@ -402,6 +403,7 @@ void NextHopGroups::on_answers(std::span<const NextHopOp> batch, std::span<const
       if (removed) {
         forget_kernel(id);
       } else {
+        made_ = made_ || !object.kernel;
         object.kernel = op.next_hop;
       }
       mark(id);

@@ -106,6 +106,10 @@ class NextHopGroups {
   [[nodiscard]] std::vector<NextHopId> take_gone() { return std::exchange(gone_, {}); }
   /// Members in effect changed since the last call: compare sets and routes again.
   [[nodiscard]] bool take_changed() { return std::exchange(changed_, false); }
+  /// An adopted set got its sources since the last call: routes for which any source was right may want another set.
+  [[nodiscard]] bool take_claimed() { return std::exchange(claimed_, false); }
+  /// The kernel made an object since the last call: routes that were refused for want of it can go now.
+  [[nodiscard]] bool take_made() { return std::exchange(made_, false); }
   /// Next hops the kernel refused since the last call, with the errno: no set can have them for now.
   struct RefusedVia {
     Via via;
@@ -117,7 +121,7 @@ class NextHopGroups {
   [[nodiscard]] bool take_resync() { return std::exchange(resync_, false); }
   [[nodiscard]] bool has_refused() const { return !refused_.empty(); }
   /// Whether one of the other take_*() above has something.
-  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || resync_; }
+  [[nodiscard]] bool has_news() const { return !gone_.empty() || changed_ || made_ || resync_; }
 
   // --- Work -------------------------------------------------------------------------------------------------------
   /// The next operations in an order that is safe to apply one by one. Call again after the answers, until empty.
@@ -193,6 +197,8 @@ class NextHopGroups {
   Time retry_at_ = kNever;
   std::size_t in_flight_ = 0;
   bool changed_ = false;
+  bool made_ = false;
+  bool claimed_ = false;
   bool resync_ = false;
   bool adopting_ = true;
   std::uint64_t changes_ = 0, drift_ = 0;

@@ -10,6 +10,11 @@ namespace {
 
 bool is_default(const ForeignRoute& route) { return route.key.prefix.length_bits == 0; }
 
+/// A point-to-point address has its network at the other end.
+Prefix network_of(const AddressInfo& address) {
+  return Prefix::of(address.remote != address.local ? address.remote : address.local, address.length_bits);
+}
+
 Resolution unusable(NextHopReason reason, std::string detail = {}) {
   Resolution result;
   result.reason = reason;
@@ -243,12 +248,9 @@ const LinkInfo* NextHopMap::connected(const IpAddress& address, std::string_view
   for (const AddressEntry& entry : addresses_) {
     const AddressInfo& candidate = entry.address;
     if (candidate.local.family != address.family) continue;
-    // A point-to-point address has its network at the other end.
-    const bool point_to_point = candidate.remote != candidate.local;
-    const Prefix network = Prefix::of(point_to_point ? candidate.remote : candidate.local, candidate.length_bits);
-    // A host address is no network: nobody else is on it.
-    if (!point_to_point && candidate.length_bits == address_bits(address.family)) continue;
-    if (!network.contains(address)) continue;
+    // A host address is no network: no other host is on it.
+    if (candidate.remote == candidate.local && candidate.length_bits == address_bits(address.family)) continue;
+    if (!network_of(candidate).contains(address)) continue;
     const LinkInfo* on = link(candidate.interface);
     if (on == nullptr) continue;
     // Powers of two above the largest length (128): the preferred link first, then links that are usable, then length.
@@ -323,13 +325,22 @@ bool NextHopMap::is_local(const IpAddress& address) const {
                      [&](const AddressEntry& entry) { return entry.address.local == address; });
 }
 
+bool NextHopMap::kernel_takes(const Via& via) const {
+  const LinkInfo* const on = link(via.interface);
+  if (on == nullptr || !on->up) return false;
+  // The kernel asks for no network of a gateway that is on-link or link-local.
+  if (!via.gateway.is_set() || via.onlink || via.gateway.is_link_local_v6()) return true;
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const AddressEntry& entry) {
+    return entry.address.interface == via.interface && network_of(entry.address).contains(via.gateway);
+  });
+}
+
 std::vector<NextHopMap::Connected> NextHopMap::connected_networks() const {
   std::vector<Connected> result;
   for (const AddressEntry& entry : addresses_) {
     const AddressInfo& address = entry.address;
-    const IpAddress& end = address.remote != address.local ? address.remote : address.local;
     if (address.local.is_link_local_v6()) continue;
-    result.push_back({Prefix::of(end, address.length_bits), std::string(name_of(address.interface))});
+    result.push_back({network_of(address), std::string(name_of(address.interface))});
   }
   return result;
 }

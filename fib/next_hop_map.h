@@ -100,7 +100,9 @@ class NextHopMap {
   [[nodiscard]] std::vector<IpAddress> peer_addresses() const;  ///< Link-local ones not.
   /// set_interface_usable() was called for it: what goes there is carried by something that has endpoints of its own.
   [[nodiscard]] bool is_tunnel(std::string_view interface) const { return tunnels_.find(interface) != tunnels_.end(); }
-  [[nodiscard]] bool is_up(IfIndex index) const { return link(index) != nullptr && link(index)->up; }
+  /// Whether the kernel has a place for a route by this way, whatever the program says of tunnel and peer: the link is
+  /// up, and the gateway is in a network of it.
+  [[nodiscard]] bool kernel_takes(const Via& via) const;
   /// It exists, is up, and nobody said that its tunnel carries nothing.
   [[nodiscard]] bool interface_usable(IfIndex index) const { return through(link(index), {}, false).usable; }
   [[nodiscard]] bool is_local(const IpAddress& address) const;

@@ -81,6 +81,7 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
     consider(id);
     return true;
   }
+  if (heard == Heard::notified) doubt_order();
   const ForwardingId before = record.kernel;
   // Before the change: whether the kernel had what we want.
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !records_.needed(record);
@@ -105,6 +106,7 @@ bool Reconciler::on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by) 
   RouteRecord& record = records_[id];
   if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
   if (record.kernel == kNoForwarding) return false;
+  if (heard == Heard::notified) doubt_order();
   const bool drift = record.in_flight == 0 && record.target != kNoTarget && !records_.needed(record);
   records_.set_kernel(record, kNoForwarding);
   record.doubtful = heard == Heard::notified ? 1U : 0U;
@@ -114,6 +116,11 @@ bool Reconciler::on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by) 
   consider(id);
   release_if_empty(id);
   return drift;
+}
+
+void Reconciler::on_foreign_beside(const RouteKey& key) {
+  const std::uint32_t id = records_.find(key);
+  if (id != RouteRecords::kNone && records_[id].in_flight != 0) records_[id].contradicted = 1;
 }
 
 /// What was right is not any more.
@@ -265,11 +272,14 @@ void Reconciler::on_answers(std::span<const RouteOp> batch, std::span<const OpEr
         // The kernel has no such route to replace: the next step is to add it.
         records_.set_kernel(record, kNoForwarding);
         break;
-      default:
+      default: {
+        // What is refused counts for what was asked; what is desired instead by now is asked for at once.
+        const bool still_desired = records_.desired_of(record) == op.want;
         forwardings_.unref(op.want);
-        // Unless it came to be meanwhile, by somebody else or by a change of mind.
         record.touched = 0;
-        if (records_.needed(record)) refuse(op, code, now);
+        // Unless another program wrote it meanwhile.
+        if (still_desired && records_.needed(record)) refuse(op, code, now);
+      }
     }
     // What is desired may have changed while the message was under way.
     consider(op.record);
@@ -281,7 +291,7 @@ void Reconciler::refuse(const RouteOp& op, int error, Time now) {
   ++totals_.refusals;
   const bool occupied = kernel_answer(op.kind, error) == Answer::occupied;
   const Foreign there = occupied ? occupied_(op.key) : Foreign::none;
-  if (refused_.add({op.record, op.kind, error, there}, now) == Answer::resync) resync_ = true;
+  if (refused_.add({op.record, op.kind, error, there, op.want}, now) == Answer::resync) resync_ = true;
 }
 
 // --- Reading -------------------------------------------------------------------------------------------------------

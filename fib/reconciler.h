@@ -48,6 +48,9 @@ class Reconciler {
   /// something changed that was right: it is repaired.
   bool on_kernel_route(const RouteKey& key, const Forwarding& forwarding, Heard heard, Intrusion by = {});
   bool on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by = {});
+  /// Another program wrote or removed its own route with this key. Before or after ours that is under way: the table
+  /// tells, once that is answered.
+  void on_foreign_beside(const RouteKey& key);
   /// A next-hop object ceased to exist, and every route that referred to it with it.
   void on_next_hop_gone(NextHopId id);
   /// Around a dump of our routes. Ours that the dump does not show are gone, unless `complete` is false.
@@ -129,6 +132,9 @@ class Reconciler {
   [[nodiscard]] View view(std::uint32_t id) const;
   void consider(std::uint32_t id);
   void release_if_empty(std::uint32_t id);
+  /// A notification says what another program did, and may be read after the answer to what we did later. The kernel
+  /// sends us no notification of our own operations, so only the table tells which was last.
+  void doubt_order() { resync_ = true; }
   void on_drift(std::uint32_t id, const RouteKey& key, const Intrusion& by);
   void scan(std::size_t limit);
   void add_to_batch(std::uint32_t id, Time now);

@@ -7,7 +7,7 @@ namespace minibgp::fib {
 
 Answer RefusedRoutes::add(const Refusal& refusal, Time now) {
   Refused& refused = errors_[refusal.id];
-  if (refused.error != refusal.error) refused = {refusal.error, 0};
+  if (refused.error != refusal.error || refused.want != refusal.want) refused = {refusal.error, refusal.want, 0};
   if (refused.tries < 0xFF) ++refused.tries;
 
   Answer answer = kernel_answer(refusal.kind, refusal.error);

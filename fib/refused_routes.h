@@ -31,7 +31,8 @@ class RefusedRoutes {
     RouteRecords::Id id = RouteRecords::kNone;
     RouteOp::Kind kind{};
     int error = 0;
-    Foreign there = Foreign::none;  ///< With its key; counts for Answer::occupied.
+    Foreign there = Foreign::none;      ///< With its key; counts for Answer::occupied.
+    ForwardingId want = kNoForwarding;  ///< What was to be there; the tries of other content do not count.
   };
   /// The route waits from now on. Returns what for: with Answer::resync the kernel's table is to be read again.
   [[nodiscard]] Answer add(const Refusal& refusal, Time now);
@@ -68,6 +69,7 @@ class RefusedRoutes {
  private:
   struct Refused {
     int error = 0;
+    ForwardingId want = kNoForwarding;
     std::uint8_t tries = 0;
   };
 

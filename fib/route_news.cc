@@ -60,6 +60,7 @@ void RouteNews::on_foreign(const KernelRoute& route, Heard heard, Time now) {
     ours_there = ours && ours->kernel != kNoForwarding && !is_taken_over(ours);
   }
   if (heard == Heard::dumped) return on_foreign_dumped(foreign, ours, ours_there);
+  my_.reconciler.on_foreign_beside(route.key);
   if (overwrites(route, ours, now)) return;
   my_.stages.mark(Stage::guard, my_.foreign.on_route(foreign, route.placement, ours_there));
   if (ours_there && my_.foreign.ahead(route.key) != nullptr)
@@ -109,6 +110,7 @@ void RouteNews::on_gone(const KernelRoute& route, Time now) {
     return;
   }
   my_.stages.mark(Stage::parked);  // It may have sat where one of ours goes.
+  my_.reconciler.on_foreign_beside(route.key);
   if (!matters(route.key.table)) return;
   switch (my_.foreign.on_gone({route.key, route.protocol, route.unicast, route.forwarding.vias})) {
     case ForeignRoutes::Gone::erased:

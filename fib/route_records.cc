@@ -135,6 +135,8 @@ void RouteRecords::begin_dump() {
   for (Id id = next(0); id < bound(); id = next(id + 1)) {
     RouteRecord& record = records_[id];
     record.touched = record.in_flight;
+    // What is under way was done before the dump or is done during it, and its answer does not say which.
+    if (record.in_flight != 0) record.contradicted = 1;
     record.seen = record.dumped = (mark_ ^ 1U) & 1U;
   }
 }

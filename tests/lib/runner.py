@@ -439,7 +439,7 @@ def main():
             ]
         )
 
-    seeds = {"MINIBGP_SEEDS": "20000" if options.full else "300"}
+    seeds = {"MINIBGP_SEEDS": "20000" if options.full else "3000"}
     # Programs of kind interop make their own network namespaces.
     wanted = [k for k in kinds if k in (*PROGRAM_KINDS, "interop")]
     if set(kinds) & {*PROGRAM_KINDS, "interop", "e2e", "bench"}:

@@ -102,7 +102,9 @@ class World {
     EXPECT_EQ(status.installed, have.size());
     EXPECT_EQ(status.refused, 0U);
     for (const RouteStatus& route : forwarder_->report().routes({}))
-      EXPECT_TRUE(route.in_sync || !route.desired) << to_text(route.key.prefix);
+      EXPECT_TRUE(route.in_sync || !route.desired)
+          << to_text(route.key.prefix) << ": " << to_text(route.refusal) << " " << route.refusal_detail << " errno "
+          << route.error << (route.installed ? ", installed" : "") << (route.adopted ? ", adopted" : "") << objects();
   }
   /// A rest is a rest: nothing is written any more.
   void check_silence() {

@@ -333,6 +333,59 @@ TEST_F(InjectorTest, ARouteThatTheSpeakerSaysNothingOfLeavesSoonAfterItsLastNext
   EXPECT_TRUE(kernel_.objects().empty());
 }
 
+TEST_F(InjectorTest, ARouteWaitsForTheSpeakerOnlyWhileTheKernelKeepsIt) {
+  const IpAddress tun0 = address("169.254.10.2");
+  const IpAddress eth0 = address("172.16.20.80");
+  const AddressInfo of_tunnel{kTun0, tun0, tun0, 30, false};
+  const AddressInfo of_source{kEth0, eth0, eth0, 24, false};
+  forwarder_.input(fib::input::SetOwnNetworks{std::array{prefix("172.16.20.0/24")}}, now_);
+  // The kernel takes the route along with either address, says nothing, and does not bring it back with the address.
+  for (const AddressInfo& lost : {of_tunnel, of_source}) {
+    best("10.7.0.0/16", {0});
+    forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, false}, now_);
+    run_.turns(2, now_);
+    EXPECT_TRUE(installed("10.7.0.0/16"));
+    kernel_.remove_address(lost);
+    run_.turns(5, now_);
+    EXPECT_EQ(forwarder_.status().counters.kernel_refusals, 0U) << "asks for what the kernel cannot have";
+    EXPECT_EQ(forwarder_.status().refused, 0U);
+    kernel_.add_address(lost);
+    forwarder_.input(fib::input::SetPeerUsable{PeerId{0}, true}, now_);
+    settle();
+    EXPECT_TRUE(installed("10.7.0.0/16")) << to_text(lost.local);
+  }
+}
+
+TEST_F(InjectorTest, ARouteThatWasGivenUpForWantOfItsObjectIsWrittenOnceTheObjectIsMade) {
+  const BestPath path{PeerId{0}, AttrId{1}, {address("169.254.10.1"), {}}, 1};
+  const BestChange change{prefix("10.7.0.0/16"), {&path, 1}, nullptr};
+  forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
+  const auto fail = [](std::size_t count, int error) {
+    std::vector<OpError> errors;
+    for (std::size_t i = 0; error != 0 && i < count; ++i) errors.push_back({i, error, {}});
+    return errors;
+  };
+  // The kernel is busy for longer than a route is tried for; then it does what it is asked for.
+  for (int turn = 0; turn < 40; ++turn, now_ += std::chrono::seconds{1}) {
+    const bool busy = turn < 20;
+    forwarder_.on_time(now_);
+    while (const auto output = forwarder_.poll()) {
+      if (const auto* objects = std::get_if<NextHopBatch>(&*output)) {
+        const std::vector<NextHopOp> ops(objects->ops.begin(), objects->ops.end());
+        forwarder_.on_answers(ops, fail(ops.size(), busy ? EBUSY : 0), now_);
+      } else if (const auto* routes = std::get_if<RouteBatch>(&*output)) {
+        const std::vector<RouteOp> ops(routes->ops.begin(), routes->ops.end());
+        forwarder_.on_answers(ops, fail(ops.size(), busy ? EINVAL : 0), now_);
+      }
+    }
+    if (busy) {
+      EXPECT_EQ(forwarder_.status().refused, 1U) << "second " << turn;
+    }
+  }
+  EXPECT_EQ(forwarder_.status().refused, 0U);
+  EXPECT_EQ(forwarder_.status().installed, 1U);
+}
+
 TEST_F(InjectorTest, ADeadMemberLeavesTheGroupWithOneMessageAndNoRouteIsWritten) {
   for (int i = 0; i < 50; ++i) best("10." + std::to_string(i) + ".0.0/16", {0, 1});
   const auto before = kernel_.writes();

@@ -79,6 +79,7 @@ TEST_F(NextHopGroupsTest, WhatNothingNamesGoesGroupBeforeMembers) {
 TEST_F(NextHopGroupsTest, AnObjectThatAnotherProgramRemovesIsReportedOnce) {
   const NextHopId id = groups_.acquire(std::span{both_}.first(1), kNoNextHopId);
   EXPECT_EQ(work(), "s");
+  EXPECT_TRUE(groups_.take_made());
   EXPECT_FALSE(groups_.has_news());
   groups_.on_kernel_gone(id);
   EXPECT_TRUE(groups_.has_news());

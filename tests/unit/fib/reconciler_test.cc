@@ -112,6 +112,48 @@ TEST_F(ReconcilerTest, ADumpThatRepeatsARouteShowsNoSecondOne) {
   EXPECT_EQ(work(), "");
 }
 
+TEST_F(ReconcilerTest, WhatMayBeOlderThanOurLastOperationIsLookedUpInTheTable) {
+  reconciler_.finish_adoption();
+  const RouteKey route = key("10.1.0.0/16");
+  reconciler_.set(route, target("192.0.2.1"));
+  EXPECT_EQ(work(), "a");
+  EXPECT_FALSE(reconciler_.take_resync());
+
+  // Another program wrote the route, we removed it, and only then the notification of the former is read.
+  reconciler_.erase(route);
+  EXPECT_EQ(work(), "d");
+  reconciler_.on_kernel_route(route, by("192.0.2.1"), Heard::notified, {4242, 155, false});
+  EXPECT_TRUE(reconciler_.take_resync());
+  EXPECT_EQ(work(), "d");
+
+  // A dump begins with an operation under way, whose answer comes before the dump has got to the route.
+  reconciler_.set(route, target("192.0.2.1"));
+  const auto sent = reconciler_.next_batch(8, now_);
+  const std::vector<RouteOp> batch(sent.begin(), sent.end());
+  ASSERT_EQ(batch.size(), 1U);
+  reconciler_.begin_dump();
+  reconciler_.on_answers(batch, {}, now_);
+  reconciler_.end_dump(true);
+  EXPECT_TRUE(reconciler_.take_resync());
+}
+
+TEST_F(ReconcilerTest, ARefusalOfWhatIsNotDesiredAnyMoreDelaysNothing) {
+  reconciler_.finish_adoption();
+  const RouteKey route = key("10.1.0.0/16");
+  for (const int error : {ENETUNREACH, EBUSY, EPERM}) {
+    reconciler_.set(route, target("192.0.2.1"));
+    const auto sent = reconciler_.next_batch(8, now_);
+    const std::vector<RouteOp> batch(sent.begin(), sent.end());
+    ASSERT_EQ(batch.size(), 1U);
+    reconciler_.set(route, target("192.0.2.2"));
+    reconciler_.on_answers(batch, std::array{OpError{0, error, {}}}, now_);
+    EXPECT_EQ(work(), "a") << error;
+    EXPECT_EQ(reconciler_.refused().count(), 0U);
+    reconciler_.erase(route);
+    EXPECT_EQ(work(), "d");
+  }
+}
+
 TEST_F(ReconcilerTest, OnlyWhatAnotherProgramDoesCountsAsAContest) {
   reconciler_.finish_adoption();
   reconciler_.set(key("10.1.0.0/16"), target("192.0.2.1"));
@@ -134,6 +176,7 @@ TEST_F(ReconcilerTest, OnlyWhatAnotherProgramDoesCountsAsAContest) {
   EXPECT_EQ(reconciler_.next_deadline(), now_ + kRepairWaitFirst);
   now_ += kRepairWaitFirst;
   EXPECT_EQ(work(), "a");
+  EXPECT_TRUE(reconciler_.take_resync());
   EXPECT_TRUE(reconciler_.idle());
 }
 
@@ -149,6 +192,7 @@ TEST_F(ReconcilerTest, AContestedRouteThatIsWithdrawnOrMovedIsNotHeldUp) {
   EXPECT_EQ(work(), "r");
   reconciler_.erase(key("10.1.0.0/16"));
   EXPECT_EQ(work(), "d");
+  EXPECT_TRUE(reconciler_.take_resync());
   EXPECT_TRUE(reconciler_.idle());
 }
 
@@ -169,6 +213,7 @@ TEST_F(ReconcilerTest, AMillionContestedRoutesCostAWaitAndNoMemoryOfTheirOwn) {
   now_ += kRepairWaitFirst;
   for (std::string kinds; !(kinds = work()).empty();) repaired += kinds.size();
   EXPECT_EQ(repaired, kRoutes);
+  EXPECT_TRUE(reconciler_.take_resync());
   EXPECT_TRUE(reconciler_.idle());
 }
 

@@ -94,6 +94,24 @@ TEST_F(RouteNewsTest, AForeignRouteThatReplacedOursIsOursToRepair) {
   EXPECT_FALSE(foreign_.occupies(key_)) << "ours takes its place";
 }
 
+TEST_F(RouteNewsTest, AForeignRouteThatComesOrGoesWhileOursIsUnderWayIsLookedUpInTheTable) {
+  for (const bool comes : {true, false}) {
+    reconciler_.set(key_, reconciler_.targets().make(forwardings_.intern(by(comes ? 1 : 3))));
+    const auto sent = reconciler_.next_batch(8, kNow);
+    const std::vector<RouteOp> batch(sent.begin(), sent.end());
+    ASSERT_EQ(batch.size(), 1U);
+    // The kernel did both, in an order that neither the notification nor the answer tells.
+    if (comes) {
+      news_.on_route(route(kBoot, 2, Placement::replaced), Heard::notified, kNow);
+    } else {
+      news_.on_gone(route(kBoot, 2, Placement::created), kNow);
+    }
+    reconciler_.on_answers(batch, {}, kNow);
+    EXPECT_TRUE(reconciler_.take_resync()) << comes;
+    read_once();
+  }
+}
+
 TEST_F(RouteNewsTest, AForeignRouteIsInFrontOrBehindAsTheKernelPutIt) {
   install();
   news_.on_route(route(kBoot, 2, Placement::appended), Heard::notified, kNow);

@@ -33,8 +33,8 @@ class WaitingRoutes : public ::testing::Test {
 
 class RefusedRoutesTest : public WaitingRoutes {
  protected:
-  Answer refuse(RouteRecords::Id id, int error, Foreign there = Foreign::none) {
-    return refused_.add({id, Kind::add, error, there}, now_);
+  Answer refuse(RouteRecords::Id id, int error, Foreign there = Foreign::none, ForwardingId want = kNoForwarding) {
+    return refused_.add({id, Kind::add, error, there, want}, now_);
   }
   RefusedRoutes refused_{records_};
 };
@@ -95,6 +95,7 @@ TEST_F(RefusedRoutesTest, WhatTheKernelFindsInvalidEightTimesIsGivenUp) {
   EXPECT_EQ(refuse(id, EBUSY), Answer::back_off) << "another errno: it counts anew";
   for (int tries = 1; tries < kInvalidTries; ++tries) EXPECT_EQ(refuse(id, EINVAL), Answer::back_off) << tries;
   EXPECT_EQ(refuse(id, EINVAL), Answer::give_up);
+  EXPECT_EQ(refuse(id, EINVAL, Foreign::none, ForwardingId{7}), Answer::back_off) << "other content: it counts anew";
 }
 
 TEST_F(RefusedRoutesTest, AnOccupiedPlaceIsReadAgainUnlessItsOwnerIsKnown) {
