@@ -130,12 +130,12 @@ struct TunnelKeeper::On {
 
   // charon
   void operator()(const input::CharonConnected&) const {
-    my.connected_ = true;
+    my.charon_ = IkeLink::connected;
     my.write_log(LogLevel::info, "connected to charon at " + options().vici_socket);
     my.ike_.connected(my.now_);
   }
   void operator()(const input::CharonGone& in) const {
-    my.connected_ = false;
+    my.charon_ = IkeLink::connecting;
     my.ike_.disconnected();
     // Refused: the socket is there and no one listens, so charon does not run. Otherwise it may only be slow.
     in.refused ? my.table_.charon_refuses() : my.table_.charon_gone();
@@ -154,13 +154,14 @@ struct TunnelKeeper::On {
 void TunnelKeeper::input(const Input& input, Time now) {
   // Time given from outside may go back; deadlines that were stored must not.
   now_ = std::max(now_, now);
-  due_ = true;
+  turn_.due = true;
   std::visit(On{*this}, input);
 }
 
 /// From the first tunnel on that has to do with IPsec.
 void TunnelKeeper::connect_to_charon() {
-  if ((!has_ipsec_tunnels() && former_.empty()) || std::exchange(asks_charon_, true)) return;
+  if ((!has_ipsec_tunnels() && former_.empty()) || charon_ != IkeLink::unused) return;
+  charon_ = IkeLink::connecting;
   if (!has_xfrm_) write_log(LogLevel::error, "this kernel has no IPsec: only tunnels of mode link work");
   effects_.push_back(effect::ConnectToCharon{});
 }
@@ -170,14 +171,14 @@ void TunnelKeeper::connect_to_charon() {
 std::optional<Effect> TunnelKeeper::poll() {
   // A stage hands out few effects or none. The turn is over at Stage::rest; another begins while inputs came meanwhile.
   while (effects_.empty() && running_) {
-    if (stage_ == Stage::rest) {
-      // `due_` is set by any input, also one that came while effects were handed out.
-      if (!std::exchange(due_, false)) break;
-      turn_began_ = now_;
-      stage_ = Stage::clocks;
+    if (turn_.stage == Stage::rest) {
+      // `turn_.due` is set by any input, also one that came while effects were handed out.
+      if (!std::exchange(turn_.due, false)) break;
+      turn_.began = now_;
+      turn_.stage = Stage::clocks;
     }
-    run(stage_);
-    stage_ = static_cast<Stage>(static_cast<std::uint8_t>(stage_) + 1);
+    run(turn_.stage);
+    turn_.stage = static_cast<Stage>(static_cast<std::uint8_t>(turn_.stage) + 1);
   }
   if (effects_.empty()) return std::nullopt;
   std::optional<Effect> next = std::move(effects_.front());
@@ -193,7 +194,7 @@ void TunnelKeeper::run(Stage stage) {
       // What the kernel forwards comes before what makes the kernel right.
       return settle_tunnels();
     case Stage::follow:
-      if (std::exchange(follow_is_due_, false)) sample_groups();
+      if (std::exchange(turn_.follow_is_due, false)) sample_groups();
       return;
     case Stage::kernel:
       if (!links_known_ || leaving_) return;
@@ -204,7 +205,7 @@ void TunnelKeeper::run(Stage stage) {
       return ask_charon();
     case Stage::leave:
       // Not while inputs wait: they may be the answers that leaving waits for.
-      if (leaving_ && !due_) leave();
+      if (leaving_ && !turn_.due) leave();
       return;
     case Stage::rest:
       return;
@@ -212,16 +213,16 @@ void TunnelKeeper::run(Stage stage) {
 }
 
 void TunnelKeeper::look_at_clocks() {
-  if (turn_began_ >= next_sync_) {
-    next_sync_ = turn_began_ + options_.sync_interval;
+  if (turn_.began >= next_sync_) {
+    next_sync_ = turn_.began + options_.sync_interval;
     // What a lost message may have left wrong is put right at this interval.
     effects_.push_back(effect::RetryDumps{});
     interfaces_.forget_routes();
     // An answer may have been lost as well: asked again.
     looking_up_.clear();
   }
-  if (turn_began_ < next_counters_ || options_.counter_interval.count() == 0) return;
-  next_counters_ = turn_began_ + options_.counter_interval;
+  if (turn_.began < next_counters_ || options_.counter_interval.count() == 0) return;
+  next_counters_ = turn_.began + options_.counter_interval;
   std::vector<Sa> sas;
   for (const TunnelOptions& tunnel : tunnels_)
     for (const Sa& sa : table_.sas_of(tunnel.name)) sas.push_back(sa);
@@ -241,13 +242,13 @@ void TunnelKeeper::settle_tunnels() {
     table_.set_underlay(tunnel.name, judge_underlay(tunnel, table_.ends_of(tunnel.name), interfaces_, neighbors_));
   }
   // The names in the changes live in the table, which set_tunnels() may change before they are handed out: copies.
-  const std::vector<TunnelChange> changes = table_.settle(turn_began_);
+  const std::vector<TunnelChange> changes = table_.settle(turn_.began);
   for (const SaKey& dead : table_.take_dead()) {
     write_log(LogLevel::info, "an SA to " + to_text(dead.destination) + " that charon no longer knows is deleted");
     effects_.push_back(effect::DeleteSa{dead});
   }
   // After settle(): the need follows from the counts of this turn.
-  for (const TunnelOptions& tunnel : tunnels_) ike_.set_need(tunnel.name, table_.need(tunnel.name), turn_began_);
+  for (const TunnelOptions& tunnel : tunnels_) ike_.set_need(tunnel.name, table_.need(tunnel.name), turn_.began);
   for (const TunnelChange& change : changes) {
     const std::string name{change.tunnel};
     if (change.state != change.previous || !xfrm::usable(change.state))
@@ -258,11 +259,11 @@ void TunnelKeeper::settle_tunnels() {
     // Set anew by the reader, from the name beside it: a view of a string that moves would dangle.
     std::get<effect::TunnelChanged>(effects_.back()).change.tunnel = {};
   }
-  follow_is_due_ = !changes.empty();
+  turn_.follow_is_due = !changes.empty();
 }
 
 void TunnelKeeper::sample_groups() {
-  std::vector<FollowGroups::Move> moves = follow_.sample(table_, turn_began_);
+  std::vector<FollowGroups::Move> moves = follow_.sample(table_, turn_.began);
   for (const FollowGroups::Move& move : moves)
     write_log(LogLevel::info, "group " + move.group + ": sending through " +
                                   (move.tunnel.empty() ? "nothing" : move.tunnel) + ": " + std::string{move.why});
@@ -275,7 +276,7 @@ void TunnelKeeper::redirect_policies() {
 }
 
 void TunnelKeeper::step_interfaces() {
-  for (auto& [id, step] : interfaces_.next_steps(turn_began_)) effects_.push_back(effect::TakeStep{id, step});
+  for (auto& [id, step] : interfaces_.next_steps(turn_.began)) effects_.push_back(effect::TakeStep{id, step});
   if (interfaces_.take_own_routes_request()) effects_.push_back(effect::ReadOwnRoutes{});
 }
 
@@ -290,7 +291,7 @@ void TunnelKeeper::look_up_routes() {
 }
 
 void TunnelKeeper::ask_charon() {
-  if (auto request = ike_.next_request(turn_began_)) effects_.push_back(effect::AskCharon{std::move(*request)});
+  if (auto request = ike_.next_request(turn_.began)) effects_.push_back(effect::AskCharon{std::move(*request)});
   for (const std::string& line : ike_.take_log()) write_log(LogLevel::info, line);
 }
 
@@ -303,29 +304,29 @@ void TunnelKeeper::take_interfaces_away() {
 }
 
 void TunnelKeeper::leave() {
-  const bool patient = turn_began_ < leaving_->until;
+  const bool patient = turn_.began < leaving_->until;
   if (!leaving_->of_kernel) {
-    const bool unloaded = !asks_charon_ || ike_.unloaded();
+    const bool unloaded = charon_ == IkeLink::unused || ike_.unloaded();
     if (patient && !unloaded) return;
     if (!unloaded)
       write_log(LogLevel::warning,
                 "charon did not take our connections out within " + std::to_string(kCharonPatience.count()) +
                     " s: they and their SAs stay until it is restarted (systemctl restart strongswan)");
     leaving_->of_kernel = true;
-    leaving_->until = turn_began_ + kKernelPatience;
+    leaving_->until = turn_.began + kKernelPatience;
     take_interfaces_away();
   } else if (!patient) {
     // The second patience is over as well: what the kernel has not answered is left to it.
     leaving_->steps = 0;
     leaving_->busy = false;
     leaving_->again = kNever;
-  } else if (turn_began_ >= leaving_->again) {
+  } else if (turn_.began >= leaving_->again) {
     leaving_->again = kNever;
     take_interfaces_away();
   }
   if (leaving_->steps != 0) return;
   // Something was busy, so it is tried once more after a pause.
-  if (std::exchange(leaving_->busy, false)) leaving_->again = turn_began_ + kBusyPause;
+  if (std::exchange(leaving_->busy, false)) leaving_->again = turn_.began + kBusyPause;
   if (leaving_->again != kNever) return;
   effects_.push_back(effect::Stopped{});
   running_ = false;
@@ -375,8 +376,7 @@ std::vector<std::uint32_t> TunnelKeeper::owned_if_ids() const {
 
 IkeLink TunnelKeeper::ike_link() const {
   // Without tunnels nothing is expected of charon.
-  if (tunnels_.empty() || !running_ || !asks_charon_) return IkeLink::unused;
-  return connected_ ? IkeLink::connected : IkeLink::connecting;
+  return tunnels_.empty() || !running_ ? IkeLink::unused : charon_;
 }
 
 std::vector<IpAddress> TunnelKeeper::underlay_endpoints() const {

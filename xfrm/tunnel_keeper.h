@@ -111,6 +111,12 @@ class TunnelKeeper {
  private:
   /// Stages of a turn, in their order: each begins when the effects of the one before were carried out.
   enum class Stage : std::uint8_t { clocks, tunnels, follow, kernel, charon, leave, rest };
+  struct Turn {
+    Time began{};
+    Stage stage = Stage::rest;
+    bool due = false;            ///< An input came after it began.
+    bool follow_is_due = false;  ///< Tunnels changed in it.
+  };
   /// An end with OnExit::remove: charon first, while its packets still find their way, then the kernel.
   struct Leaving {
     Time until{};
@@ -146,14 +152,12 @@ class TunnelKeeper {
   FollowGroups follow_;
   std::set<IpAddress> looking_up_;
   bool running_ = false, has_xfrm_ = true, links_known_ = false, sas_known_ = false;
-  bool asks_charon_ = false, connected_ = false;
+  IkeLink charon_ = IkeLink::unused;
   Time next_sync_{}, next_counters_{};
   std::optional<Leaving> leaving_;
   std::deque<Effect> effects_;
-  Time now_{}, turn_began_{};
-  Stage stage_ = Stage::rest;
-  bool due_ = false;            ///< An input came after this turn began.
-  bool follow_is_due_ = false;  ///< Tunnels changed in this turn.
+  Time now_{};
+  Turn turn_;
 };
 
 }  // namespace minibgp::xfrm
