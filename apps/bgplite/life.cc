@@ -169,7 +169,11 @@ void Life::apply(std::optional<std::chrono::seconds> confirm, ConfigKeeper::Orig
     }
     tell(ConfigKeeper::Apply{candidate_->bundle, origin, confirm, wall_s()});
   };
-  enqueue([this, ask] { read(ask); }, done);
+  const auto noted = [this, done = std::move(done)](Outcome outcome) {
+    last_apply_succeeded_ = outcome.failure.empty() && !outcome.diagnostics.has_errors();
+    done(std::move(outcome));
+  };
+  enqueue([this, ask] { read(ask); }, noted);
 }
 
 void Life::confirm(Done done) {

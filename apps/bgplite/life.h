@@ -71,6 +71,8 @@ class Life {
   void save(std::function<Saved(const Config&)> change, Done done);
   /// Time left to confirm; none when nothing waits.
   [[nodiscard]] std::optional<std::chrono::seconds> unconfirmed_for() const;
+  /// The last apply, by command or SIGHUP, was carried out; true before the first. False: the files are not what runs.
+  [[nodiscard]] bool last_apply_succeeded() const { return last_apply_succeeded_; }
   /// The file it reads.
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -118,6 +120,7 @@ class Life {
   };
   std::deque<Request> waiting_;
   bool busy_ = false;
+  bool last_apply_succeeded_ = true;
 
   // Of the request under way.
   Done done_;

@@ -70,7 +70,7 @@ class Run {
                 }),
         daemon_(io_, log_, start.loaded.config),
         host_(io_, log_, start.loaded.config.state_dir + "/host"),
-        metrics_(io_, [this] { return metrics::to_text(daemon_, turns_, daemon_.config().metrics.names); }),
+        metrics_(io_, [this] { return metrics::to_text(daemon_, *life_, turns_, daemon_.config().metrics.names); }),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(io_) {
     log_.set_levels(start.loaded.config.log);

@@ -139,12 +139,19 @@ void native_peers(Page& page, const Daemon& daemon, const Peers& peers) {
   for (const minibgp::PeerStatus& peer : peers)
     page.sample(daemon.gateway().drain_step(peer.id) ? 1 : 0,
                 {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
-  page.family("bgplite_export_limit_ratio", "gauge", "Prefixes announced as a share of export_limit.");
-  for (const minibgp::PeerStatus& peer : peers)
-    if (const PeerConfig* config = daemon.gateway().peer_config(peer.id))
-      // `max` is at least 1.
-      page.sample(static_cast<double>(peer.prefixes_announced) / static_cast<double>(config->options.export_limit.max),
-                  {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
+  const auto share = [&](const char* name, const char* help, std::uint32_t minibgp::PeerStatus::*count,
+                         minibgp::PrefixLimit minibgp::PeerOptions::*limit) {
+    page.family(name, "gauge", help);
+    for (const minibgp::PeerStatus& peer : peers)
+      if (const PeerConfig* config = daemon.gateway().peer_config(peer.id))
+        // `max` is at least 1.
+        page.sample(static_cast<double>(peer.*count) / static_cast<double>((config->options.*limit).max),
+                    {{"peer", address_of(daemon, peer)}, {"name", peer.name}});
+  };
+  share("bgplite_export_limit_ratio", "Prefixes announced as a share of export_limit.",
+        &minibgp::PeerStatus::prefixes_announced, &minibgp::PeerOptions::export_limit);
+  share("bgplite_import_limit_ratio", "Prefixes received as a share of import_limit.",
+        &minibgp::PeerStatus::prefixes_received, &minibgp::PeerOptions::import_limit);
 }
 
 void native_fib(Page& page, const minibgp::fib::FibStatus& status) {
@@ -170,10 +177,12 @@ void native_fib(Page& page, const minibgp::fib::FibStatus& status) {
 }
 
 void native_tunnels(Page& page, const std::vector<minibgp::xfrm::TunnelStatus>& tunnels) {
-  page.family("bgplite_tunnel_state", "gauge", "2 up, 1 suspect, 0 down; the reason is a label.");
+  // Without the reason, which changes: the series of a state goes on, so that an alert's time does.
+  page.family("bgplite_tunnel_state", "gauge", "2 up, 1 suspect, 0 down.");
+  for (const auto& tunnel : tunnels) page.sample(static_cast<double>(tunnel.state), {{"tunnel", tunnel.name}});
+  page.family("bgplite_tunnel_reason", "gauge", "Always 1: why the tunnel has its state.");
   for (const auto& tunnel : tunnels)
-    page.sample(static_cast<double>(tunnel.state),
-                {{"tunnel", tunnel.name}, {"reason", std::string{minibgp::xfrm::to_text(tunnel.reason)}}});
+    page.sample(1, {{"tunnel", tunnel.name}, {"reason", std::string{minibgp::xfrm::to_text(tunnel.reason)}}});
   page.family("bgplite_tunnel_sa_count", "gauge", "Security associations.");
   for (const auto& tunnel : tunnels) {
     page.sample(static_cast<double>(tunnel.inbound_sas), {{"tunnel", tunnel.name}, {"dir", "in"}});
@@ -265,6 +274,15 @@ void native_loop(Page& page, const LoopTurns& turns) {
   page.sample(seconds_of(turns.longest()));
 }
 
+void native_configuration(Page& page, const Daemon& daemon, const Life& life) {
+  page.family("bgplite_reloads_total", "counter", "Configurations applied since the start.");
+  page.sample(daemon.gateway().status().reloads);
+  page.family("bgplite_config_last_apply_successful", "gauge", "0 when the last apply or reload was refused.");
+  page.sample(life.last_apply_succeeded() ? 1 : 0);
+  page.family("bgplite_config_unconfirmed", "gauge", "1 while a configuration waits for its confirmation.");
+  page.sample(life.unconfirmed_for() ? 1 : 0);
+}
+
 void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.family("bgplite_info", "gauge", "Version and identity.");
   page.sample(1, {{"version", minibgp::kVersionText},
@@ -276,8 +294,6 @@ void native(Page& page, Daemon& daemon, const Peers& peers) {
   page.sample(resident_octets());
   page.family("bgplite_rib_prefixes", "gauge", "Prefixes in the RIB.");
   page.sample(static_cast<double>(daemon.speaker().engine().route_count()));
-  page.family("bgplite_reloads_total", "counter", "Configurations applied since the start.");
-  page.sample(daemon.gateway().status().reloads);
   const auto drill = daemon.gateway().drill_status(daemon.speaker().now());
   page.family("bgplite_drill_running", "gauge", "1 while a failure is played (drill).");
   page.sample(drill && drill->report.state != DrillReport::State::done ? 1 : 0);
@@ -355,12 +371,13 @@ void frr(Page& page, const Daemon& daemon, const Peers& peers) {
 
 }  // namespace
 
-std::string to_text(Daemon& daemon, const LoopTurns& turns, MetricsConfig::Names names) {
+std::string to_text(Daemon& daemon, const Life& life, const LoopTurns& turns, MetricsConfig::Names names) {
   // Once for all families: a copy of every peer's status.
   const Peers peers = daemon.speaker().engine().peers();
   Page page;
   if (names != MetricsConfig::Names::frr) {
     native(page, daemon, peers);
+    native_configuration(page, daemon, life);
     native_loop(page, turns);
   }
   if (names != MetricsConfig::Names::native) frr(page, daemon, peers);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <apps/bgplite/daemon.h>
+#include <apps/bgplite/life.h>
 #include <apps/bgplite/loop_turns.h>
 
 #include <string>
@@ -10,6 +11,6 @@
 namespace bgplite::metrics {
 
 /// Every series now. The cost is that of the peers and tunnels, not of the routes.
-[[nodiscard]] std::string to_text(Daemon& daemon, const LoopTurns& turns, MetricsConfig::Names names);
+[[nodiscard]] std::string to_text(Daemon& daemon, const Life& life, const LoopTurns& turns, MetricsConfig::Names names);
 
 }  // namespace bgplite::metrics

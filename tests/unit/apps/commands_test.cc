@@ -102,7 +102,7 @@ TEST_F(CommandsTest, NoTwoSamplesOfTheMetricsHaveTheSameLabels) {
   boost::asio::post(io_, [this] { io_.stop(); });
   thread_.join();
   for (const auto names : {MetricsConfig::Names::native, MetricsConfig::Names::frr}) {
-    std::istringstream page{metrics::to_text(*daemon_, turns_, names)};
+    std::istringstream page{metrics::to_text(*daemon_, *life_, turns_, names)};
     std::set<std::string> seen;
     for (std::string line; std::getline(page, line);)
       if (!line.starts_with('#')) {

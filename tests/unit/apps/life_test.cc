@@ -99,8 +99,15 @@ TEST_F(LifeTest, ApplyCarriesTheDifferenceOut) {
 TEST_F(LifeTest, AFileWithMistakesChangesNothing) {
   Running run{path_};
   write("10.2.0.1/16");
+  EXPECT_TRUE(run.life->last_apply_succeeded()) << "the start's";
   EXPECT_TRUE(run.apply().diagnostics.has_errors());
   EXPECT_EQ(run.announced(), "10.1.0.0/16 ");
+  EXPECT_FALSE(run.life->last_apply_succeeded());
+  static_cast<void>(run.plan());
+  EXPECT_FALSE(run.life->last_apply_succeeded()) << "a plan applies nothing";
+  write("10.2.0.0/16");
+  run.apply();
+  EXPECT_TRUE(run.life->last_apply_succeeded());
 }
 
 TEST_F(LifeTest, WhatIsNotConfirmedRollsBackByItself) {
