@@ -84,11 +84,16 @@ class FakeKernel final : public fib::KernelPort {
     if (addresses.empty()) drop_routes([&](const Route& route) { return only_by(route, address.interface); });
     tell(fib::AddressEvent{address, true});
   }
-  /// As a user's `ip route replace`: whatever is there is overwritten, and everybody hears of the new one.
+  /// As a user's `ip route replace`: the first with the key is overwritten, and all who listen hear of the new one.
   void overwrite(const fib::RouteKey& key, std::uint8_t protocol, const fib::Via& via) {
     if (!link_usable(via.interface)) return;
+    for (Beside& one : beside_) {
+      if (one.key != key || !one.in_front) continue;
+      one.route = {protocol, forwarding_by(via)};
+      return tell_replaced(key, one.route);
+    }
     routes_[key] = {protocol, forwarding_by(via)};
-    tell_route(key);
+    tell_replaced(key, routes_.at(key));
   }
   void remove_by_user(const fib::RouteKey& key) {
     const auto found = routes_.find(key);
@@ -116,11 +121,15 @@ class FakeKernel final : public fib::KernelPort {
       return;
     }
   }
+  /// Whatever was put beside routes goes.
+  void remove_all_beside() {
+    while (!beside_.empty()) remove_beside(beside_.front().key, fib::Via{beside_.front().route.forwarding.vias[0]});
+  }
   /// As `ip -6 route`: a route of several next hops is made, or loses one of them.
   void set_foreign(const fib::RouteKey& key, std::uint8_t protocol, std::vector<fib::Via> vias) {
     normalize(vias);
     routes_[key] = {protocol, {std::move(vias), fib::kNoNextHopId, false, {}}};
-    tell_route(key);
+    tell_replaced(key, routes_.at(key));
   }
   void remove_leg(const fib::RouteKey& key, const fib::Via& via) {
     Route& route = routes_.at(key);
@@ -255,8 +264,8 @@ class FakeKernel final : public fib::KernelPort {
       if (one.key == key) return true;
     return false;
   }
-  void tell_route(const fib::RouteKey& key) {
-    fib::KernelRoute route = told(key, routes_.at(key));
+  void tell_replaced(const fib::RouteKey& key, const Route& by) {
+    fib::KernelRoute route = told(key, by);
     route.placement = fib::Placement::replaced;
     route.port_id = kUserPort;
     tell(RouteEvent{route, false});

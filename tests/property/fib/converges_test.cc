@@ -65,6 +65,7 @@ class World {
     kernel_.refuse_one_in = kernel_.lose_one_in = 0;
     for (const auto& [key, route] : std::map(kernel_.routes()))
       if (route.protocol != kProtocol) kernel_.remove_by_user(key);
+    kernel_.remove_all_beside();
     for (int quiet = 0; quiet < 2000; ++quiet) {
       turn();
       while (kernel_.deliver(now_)) turn();
@@ -171,7 +172,7 @@ class World {
     const auto peer = static_cast<std::size_t>(random(kPeers));
     const auto link = static_cast<int>(1 + random(kPeers - 1));
     const IfIndex index{static_cast<unsigned>(link)};
-    switch (random(16)) {
+    switch (random(18)) {
       case 0:
       case 1:
       case 2: {  // One prefix, or all of a peer's, over another set.
@@ -229,6 +230,13 @@ class World {
         break;
       case 15:
         if (random(4) == 0) begin();  // A crash, and a restart that knows nothing.
+        break;
+      case 16:
+        kernel_.put_beside(key_of(prefix), 3, {gateway_of(link), index, 1, false},
+                           random(2) == 0 ? Placement::created : Placement::appended);
+        break;
+      case 17:
+        kernel_.remove_beside(key_of(prefix), {gateway_of(link), index, 1, false});
         break;
     }
   }
