@@ -34,7 +34,7 @@ constexpr Duration kNoticed = 10s;
 /// Probes find SAs that the peer has lost, and new ones are made, within this; DPD alone takes ModelCharon::kPatience.
 constexpr Duration kRenewed = 25s;
 /// What a peer lacks of our networks it gets within this, whatever else waits after a restart.
-constexpr Duration kAnnounced = 10s;
+constexpr Duration kAnnounced = 3s;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void Invariants::after_event() {
   check_progress();
   if (!at_.promise.trial.empty()) check_promise();
   if (at_.world.now() < look_at_) return;
-  look_at_ = at_.world.now() + 5s;
+  look_at_ = at_.world.now() + 2s;
   check_peers();
 }
 
@@ -74,9 +74,13 @@ void Invariants::watch_peers() {
     watch_sas(peer, i);
     watch_tunnel(peer, i);
     if (!peer.node->is_running()) peer.session->up = false;
+    if (!peer.session->up) peer.up_since = minibgp::kNever;
+    if (peer.session->up && peer.up_since == minibgp::kNever) peer.up_since = now;
     const auto id = at_.peer_id(i);
     const Time since = id ? at_.gateway->established_since(*id) : minibgp::kNever;
-    const bool listens = passes && since <= now && peer.session->up && peer.paused_until < now;
+    // Not while we hold its new connection beside the former one, which may live.
+    const bool one_session = since <= now && peer.session->up && peer.up_since <= since + 300ms;
+    const bool listens = passes && one_session && peer.paused_until < now;
     if (!listens) peer.listens_since = now + 1us;
     const bool usable = running && at_.gateway->usable(peer.ours.tunnel);
     const bool good = forwards && passes && since <= now - 1s && peer.session->up && usable &&

@@ -30,6 +30,13 @@ minibgp::PathAttributes large_attributes() {
   return attributes;
 }
 
+void start_peer(Peer& peer, Node::Forwarding forwarding) {
+  if (peer.node->is_running()) return;
+  // Its observer was told nothing of a crash.
+  peer.session->up = false;
+  peer.node->start(forwarding);
+}
+
 }  // namespace
 
 void Player::play(const Step& step) {
@@ -61,8 +68,7 @@ void Player::play_peer(const Step& step) {
     case Act::peer_crash:
       return peer.node->crash();
     case Act::peer_start:
-      if (!peer.node->is_running()) peer.node->start(Node::Forwarding::preserved);
-      return;
+      return start_peer(peer, Node::Forwarding::preserved);
     case Act::peer_refresh:
       if (!peer.node->is_running()) return;
       for (unsigned n = 0; n <= step.b % 3; ++n)
@@ -336,7 +342,7 @@ void Player::calm() {
     set_uplink(i, true);
     at_.charon.tunnels[i].refused_until = {};
     at_.host.set_interface(i, true);
-    if (!at_.peers[i].node->is_running()) at_.peers[i].node->start(Node::Forwarding::lost);
+    start_peer(at_.peers[i], Node::Forwarding::lost);
     at_.peers[i].node->resume_reading();
     heal(i);
   }

@@ -20,6 +20,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Act::kCount)> kW
     "enable",        "reset",         "refresh",     "announce",    "withdraw",   "drill",       "stop-drill",
     "terminate",     "disk-full",     "disk-free"};
 
+/// Variants of the configuration that change what stale routes are kept by: no graceful restart, other local
+/// preferences, a lower import limit.
+constexpr std::array<std::uint32_t, 3> kForStale = {12, 14, 17};
+
 }  // namespace
 
 std::string_view to_text(Act act) { return kWords.at(static_cast<std::size_t>(act)); }
@@ -58,10 +62,16 @@ Script draw(std::uint64_t seed) {
       script.steps.push_back({static_cast<std::uint32_t>(random.below(6'000)), Act::charon_start, 0, 0});
     // While a peer is away and its routes are kept, what they are kept by changes.
     if ((step.act == Act::peer_kill || step.act == Act::path_cut) && random.one_in(3)) {
-      const auto variant = static_cast<std::uint32_t>(random.below(20));
       if (step.act == Act::path_cut) script.steps.push_back({200, Act::tcp_reset, step.a, 0});
-      script.steps.push_back({static_cast<std::uint32_t>(random.below(3'000)), Act::write_files, 0, variant});
-      script.steps.push_back({200, Act::apply, 0, variant});
+      const auto pause = static_cast<std::uint32_t>(random.below(3'000));
+      if (random.one_in(3)) {
+        script.steps.push_back({pause, Act::drain, step.a, 1 + static_cast<std::uint32_t>(random.below(19))});
+      } else {
+        const std::uint32_t variant = random.one_in(2) ? kForStale.at(random.below(kForStale.size()))
+                                                       : static_cast<std::uint32_t>(random.below(20));
+        script.steps.push_back({pause, Act::write_files, 0, variant});
+        script.steps.push_back({200, Act::apply, 0, variant});
+      }
     }
     // While our dials to its dead host hang, another program there connects and closes.
     if (step.act == Act::peer_crash && random.one_in(4))

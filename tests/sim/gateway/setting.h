@@ -54,8 +54,9 @@ struct Setting {
     minibgp::PeerOptions ours;  ///< How we are configured toward it, before the variant.
     std::string key;            ///< Of its configuration.
     std::unique_ptr<Session> session;
-    Time good_since{};     ///< Session, tunnel and path have been up since.
-    Time listens_since{};  ///< The session has been up at both ends, and the peer reads, since.
+    Time good_since{};                ///< Session, tunnel and path have been up since.
+    Time up_since = minibgp::kNever;  ///< By its own account.
+    Time listens_since{};             ///< The session has been up at both ends, and the peer reads, since.
     Time paused_until{};
     Time dead_since = minibgp::kNever;
     Time no_sas_since = minibgp::kNever;
