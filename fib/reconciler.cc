@@ -81,7 +81,9 @@ bool Reconciler::on_kernel_route(const RouteKey& key, const Forwarding& forwardi
     consider(id);
     return true;
   }
-  if (heard == Heard::notified) doubt_order();
+  // A notification may be read after the answer to what we did since, and none comes of our own operations: only the
+  // table tells which was last.
+  if (heard == Heard::notified) resync_ = true;
   const ForwardingId before = record.kernel;
   // Before the change: whether the kernel had what we want.
   const bool was_right = record.in_flight == 0 && record.target != kNoTarget && !records_.needed(record);
@@ -106,7 +108,7 @@ bool Reconciler::on_kernel_gone(const RouteKey& key, Heard heard, Intrusion by) 
   RouteRecord& record = records_[id];
   if (heard == Heard::notified && record.in_flight != 0) record.contradicted = 1;
   if (record.kernel == kNoForwarding) return false;
-  if (heard == Heard::notified) doubt_order();
+  if (heard == Heard::notified) resync_ = true;  // As above.
   const bool drift = record.in_flight == 0 && record.target != kNoTarget && !records_.needed(record);
   records_.set_kernel(record, kNoForwarding);
   record.doubtful = heard == Heard::notified ? 1U : 0U;

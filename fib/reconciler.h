@@ -132,9 +132,6 @@ class Reconciler {
   [[nodiscard]] View view(std::uint32_t id) const;
   void consider(std::uint32_t id);
   void release_if_empty(std::uint32_t id);
-  /// A notification says what another program did, and may be read after the answer to what we did later. The kernel
-  /// sends us no notification of our own operations, so only the table tells which was last.
-  void doubt_order() { resync_ = true; }
   void on_drift(std::uint32_t id, const RouteKey& key, const Intrusion& by);
   void scan(std::size_t limit);
   void add_to_batch(std::uint32_t id, Time now);
