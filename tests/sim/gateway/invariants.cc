@@ -181,7 +181,10 @@ void Invariants::check_kernel() {
     for (const fib::Via& via : vias) {
       const std::size_t i = static_cast<std::size_t>(via.interface) - 1;
       const Peer& peer = at_.peers[i];
-      if (key.prefix.length_bits == 32) at_.fail(2, minibgp::to_text(key.prefix) + " takes over the path to a peer");
+      // Only while the peer is configured: else its address is one like any other.
+      if (key.prefix.length_bits == 32 &&
+          at_.gateway->gateway().config().peers.contains(minibgp::to_text(key.prefix.address())))
+        at_.fail(2, minibgp::to_text(key.prefix) + " takes over the path to a peer");
       const bool spare = std::any_of(at_.peers.begin(), at_.peers.end(), [&, &prefix = key.prefix](const Peer& other) {
         return other.good_since + kSteady <= now && other.node->announcements().contains(prefix);
       });
