@@ -102,7 +102,8 @@ IkeReply ModelCharon::answer(const minibgp::xfrm::vici::IkeRequest& request, Tim
 
 /// As charon does: a child for an IKE_SA of an equal configuration, or else a new IKE_SA.
 void ModelCharon::initiate(std::size_t tunnel, Time now) {
-  if (passes(tunnel) && has_known_pair(tunnel) && tunnels[tunnel].works_since + kSeen < now) ++needless_;
+  const Tunnel& at = tunnels[tunnel];
+  if (passes(tunnel) && has_known_pair(tunnel) && std::max(at.works_since, at.doubted_until) + kSeen < now) ++needless_;
   for (Ike& ike : ikes_) {
     if (ike.tunnel != tunnel || !ike.established || ike.form != forms_[tunnel]) continue;
     // The peer answers with a new child, or, where it has forgotten the IKE_SA, not at all.

@@ -37,6 +37,8 @@ class ModelCharon {
     bool uplink = true;     ///< Our device has its carrier.
     minibgp::Time refused_until{};
     minibgp::Time works_since = minibgp::kNever;  ///< Packets pass.
+    /// Requests were repeated again and again: what follows from that may take until then.
+    minibgp::Time doubted_until{};
   };
   enum class Event : std::uint8_t { told, lost };  ///< Whether charon's word of it reaches the keeper.
 

@@ -86,11 +86,12 @@ void Invariants::watch_peers() {
     const bool good = forwards && passes && since <= now - 1s && peer.session->up && usable &&
                       !at_.gateway->gateway().drain_step(*id);
     if (!good) peer.good_since = now + 1us;
+    if (!usable) peer.used_since = now + 1us;
     if (!usable || !at_.gateway->settled()) continue;
     if (!at_.charon.tunnels[i].uplink) at_.fail(2, peer.ours.tunnel + " is used though its uplink is down");
     const Duration bound = peer.only_known && !at_.charon.has_ike(i) ? kNoSas : kUnnoticed;
     // A charon that starts gets its time to say which SAs it knows.
-    const Time dead_since = std::max({peer.no_sas_since, at_.started, at_.charon_started});
+    const Time dead_since = std::max({peer.no_sas_since, at_.started, at_.charon_started, peer.used_since});
     if (peer.no_sas_since != minibgp::kNever && now - dead_since > bound)
       at_.fail(2, peer.ours.tunnel + " is used though it has no SAs that the peer has");
   }
@@ -135,7 +136,8 @@ void Invariants::watch_tunnel(Peer& peer, std::size_t i) {
   if (peer.probed && !peer.interrupted && peer.dead_since != minibgp::kNever && now - peer.dead_since > kRenewed)
     at_.fail(8, peer.ours.tunnel + " has no new SAs though its probes are lost and the peer answers");
   const bool damped = status && status->reason == xfrm::Reason::damped;
-  const Time good_since = std::max({peer.works_since, at_.started, at_.charon_started, peer.doubted_until});
+  const Time good_since =
+      std::max({peer.works_since, at_.started, at_.charon_started, at_.charon.tunnels[i].doubted_until});
   if (!xfrm::usable(told) && !damped && good_since + kNoticed <= now)
     at_.fail(8, peer.ours.tunnel +
                     " is down though it works: " + std::string{status ? xfrm::to_text(status->reason) : "unknown"});

@@ -113,7 +113,8 @@ void Player::play_tunnel(const Step& step) {
       if (step.b % 2 == 0) {
         // One hint alone takes no tunnel down; several, whose answers are not in charon's log, may.
         const Time now = at_.world.now();
-        if (now - std::exchange(peer.repeated, now) < xfrm::kHintLife) peer.doubted_until = now + 2 * xfrm::kHintLife;
+        if (now - std::exchange(peer.repeated, now) < xfrm::kHintLife)
+          at_.charon.tunnels[i].doubted_until = now + 2 * xfrm::kHintLife;
       }
       return at_.charon.repeat(i, step.b % 2 == 0);
     case Act::uplink_down:

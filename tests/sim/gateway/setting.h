@@ -56,6 +56,7 @@ struct Setting {
     std::unique_ptr<Session> session;
     Time good_since{};                ///< Session, tunnel and path have been up since.
     Time up_since = minibgp::kNever;  ///< By its own account.
+    Time used_since{};                ///< Its tunnel is called usable, since.
     Time listens_since{};             ///< The session has been up at both ends, and the peer reads, since.
     Time paused_until{};
     Time dead_since = minibgp::kNever;
@@ -67,7 +68,6 @@ struct Setting {
     Time works_since{};       ///< Packets pass its tunnel by SAs that charon knows, since.
     bool interrupted = true;  ///< Since packets passed last, something else kept new SAs from being made.
     Time repeated{};          ///< charon repeated a request last.
-    Time doubted_until{};     ///< It did so again and again: what follows from that may take until then.
     bool doubted = false;     ///< The tunnel was suspect for what charon does not know of its SAs, an event before.
     std::array<Time, kPrefixes> announced = never();
     bool stopped_by_operator = false;
