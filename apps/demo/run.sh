@@ -91,6 +91,17 @@ if ((remove)); then take_away; exit 0; fi
 # --- build -----------------------------------------------------------------------------------------------------------
 if ((build)); then
   "$root/tests/lib/install.sh" build demo
+fi
+# Before the minutes of building: what the demo cannot do without.
+probe=$prefix-probe-$$
+if ! why=$(ip netns add "$probe" 2>&1 && ip netns exec "$probe" true 2>&1); then
+  ip netns del "$probe" 2> /dev/null || :
+  die "this machine lets root make no network namespace: ${why##*$'\n'}
+In a container it needs the rights to mount and to make namespaces (--privileged); in a chroot, / must be a mount point
+(mount --bind ROOT ROOT before chroot)."
+fi
+ip netns del "$probe"
+if ((build)); then
   step "building bgplite in build/demo"
   launcher=()
   if command -v ccache > /dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
@@ -103,7 +114,6 @@ fi
 built() { find "$root"/build/{demo,release} -name bgplite -type f -perm -u+x -print -quit 2> /dev/null || :; }
 bgplite=${BGPLITE:-$(built)}
 [[ $bgplite && -x $bgplite ]] || die "bgplite is not built; run without --no-build"
-ip netns list > /dev/null 2>&1 || die "this machine lets root make no network namespace"
 
 trap finish EXIT
 trap 'exit 130' INT

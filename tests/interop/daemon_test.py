@@ -19,7 +19,8 @@ import needs  # noqa: E402
 import pairs  # noqa: E402
 from cases import case, check, check_equal, main, require  # noqa: E402
 from netlab import Lab, holds_for, wait_until  # noqa: E402
-from peers import Bird  # noqa: E402
+from peers import Bird, Frr  # noqa: E402
+from routes import VPC, check_learned  # noqa: E402
 
 # The figure is for the release build; other builds carry more (sanitizers, no inlining).
 IDLE_KIB_MAX = 8 * 1024
@@ -391,9 +392,15 @@ def idle(processes, seconds):
 @case("idle in the document's scenario: one process, at most 8 MiB, under 5 wake-ups a second; FRR and BIRD beside it")
 def footprint(lab):
     require(needs.program("/usr/lib/frr/watchfrr"), Bird.missing())
-    _, cloud, ours, frr = pairs.document(lab)
+    gateway, cloud, ours, frr = pairs.document(lab)
+    out = {("169.254.10.1", "ipsec0", 1), ("169.254.20.1", "ipsec1", 1)}
+    back = {("169.254.10.2", "ipsec0", 1), ("169.254.20.2", "ipsec1", 1)}
+    # Idle begins when both sides have told all they have.
+    check_learned(gateway, VPC, out, pairs.OURS)
+    check_learned(cloud, pairs.ON_PREMISES, back, Frr.kernel_protocol)
     with Lab("beside-bird") as other:
-        _, _, _, bird = pairs.document(other, Bird)
+        bird_gateway, _, _, bird = pairs.document(other, Bird)
+        check_learned(bird_gateway, VPC, out, pairs.OURS)
         # As the package runs it: with static routes and the watcher, which here restarts nobody.
         watched = [cloud.start("staticd", "/usr/lib/frr/staticd", "-P", "0", "-i", "/run/frr/staticd.pid")]
         wait_until(lambda: cloud.run("test", "-S", "/run/frr/staticd.vty", check=False).returncode == 0, 30, "staticd")

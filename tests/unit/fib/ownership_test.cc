@@ -201,6 +201,35 @@ TEST_F(OwnershipTest, WithoutTheMemoryOfTheFormerProtocolVerifySaysWhatIsNotInst
   EXPECT_NE(comparison.differences[0].find("10.1.0.0/16"), std::string::npos);
 }
 
+TEST_F(OwnershipTest, ARouteLeavesTheObjectThatAnotherNextHopTakesOver) {
+  // An earlier run had two objects for one way: for a peer, and for another peer that named the same gateway.
+  constexpr NextHopId kFirst{0x62FE0000}, kSecond{0x62FE0001};
+  for (const NextHopId id : {kFirst, kSecond}) kernel_.leave(KernelNextHop{id, kDefaultProtocol, via(0), {}});
+  kernel_.leave(key("10.1.0.0/16"), kDefaultProtocol, {{}, kFirst, false, {}});
+  kernel_.leave(key("10.2.0.0/16"), kDefaultProtocol, {{}, kSecond, false, {}});
+  start();
+  const auto object_of = [this](const std::string& network) {
+    return kernel_.routes().at(key(network)).forwarding.next_hop;
+  };
+  best("10.1.0.0/16", {0});
+  best("10.2.0.0/16", {0});
+  ASSERT_EQ(object_of("10.1.0.0/16"), kFirst);
+  ASSERT_EQ(object_of("10.2.0.0/16"), kSecond) << "it leads the same way: there is nothing to write";
+  const BestPath path{PeerId{1}, AttrId{1}, {address("169.254.10.1"), {}}, 1};
+  const BestChange change{prefix("10.3.0.0/16"), {&path, 1}, nullptr};
+  forwarder_->input(fib::input::BestChanged{{&change, 1}}, now_);
+  settle();
+  ASSERT_EQ(object_of("10.3.0.0/16"), kSecond);
+  EXPECT_EQ(object_of("10.2.0.0/16"), kFirst);
+  // The kernel removes an object's routes with it.
+  forwarder_->input(fib::input::SetPeerUsable{PeerId{1}, false}, now_);
+  for (int i = 0; i < 20; ++i, now_ += std::chrono::seconds{1}) {
+    settle(5);
+    EXPECT_EQ(protocol_of(key("10.2.0.0/16")), kDefaultProtocol) << "second " << i;
+  }
+  EXPECT_FALSE(kernel_.objects().contains(kSecond));
+}
+
 TEST_F(OwnershipTest, NextHopObjectsOfEarlierRunsLeaveNoneBehind) {
   const auto leave_objects = [this](std::uint32_t base, std::uint8_t protocol) {
     kernel_.leave(KernelNextHop{NextHopId{base}, protocol, via(0), {}});
