@@ -47,6 +47,8 @@ void ContestedRoutes::end_truce(RouteRecords::Id id) {
   RouteRecord& record = records_[id];
   record.truce = 0;
   const RouteKey key = records_.key_of(record);
+  // It did not run out, so the next one is as long. Else a route that changes often would soon wait for the longest.
+  if (const auto found = contested_.find(key); found != contested_.end()) found->second.wait /= 2;
   std::erase_if(truces_, [&key](const auto& truce) { return truce.second == key; });
 }
 

@@ -56,6 +56,7 @@ void Invariants::oppose() {
   at_.kernel_trouble = at_.world.now();
   for (const auto& [key, route] : at_.kernel.routes()) {
     if (key.prefix != at_.opponent_prefix || route.protocol != at_.gateway->gateway().config().fib.protocol) continue;
+    at_.fought[key.prefix] = at_.world.now();
     at_.kernel.remove_by_user(fib::RouteKey{key});
     at_.gateway->kernel_touched();
     return at_.gateway->turn();
@@ -79,7 +80,8 @@ void Invariants::watch_peers() {
     const auto id = at_.peer_id(i);
     const Time since = id ? at_.gateway->established_since(*id) : minibgp::kNever;
     // Not while we hold its new connection beside the former one, which may live.
-    const bool one_session = since <= now && peer.session->up && peer.up_since <= since + 300ms;
+    const bool one_session =
+        peer.alive_since <= since && since <= now && peer.session->up && peer.up_since <= since + 300ms;
     const bool listens = passes && one_session && peer.paused_until < now;
     if (!listens) peer.listens_since = now + 1us;
     const bool usable = running && at_.gateway->usable(peer.ours.tunnel);
@@ -208,7 +210,8 @@ void Invariants::check_kernel() {
       // Where the kernel would change the foreign route in front, ours leaves until that goes.
       const bool behind = std::any_of(at_.foreign.begin(), at_.foreign.end(),
                                       [&](const auto& theirs) { return theirs.first.prefix == learned(prefix); });
-      const bool contested = learned(prefix) == at_.opponent_prefix && now < at_.opponent_until + kRepaired;
+      const auto fought = at_.fought.find(learned(prefix));
+      const bool contested = fought != at_.fought.end() && now < fought->second + kRepaired;
       if (wanted && !behind && !contested && !have.contains(learned(prefix)))
         at_.fail(1, minibgp::to_text(learned(prefix)) + " is not in the kernel");
     }

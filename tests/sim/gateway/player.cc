@@ -30,10 +30,11 @@ minibgp::PathAttributes large_attributes() {
   return attributes;
 }
 
-void start_peer(Peer& peer, Node::Forwarding forwarding) {
+void start_peer(Peer& peer, Node::Forwarding forwarding, Time now) {
   if (peer.node->is_running()) return;
   // Its observer was told nothing of a crash.
   peer.session->up = false;
+  peer.alive_since = now;
   peer.node->start(forwarding);
 }
 
@@ -68,7 +69,7 @@ void Player::play_peer(const Step& step) {
     case Act::peer_crash:
       return peer.node->crash();
     case Act::peer_start:
-      return start_peer(peer, Node::Forwarding::preserved);
+      return start_peer(peer, Node::Forwarding::preserved, at_.world.now());
     case Act::peer_refresh:
       if (!peer.node->is_running()) return;
       for (unsigned n = 0; n <= step.b % 3; ++n)
@@ -133,6 +134,17 @@ void Player::play_tunnel(const Step& step) {
   }
 }
 
+/// As `ip route del`. Of a route that was fought over not long ago it is the next blow of the same fight.
+void Player::remove_route(const fib::RouteKey& key) {
+  const Time now = at_.world.now();
+  at_.kernel_trouble = now;
+  if (const auto fought = at_.fought.find(key.prefix);
+      fought != at_.fought.end() && now < fought->second + 2 * fib::kRepairWaitMax)
+    fought->second = now;
+  at_.kernel.remove_by_user(fib::RouteKey{key});
+  at_.gateway->kernel_touched();
+}
+
 void Player::play_kernel(const Step& step) {
   const std::size_t i = step.a % at_.peers.size();
   switch (step.act) {
@@ -145,10 +157,8 @@ void Player::play_kernel(const Step& step) {
       return at_.gateway->kernel_touched();
     case Act::vandal:
       if (at_.kernel.routes().empty()) return;
-      at_.kernel_trouble = at_.world.now();
-      at_.kernel.remove_by_user(fib::RouteKey{
-          std::next(at_.kernel.routes().begin(), static_cast<long>(step.b % at_.kernel.routes().size()))->first});
-      return at_.gateway->kernel_touched();
+      return remove_route(
+          std::next(at_.kernel.routes().begin(), static_cast<long>(step.b % at_.kernel.routes().size()))->first);
     case Act::object_gone:
       if (at_.kernel.objects().empty()) return;
       at_.kernel_trouble = at_.world.now();
@@ -343,7 +353,7 @@ void Player::calm() {
     set_uplink(i, true);
     at_.charon.tunnels[i].refused_until = {};
     at_.host.set_interface(i, true);
-    start_peer(at_.peers[i], Node::Forwarding::lost);
+    start_peer(at_.peers[i], Node::Forwarding::lost, at_.world.now());
     at_.peers[i].node->resume_reading();
     heal(i);
   }

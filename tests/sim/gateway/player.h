@@ -26,6 +26,7 @@ class Player {
   void set_uplink(std::size_t i, bool carrier);
   void put_foreign(std::size_t i, const Prefix& prefix, std::uint32_t b);
   void remove_foreign();
+  void remove_route(const minibgp::fib::RouteKey& key);
   void kernel_calm();
   void stop();
   void start();

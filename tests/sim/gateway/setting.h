@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,7 @@ struct Setting {
     std::string key;            ///< Of its configuration.
     std::unique_ptr<Session> session;
     Time good_since{};                ///< Session, tunnel and path have been up since.
+    Time alive_since{};               ///< Its process was started.
     Time up_since = minibgp::kNever;  ///< By its own account.
     Time used_since{};                ///< Its tunnel is called usable, since.
     Time listens_since{};             ///< The session has been up at both ends, and the peer reads, since.
@@ -109,6 +111,7 @@ struct Setting {
   std::unique_ptr<SimulatedGateway> gateway;
   Time kernel_trouble{}, started{}, charon_started{}, opponent_until{};
   Prefix opponent_prefix;
+  std::map<Prefix, Time> fought;  ///< Routes of ours that the opponent removed, and when it did last.
   std::vector<std::pair<minibgp::fib::RouteKey, minibgp::fib::Via>> foreign;
   std::string wrong;  ///< The first thing that is, with the number of its invariant; empty: nothing.
 };

@@ -482,6 +482,23 @@ TEST_F(OwnershipTest, RepairsThatAnotherProgramUndoesComeLaterAndLaterAndNameIt)
   EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol);
 }
 
+TEST_F(OwnershipTest, AWaitThatANewDesireCutShortDoesNotCountTowardTheNext) {
+  start();
+  forwarder_->input(fib::input::FinishAdoption{}, now_);
+  const auto remove = [this] { kernel_.remove_by_user(key("10.1.0.0/16")); };
+  // The peers' routes change every second while another program removes the route, for 20 s.
+  for (int i = 0; i < 20; ++i) {
+    best("10.1.0.0/16", {i % 2});
+    fight(std::chrono::seconds{1}, remove);
+  }
+  settle(100 * 20);
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol);
+  settle(100 * 40);
+  remove();
+  settle(10);
+  EXPECT_EQ(protocol_of(key("10.1.0.0/16")), kDefaultProtocol) << "the fight was over for a minute";
+}
+
 TEST_F(OwnershipTest, ARouteOfOursThatAnotherProgramAddsAgainAndAgainIsRemovedLaterAndLater) {
   start();
   forwarder_->input(fib::input::FinishAdoption{}, now_);
