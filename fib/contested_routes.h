@@ -18,8 +18,8 @@
 namespace minibgp::fib {
 
 /// Another program that changes the same route again and again: so many repairs within the window are made at once;
-/// each further one waits, 1 s doubling to 60 s, until the route was left alone for the window or twice its last wait. A
-/// wait that ends early, because something else is desired, makes the next one no longer.
+/// each further one waits, 1 s doubling to 60 s, until the route was left alone for the window or twice its last wait.
+/// A wait that ends early, because something else is desired, makes the next one no longer.
 inline constexpr unsigned kRepairsAtOnce = 3;
 inline constexpr Duration kRepairWindow = std::chrono::seconds{10};
 inline constexpr Duration kRepairWaitFirst = std::chrono::seconds{1};

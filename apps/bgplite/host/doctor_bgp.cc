@@ -60,18 +60,31 @@ bool has_address(const Facts& facts, const std::string& address) {
   return std::find(facts.addresses.begin(), facts.addresses.end(), address) != facts.addresses.end();
 }
 
+/// GTSM drops what comes with another TTL, before TCP or after the handshake.
+void name_gtsm(Text& text, const SessionFacts& session, const PeerConfig* peer) {
+  if (peer == nullptr || peer->options.ttl_security_hops == 0) return;
+  text.why += ", or it does not send with a TTL of 255 (ttl_security)";
+  text.remedy += "; turn GTSM on at the peer, or peers." + session.peer + ".ttl_security: 0";
+}
+
 Text no_answer(const SessionFacts& session, const PeerConfig* peer) {
-  std::string why = "it does not answer on TCP port 179: it may not run, not know us, or be behind a firewall";
-  std::string remedy = "ping " + session.peer + "; look at the peer's log; nft list ruleset";
+  Text text{{},
+            "it does not answer on TCP port 179: it may not run, not know us, or be behind a firewall",
+            "ping " + session.peer + "; look at the peer's log; nft list ruleset"};
   if (peer != nullptr && !peer->md5_file.empty()) {
-    why += ", or its TCP-MD5 key is another one";
-    remedy += "; compare the key in " + peer->md5_file + " with the peer's";
+    text.why += ", or its TCP-MD5 key is another one";
+    text.remedy += "; compare the key in " + peer->md5_file + " with the peer's";
   }
-  if (peer != nullptr && peer->options.ttl_security_hops != 0) {
-    why += ", or it does not send with a TTL of 255 (ttl_security)";
-    remedy += "; turn GTSM on at the peer, or peers." + session.peer + ".ttl_security: 0";
-  }
-  return {{}, why, remedy};
+  name_gtsm(text, session, peer);
+  return text;
+}
+
+Text no_open(const SessionFacts& session, const PeerConfig* peer) {
+  Text text{{},
+            "TCP is connected, and the peer sends no OPEN: it may hang, or a firewall drops what it sends",
+            "look at the peer's log; nft list ruleset"};
+  name_gtsm(text, session, peer);
+  return text;
 }
 
 Text why_not_up(const SessionFacts& session, const Facts& facts, const PeerConfig* peer) {
@@ -95,7 +108,10 @@ Text why_not_up(const SessionFacts& session, const Facts& facts, const PeerConfi
     return {{},
             "there is no route to it: " + session.route_problem,
             "ip route get " + session.peer + "; give this host an address or a route toward it"};
-  // The present attempt says more than the end of the session before it.
+  // What an earlier attempt ended with is not why this connection is silent.
+  constexpr double kOpenDueS = 5;
+  if (session.state == "OpenSent" && session.state_for_s >= kOpenDueS) return no_open(session, peer);
+  // The last attempt says more than the end of the session before it.
   const bool attempted = !session.attempt.empty();
   // Nothing is known but silence.
   if (!attempted && (session.down_reason.empty() || was_meant(session))) return no_answer(session, peer);

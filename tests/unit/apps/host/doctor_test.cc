@@ -248,6 +248,16 @@ const std::vector<Fault> kFaults = {
     {"session", [](World& w) { w.facts.sessions[0].state = "Connect"; }, "ping 169.254.10.1"},
     {"session",
      [](World& w) {
+       w.facts.sessions[0].state = "OpenSent";
+       w.facts.sessions[0].state_for_s = 20;
+       w.facts.sessions[0].attempt = "the peer closed the TCP connection before its OPEN";
+       PeerConfig& peer = w.config.peers["169.254.10.1"];
+       peer.options.address = minibgp::parse_address("169.254.10.1").value();
+       peer.options.ttl_security_hops = 1;
+     },
+     "peers.169.254.10.1.ttl_security: 0"},
+    {"session",
+     [](World& w) {
        w.facts.sessions[0].state = "Idle";
        w.facts.sessions[0].tunnel = "ipsec0";
        w.facts.sessions[0].tunnel_state = "down";
