@@ -79,7 +79,12 @@ Text no_answer(const SessionFacts& session, const PeerConfig* peer) {
   return text;
 }
 
-Text no_open(const SessionFacts& session, const PeerConfig* peer) {
+/// TCP is connected, and the handshake of BGP stands still.
+Text no_message(const SessionFacts& session, const PeerConfig* peer) {
+  if (session.state == "OpenConfirm")
+    return {{},
+            "it sent an OPEN, and does not confirm ours with a KEEPALIVE: it may hang, or large packets are lost",
+            "look at the peer's log; ping -M do -s 1400 " + session.peer};
   Text text{{},
             "TCP is connected, and the peer sends no OPEN: it may hang, or a firewall drops what it sends",
             "look at the peer's log; nft list ruleset"};
@@ -109,8 +114,9 @@ Text why_not_up(const SessionFacts& session, const Facts& facts, const PeerConfi
             "there is no route to it: " + session.route_problem,
             "ip route get " + session.peer + "; give this host an address or a route toward it"};
   // What an earlier attempt ended with is not why this connection is silent.
-  constexpr double kOpenDueS = 5;
-  if (session.state == "OpenSent" && session.state_for_s >= kOpenDueS) return no_open(session, peer);
+  constexpr double kMessageDueS = 5;
+  const bool connected = session.state == "OpenSent" || session.state == "OpenConfirm";
+  if (connected && session.state_for_s >= kMessageDueS) return no_message(session, peer);
   // The last attempt says more than the end of the session before it.
   const bool attempted = !session.attempt.empty();
   // Nothing is known but silence.

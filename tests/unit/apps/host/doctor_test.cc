@@ -258,6 +258,13 @@ const std::vector<Fault> kFaults = {
      "peers.169.254.10.1.ttl_security: 0"},
     {"session",
      [](World& w) {
+       w.facts.sessions[0].state = "OpenConfirm";
+       w.facts.sessions[0].state_for_s = 20;
+       w.facts.sessions[0].attempt = "TCP: Connection refused before its OPEN";
+     },
+     "ping -M do -s 1400 169.254.10.1"},
+    {"session",
+     [](World& w) {
        w.facts.sessions[0].state = "Idle";
        w.facts.sessions[0].tunnel = "ipsec0";
        w.facts.sessions[0].tunnel_state = "down";
