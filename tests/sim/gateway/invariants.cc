@@ -41,6 +41,7 @@ constexpr Duration kAnnounced = 3s;
 void Invariants::after_event() {
   at_.gateway->turn();
   if (!at_.wrong.empty() || at_.gateway->counts().turns == 0) return;
+  watch_own();
   watch_peers();
   oppose();
   check_kernel();
@@ -145,13 +146,19 @@ void Invariants::watch_tunnel(Peer& peer, std::size_t i) {
                     " is down though it works: " + std::string{status ? xfrm::to_text(status->reason) : "unknown"});
 }
 
+/// At every event: a network that goes and comes between two looks at the peers is new to them.
+void Invariants::watch_own() {
+  if (!at_.gateway->running()) return;
+  std::set<Prefix> own;
+  for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().own()) own.insert(prefix);
+  if (own == own_) return;
+  own_ = std::move(own);
+  own_changed_ = at_.world.now();
+}
+
 void Invariants::check_peers() {
   if (!at_.gateway->running()) return;
   const Time now = at_.world.now();
-  std::set<Prefix> own;
-  for (const auto& [prefix, attributes] : at_.gateway->gateway().announcements().own()) own.insert(prefix);
-  if (own != own_) own_changed_ = now;
-  own_ = std::move(own);
   for (std::size_t i = 0; i < at_.peers.size(); ++i) {
     const Peer& peer = at_.peers[i];
     const auto id = at_.peer_id(i);

@@ -22,6 +22,7 @@ class Invariants {
 
  private:
   void oppose();
+  void watch_own();
   void watch_peers();
   void watch_sas(Setting::Peer& peer, std::size_t i) const;
   void watch_tunnel(Setting::Peer& peer, std::size_t i);
