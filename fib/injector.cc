@@ -180,16 +180,17 @@ bool Injector::waits_for_speaker(NextHopSet& set) {
   const auto of_peer = [](const SetMember& member) {
     return static_cast<std::uint32_t>(member.next_hop.source) <= 0xFFFF;
   };
-  const auto by_program = [this](NextHopRef ref) {
+  // What the kernel refused it does not have; all else the speaker hears of, too.
+  const auto told = [this](NextHopRef ref) {
     const NextHopReason reason = map_.resolution(ref).reason;
-    return reason == NextHopReason::peer_down || reason == NextHopReason::tunnel_down;
+    return reason != NextHopReason::refused && reason != NextHopReason::starting;
   };
   // The kernel itself takes a route along with its link, the addresses of its link, or its preferred source: without a
   // word, and it does not bring the route back with them.
   const auto vias = vias_of(forwardings_[now]);
   const IpAddress& source = forwardings_[now].preferred_source;
   if (!std::all_of(set.members.begin(), set.members.end(), of_peer) ||
-      !std::any_of(set.refs.begin(), set.refs.end(), by_program) ||
+      !std::any_of(set.refs.begin(), set.refs.end(), told) ||
       !std::all_of(vias.begin(), vias.end(), [this](const Via& via) { return map_.kernel_takes(via); }) ||
       (source.is_set() && !map_.is_local(source))) {
     set.reselected_by = kNever;

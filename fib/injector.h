@@ -83,8 +83,8 @@ class Injector {
   std::size_t on_next_hops_changed(std::span<const NextHopMap::Change> changes);
   /// Groups changed or went, local addresses did, or next_deadline() came: settle every set again.
   void settle_sets();
-  /// A learned route whose last next hop the program calls unusable (set_peer_usable(), set_interface_usable()) stays
-  /// as it is at most so long. The speaker hears of the next hop in the same turn and names another path or withdraws
+  /// A learned route whose last next hop becomes unusable, or whose peer is removed, stays as it is at most so long,
+  /// while the kernel has a place for it. The speaker hears of it in the same turn and names another path or withdraws
   /// the route, which takes it several turns for a large table; a route that left first would be missing until then.
   static constexpr Duration kReselection = std::chrono::milliseconds{200};
   [[nodiscard]] Time next_deadline() const { return reselected_by_; }

@@ -1,5 +1,4 @@
 /// Daemon: what it opens at a start, and what it passes on. The effects are carried out in perform.cc.
-#include <apps/bgplite/config/yaml.h>
 #include <apps/bgplite/daemon.h>
 #include <apps/bgplite/gateway/options.h>
 #include <apps/bgplite/listeners.h>
@@ -105,16 +104,6 @@ minibgp::Result<void, std::string> Daemon::ask(Input wish) {
   pump_.input(std::move(wish));
   if (auto why = std::exchange(refused_, std::nullopt)) return minibgp::unexpected(std::move(*why));
   return {};
-}
-
-std::optional<minibgp::Secret> Daemon::key_on_disk(minibgp::PeerId peer) const {
-  const PeerConfig* config = gateway_.peer_config(peer);
-  if (config == nullptr || config->md5_file.empty()) return std::nullopt;
-  std::string why;
-  const auto text = host_files_and_keys().key(config->md5_file, why);
-  if (text) return minibgp::Secret{*text};
-  log_.error(LogArea::config, "peer " + gateway_.peers().name_of(peer) + ": " + why + ": the key in use stays");
-  return std::nullopt;
 }
 
 // --- What the others report

@@ -49,8 +49,6 @@ class Daemon final : private minibgp::Observer,
   void apply(Config wanted, const Plan& plan) { pump_.input(input::Apply{std::move(wanted), plan}); }
   /// What operators do at run time. The error, a sentence: it is not possible, and nothing was changed.
   [[nodiscard]] minibgp::Result<void, std::string> ask(Input wish);
-  /// What the key file of a peer holds now, as inputs carry it. One that cannot be read is logged.
-  [[nodiscard]] std::optional<minibgp::Secret> key_on_disk(minibgp::PeerId peer) const;
 
   // --- Reading
   [[nodiscard]] const Gateway& gateway() const { return gateway_; }

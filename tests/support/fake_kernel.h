@@ -285,7 +285,7 @@ class FakeKernel final : public fib::KernelPort {
     const auto found = links_.find(via.interface);
     if (found == links_.end()) return ENODEV;
     if (!found->second.up) return ENETDOWN;
-    if (!via.gateway.is_set() || via.onlink) return 0;
+    if (!via.gateway.is_set() || via.onlink || via.gateway.is_link_local_v6()) return 0;
     for (const auto& address : found->second.addresses)
       if (Prefix::of(address.local, address.length_bits).contains(via.gateway)) return 0;
     return ENETUNREACH;

@@ -2,6 +2,7 @@
 #include <apps/bgplite/config/saved.h>
 #include <apps/bgplite/control/commands.h>
 #include <apps/bgplite/control/json.h>
+#include <apps/bgplite/peer_key.h>
 #include <bgp/text.h>
 
 #include <algorithm>
@@ -129,8 +130,9 @@ void enable_or_disable(Context& context, const Request& request, const Reply& re
               // A change of the configuration may have been in front of us.
               const auto config = daemon.config().peers.find(key);
               if (config == daemon.config().peers.end()) return reply.error("peer " + key + " was removed", 1);
-              static_cast<void>(enabled ? daemon.ask(input::EnablePeer{peer, daemon.key_on_disk(peer)})
-                                        : daemon.ask(input::DisablePeer{peer, reason}));
+              static_cast<void>(
+                  enabled ? daemon.ask(input::EnablePeer{peer, key_on_disk(daemon.gateway(), peer, context.log)})
+                          : daemon.ask(input::DisablePeer{peer, reason}));
               reply.result({{enabled ? "enabled" : "disabled", peer_name(daemon, peer)},
                             {"saved", config->second.options.enabled == enabled}});
             });
@@ -139,8 +141,8 @@ void enable_or_disable(Context& context, const Request& request, const Reply& re
 void reset(Context& context, const Request& request, const Reply& reply) {
   const auto peer = peer_argument(context, request, reply);
   if (!peer) return;
-  static_cast<void>(
-      context.daemon.ask(input::ResetPeer{*peer, text_argument(request, "reason"), context.daemon.key_on_disk(*peer)}));
+  static_cast<void>(context.daemon.ask(input::ResetPeer{*peer, text_argument(request, "reason"),
+                                                        key_on_disk(context.daemon.gateway(), *peer, context.log)}));
   reply.result({{"reset", peer_name(context.daemon, *peer)}});
 }
 

@@ -21,7 +21,9 @@ bool Gateway::leave_tunnels(const std::vector<std::string>& tunnels, std::string
   bool any = false;
   for (const minibgp::PeerStatus& peer : view_.sessions()) {
     const std::string* const key = peers_.key_of(peer.id);
-    if (key == nullptr || peer.state != PeerState::established) continue;
+    // Also those that are away: their stale routes (RFC 4724) leave the kernel with the tunnel, others in their place
+    // only after the speaker let go of them.
+    if (key == nullptr || (peer.state != PeerState::established && !peer.stale)) continue;
     const std::string& tunnel = peers_.at(*key).tunnel;
     if (tunnel.empty() || std::find(tunnels.begin(), tunnels.end(), tunnel) == tunnels.end()) continue;
     // Not a reset: a peer that helps restarts (RFC 8538) would keep sending into the tunnel.

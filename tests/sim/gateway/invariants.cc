@@ -93,8 +93,9 @@ void Invariants::watch_peers() {
     if (!usable || !at_.gateway->settled()) continue;
     if (!at_.charon.tunnels[i].uplink) at_.fail(2, peer.ours.tunnel + " is used though its uplink is down");
     const Duration bound = peer.only_known && !at_.charon.has_ike(i) ? kNoSas : kUnnoticed;
-    // A charon that starts gets its time to say which SAs it knows.
-    const Time dead_since = std::max({peer.no_sas_since, at_.started, at_.charon_started, peer.used_since});
+    // A charon that starts gets its time to say which SAs it knows; what one that dies had not noticed is ours to
+    // notice.
+    const Time dead_since = std::max({peer.no_sas_since, at_.started, at_.charon_changed, peer.used_since});
     if (peer.no_sas_since != minibgp::kNever && now - dead_since > bound)
       at_.fail(2, peer.ours.tunnel + " is used though it has no SAs that the peer has");
   }
@@ -140,7 +141,7 @@ void Invariants::watch_tunnel(Peer& peer, std::size_t i) {
     at_.fail(8, peer.ours.tunnel + " has no new SAs though its probes are lost and the peer answers");
   const bool damped = status && status->reason == xfrm::Reason::damped;
   const Time good_since =
-      std::max({peer.works_since, at_.started, at_.charon_started, at_.charon.tunnels[i].doubted_until});
+      std::max({peer.works_since, at_.started, at_.charon_changed, at_.charon.tunnels[i].doubted_until});
   if (!xfrm::usable(told) && !damped && good_since + kNoticed <= now)
     at_.fail(8, peer.ours.tunnel +
                     " is down though it works: " + std::string{status ? xfrm::to_text(status->reason) : "unknown"});

@@ -122,12 +122,13 @@ void Player::play_tunnel(const Step& step) {
     case Act::uplink_up:
       return set_uplink(i, step.act == Act::uplink_up);
     case Act::charon_kill:
+      if (at_.charon.running()) at_.charon_changed = at_.world.now();
       at_.charon.crash();
       for (Peer& one : at_.peers) one.only_known = false;
       return at_.gateway->charon_changed();
     case Act::charon_start:
       at_.charon.start();
-      at_.charon_started = at_.world.now();
+      at_.charon_changed = at_.world.now();
       return at_.gateway->charon_changed();
     default:
       return;
@@ -346,7 +347,7 @@ void Player::calm() {
   at_.disk.full = false;
   if (!at_.charon.running()) {
     at_.charon.start();
-    at_.charon_started = at_.world.now();
+    at_.charon_changed = at_.world.now();
     at_.gateway->charon_changed();
   }
   for (std::size_t i = 0; i < at_.peers.size(); ++i) {

@@ -109,7 +109,7 @@ struct Setting {
   Promise promise;
   std::vector<Peer> peers;
   std::unique_ptr<SimulatedGateway> gateway;
-  Time kernel_trouble{}, started{}, charon_started{}, opponent_until{};
+  Time kernel_trouble{}, started{}, charon_changed{}, opponent_until{};  ///< charon: when it last started or died.
   Prefix opponent_prefix;
   std::map<Prefix, Time> fought;  ///< Routes of ours that the opponent removed, and when it did last.
   std::vector<std::pair<minibgp::fib::RouteKey, minibgp::fib::Via>> foreign;

@@ -321,6 +321,18 @@ TEST_F(GatewayTest, ATunnelThatGoesOnPurposeWaitsForItsPeers) {
   EXPECT_THAT(take(), ElementsAre("terminate b")) << "without a session there is nobody to tell";
 }
 
+TEST_F(GatewayTest, ATunnelThatGoesOnPurposeWaitsForTheStaleRoutesOfAPeerThatIsAway) {
+  establish("10.0.0.1");
+  statuses[PeerId{1}].state = PeerState::idle;
+  statuses[PeerId{1}].stale = true;
+  feed(input::PeerChanged{{PeerId{1}, PeerState::established, PeerState::idle, {}}});
+  take();
+  feed(input::TerminateTunnel{"a"});
+  EXPECT_THAT(take(), ElementsAre("disable 1", "transport 1 down", "enable 1"));
+  advance_to(now + 1s);
+  EXPECT_THAT(take(), ElementsAre("terminate a"));
+}
+
 TEST_F(GatewayTest, ADrainGoesOnInStepsAndCanBeUndoneAfterTheLast) {
   establish("10.0.0.1");
   take();

@@ -2,6 +2,7 @@
 /// says so before.
 #include <apps/bgplite/daemon.h>
 #include <apps/bgplite/life.h>
+#include <apps/bgplite/peer_key.h>
 
 #include <filesystem>
 #include <fstream>
@@ -61,7 +62,7 @@ class KeyRotation : public testing::Test {
     }
     [[nodiscard]] bool enabled() const { return daemon.speaker().engine().peer(peer())->enabled; }
     void ask(Input wish) { EXPECT_TRUE(daemon.ask(std::move(wish))); }
-    void reset() { ask(input::ResetPeer{peer(), "", daemon.key_on_disk(peer())}); }
+    void reset() { ask(input::ResetPeer{peer(), "", key_on_disk(daemon.gateway(), peer(), log)}); }
     boost::asio::io_context io{1};
     Logging log{LogFormat::text};
     StartConfig start;
@@ -99,7 +100,7 @@ TEST_F(KeyRotation, ResetAndEnableReadTheKeyToo) {
   EXPECT_EQ(run.key(), "the-second");
   run.ask(input::DisablePeer{run.peer(), ""});
   write_key("the-third");
-  run.ask(input::EnablePeer{run.peer(), run.daemon.key_on_disk(run.peer())});
+  run.ask(input::EnablePeer{run.peer(), key_on_disk(run.daemon.gateway(), run.peer(), run.log)});
   EXPECT_EQ(run.key(), "the-third");
   EXPECT_TRUE(run.enabled());
   EXPECT_TRUE(run.plan().plan.empty());

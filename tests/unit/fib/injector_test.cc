@@ -311,6 +311,23 @@ TEST_F(InjectorTest, ARouteWhoseLastNextHopIsUnusableStaysUntilTheSpeakerNamesAn
   }
 }
 
+TEST_F(InjectorTest, ARouteOfARemovedPeerStaysUntilTheSpeakerNamesAnother) {
+  // A link-local next hop leads nowhere without the interface of its peer.
+  forwarder_.input(fib::input::SetPeer{PeerId{2}, {address("fe80::1"), "tun0", true}}, now_);
+  const BestPath path{PeerId{2}, AttrId{1}, {address("fe80::1"), {}}, 1};
+  const BestChange change{prefix("2001:db8::/48"), {&path, 1}, nullptr};
+  forwarder_.input(fib::input::BestChanged{{&change, 1}}, now_);
+  settle();
+  const RouteKey key{prefix("2001:db8::/48"), kMainTable, 20};
+  ASSERT_TRUE(kernel_.routes().contains(key));
+  forwarder_.input(fib::input::RemovePeer{PeerId{2}}, now_);
+  run_.turns(5, now_);
+  EXPECT_TRUE(kernel_.routes().contains(key));
+  now_ += Injector::kReselection;
+  settle();
+  EXPECT_FALSE(kernel_.routes().contains(key)) << "the speaker said nothing";
+}
+
 TEST_F(InjectorTest, ARouteThatTheSpeakerSaysNothingOfLeavesSoonAfterItsLastNextHop) {
   best("10.7.0.0/16", {0});
   best("10.8.0.0/16", {0, 1});
