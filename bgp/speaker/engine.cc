@@ -86,6 +86,7 @@ void EngineImpl::work_through(Peering& peering) {
   }
   if (peering.stale_until <= now_) stale_routes_.time_is_over(peering);
   if (peering.enable_at() <= now_) enable(peering);
+  if (const auto line = peering.silence_to_log(now_)) log_.log(LogLevel::warning, peering, *line);
   dial_if_due(peering);
   report_state(peering, DownReason::none);
 }
@@ -126,7 +127,8 @@ Time EngineImpl::next_deadline() const {
   if (messages_wait || !sweeper_.idle() || turn_.export_more || changes_.waits(selection_during(deferral_)))
     return now_;
   peers_.for_each([&](const Peering& peering) {
-    deadline = std::min({deadline, peering.connector.next_deadline(), peering.stale_until, peering.enable_at()});
+    deadline = std::min(
+        {deadline, peering.connector.next_deadline(), peering.stale_until, peering.enable_at(), peering.silence_due()});
     for (const Connection* connection : peering.connections)
       deadline = std::min(deadline, connection->session->next_deadline());
   });

@@ -115,6 +115,7 @@ struct EngineImpl::On {
     connection->local_address = in.local;
     peering.connector.on_session_up();
     connection->session->on_connected(my.now_);
+    connection->silent_at = my.now_ + speaker::kSilenceLogged;
     my.drain(*connection);
     my.report_state(peering, DownReason::none);
   }

@@ -164,16 +164,44 @@ std::optional<std::string> Peering::failure_to_log(const session::Down& down, Ti
   if (down.reason == DownReason::collision || !enabled || removing) return std::nullopt;
   if (down.reason == DownReason::admin_down || down.reason == DownReason::configuration_changed) return std::nullopt;
   last_attempt = down.detail;
-  // The same reason again is logged less often than a new one.
-  const Duration interval = down.detail == logged_failure ? kSameFailureLogged : kFailureLogged;
-  if (failure_logged_at != kNever && now - failure_logged_at < interval) return std::nullopt;
-  logged_failure = down.detail;
-  failure_logged_at = now;
+  if (!may_log_failure(down.detail, now)) return std::nullopt;
   const Time next = connector.next_attempt();
   const auto in_s = std::chrono::ceil<std::chrono::seconds>(next - now).count();
   return "no session: " + down.detail +
          (next == kNever ? "; waiting for the peer to connect" : "; next attempt in " + std::to_string(in_s) + " s") +
          ", failures in a row: " + std::to_string(connector.failures());
+}
+
+bool Peering::may_log_failure(const std::string& cause, Time now) {
+  // The same reason again is logged less often than a new one.
+  const Duration interval = cause == logged_failure ? kSameFailureLogged : kFailureLogged;
+  if (failure_logged_at != kNever && now - failure_logged_at < interval) return false;
+  logged_failure = cause;
+  failure_logged_at = now;
+  return true;
+}
+
+Time Peering::silence_due() const {
+  Time due = kNever;
+  // Beside a session that is up, a second connection waits for what becomes of the first.
+  if (established == nullptr)
+    for (const Connection* connection : connections) due = std::min(due, connection->silent_at);
+  return due;
+}
+
+std::optional<std::string> Peering::silence_to_log(Time now) {
+  if (silence_due() > now) return std::nullopt;
+  PeerState furthest = PeerState::idle;
+  for (Connection* connection : connections) {
+    if (connection->silent_at > now) continue;
+    connection->silent_at = kNever;
+    furthest = std::max(furthest, connection->session->state());
+  }
+  last_attempt = std::string{"TCP is connected, but the peer sent no "} +
+                 (furthest == PeerState::open_confirm ? "KEEPALIVE after its OPEN" : "OPEN") + " within " +
+                 std::to_string(kSilenceLogged.count()) + " s";
+  if (!may_log_failure(last_attempt, now)) return std::nullopt;
+  return "no session: " + last_attempt + "; waiting for it";
 }
 
 std::optional<std::string> Peering::refusal_to_log(Time now) {

@@ -26,6 +26,8 @@ namespace minibgp::speaker {
 /// Log lines about attempts that fail: one at most in this time, and in this time while the reason stays the same.
 inline constexpr Duration kFailureLogged = std::chrono::minutes{1};
 inline constexpr Duration kSameFailureLogged = std::chrono::minutes{10};
+/// A peer that is connected and says nothing is logged after this, long before its session ends (kLargeHold).
+inline constexpr std::chrono::seconds kSilenceLogged{8};
 
 /// One TCP connection of a peer.
 struct Connection {
@@ -35,6 +37,7 @@ struct Connection {
   LinkAddresses link;
   std::unique_ptr<session::Session> session;
   Time held_until{};        ///< A collision may keep it in OpenConfirm until then.
+  Time silent_at = kNever;  ///< It is logged then that the session is not up though TCP is connected.
   bool write_told = false;  ///< Write was handed out and not answered by on_sent() yet.
   bool ended = false;       ///< Down was polled: only outgoing() is still asked.
 
@@ -130,9 +133,18 @@ struct Peering {
   /// The line for an attempt that did not reach Established: when the reason is new, and seldom while it stays, because
   /// dials and incoming connections may fail for ever.
   [[nodiscard]] std::optional<std::string> failure_to_log(const session::Down& down, Time now);
+  /// The same for a connection that is up, but whose session is not, for kSilenceLogged: the peer does not know us as a
+  /// neighbor, or hangs. Once for each connection.
+  [[nodiscard]] std::optional<std::string> silence_to_log(Time now);
+  /// When that is due.
+  [[nodiscard]] Time silence_due() const;
   /// The same for a connection that comes during idle hold, or while the peer is idle because of its prefix limit.
   [[nodiscard]] std::optional<std::string> refusal_to_log(Time now);
   [[nodiscard]] PeerState present_state() const;
+
+ private:
+  /// Whether a line about this cause is due, which counts as written then.
+  [[nodiscard]] bool may_log_failure(const std::string& cause, Time now);
 };
 
 }  // namespace minibgp::speaker

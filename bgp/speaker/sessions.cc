@@ -54,7 +54,8 @@ std::optional<ConnId> EngineImpl::on_accepted(const IpAddress& from, const IpAdd
     end_session(*forgotten, wire::cease(notify::kRejected, {}), DownReason::collision);
   }
   const session::LocalIdentity self = peering->identity(options_, deferral_.defers_selection());
-  const Connection& accepted = peers_.connect(*peering, session::Session::Side::accepted, to, self, now_);
+  Connection& accepted = peers_.connect(*peering, session::Session::Side::accepted, to, self, now_);
+  accepted.silent_at = now_ + speaker::kSilenceLogged;
   peering->connector.on_session_up();
   report_state(*peering, DownReason::none);
   return accepted.id;

@@ -30,7 +30,7 @@ struct Dialed {
   Time start = bench.now;
 
   /// What the peer does to each dial.
-  enum class Answer : std::uint8_t { refuses, closes, bad_peer_as, hangs };
+  enum class Answer : std::uint8_t { refuses, closes, bad_peer_as, hangs, says_nothing, confirms_nothing };
   void run(Duration duration, const std::function<Answer(std::size_t)>& answer) {
     const Time end = bench.now + duration;
     std::size_t seen = dialed.size();
@@ -57,7 +57,16 @@ struct Dialed {
       bench.pump();
       if (answer == Answer::closes) {
         bench.engine.on_closed(conn, {}, bench.now);
-      } else {
+      } else if (answer == Answer::confirms_nothing) {
+        wire::Open open;
+        open.asn = peer.options.remote_as;
+        open.asn_field = static_cast<std::uint16_t>(open.asn);
+        open.hold_time_s = 90;
+        open.router_id = RouterId{99};
+        std::vector<std::uint8_t> octets;
+        wire::encode_open(open, octets);
+        bench.engine.on_received(conn, octets, bench.now);
+      } else if (answer == Answer::bad_peer_as) {
         std::vector<std::uint8_t> octets;
         wire::encode_notification({wire::notify::kOpen, wire::notify::kBadPeerAs, {}}, octets);
         bench.engine.on_received(conn, octets, bench.now);
@@ -186,6 +195,35 @@ TEST_F(Dialing, ASessionThatNeverComesUpIsLoggedWhenItsReasonChangesAndSeldomAft
   EXPECT_LE(log.lines.size(), 70U);
   EXPECT_THAT(log.lines, ::testing::Contains(HasSubstr("refused")));
   EXPECT_THAT(log.lines, ::testing::Contains(HasSubstr("before its OPEN")));
+}
+
+TEST_F(Dialing, APeerThatIsConnectedAndSaysNothingIsLoggedWithinTenSecondsAndOnce) {
+  const auto attempt = [](const Dialed& one) { return one.bench.engine.peer(one.peer.id)->last_attempt; };
+  for (const auto& [answer, words] :
+       {std::pair{Answer::says_nothing, "the peer sent no OPEN"},
+        std::pair{Answer::confirms_nothing, "the peer sent no KEEPALIVE after its OPEN"}}) {
+    Dialed one;
+    one.run(7s, [answer = answer](std::size_t) { return answer; });
+    EXPECT_THAT(one.log.lines, ::testing::IsEmpty());
+    EXPECT_EQ(attempt(one), "");
+    one.run(3s, [answer = answer](std::size_t) { return answer; });
+    EXPECT_THAT(one.log.lines, ::testing::ElementsAre(HasSubstr(words)));
+    EXPECT_THAT(attempt(one), HasSubstr(words));
+    one.run(60s, [answer = answer](std::size_t) { return answer; });
+    EXPECT_EQ(one.log.lines.size(), 1U);
+    one.run(9min, [answer = answer](std::size_t) { return answer; });
+    EXPECT_LE(one.log.lines.size(), 9U) << "one a minute at most";
+  }
+}
+
+TEST_F(Dialing, APeerThatComesUpOrRefusesInTimeIsNotCalledSilent) {
+  RawPeer& passive = bench.add(2, Asn{65002});
+  bench.establish(passive);
+  run(8s, [](std::size_t) { return Answer::refuses; });
+  bench.now += 60s;
+  bench.engine.on_time(bench.now);
+  bench.pump();
+  EXPECT_THAT(log.lines, ::testing::Not(::testing::Contains(HasSubstr("TCP is connected"))));
 }
 
 }  // namespace
