@@ -7,7 +7,7 @@ usage() {
 usage: sudo tests/run.sh [--fast | --full | --only KIND...]
 
   (nothing)     g++ release with everything; clang ASan + UBSan for unit, property and sim; tidy, replay, interop and
-                e2e sets marked default. At most 40 minutes from scratch on two cores.
+                e2e sets marked default. About an hour from scratch on two cores.
   --fast        unit, property, sim and tidy with the release build: a few minutes
   --only KIND   one or several of: unit property sim tidy replay interop e2e fuzz bench (--only unit --only tidy, or
                 --only unit tidy)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # kind: default
-# seconds: 900
+# seconds: 1800
 """The rules of the project, checked on the tree: `tidy_test.py [RULE...]`. One line per rule; findings above it."""
 import pathlib
 import sys
