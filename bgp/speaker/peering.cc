@@ -192,15 +192,17 @@ Time Peering::silence_due() const {
 std::optional<std::string> Peering::silence_to_log(Time now) {
   if (silence_due() > now) return std::nullopt;
   PeerState furthest = PeerState::idle;
-  for (Connection* connection : connections) {
-    if (connection->silent_at > now) continue;
-    connection->silent_at = kNever;
-    furthest = std::max(furthest, connection->session->state());
-  }
+  for (const Connection* connection : connections)
+    if (connection->silent_at <= now) furthest = std::max(furthest, connection->session->state());
   last_attempt = std::string{"TCP is connected, but the peer sent no "} +
                  (furthest == PeerState::open_confirm ? "KEEPALIVE after its OPEN" : "OPEN") + " within " +
                  std::to_string(kSilenceLogged.count()) + " s";
-  if (!may_log_failure(last_attempt, now)) return std::nullopt;
+  const bool logs = may_log_failure(last_attempt, now);
+  // Said later where another cause was logged a moment ago: the connection may stay for minutes.
+  const Time again = logs || logged_failure == last_attempt ? kNever : failure_logged_at + kFailureLogged;
+  for (Connection* connection : connections)
+    if (connection->silent_at <= now) connection->silent_at = again;
+  if (!logs) return std::nullopt;
   return "no session: " + last_attempt + "; waiting for it";
 }
 

@@ -216,6 +216,11 @@ TEST_F(Dialing, APeerThatIsConnectedAndSaysNothingIsLoggedWithinTenSecondsAndOnc
   }
 }
 
+TEST_F(Dialing, APeerThatRefusesAndThenSaysNothingIsLoggedForBoth) {
+  run(70s, [](std::size_t attempt) { return attempt == 0 ? Answer::refuses : Answer::says_nothing; });
+  EXPECT_THAT(log.lines, ::testing::ElementsAre(HasSubstr("refused"), HasSubstr("the peer sent no OPEN")));
+}
+
 TEST_F(Dialing, APeerThatComesUpOrRefusesInTimeIsNotCalledSilent) {
   RawPeer& passive = bench.add(2, Asn{65002});
   bench.establish(passive);
